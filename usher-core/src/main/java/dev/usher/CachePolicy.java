@@ -1,0 +1,87 @@
+package dev.usher;
+
+import java.time.Duration;
+
+/**
+ * How long a facet's answers live and how long callers wait for them.
+ *
+ * @param ttl the longest life of a stored value, at least one millisecond
+ * @param jitter the share of a lifetime, from 0 (none) to less than 1, by which a life may be shortened at random, so
+ *     that entries written together do not expire together
+ * @param absentTtl the longest life of the knowledge that a user does not exist, at least one millisecond
+ * @param stalenessBound how old an answer may ever be that is given without asking Redis, zero or more
+ * @param claimWait how long a caller waits for a load that another process has under way, before it asks the source by
+ *     itself; zero or more
+ */
+public record CachePolicy(
+        Duration ttl, double jitter, Duration absentTtl, Duration stalenessBound, Duration claimWait) {
+
+    public CachePolicy {
+        requireAtLeastOneMillisecond(ttl, "ttl");
+        requireAtLeastOneMillisecond(absentTtl, "absentTtl");
+        requireNotNegative(stalenessBound, "stalenessBound");
+        requireNotNegative(claimWait, "claimWait");
+        if (!(jitter >= 0 && jitter < 1)) {
+            throw new IllegalArgumentException("jitter must be at least 0 and less than 1, but is " + jitter);
+        }
+    }
+
+    /**
+     * The default policy: lives shortened by up to 10 %, absent users remembered for 60 s, a staleness bound of 5 s, and
+     * 1 s of waiting for another process.
+     *
+     * @param ttl the longest life of a stored value, at least one millisecond
+     * @return the policy
+     */
+    public static CachePolicy of(Duration ttl) {
+        return new CachePolicy(ttl, 0.1, Duration.ofSeconds(60), Duration.ofSeconds(5), Duration.ofSeconds(1));
+    }
+
+    /** This policy with another {@link #ttl}. */
+    public CachePolicy withTtl(Duration ttl) {
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, claimWait);
+    }
+
+    /** This policy with another {@link #jitter}. */
+    public CachePolicy withJitter(double jitter) {
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, claimWait);
+    }
+
+    /** This policy with another {@link #absentTtl}. */
+    public CachePolicy withAbsentTtl(Duration absentTtl) {
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, claimWait);
+    }
+
+    /** This policy with another {@link #stalenessBound}. */
+    public CachePolicy withStalenessBound(Duration stalenessBound) {
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, claimWait);
+    }
+
+    /** This policy with another {@link #claimWait}. */
+    public CachePolicy withClaimWait(Duration claimWait) {
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, claimWait);
+    }
+
+    /**
+     * A lifetime shortened at random.
+     *
+     * @param life the longest it may be
+     * @param random from 0 (nothing is taken off) to less than 1 (nearly the whole {@link #jitter} is)
+     */
+    Duration jittered(Duration life, double random) {
+        long millis = life.toMillis();
+        return Duration.ofMillis(Math.max(1, millis - (long) (millis * jitter * random)));
+    }
+
+    private static void requireAtLeastOneMillisecond(Duration duration, String name) {
+        if (duration.compareTo(Duration.ofMillis(1)) < 0) {
+            throw new IllegalArgumentException(name + " must be at least one millisecond, but is " + duration);
+        }
+    }
+
+    private static void requireNotNegative(Duration duration, String name) {
+        if (duration.isNegative()) {
+            throw new IllegalArgumentException(name + " must not be negative, but is " + duration);
+        }
+    }
+}

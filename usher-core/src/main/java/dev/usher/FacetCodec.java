@@ -1,0 +1,41 @@
+package dev.usher;
+
+/**
+ * How a facet's values are written in Redis: plain, without envelope or version, so that other programs can read them.
+ *
+ * <p>Implementations are immutable and used by many threads at once. The four bytes {@code null} stand for a user that
+ * does not exist, so no value may be encoded as them.
+ *
+ * @param <V> the type of the values
+ */
+public interface FacetCodec<V> {
+
+    /**
+     * A codec that writes compact JSON in UTF-8 with Jackson, and that ignores unknown fields when it reads.
+     *
+     * @param type the class of the values: a record, an enum or a bean that Jackson can bind
+     * @param <V> the type of the values
+     * @return the codec
+     */
+    static <V> FacetCodec<V> json(Class<V> type) {
+        return new JsonFacetCodec<>(type);
+    }
+
+    /**
+     * Encodes a value.
+     *
+     * @param value what to write
+     * @return its bytes
+     */
+    byte[] encode(V value);
+
+    /**
+     * Decodes a value.
+     *
+     * @param bytes what stands in Redis, written by whichever program
+     * @return the value
+     * @throws RuntimeException when the bytes are not a value; the entry is then loaded again and overwritten. The
+     *     exception is not logged, since it may quote the value
+     */
+    V decode(byte[] bytes);
+}

@@ -1,0 +1,57 @@
+package dev.usher;
+
+import java.util.UUID;
+
+/**
+ * The names of keys in Redis: {@code user:42:profile}, and {@code {user:42:profile}:guard} in the same slot.
+ *
+ * @param prefix what all keys begin with
+ * @param facet what all keys of values end with
+ */
+record KeySpace(String prefix, String facet) {
+
+    private static final int MAX_ID_LENGTH = 128;
+
+    static String guardOf(String key) {
+        return "{" + key + "}:guard";
+    }
+
+    /**
+     * The key of a user's value.
+     *
+     * @throws IllegalArgumentException when the id is none; its text is not quoted, for it may hold anything
+     */
+    String keyOf(Object id) {
+        String text = id.toString();
+        if (id instanceof String) {
+            requirePlainText(text, "a user's id");
+        } else if (!(id instanceof Long || id instanceof Integer || id instanceof UUID)) {
+            throw new IllegalArgumentException("a user's id is a Long, an Integer, a UUID or a String, not a "
+                    + id.getClass().getName());
+        }
+        return prefix + ":" + text + ":" + facet;
+    }
+
+    static void requirePlainText(String text, String what) {
+        if (text.isBlank()) {
+            throw new IllegalArgumentException(what + " may not be blank");
+        }
+        if (text.length() > MAX_ID_LENGTH) {
+            throw new IllegalArgumentException(
+                    what + " may have " + MAX_ID_LENGTH + " characters at most, but has " + text.length());
+        }
+        if (!text.codePoints().allMatch(KeySpace::isPlain)) {
+            throw new IllegalArgumentException(
+                    what + " may not contain braces, white space, control characters or half a surrogate pair");
+        }
+    }
+
+    private static boolean isPlain(int c) {
+        return switch (Character.getType(c)) {
+            // Half a surrogate pair would be sent as '?', and so be somebody else's id.
+            case Character.CONTROL, Character.FORMAT, Character.SURROGATE -> false;
+            case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> false;
+            default -> c != '{' && c != '}' && !Character.isWhitespace(c);
+        };
+    }
+}

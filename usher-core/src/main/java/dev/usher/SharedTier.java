@@ -1,0 +1,299 @@
+package dev.usher;
+
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.RedisNoScriptException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.SocketOptions;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.codec.RedisCodec;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.resource.ClientResources;
+import io.lettuce.core.resource.Delay;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The shared tier: plain reads, and the scripts of the guard protocol, on one Redis.
+ *
+ * <p>Every call is answered or failed within the command timeout. Thread-safe.
+ */
+final class SharedTier implements AutoCloseable {
+
+    /** The life of a fence: whatever was read before a change is refused for at least this long after it. */
+    static final Duration FENCE = Duration.ofSeconds(5);
+
+    /** How long a claim lives without being renewed: the work of a dead node is taken over within a second. */
+    static final Duration LEASE = Duration.ofMillis(800);
+
+    private static final Logger log = LoggerFactory.getLogger(SharedTier.class);
+
+    private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
+    private static final Duration SLOWEST_RECONNECT = Duration.ofSeconds(1);
+    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
+
+    private final ClientResources resources;
+    private final RedisClient client;
+    private final RedisURI uri;
+    private final Duration commandTimeout;
+    private final ScheduledExecutorService scheduler;
+    private final AtomicBoolean failing = new AtomicBoolean();
+    private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
+    private volatile @Nullable ServerClock clock;
+
+    SharedTier(RedisURI uri, ClientOptions options, Duration commandTimeout, ScheduledExecutorService scheduler) {
+        this.uri = uri;
+        this.commandTimeout = commandTimeout;
+        this.scheduler = scheduler;
+        this.resources = ClientResources.builder()
+                .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
+                .build();
+        this.client = RedisClient.create(resources, uri);
+        SocketOptions socketOptions = options.getSocketOptions();
+        client.setOptions(options.mutate()
+                .autoReconnect(true)
+                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+                .socketOptions(
+                        socketOptions.mutate().connectTimeout(CONNECT_TIMEOUT).build())
+                .build());
+    }
+
+    /** Connects, and waits until the connection stands or the first attempt has failed. */
+    void open() {
+        try {
+            connect().toCompletableFuture().get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            failed("cannot be reached", e);
+        }
+    }
+
+    /**
+     * What stands under a key.
+     *
+     * @return the bytes, or {@code null} when there is nothing
+     * @throws UnreadableEntryException when there is something else than a string
+     */
+    byte @Nullable [] get(String key) throws SharedTierException, UnreadableEntryException {
+        try {
+            return await(commands().get(key));
+        } catch (SharedTierException e) {
+            if (isWrongType(e.getCause())) {
+                throw new UnreadableEntryException("WRONGTYPE", null);
+            }
+            throw e;
+        }
+    }
+
+    /** What CLAIM answers. */
+    sealed interface Claim {
+
+        /** Somebody else has stored a value meanwhile. */
+        @SuppressWarnings("ArrayRecordComponent")
+        record Stored(byte[] value) implements Claim {}
+
+        /** The caller may load. */
+        record Granted() implements Claim {}
+
+        /** Somebody else is loading, and holds the claim for this much longer unless it is renewed. */
+        record Held(Duration left) implements Claim {}
+    }
+
+    /**
+     * Asks for the right to load a missing entry.
+     *
+     * @param token who asks: unique to this load
+     * @param unreadable a value that could not be read, and is to be treated as missing
+     */
+    Claim claim(String key, String token, byte @Nullable [] unreadable) throws SharedTierException {
+        byte[][] arguments = unreadable == null
+                ? arguments(token, LEASE, FENCE)
+                : new byte[][] {bytes(token), bytes(LEASE), bytes(FENCE), unreadable};
+        Object answer = await(run(GuardScript.CLAIM, key, ScriptOutputType.OBJECT, arguments));
+        if (answer instanceof List<?> found) {
+            return new Claim.Stored((byte[]) found.get(0));
+        }
+        return answer instanceof Long left ? new Claim.Held(Duration.ofMillis(left)) : new Claim.Granted();
+    }
+
+    /** Renews a claim, if it is still held, without waiting for the answer. */
+    void renew(String key, String token) {
+        renew(key, token, LEASE);
+    }
+
+    /** Gives a claim up, if it is still held, without waiting for the answer. */
+    void release(String key, String token) {
+        renew(key, token, Duration.ZERO);
+    }
+
+    private void renew(String key, String token, Duration lease) {
+        try {
+            // A claim that cannot be renewed runs out, and the fill is then refused: nothing to handle here.
+            var unused = run(GuardScript.RENEW, key, ScriptOutputType.INTEGER, arguments(token, lease, FENCE));
+        } catch (SharedTierException e) {
+            log.debug("The claim on {} was not renewed", key, e);
+        }
+    }
+
+    /** Stores a loaded value, if the claim is still held. */
+    boolean fill(String key, String token, byte[] value, Duration ttl) throws SharedTierException {
+        byte[][] arguments = {bytes(token), value, bytes(ttl), bytes(FENCE)};
+        return isOne(await(run(GuardScript.FILL, key, ScriptOutputType.INTEGER, arguments)));
+    }
+
+    /**
+     * Stores a row that was read without a claim, if no change can have been missed.
+     *
+     * @param readAt a moment of {@link System#nanoTime()} not later than the query
+     */
+    boolean offer(String key, byte[] value, Duration ttl, long readAt) throws SharedTierException {
+        // The age is judged by the server, when it comes to it: a command may lie in a frozen server's buffer for
+        // longer
+        // than the fence that should have stopped it lives.
+        long tooOldFrom = serverClock().leastAt(readAt) + FENCE.toMillis();
+        byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
+        return isOne(await(run(GuardScript.OFFER, key, ScriptOutputType.INTEGER, arguments)));
+    }
+
+    /** Marks a change: drops the value, and refuses whatever was read before. */
+    void fence(String key) throws SharedTierException {
+        await(run(GuardScript.FENCE, key, ScriptOutputType.INTEGER, bytes(FENCE)));
+    }
+
+    @Override
+    public void close() {
+        client.shutdown(0, 2, TimeUnit.SECONDS);
+        resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+    }
+
+    private CompletionStage<?> connect() {
+        // Once a connection stands, Lettuce restores it by itself; a first one that fails, nobody tries again but us.
+        return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
+                .whenComplete((connected, failure) -> {
+                    if (connected != null) {
+                        connected.addListener(new RedisConnectionStateListener() {
+                            @Override
+                            public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
+                                // It may be another server, with another clock, that answers next.
+                                clock = null;
+                            }
+                        });
+                        connection = connected;
+                    } else {
+                        var unused =
+                                scheduler.schedule(this::connect, SLOWEST_RECONNECT.toMillis(), TimeUnit.MILLISECONDS);
+                    }
+                });
+    }
+
+    private RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
+        StatefulRedisConnection<String, byte[]> standing = connection;
+        if (standing == null) {
+            throw failed("is not connected", null);
+        }
+        return standing.async();
+    }
+
+    private ServerClock serverClock() throws SharedTierException {
+        ServerClock known = clock;
+        if (known != null && known.isFresh(System.nanoTime())) {
+            return known;
+        }
+        List<byte[]> time = await(commands().time());
+        long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
+        long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
+        ServerClock asked = new ServerClock(seconds * 1000 + micros / 1000, System.nanoTime());
+        clock = asked;
+        return asked;
+    }
+
+    private <T> CompletionStage<T> run(GuardScript script, String key, ScriptOutputType type, byte[]... arguments)
+            throws SharedTierException {
+        RedisAsyncCommands<String, byte[]> commands = commands();
+        String[] keys = {key, KeySpace.guardOf(key)};
+        CompletionStage<T> bySha = commands.evalsha(script.sha1(), type, keys, arguments);
+        return bySha.exceptionallyCompose(failure -> isNoScript(failure)
+                ? commands.eval(script.source(), type, keys, arguments)
+                : CompletableFuture.failedStage(failure));
+    }
+
+    private <T> T await(CompletionStage<T> command) throws SharedTierException {
+        CompletableFuture<T> future = command.toCompletableFuture();
+        try {
+            T answer = future.get(commandTimeout.toNanos(), TimeUnit.NANOSECONDS);
+            if (failing.get() && failing.compareAndSet(true, false)) {
+                log.info("Redis at {} answers again", address());
+            }
+            return answer;
+        } catch (TimeoutException e) {
+            future.cancel(true);
+            throw failed("did not answer within " + commandTimeout.toMillis() + " ms", null);
+        } catch (ExecutionException e) {
+            throw isWrongType(e.getCause())
+                    ? new SharedTierException("The key holds another type", e.getCause())
+                    : failed("failed", e.getCause());
+        } catch (CancellationException e) {
+            throw failed("was closed", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new SharedTierException("The wait for Redis was interrupted", e);
+        }
+    }
+
+    /** One line in the log when trouble begins, and one when it is over; not one for each call in between. */
+    private SharedTierException failed(String what, @Nullable Throwable cause) {
+        var exception = new SharedTierException("Redis at " + address() + " " + what, cause);
+        if (failing.compareAndSet(false, true)) {
+            log.warn("{}; the source answers instead: {}", exception.getMessage(), String.valueOf(cause));
+        }
+        return exception;
+    }
+
+    private String address() {
+        return uri.getHost() + ":" + uri.getPort();
+    }
+
+    private static boolean isWrongType(@Nullable Throwable failure) {
+        return failure instanceof RedisCommandExecutionException refused
+                && String.valueOf(refused.getMessage()).startsWith("WRONGTYPE");
+    }
+
+    private static boolean isNoScript(Throwable failure) {
+        return failure instanceof RedisNoScriptException || failure.getCause() instanceof RedisNoScriptException;
+    }
+
+    private static boolean isOne(Object answer) {
+        return Long.valueOf(1).equals(answer);
+    }
+
+    private static byte[][] arguments(String token, Duration lease, Duration fence) {
+        return new byte[][] {bytes(token), bytes(lease), bytes(fence)};
+    }
+
+    private static byte[] bytes(Duration duration) {
+        return bytes(Long.toString(duration.toMillis()));
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+}

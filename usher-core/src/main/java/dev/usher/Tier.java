@@ -1,0 +1,7 @@
+package dev.usher;
+
+/** Where an answer came from. */
+enum Tier {
+    SHARED,
+    SOURCE
+}

@@ -1,0 +1,73 @@
+package dev.usher;
+
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * A read-through cache of one {@linkplain Facet facet} of the users of an application.
+ *
+ * <p>An answer has three values: present, known absent (an empty {@link Optional}), and unavailable (a {@link
+ * UserUnavailableException}). An error is never stored, and never turned into an absent user.
+ *
+ * <pre>{@code
+ * UserCache<Long, UserProfile> profiles = caches.cache(UserProfile.FACET, source);
+ * Optional<UserProfile> profile = profiles.find(42L);
+ * }</pre>
+ *
+ * <p>Instances are made by {@link UserCaches#cache} and are safe for use by many threads. Every method that takes an id
+ * throws {@link IllegalArgumentException} when the id's text is blank, longer than 128 characters, or contains braces,
+ * white space, control characters or half a surrogate pair, and {@link IllegalStateException} once the {@link
+ * UserCaches} is closed.
+ *
+ * @param <K> the type of a user's id: {@link Long}, {@link Integer}, {@link java.util.UUID} or {@link String}
+ * @param <V> the type of the facet's value
+ */
+public interface UserCache<K, V> {
+
+    /**
+     * The user's value, from the nearest tier that knows it.
+     *
+     * <p>What is missing in every tier is loaded from the source once, however many callers and processes ask for it at
+     * that moment, and the rest of them wait for that one load.
+     *
+     * @param id whose value
+     * @return the value, or empty for a user that does not exist
+     * @throws UserUnavailableException when neither a tier nor the source could answer, or the calling thread was
+     *     interrupted while it waited (its interrupt status is then set)
+     */
+    Optional<V> find(K id);
+
+    /**
+     * Offers a value that the caller has read from the source's primary by itself, so that the next {@link #find} does
+     * not query for it: what a login does with the row it has read.
+     *
+     * <p>The offer is taken only if it cannot be out of date: nothing is cached for the user, nobody is loading it, and
+     * it has not been {@linkplain #invalidate invalidated} since {@code readAt}. A refused offer is no error. Nor is a
+     * Redis that fails: it is logged, and the offer is dropped.
+     *
+     * @param id whose value
+     * @param value what the row said
+     * @param readAt a moment not later than the query that read the row, by this machine's clock; an offer from the
+     *     future, or from more than five seconds ago, is refused
+     * @return whether the value was stored
+     */
+    boolean save(K id, V value, Instant readAt);
+
+    /**
+     * Makes every node forget the user's value. To be called after a change of the user has been committed.
+     *
+     * <p>Whatever was read from the source before this call can no longer be stored after it. When Redis does not
+     * answer, this call still returns normally: the invalidation is kept and sent again until Redis takes it.
+     *
+     * @param id whose value has changed
+     * @return whether Redis has confirmed the invalidation; {@code false} when it is still to be sent
+     */
+    boolean invalidate(K id);
+
+    /**
+     * What this cache has done since it was made.
+     *
+     * @return the counters, read one by one while the cache is in use
+     */
+    CacheStats stats();
+}

@@ -1,0 +1,227 @@
+package dev.usher;
+
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisURI;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The caches of one application: owns the connection to Redis and makes a {@link UserCache} for each {@link Facet}.
+ *
+ * <pre>{@code
+ * try (UserCaches caches = UserCaches.builder().redis("redis://127.0.0.1:6379").build()) {
+ *     var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
+ *     profiles.find(42L).ifPresent(profile -> System.out.println(profile.name()));
+ * }
+ * }</pre>
+ *
+ * <p>An application has one of these. It is safe for use by many threads; closing it closes its connections, and the
+ * caches made by it then refuse to work.
+ */
+public final class UserCaches implements AutoCloseable {
+
+    private final String keyPrefix;
+    private final InstantSource clock;
+    private final ScheduledThreadPoolExecutor scheduler;
+    private final SharedTier shared;
+    private final FenceOutbox fences;
+    private final Set<String> facets = ConcurrentHashMap.newKeySet();
+    private final CountDownLatch closed = new CountDownLatch(1);
+
+    /** Makes the tokens of this process unlike those of every other. */
+    private final String node = UUID.randomUUID().toString();
+
+    private final AtomicLong tokens = new AtomicLong();
+
+    private UserCaches(Builder builder, RedisURI redis) {
+        this.keyPrefix = builder.keyPrefix;
+        this.clock = builder.clock;
+        this.scheduler = new ScheduledThreadPoolExecutor(1, task -> {
+            Thread thread = new Thread(task, "usher-timer");
+            thread.setDaemon(true);
+            return thread;
+        });
+        scheduler.setRemoveOnCancelPolicy(true);
+        scheduler.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy()); // after close()
+        this.shared = new SharedTier(redis, builder.clientOptions, builder.commandTimeout, scheduler);
+        this.fences = new FenceOutbox(shared, scheduler);
+        shared.open();
+    }
+
+    /** A builder with the default settings. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Makes the cache of a facet.
+     *
+     * @param facet what it holds
+     * @param source where the truth is
+     * @param <K> the type of a user's id: {@link Long}, {@link Integer}, {@link UUID} or {@link String}
+     * @param <V> the type of the facet's value
+     * @return the cache, which lives as long as this object
+     * @throws IllegalStateException when there is a cache of a facet of this name already, or this object is closed
+     */
+    public <K, V> UserCache<K, V> cache(Facet<V> facet, UserSource<K, V> source) {
+        requireOpen();
+        KeySpace keys = new KeySpace(keyPrefix, facet.name());
+        if (!facets.add(facet.name())) {
+            throw new IllegalStateException("the facet '" + facet.name() + "' has a cache already");
+        }
+        return new TieredUserCache<>(this, keys, facet, source);
+    }
+
+    /** Closes the connections. Calls under way may fail. Closing a second time does nothing. */
+    @Override
+    public void close() {
+        closed.countDown();
+        scheduler.shutdownNow();
+        shared.close();
+    }
+
+    SharedTier shared() {
+        return shared;
+    }
+
+    FenceOutbox fences() {
+        return fences;
+    }
+
+    ScheduledExecutorService scheduler() {
+        return scheduler;
+    }
+
+    InstantSource clock() {
+        return clock;
+    }
+
+    String nextToken() {
+        return node + '.' + tokens.incrementAndGet();
+    }
+
+    void requireOpen() {
+        if (closed.getCount() == 0) {
+            throw new IllegalStateException("the caches are closed");
+        }
+    }
+
+    /** Waits, unless the caches are closed meanwhile. */
+    void pause(long nanos) throws InterruptedException {
+        if (closed.await(nanos, TimeUnit.NANOSECONDS)) {
+            requireOpen();
+        }
+    }
+
+    /** Settings of a {@link UserCaches}. Not thread-safe. */
+    public static final class Builder {
+
+        private static final Duration DEFAULT_COMMAND_TIMEOUT = Duration.ofMillis(100);
+
+        private String keyPrefix = "user";
+        private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
+        private ClientOptions clientOptions = ClientOptions.create();
+        private InstantSource clock = InstantSource.system();
+        private @Nullable RedisURI redis;
+
+        private Builder() {}
+
+        /**
+         * The Redis that is the shared tier. Required.
+         *
+         * @param uri as in {@code redis://user:password@host:6379/0}, or {@code rediss://} for TLS
+         * @return this builder
+         * @throws IllegalArgumentException when it is no such URI; it is not quoted, for it may hold a password
+         */
+        public Builder redis(String uri) {
+            try {
+                return redis(RedisURI.create(uri));
+            } catch (IllegalArgumentException e) {
+                // Without its cause, which quotes the URI.
+                throw new IllegalArgumentException(
+                        "the Redis URI cannot be read; it should look like redis://host:6379");
+            }
+        }
+
+        /**
+         * The Redis that is the shared tier. Required.
+         *
+         * @param uri where it is, and how to authenticate there
+         * @return this builder
+         */
+        public Builder redis(RedisURI uri) {
+            this.redis = uri;
+            return this;
+        }
+
+        /**
+         * What all keys begin with, {@code user} by default. Applications and tenants that share a Redis differ in it, and
+         * no prefix may be another with a colon and more behind it.
+         *
+         * @param keyPrefix a text of up to 128 characters without braces, white space and control characters
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder keyPrefix(String keyPrefix) {
+            KeySpace.requirePlainText(keyPrefix, "the key prefix");
+            this.keyPrefix = keyPrefix;
+            return this;
+        }
+
+        /**
+         * How long a call of Redis may take before it is given up, 100 ms by default.
+         *
+         * @param commandTimeout a positive duration
+         * @return this builder
+         */
+        public Builder commandTimeout(Duration commandTimeout) {
+            if (commandTimeout.isNegative() || commandTimeout.isZero()) {
+                throw new IllegalArgumentException("commandTimeout must be positive, but is " + commandTimeout);
+            }
+            this.commandTimeout = commandTimeout;
+            return this;
+        }
+
+        /**
+         * Lettuce's own settings, for what is rarely needed: TLS material, socket options, the protocol version. How it
+         * reconnects, and what it does while it is not connected, usher decides.
+         *
+         * @param clientOptions the settings
+         * @return this builder
+         */
+        public Builder clientOptions(ClientOptions clientOptions) {
+            this.clientOptions = clientOptions;
+            return this;
+        }
+
+        /** The clock by which the age of an offered row is judged. */
+        Builder clock(InstantSource clock) {
+            this.clock = clock;
+            return this;
+        }
+
+        /**
+         * Connects. A Redis that cannot be reached does not prevent it: the source answers until it can.
+         *
+         * @return the caches, to be closed when the application stops
+         * @throws IllegalStateException when no Redis was named
+         */
+        public UserCaches build() {
+            RedisURI uri = redis;
+            if (uri == null) {
+                throw new IllegalStateException("name a Redis: UserCaches.builder().redis(\"redis://host:6379\")");
+            }
+            return new UserCaches(this, uri);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package dev.usher;
+
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * The specification's cache of profiles, by its own name and with its own calls, made free of races.
+ *
+ * <pre>{@code
+ * var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
+ * profiles.save(42L, rowReadAtLogin, readAt);
+ * }</pre>
+ *
+ * <p>Thread-safe. A failing Redis is logged and fails no call. See {@link UserCache} for what all calls throw.
+ *
+ * @param <K> the type of a user's id
+ */
+public final class UserProfileCache<K> {
+
+    private final UserCache<K, UserProfile> cache;
+
+    /**
+     * The specification's view of a cache.
+     *
+     * @param cache what it is a view of
+     */
+    public UserProfileCache(UserCache<K, UserProfile> cache) {
+        this.cache = cache;
+    }
+
+    /** The user's profile, or empty when there is no such user. See {@link UserCache#find}. */
+    public Optional<UserProfile> find(K id) {
+        return cache.find(id);
+    }
+
+    /**
+     * Makes sure that the user's profile is cached: the source is read when nothing is.
+     *
+     * @return the profile, or empty when there is no such user
+     * @throws UserUnavailableException when nothing is cached and the source cannot say
+     */
+    public Optional<UserProfile> save(K id) {
+        return cache.find(id);
+    }
+
+    /**
+     * Makes sure that the user's profile is cached, with a row that the caller has read, and without a query. See {@link
+     * UserCache#save}.
+     *
+     * @param id whose profile
+     * @param user what the row said
+     * @param readAt a moment not later than the query that read the row
+     * @return whether the profile was stored
+     */
+    public boolean save(K id, UserProfile user, Instant readAt) {
+        return cache.save(id, user, readAt);
+    }
+
+    /** Makes every node forget the profile, after its change has been committed. See {@link UserCache#invalidate}. */
+    public boolean invalidate(K id) {
+        return cache.invalidate(id);
+    }
+
+    /** What this cache has done. See {@link UserCache#stats}. */
+    public CacheStats stats() {
+        return cache.stats();
+    }
+}

@@ -1,0 +1,35 @@
+package dev.usher;
+
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Where the truth about users is: typically one query of the SQL database.
+ *
+ * <p>It must read the <em>primary</em>: a replica may lag behind a change that has already been announced, and its old
+ * row would then be cached as if it were new.
+ *
+ * <pre>{@code
+ * UserSource<Long, UserProfile> source = ids -> repository.profilesByIds(ids);
+ * }</pre>
+ *
+ * <p>Implementations are called by many threads at once. They may not ask the very cache that they fill.
+ *
+ * @param <K> the type of a user's id
+ * @param <V> the type of the value
+ */
+@FunctionalInterface
+public interface UserSource<K, V> {
+
+    /**
+     * Reads the values of the given users.
+     *
+     * @param ids the users asked for, at least one
+     * @return a value for each of them that exists: an id that is missing from the answer is a user that does not
+     *     exist, and is remembered as such. An id that was not asked for, or a {@code null} value, is taken for an error
+     *     of the source
+     * @throws Exception when the source cannot say; the callers get a {@link UserUnavailableException}, and nothing is
+     *     stored
+     */
+    Map<K, V> load(Set<K> ids) throws Exception;
+}

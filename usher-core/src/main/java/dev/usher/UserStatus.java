@@ -1,0 +1,47 @@
+package dev.usher;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.time.Duration;
+
+/**
+ * Whether a user may act, as the specification has it: {@code 1} or {@code 0} in {@code user:{id}:status}.
+ */
+public enum UserStatus {
+    /** The user may act: {@code 1}. */
+    ENABLED(1),
+    /** The user may not act: {@code 0}. */
+    DISABLED(0);
+
+    /** {@code user:{id}:status}, for up to 60 minutes, and never older than 1 s without asking Redis. */
+    public static final Facet<UserStatus> FACET = Facet.of("status", UserStatus.class)
+            .with(CachePolicy.of(Duration.ofMinutes(60)).withStalenessBound(Duration.ofSeconds(1)));
+
+    private final int code;
+
+    UserStatus(int code) {
+        this.code = code;
+    }
+
+    /** The number that stands for this status in Redis and in the database. */
+    @JsonValue
+    public int code() {
+        return code;
+    }
+
+    /**
+     * The status that a number stands for.
+     *
+     * @param code 1 or 0
+     * @return the status
+     * @throws IllegalArgumentException for any other number: nothing but 1 ever means enabled
+     */
+    @JsonCreator
+    public static UserStatus of(int code) {
+        return switch (code) {
+            case 1 -> ENABLED;
+            case 0 -> DISABLED;
+            default -> throw new IllegalArgumentException("a status is 1 or 0, but this is " + code);
+        };
+    }
+}

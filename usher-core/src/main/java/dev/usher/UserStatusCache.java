@@ -1,0 +1,68 @@
+package dev.usher;
+
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * The specification's cache of statuses, by its own name and with its own calls, made free of races.
+ *
+ * <pre>{@code
+ * var statuses = new UserStatusCache<>(caches.cache(UserStatus.FACET, source));
+ * if (!statuses.isEnabled(42L)) { ... }
+ * }</pre>
+ *
+ * <p>Thread-safe. A failing Redis is logged and fails no call. See {@link UserCache} for what all calls throw.
+ *
+ * @param <K> the type of a user's id
+ */
+public final class UserStatusCache<K> {
+
+    private final UserCache<K, UserStatus> cache;
+
+    /**
+     * The specification's view of a cache.
+     *
+     * @param cache what it is a view of
+     */
+    public UserStatusCache(UserCache<K, UserStatus> cache) {
+        this.cache = cache;
+    }
+
+    /** The user's status, or empty when there is no such user. See {@link UserCache#find}. */
+    public Optional<UserStatus> find(K id) {
+        return cache.find(id);
+    }
+
+    /**
+     * Whether the user may act.
+     *
+     * @return {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
+     * @throws UserUnavailableException when it cannot be said; nobody is let in on a guess
+     */
+    public boolean isEnabled(K id) {
+        return cache.find(id).orElse(UserStatus.DISABLED) == UserStatus.ENABLED;
+    }
+
+    /**
+     * Makes sure that the user's status is cached, with what a row that the caller has read said, and without a query.
+     * See {@link UserCache#save}.
+     *
+     * @param id whose status
+     * @param status what the row said
+     * @param readAt a moment not later than the query that read the row
+     * @return whether the status was stored
+     */
+    public boolean save(K id, UserStatus status, Instant readAt) {
+        return cache.save(id, status, readAt);
+    }
+
+    /** Makes every node forget the status, after its change has been committed. See {@link UserCache#invalidate}. */
+    public boolean invalidate(K id) {
+        return cache.invalidate(id);
+    }
+
+    /** What this cache has done. See {@link UserCache#stats}. */
+    public CacheStats stats() {
+        return cache.stats();
+    }
+}

@@ -1,0 +1,32 @@
+-- What all five scripts share. KEYS[1] is the value, KEYS[2] its guard; both lie in one slot.
+-- The guard holds "-" for a fence, or "<token> <deadline>" for a claim. A deadline is in milliseconds of this server's
+-- clock, which also decides when the guard expires: the two cannot disagree.
+
+local FENCE = '-'
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The token of the claim that holds the guard and the milliseconds it has left, or nil: a claim past its deadline is a
+-- fence, and so is a guard that cannot be read.
+local function claim()
+  local guard = redis.pcall('GET', KEYS[2])
+  if type(guard) ~= 'string' then return nil end
+  local token, deadline = string.match(guard, '^(%S+) (%d+)$')
+  if not token then return nil end
+  local left = tonumber(deadline) - now()
+  if left <= 0 then return nil end
+  return token, left
+end
+
+-- Gives the guard to the token for a lease. The key outlives the lease by the life of a fence.
+local function lease(token, millis, fence)
+  redis.call('SET', KEYS[2], token .. string.format(' %.0f', now() + millis), 'PX', millis + fence)
+end
+
+local function store(value, ttl, fence)
+  redis.call('SET', KEYS[1], value, 'PX', ttl)
+  redis.call('SET', KEYS[2], FENCE, 'PX', fence)
+end
