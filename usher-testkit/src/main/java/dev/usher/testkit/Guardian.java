@@ -59,6 +59,6 @@ final class Guardian {
             // The guardian is gone already: killed from outside, there is nothing left to dismiss.
             shell.destroyForcibly();
         }
-        shell.onExit().join();
+        ProcessExit.await(shell);
     }
 }

@@ -84,10 +84,15 @@ public final class PostgresServer implements AutoCloseable {
             Runtime.getRuntime().addShutdownHook(server.shutdownHook);
             return server;
         } catch (IOException | RuntimeException e) {
-            String log = directory.logTail();
+            IllegalStateException failure =
+                    new IllegalStateException("PostgreSQL did not start; its log:\n" + directory.logTail(), e);
             abandon(data);
-            directory.delete();
-            throw new IllegalStateException("PostgreSQL did not start; its log:\n" + log, e);
+            try {
+                directory.delete();
+            } catch (UncheckedIOException stillWriting) {
+                failure.addSuppressed(stillWriting);
+            }
+            throw failure;
         }
     }
 
@@ -199,18 +204,17 @@ public final class PostgresServer implements AutoCloseable {
         if (closed) {
             return;
         }
-        if (!killed) {
-            thaw();
-        }
-        closed = true;
         try {
-            postgres.close();
+            // Of a killed server nothing is left to stop; asking for it would wait for a process that is not there.
+            if (!killed) {
+                thaw();
+                postgres.close();
+                guardian.dismiss();
+            }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot stop the PostgreSQL of port " + port(), e);
         } finally {
-            if (!killed) {
-                guardian.dismiss();
-            }
+            closed = true;
             directory.delete();
         }
     }

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import redis.embedded.core.ExecutableProvider;
 
@@ -229,7 +228,7 @@ public final class RedisServer implements AutoCloseable {
 
     private void awaitEnd() {
         if (process != null) {
-            process.onExit().orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+            ProcessExit.await(process);
             process = null;
         }
         if (guardian != null) {

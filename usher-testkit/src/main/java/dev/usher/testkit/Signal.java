@@ -27,13 +27,12 @@ enum Signal {
         List<String> command = new ArrayList<>(List.of("sh", "-c", "kill -s \"$0\" \"$@\"", name()));
         pids.forEach(pid -> command.add(pid.toString()));
         try {
-            // Without waiting, a caller could go on before the process is frozen.
-            new ProcessBuilder(command)
+            Process kill = new ProcessBuilder(command)
                     .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                     .redirectError(ProcessBuilder.Redirect.DISCARD)
-                    .start()
-                    .onExit()
-                    .join();
+                    .start();
+            // Without waiting, a caller could go on before the process is frozen.
+            ProcessExit.await(kill);
         } catch (IOException e) {
             throw new IllegalStateException("cannot send " + this + " to " + pids, e);
         }

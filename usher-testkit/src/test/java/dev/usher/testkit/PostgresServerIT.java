@@ -112,11 +112,12 @@ class PostgresServerIT {
     @Test
     void closingAFrozenServerLeavesNoProcess() {
         PostgresServer frozen = PostgresServer.start();
-        ProcessHandle postmaster = ProcessHandle.of(frozen.pid()).orElseThrow();
-        List<ProcessHandle> processes =
-                Stream.concat(Stream.of(postmaster), postmaster.children()).toList();
-        assertThat(processes).hasSizeGreaterThan(1).allMatch(PostgresServerIT::runs);
         frozen.freeze();
+        ProcessHandle postmaster = ProcessHandle.of(frozen.pid()).orElseThrow();
+        List<ProcessHandle> processes = Stream.concat(Stream.of(postmaster), postmaster.children())
+                .filter(PostgresServerIT::runs)
+                .toList();
+        assertThat(processes).contains(postmaster).hasSizeGreaterThan(1);
         frozen.close();
         frozen.close();
 
