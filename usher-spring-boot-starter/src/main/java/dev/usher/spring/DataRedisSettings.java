@@ -1,0 +1,44 @@
+package dev.usher.spring;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.core.env.Environment;
+
+/**
+ * The part of Spring Boot's {@code spring.data.redis} settings that says where Redis is, read without Spring Data Redis.
+ * A URL takes precedence over host, port, database, user name and password, as in Spring Boot.
+ */
+record DataRedisSettings(
+        @Nullable String url,
+        @DefaultValue("localhost") String host,
+        @DefaultValue("6379") int port,
+        @DefaultValue("0") int database,
+        @Nullable String username,
+        @Nullable String password,
+        @Nullable String clientName,
+        @DefaultValue Ssl ssl,
+        @Nullable Nodes cluster,
+        @Nullable Nodes sentinel,
+        @Nullable Nodes masterreplica) {
+
+    /** TLS: with a bundle of certificates and keys, or with those that the Java platform trusts. */
+    record Ssl(@Nullable Boolean enabled, @Nullable String bundle) {
+
+        boolean isOn() {
+            return enabled != null ? enabled : bundle != null;
+        }
+    }
+
+    /** Servers of a Redis that is not standalone. */
+    record Nodes(@DefaultValue List<String> nodes) {}
+
+    boolean hasTlsUrl() {
+        return url != null && url.startsWith("rediss://");
+    }
+
+    static DataRedisSettings of(Environment environment) {
+        return Binder.get(environment).bindOrCreate("spring.data.redis", DataRedisSettings.class);
+    }
+}

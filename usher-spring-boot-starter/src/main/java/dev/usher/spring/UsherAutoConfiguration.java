@@ -1,0 +1,105 @@
+package dev.usher.spring;
+
+import dev.usher.UserCaches;
+import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
+import dev.usher.UserSource;
+import dev.usher.UserStatus;
+import dev.usher.UserStatusCache;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Standalone;
+import org.springframework.boot.ssl.SslBundle;
+import org.springframework.boot.ssl.SslBundles;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
+
+/**
+ * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings.
+ *
+ * <p>Each bean backs off when the application declares its own. With several sources of one facet, one of them has to be
+ * the primary bean.
+ */
+@AutoConfiguration(
+        after = SslAutoConfiguration.class,
+        afterName = "org.springframework.boot.data.redis.autoconfigure.DataRedisAutoConfiguration")
+@ConditionalOnBooleanProperty(name = "usher.enabled", matchIfMissing = true)
+@EnableConfigurationProperties(UsherProperties.class)
+public final class UsherAutoConfiguration {
+
+    /** What Spring Boot knows of Redis comes first: it may be a service connection. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(DataRedisConnectionDetails.class)
+    static class SpringDataRedis {
+
+        @Bean
+        @ConditionalOnBean(DataRedisConnectionDetails.class)
+        @ConditionalOnMissingBean({UserCaches.class, RedisEndpoint.class})
+        RedisEndpoint usherRedisEndpoint(DataRedisConnectionDetails details, Environment environment) {
+            RedisEndpoint.requireStandalone(details.getCluster(), details.getSentinel(), details.getMasterReplica());
+            Standalone server = details.getStandalone();
+            if (server == null) {
+                throw new IllegalStateException("the connection details of Redis name no server");
+            }
+            DataRedisSettings settings = DataRedisSettings.of(environment);
+            SslBundle bundle = details.getSslBundle();
+            return RedisEndpoint.of(
+                    RedisEndpoint.uri(
+                            server.getHost(),
+                            server.getPort(),
+                            server.getDatabase(),
+                            details.getUsername(),
+                            details.getPassword()),
+                    // The details keep silent about a rediss:// URL; Spring Boot too looks at it once more.
+                    bundle != null || settings.hasTlsUrl(),
+                    bundle,
+                    settings.clientName());
+        }
+    }
+
+    @Bean
+    @ConditionalOnMissingBean({UserCaches.class, RedisEndpoint.class})
+    RedisEndpoint usherRedisEndpointOfSettings(Environment environment, ObjectProvider<SslBundles> bundles) {
+        DataRedisSettings settings = DataRedisSettings.of(environment);
+        String bundleName = settings.ssl().isOn() ? settings.ssl().bundle() : null;
+        SslBundle bundle = bundleName == null ? null : bundles.getObject().getBundle(bundleName);
+        return RedisEndpoint.of(settings, bundle);
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    UserCaches userCaches(UsherProperties properties, RedisEndpoint redis) {
+        return properties
+                .builder()
+                .redis(redis.uri())
+                .clientOptions(redis.options())
+                .build();
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    @Conditional(OnUserSourceCondition.OfProfiles.class)
+    <K> UserProfileCache<K> userProfileCache(
+            UserCaches caches, UserSource<K, UserProfile> source, UsherProperties properties) {
+        return new UserProfileCache<>(
+                caches.cache(UserProfile.FACET.with(properties.profile().policy()), source));
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    @Conditional(OnUserSourceCondition.OfStatuses.class)
+    <K> UserStatusCache<K> userStatusCache(
+            UserCaches caches, UserSource<K, UserStatus> source, UsherProperties properties) {
+        return new UserStatusCache<>(
+                caches.cache(UserStatus.FACET.with(properties.status().policy()), source));
+    }
+}

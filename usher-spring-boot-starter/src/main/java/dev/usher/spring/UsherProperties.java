@@ -1,0 +1,106 @@
+package dev.usher.spring;
+
+import dev.usher.CachePolicy;
+import dev.usher.UserCaches;
+import dev.usher.UserProfile;
+import dev.usher.UserStatus;
+import java.time.Duration;
+import java.util.function.Function;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+
+/**
+ * The settings under {@code usher}. Where Redis is, they do not say: that is under {@code spring.data.redis}.
+ *
+ * @param enabled Whether usher configures its caches.
+ * @param keyPrefix What all keys in Redis begin with. Applications that share a Redis differ in it.
+ * @param redis How Redis is talked to.
+ * @param profile How long answers about profiles live.
+ * @param status How long answers about statuses live.
+ */
+@ConfigurationProperties("usher")
+public record UsherProperties(
+        @DefaultValue("true") boolean enabled,
+        @DefaultValue("user") String keyPrefix,
+        @DefaultValue Redis redis,
+        @DefaultValue Profile profile,
+        @DefaultValue Status status) {
+
+    /**
+     * How Redis is talked to.
+     *
+     * @param commandTimeout How long a call of Redis may take before the source answers instead.
+     */
+    public record Redis(@DefaultValue("100ms") Duration commandTimeout) {}
+
+    /**
+     * How long answers about profiles live.
+     *
+     * @param ttl Longest life of a profile in Redis.
+     * @param jitter Share of a life, from 0 to less than 1, by which it may be shortened at random.
+     * @param absentTtl Longest life of the knowledge that a user does not exist.
+     * @param stalenessBound How old an answer may ever be that is given without asking Redis.
+     * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
+     */
+    public record Profile(
+            @DefaultValue("30m") Duration ttl,
+            @DefaultValue("0.1") double jitter,
+            @DefaultValue("60s") Duration absentTtl,
+            @DefaultValue("5s") Duration stalenessBound,
+            @DefaultValue("1s") Duration claimWait) {
+
+        CachePolicy policy() {
+            return policyOf("usher.profile", UserProfile.FACET.policy(), this);
+        }
+    }
+
+    /**
+     * How long answers about statuses live.
+     *
+     * @param ttl Longest life of a status in Redis.
+     * @param jitter Share of a life, from 0 to less than 1, by which it may be shortened at random.
+     * @param absentTtl Longest life of the knowledge that a user does not exist.
+     * @param stalenessBound How old an answer may ever be that is given without asking Redis.
+     * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
+     */
+    public record Status(
+            @DefaultValue("60m") Duration ttl,
+            @DefaultValue("0.1") double jitter,
+            @DefaultValue("60s") Duration absentTtl,
+            @DefaultValue("1s") Duration stalenessBound,
+            @DefaultValue("1s") Duration claimWait) {
+
+        CachePolicy policy() {
+            return policyOf(
+                    "usher.status",
+                    UserStatus.FACET.policy(),
+                    new Profile(ttl, jitter, absentTtl, stalenessBound, claimWait));
+        }
+    }
+
+    /** A builder with these settings, which still lacks a Redis. */
+    UserCaches.Builder builder() {
+        UserCaches.Builder builder = UserCaches.builder();
+        accept("usher.key-prefix", keyPrefix, builder::keyPrefix);
+        accept("usher.redis.command-timeout", redis.commandTimeout, builder::commandTimeout);
+        return builder;
+    }
+
+    private static CachePolicy policyOf(String under, CachePolicy defaults, Profile settings) {
+        CachePolicy policy = accept(under + ".ttl", settings.ttl, defaults::withTtl);
+        policy = accept(under + ".jitter", settings.jitter, policy::withJitter);
+        policy = accept(under + ".absent-ttl", settings.absentTtl, policy::withAbsentTtl);
+        policy = accept(under + ".staleness-bound", settings.stalenessBound, policy::withStalenessBound);
+        return accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
+    }
+
+    /** Hands a setting to the core, which knows what is valid, and names the property when it is not. */
+    private static <T, R> R accept(String property, T value, Function<T, R> taker) {
+        try {
+            return taker.apply(value);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidConfigurationPropertyValueException(property, value, e.getMessage(), e);
+        }
+    }
+}

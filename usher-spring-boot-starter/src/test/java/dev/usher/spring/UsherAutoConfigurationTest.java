@@ -1,0 +1,341 @@
+package dev.usher.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import dev.usher.UserCaches;
+import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
+import dev.usher.UserSource;
+import dev.usher.UserStatus;
+import dev.usher.UserStatusCache;
+import io.lettuce.core.RedisCredentials;
+import io.lettuce.core.RedisURI;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.beans.factory.NoUniqueBeanDefinitionException;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisAutoConfiguration;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.test.context.FilteredClassLoader;
+import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
+import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Primary;
+import org.springframework.core.env.StandardEnvironment;
+
+class UsherAutoConfigurationTest {
+
+    /** Nobody listens there, and no answer is waited for. */
+    private static final String NOWHERE = "redis://127.0.0.1:1";
+
+    private final ApplicationContextRunner springData = new ApplicationContextRunner()
+            .withConfiguration(AutoConfigurations.of(
+                    SslAutoConfiguration.class, DataRedisAutoConfiguration.class, UsherAutoConfiguration.class));
+
+    private final ApplicationContextRunner plain = new ApplicationContextRunner()
+            .withConfiguration(AutoConfigurations.of(SslAutoConfiguration.class, UsherAutoConfiguration.class))
+            .withClassLoader(new FilteredClassLoader("org.springframework.boot.data.redis"));
+
+    private final ApplicationContextRunner nowhere = plain.withPropertyValues("spring.data.redis.url=" + NOWHERE);
+
+    @Test
+    void aSourceOfEachFacetMakesBothCaches() {
+        nowhere.withUserConfiguration(Sources.class, Consumer.class).run(context -> {
+            assertThat(context).hasSingleBean(UserCaches.class);
+            assertThat(context).hasSingleBean(UserProfileCache.class);
+            assertThat(context).hasSingleBean(UserStatusCache.class);
+            assertThat(context.getBean(Consumer.class).profiles.find(42L)).contains(ANN);
+            assertThat(context.getBean(Consumer.class).statuses.isEnabled(42L)).isTrue();
+        });
+    }
+
+    @Test
+    void withoutSourcesThereAreNoCachesButApplicationsMayMakeTheirOwn() {
+        nowhere.run(context -> {
+            assertThat(context).hasSingleBean(UserCaches.class);
+            assertThat(context).doesNotHaveBean(UserProfileCache.class);
+            assertThat(context).doesNotHaveBean(UserStatusCache.class);
+        });
+    }
+
+    @Test
+    void aSourceOfOneFacetMakesOneCache() {
+        nowhere.withUserConfiguration(ProfileSource.class).run(context -> {
+            assertThat(context).hasSingleBean(UserProfileCache.class);
+            assertThat(context).doesNotHaveBean(UserStatusCache.class);
+        });
+    }
+
+    @Test
+    void aSourceThatIsAClassIsFound() {
+        nowhere.withBean(UuidSource.class).run(context -> {
+            assertThat(context).hasSingleBean(UserStatusCache.class);
+            assertThat(context).doesNotHaveBean(UserProfileCache.class);
+        });
+    }
+
+    @Test
+    void severalSourcesOfOneFacetAreRefusedByName() {
+        nowhere.withUserConfiguration(ProfileSource.class, Sources.class)
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .hasRootCauseInstanceOf(NoUniqueBeanDefinitionException.class)
+                        .hasStackTraceContaining("profileSource,profiles"));
+    }
+
+    @Test
+    void amongSeveralSourcesThePrimaryOneIsTaken() {
+        nowhere.withUserConfiguration(
+                        ProfileSource.class, PrimaryProfileSource.class, Consumer.class, StatusSource.class)
+                .run(context -> assertThat(
+                                context.getBean(Consumer.class).profiles.find(42L))
+                        .contains(BOB));
+    }
+
+    @Test
+    void itBacksOffFromTheApplicationsOwnBeans() {
+        nowhere.withUserConfiguration(Sources.class, OwnBeans.class).run(context -> {
+            assertThat(context.getBean(UserCaches.class)).isSameAs(context.getBean("ownCaches"));
+            assertThat(context.getBean(UserProfileCache.class)).isSameAs(context.getBean("ownProfiles"));
+            assertThat(context.getBean(UserStatusCache.class)).isSameAs(context.getBean("ownStatuses"));
+            assertThat(context).doesNotHaveBean(RedisEndpoint.class);
+        });
+    }
+
+    @Test
+    void itCanBeSwitchedOff() {
+        nowhere.withUserConfiguration(Sources.class)
+                .withPropertyValues("usher.enabled=false")
+                .run(context -> assertThat(context).doesNotHaveBean(UserCaches.class));
+    }
+
+    @Test
+    void theCachesAreClosedWithTheContext() {
+        nowhere.withUserConfiguration(Sources.class, Consumer.class).run(context -> {
+            UserProfileCache<Long> profiles = context.getBean(Consumer.class).profiles;
+            context.close();
+            assertThatIllegalStateException().isThrownBy(() -> profiles.find(42L));
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "usher.profile.ttl=0s",
+                "usher.status.jitter=2",
+                "usher.key-prefix=a b",
+                "usher.redis.command-timeout=0ms"
+            })
+    void anInvalidSettingFailsTheStartByName(String setting) {
+        String property = setting.substring(0, setting.indexOf('='));
+        nowhere.withUserConfiguration(Sources.class)
+                .withPropertyValues(setting)
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .hasStackTraceContaining(InvalidConfigurationPropertyValueException.class.getName())
+                        .hasStackTraceContaining("Property " + property + " "));
+    }
+
+    @Test
+    void aSettingThatIsNoDurationFailsTheStartByName() {
+        nowhere.withPropertyValues("usher.profile.ttl=soon")
+                .run(context -> assertThat(context).getFailure().hasStackTraceContaining("usher.profile.ttl"));
+    }
+
+    @Test
+    void withoutSettingsRedisIsOnThisMachine() {
+        RedisEndpoint endpoint = RedisEndpoint.of(DataRedisSettings.of(new StandardEnvironment()), null);
+
+        assertThat(endpoint.uri()).isEqualTo(RedisURI.create("redis://localhost:6379/0"));
+        assertThat(endpoint.uri().isSsl()).isFalse();
+    }
+
+    @Test
+    void theSettingsOfRedisAreReadAlikeWithSpringDataAndWithout() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(
+                            "spring.data.redis.host=127.0.0.1",
+                            "spring.data.redis.port=1",
+                            "spring.data.redis.database=3",
+                            "spring.data.redis.username=usher",
+                            "spring.data.redis.password=s3cret",
+                            "spring.data.redis.client-name=front",
+                            "spring.data.redis.ssl.enabled=true")
+                    .run(context -> {
+                        RedisURI uri = uriOf(context);
+                        assertThat(uri.getHost()).isEqualTo("127.0.0.1");
+                        assertThat(uri.getPort()).isEqualTo(1);
+                        assertThat(uri.getDatabase()).isEqualTo(3);
+                        assertThat(uri.getClientName()).isEqualTo("front");
+                        assertThat(uri.isSsl()).isTrue();
+                        assertCredentials(uri, "usher", "s3cret");
+                    });
+        }
+    }
+
+    @Test
+    void aUrlTakesPrecedenceWithSpringDataAndWithout() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(
+                            "spring.data.redis.url=rediss://usher:s3cret@127.0.0.1:1/5",
+                            "spring.data.redis.host=elsewhere")
+                    .run(context -> {
+                        RedisURI uri = uriOf(context);
+                        assertThat(uri.getHost()).isEqualTo("127.0.0.1");
+                        assertThat(uri.getPort()).isEqualTo(1);
+                        assertThat(uri.getDatabase()).isEqualTo(5);
+                        assertThat(uri.isSsl()).isTrue();
+                        assertCredentials(uri, "usher", "s3cret");
+                    });
+        }
+    }
+
+    @Test
+    void aServiceConnectionIsHonoured() {
+        springData
+                .withUserConfiguration(ServiceConnection.class)
+                .withPropertyValues("spring.data.redis.port=2")
+                .run(context -> assertThat(uriOf(context).getPort()).isEqualTo(1));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cluster", "sentinel", "masterreplica"})
+    void aRedisThatIsNotStandaloneIsRefusedByTheNameOfTheSetting(String topology) {
+        String nodes = "spring.data.redis." + topology + ".nodes";
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(nodes + "=127.0.0.1:1")
+                    .withPropertyValues(
+                            topology.equals("sentinel")
+                                    ? new String[] {"spring.data.redis.sentinel.master=primary"}
+                                    : new String[0])
+                    .run(context -> assertThat(context)
+                            .getFailure()
+                            .hasStackTraceContaining(nodes)
+                            .hasStackTraceContaining("usher does not support Redis as a " + topology));
+        }
+    }
+
+    @Test
+    void aUrlThatCannotBeReadIsNotQuoted() {
+        plain.withPropertyValues("spring.data.redis.url=http://usher:s3cret@127.0.0.1")
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .rootCause()
+                        .hasMessageContaining("spring.data.redis.url cannot be read")
+                        .hasMessageNotContaining("s3cret"));
+    }
+
+    private static RedisURI uriOf(AssertableApplicationContext context) {
+        return context.getBean(RedisEndpoint.class).uri();
+    }
+
+    private static void assertCredentials(RedisURI uri, String username, String password) {
+        RedisCredentials credentials = uri.getCredentialsProvider()
+                .resolveCredentials()
+                .blockOptional()
+                .orElseThrow();
+        assertThat(credentials.getUsername()).isEqualTo(username);
+        assertThat(credentials.getPassword()).isEqualTo(password.toCharArray());
+    }
+
+    private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
+    private static final UserProfile BOB = new UserProfile("13900000000", "Bob", "", false, "", "");
+
+    record Consumer(UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
+
+        @Autowired
+        Consumer {}
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class ProfileSource {
+
+        @Bean
+        UserSource<Long, UserProfile> profileSource() {
+            return ids -> Map.of(42L, ANN);
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class PrimaryProfileSource {
+
+        @Bean
+        @Primary
+        UserSource<Long, UserProfile> primaryProfileSource() {
+            return ids -> Map.of(42L, BOB);
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class StatusSource {
+
+        @Bean
+        UserSource<Long, UserStatus> statusSource() {
+            return ids -> Map.of(42L, UserStatus.ENABLED);
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class Sources {
+
+        @Bean
+        UserSource<Long, UserProfile> profiles() {
+            return ids -> Map.of(42L, ANN);
+        }
+
+        @Bean
+        UserSource<Long, UserStatus> statuses() {
+            return ids -> Map.of(42L, UserStatus.ENABLED);
+        }
+    }
+
+    static final class UuidSource implements UserSource<UUID, UserStatus> {
+
+        @Override
+        public Map<UUID, UserStatus> load(Set<UUID> ids) {
+            return Map.of();
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class OwnBeans {
+
+        @Bean
+        UserCaches ownCaches() {
+            return UserCaches.builder().redis(NOWHERE).build();
+        }
+
+        @Bean
+        UserProfileCache<Long> ownProfiles(UserCaches caches, UserSource<Long, UserProfile> source) {
+            return new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
+        }
+
+        @Bean
+        UserStatusCache<Long> ownStatuses(UserCaches caches, UserSource<Long, UserStatus> source) {
+            return new UserStatusCache<>(caches.cache(UserStatus.FACET, source));
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class ServiceConnection {
+
+        @Bean
+        DataRedisConnectionDetails details() {
+            return new DataRedisConnectionDetails() {
+                @Override
+                public Standalone getStandalone() {
+                    return Standalone.of("127.0.0.1", 1);
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,118 @@
+package dev.usher.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.usher.CachePolicy;
+import dev.usher.UserProfile;
+import dev.usher.UserStatus;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
+
+class UsherPropertiesTest {
+
+    @Test
+    void theDefaultsAreThoseOfTheCore() {
+        UsherProperties defaults = bind(Map.of());
+
+        assertThat(defaults.enabled()).isTrue();
+        assertThat(defaults.keyPrefix()).isEqualTo("user");
+        assertThat(defaults.redis().commandTimeout()).isEqualTo(Duration.ofMillis(100));
+        assertThat(defaults.profile().policy()).isEqualTo(UserProfile.FACET.policy());
+        assertThat(defaults.status().policy()).isEqualTo(UserStatus.FACET.policy());
+    }
+
+    @Test
+    void theDefaultLivesAreThoseOfTheSpecification() {
+        UsherProperties defaults = bind(Map.of());
+
+        assertThat(defaults.profile())
+                .isEqualTo(new UsherProperties.Profile(
+                        Duration.ofMinutes(30),
+                        0.1,
+                        Duration.ofSeconds(60),
+                        Duration.ofSeconds(5),
+                        Duration.ofSeconds(1)));
+        assertThat(defaults.status())
+                .isEqualTo(new UsherProperties.Status(
+                        Duration.ofMinutes(60),
+                        0.1,
+                        Duration.ofSeconds(60),
+                        Duration.ofSeconds(1),
+                        Duration.ofSeconds(1)));
+    }
+
+    @Test
+    void everySettingIsReadFromText() {
+        UsherProperties properties = bind(Map.ofEntries(
+                Map.entry("usher.enabled", "false"),
+                Map.entry("usher.key-prefix", "tenant7"),
+                Map.entry("usher.redis.command-timeout", "250ms"),
+                Map.entry("usher.profile.ttl", "10m"),
+                Map.entry("usher.profile.jitter", "0"),
+                Map.entry("usher.profile.absent-ttl", "20s"),
+                Map.entry("usher.profile.staleness-bound", "3s"),
+                Map.entry("usher.profile.claim-wait", "400ms"),
+                Map.entry("usher.status.ttl", "15m"),
+                Map.entry("usher.status.jitter", "0.25"),
+                Map.entry("usher.status.absent-ttl", "21s"),
+                Map.entry("usher.status.staleness-bound", "2s"),
+                Map.entry("usher.status.claim-wait", "500ms")));
+
+        assertThat(properties.enabled()).isFalse();
+        assertThat(properties.keyPrefix()).isEqualTo("tenant7");
+        assertThat(properties.redis().commandTimeout()).isEqualTo(Duration.ofMillis(250));
+        assertThat(properties.profile().policy())
+                .isEqualTo(new CachePolicy(
+                        Duration.ofMinutes(10),
+                        0,
+                        Duration.ofSeconds(20),
+                        Duration.ofSeconds(3),
+                        Duration.ofMillis(400)));
+        assertThat(properties.status().policy())
+                .isEqualTo(new CachePolicy(
+                        Duration.ofMinutes(15),
+                        0.25,
+                        Duration.ofSeconds(21),
+                        Duration.ofSeconds(2),
+                        Duration.ofMillis(500)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "usher.key-prefix, a{b",
+        "usher.key-prefix, ''",
+        "usher.redis.command-timeout, 0s",
+        "usher.profile.ttl, 0s",
+        "usher.profile.jitter, 1",
+        "usher.profile.absent-ttl, -1s",
+        "usher.profile.staleness-bound, -1s",
+        "usher.profile.claim-wait, -1s",
+        "usher.status.ttl, 0s",
+        "usher.status.jitter, -0.1",
+        "usher.status.absent-ttl, 0s",
+        "usher.status.staleness-bound, -1s",
+        "usher.status.claim-wait, -1s",
+    })
+    void aValueThatCannotBeIsRefusedByTheNameOfItsProperty(String property, String value) {
+        UsherProperties properties = bind(Map.of(property, value));
+
+        assertThat(catchThrowableOfType(InvalidConfigurationPropertyValueException.class, () -> {
+                    properties.builder();
+                    properties.profile().policy();
+                    properties.status().policy();
+                }))
+                .extracting(InvalidConfigurationPropertyValueException::getName)
+                .isEqualTo(property);
+    }
+
+    private static UsherProperties bind(Map<String, String> settings) {
+        return new Binder(new MapConfigurationPropertySource(settings)).bindOrCreate("usher", UsherProperties.class);
+    }
+}

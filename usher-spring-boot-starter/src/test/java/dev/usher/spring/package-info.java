@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.spring;
+
+import org.jspecify.annotations.NullMarked;
