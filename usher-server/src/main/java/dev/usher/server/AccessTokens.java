@@ -1,0 +1,97 @@
+package dev.usher.server;
+
+import com.nimbusds.jose.jwk.JWKSet;
+import com.nimbusds.jose.jwk.RSAKey;
+import com.nimbusds.jose.jwk.source.ImmutableJWKSet;
+import com.nimbusds.jose.jwk.source.JWKSource;
+import com.nimbusds.jose.proc.SecurityContext;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
+import org.springframework.security.oauth2.jwt.JwsHeader;
+import org.springframework.security.oauth2.jwt.JwtClaimNames;
+import org.springframework.security.oauth2.jwt.JwtClaimValidator;
+import org.springframework.security.oauth2.jwt.JwtClaimsSet;
+import org.springframework.security.oauth2.jwt.JwtDecoder;
+import org.springframework.security.oauth2.jwt.JwtEncoder;
+import org.springframework.security.oauth2.jwt.JwtEncoderParameters;
+import org.springframework.security.oauth2.jwt.JwtIssuerValidator;
+import org.springframework.security.oauth2.jwt.JwtTimestampValidator;
+import org.springframework.security.oauth2.jwt.JwtValidators;
+import org.springframework.security.oauth2.jwt.NimbusJwtDecoder;
+import org.springframework.security.oauth2.jwt.NimbusJwtEncoder;
+import org.springframework.stereotype.Component;
+
+/** The tokens that callers send with each call: JWTs, signed with RS256 and nothing else. */
+@Component
+final class AccessTokens {
+
+    static final String ROLES = "roles";
+
+    /** What a long is, so that the id of a valid token can always be read. */
+    private static final Pattern ID = Pattern.compile("[1-9][0-9]{0,17}");
+
+    private final String issuer;
+    private final String audience;
+    private final Duration ttl;
+    private final String keyId;
+    private final JwtEncoder encoder;
+    private final JwtDecoder decoder;
+    private final InstantSource clock;
+
+    AccessTokens(SigningKeys keys, UsherServerProperties properties, InstantSource clock) {
+        this.issuer = properties.issuer();
+        this.audience = properties.audience();
+        this.ttl = properties.tokenTtl();
+        this.clock = clock;
+        RSAKey key = keys.load(properties.signingKey());
+        JWKSource<SecurityContext> source = new ImmutableJWKSet<>(new JWKSet(key));
+        this.keyId = key.getKeyID();
+        this.encoder = new NimbusJwtEncoder(source);
+        this.decoder = decoder(source);
+    }
+
+    Duration ttl() {
+        return ttl;
+    }
+
+    JwtDecoder decoder() {
+        return decoder;
+    }
+
+    String issue(long userId, List<String> roles) {
+        Instant now = clock.instant();
+        JwsHeader header = JwsHeader.with(SignatureAlgorithm.RS256)
+                .keyId(keyId)
+                .type("JWT")
+                .build();
+        JwtClaimsSet claims = JwtClaimsSet.builder()
+                .issuer(issuer)
+                .audience(List.of(audience))
+                .subject(Long.toString(userId))
+                .issuedAt(now)
+                .expiresAt(now.plus(ttl))
+                .claim(ROLES, roles)
+                .build();
+        return encoder.encode(JwtEncoderParameters.from(header, claims)).getTokenValue();
+    }
+
+    private JwtDecoder decoder(JWKSource<SecurityContext> source) {
+        JwtTimestampValidator timestamps = new JwtTimestampValidator();
+        timestamps.setAllowEmptyExpiryClaim(false);
+        NimbusJwtDecoder nimbus = NimbusJwtDecoder.withJwkSource(source)
+                .jwsAlgorithm(SignatureAlgorithm.RS256)
+                .build();
+        nimbus.setJwtValidator(JwtValidators.createDefaultWithValidators(List.of(
+                timestamps,
+                new JwtIssuerValidator(issuer),
+                new JwtClaimValidator<List<String>>(
+                        JwtClaimNames.AUD, audiences -> audiences != null && audiences.contains(audience)),
+                new JwtClaimValidator<String>(
+                        JwtClaimNames.SUB, id -> id != null && ID.matcher(id).matches()))));
+        return nimbus;
+    }
+}

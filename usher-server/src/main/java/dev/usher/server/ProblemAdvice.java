@@ -1,0 +1,126 @@
+package dev.usher.server;
+
+import dev.usher.UserUnavailableException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.beans.TypeMismatchException;
+import org.springframework.context.MessageSourceResolvable;
+import org.springframework.dao.DataAccessResourceFailureException;
+import org.springframework.dao.TransientDataAccessException;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpStatusCode;
+import org.springframework.http.ResponseEntity;
+import org.springframework.http.converter.HttpMessageNotReadableException;
+import org.springframework.transaction.TransactionException;
+import org.springframework.validation.FieldError;
+import org.springframework.validation.method.ParameterValidationResult;
+import org.springframework.web.bind.MethodArgumentNotValidException;
+import org.springframework.web.bind.annotation.ExceptionHandler;
+import org.springframework.web.bind.annotation.RestControllerAdvice;
+import org.springframework.web.context.request.WebRequest;
+import org.springframework.web.method.annotation.HandlerMethodValidationException;
+import org.springframework.web.method.annotation.MethodArgumentTypeMismatchException;
+import org.springframework.web.servlet.mvc.method.annotation.ResponseEntityExceptionHandler;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.StreamConstraintsException;
+
+/** Turns what a controller throws, or what keeps a request from reaching it, into a {@link Problem}. */
+@RestControllerAdvice
+final class ProblemAdvice extends ResponseEntityExceptionHandler {
+
+    private static final Logger log = LoggerFactory.getLogger(ProblemAdvice.class);
+
+    private static final Pattern CAPITAL = Pattern.compile("(?=[A-Z])");
+
+    @ExceptionHandler
+    ResponseEntity<Object> handle(ProblemException e) {
+        return ProblemResponses.of(e.problem(), HttpHeaders.EMPTY);
+    }
+
+    @ExceptionHandler({
+        UserUnavailableException.class,
+        DataAccessResourceFailureException.class,
+        TransientDataAccessException.class,
+        TransactionException.class
+    })
+    ResponseEntity<Object> handleUnavailable(RuntimeException e) {
+        log.warn("Answered 503: {}", e.getMessage());
+        return ProblemResponses.of(Problem.of(ProblemType.UNAVAILABLE), HttpHeaders.EMPTY);
+    }
+
+    @ExceptionHandler
+    ResponseEntity<Object> handleUnexpected(Exception e) {
+        log.error("Answered 500", e);
+        return ProblemResponses.of(Problem.of(ProblemType.INTERNAL_ERROR), HttpHeaders.EMPTY);
+    }
+
+    @Override
+    protected ResponseEntity<Object> handleMethodArgumentNotValid(
+            MethodArgumentNotValidException e, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        return invalid(headers, fields("body", e.getAllErrors()));
+    }
+
+    @Override
+    protected ResponseEntity<Object> handleHandlerMethodValidationException(
+            HandlerMethodValidationException e, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        List<Problem.Field> fields = new ArrayList<>();
+        for (ParameterValidationResult result : e.getParameterValidationResults()) {
+            String parameter = result.getMethodParameter().getParameterName();
+            fields.addAll(fields(String.valueOf(parameter), result.getResolvableErrors()));
+        }
+        return invalid(headers, fields);
+    }
+
+    @Override
+    protected ResponseEntity<Object> handleTypeMismatch(
+            TypeMismatchException e, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        String name = e instanceof MethodArgumentTypeMismatchException argument ? argument.getName() : "parameter";
+        return invalid(headers, List.of(new Problem.Field(name, "cannot be read")));
+    }
+
+    @Override
+    protected ResponseEntity<Object> handleHttpMessageNotReadable(
+            HttpMessageNotReadableException e, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        if (e.getCause() instanceof StreamConstraintsException) {
+            return ProblemResponses.of(Problem.of(ProblemType.BODY_TOO_LARGE), headers);
+        }
+        if (e.getCause() instanceof JacksonException json && !json.getPath().isEmpty()) {
+            String name = json.getPath().get(0).getPropertyName();
+            if (name != null) {
+                return invalid(headers, List.of(new Problem.Field(name, "is of the wrong type")));
+            }
+        }
+        return ProblemResponses.of(Problem.of(ProblemType.MALFORMED_REQUEST), headers);
+    }
+
+    @Override
+    protected ResponseEntity<Object> handleExceptionInternal(
+            Exception e, @Nullable Object body, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        if (status.is5xxServerError()) {
+            log.error("Answered {}", status.value(), e);
+        }
+        return ProblemResponses.of(Problem.of(status), headers);
+    }
+
+    private static ResponseEntity<Object> invalid(HttpHeaders headers, List<Problem.Field> fields) {
+        return ProblemResponses.of(
+                Problem.of(ProblemType.INVALID_FIELD, fields.toArray(Problem.Field[]::new)), headers);
+    }
+
+    private static List<Problem.Field> fields(String owner, List<? extends MessageSourceResolvable> errors) {
+        return errors.stream()
+                .map(error -> new Problem.Field(
+                        error instanceof FieldError field ? snakeCase(field.getField()) : owner,
+                        String.valueOf(error.getDefaultMessage())))
+                .toList();
+    }
+
+    private static String snakeCase(String property) {
+        return CAPITAL.matcher(property).replaceAll("_").toLowerCase(Locale.ROOT);
+    }
+}

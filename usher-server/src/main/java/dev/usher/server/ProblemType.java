@@ -1,0 +1,49 @@
+package dev.usher.server;
+
+import java.net.URI;
+import java.util.Locale;
+import org.springframework.http.HttpStatus;
+
+/** What can go wrong for a caller. The type's URI is stable: {@code urn:usher:problem:account-disabled}. */
+enum ProblemType {
+    MALFORMED_REQUEST(HttpStatus.BAD_REQUEST, "The request cannot be read."),
+    INVALID_FIELD(HttpStatus.BAD_REQUEST, "A part of the request is not valid."),
+    UNAUTHENTICATED(HttpStatus.UNAUTHORIZED, "A valid bearer token is required."),
+    BAD_CREDENTIALS(HttpStatus.UNAUTHORIZED, "The mobile number or the password is wrong."),
+    BAD_FRESH_TOKEN(HttpStatus.UNAUTHORIZED, "The fresh token is unknown, expired, spent or revoked."),
+    ACCOUNT_DISABLED(HttpStatus.FORBIDDEN, "The account is disabled."),
+    FORBIDDEN(HttpStatus.FORBIDDEN, "The caller may not do this."),
+    NOT_FOUND(HttpStatus.NOT_FOUND, "There is nothing at this address."),
+    USER_NOT_FOUND(HttpStatus.NOT_FOUND, "There is no such user."),
+    METHOD_NOT_ALLOWED(HttpStatus.METHOD_NOT_ALLOWED, "The method is not supported at this address."),
+    NOT_ACCEPTABLE(HttpStatus.NOT_ACCEPTABLE, "The answer can be JSON only."),
+    MOBILE_TAKEN(HttpStatus.CONFLICT, "The mobile number belongs to a user already."),
+    OWN_ACCOUNT(HttpStatus.CONFLICT, "Administrators cannot disable their own account."),
+    BODY_TOO_LARGE(HttpStatus.CONTENT_TOO_LARGE, "The request's body is too large."),
+    UNSUPPORTED_MEDIA_TYPE(HttpStatus.UNSUPPORTED_MEDIA_TYPE, "The request's body must be JSON."),
+    INTERNAL_ERROR(HttpStatus.INTERNAL_SERVER_ERROR, "The request failed. It is not the caller's fault."),
+    UNAVAILABLE(HttpStatus.SERVICE_UNAVAILABLE, "This cannot be answered for the moment. Try again soon.");
+
+    private final HttpStatus status;
+    private final String title;
+    private final URI uri;
+
+    ProblemType(HttpStatus status, String title) {
+        this.status = status;
+        this.title = title;
+        this.uri = URI.create(
+                "urn:usher:problem:" + name().toLowerCase(Locale.ROOT).replace('_', '-'));
+    }
+
+    HttpStatus status() {
+        return status;
+    }
+
+    String title() {
+        return title;
+    }
+
+    URI uri() {
+        return uri;
+    }
+}

@@ -1,0 +1,54 @@
+package dev.usher.server;
+
+import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
+import jakarta.validation.Valid;
+import jakarta.validation.constraints.Positive;
+import java.net.URI;
+import org.springframework.http.ResponseEntity;
+import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RestController;
+
+/** Users: registration and profiles. A mobile number is shown to its owner and to administrators only. */
+@RestController
+final class UserController {
+
+    private final Registrations registrations;
+    private final UserProfileCache<Long> profiles;
+
+    UserController(Registrations registrations, UserProfileCache<Long> profiles) {
+        this.registrations = registrations;
+        this.profiles = profiles;
+    }
+
+    @PostMapping("/v1/users")
+    ResponseEntity<UserView> register(@Valid @RequestBody Registration registration) {
+        long id = registrations
+                .register(registration)
+                .orElseThrow(() -> new ProblemException(
+                        ProblemType.MOBILE_TAKEN, new Problem.Field("mobile", "belongs to a user already")));
+        return ResponseEntity.created(URI.create("/v1/users/" + id)).body(new UserView(id, registration.profile()));
+    }
+
+    @GetMapping("/v1/me")
+    UserView me(JwtAuthenticationToken authentication) {
+        long id = Caller.of(authentication).id();
+        return new UserView(id, find(id));
+    }
+
+    @GetMapping("/v1/users/{id}")
+    UserView user(
+            @PathVariable @Positive(message = "must be positive") long id, JwtAuthenticationToken authentication) {
+        Caller caller = Caller.of(authentication);
+        UserProfile profile = find(id);
+        return new UserView(id, caller.id() == id || caller.administrator() ? profile : profile.masked());
+    }
+
+    private UserProfile find(long id) {
+        return profiles.find(id).orElseThrow(() -> new ProblemException(ProblemType.USER_NOT_FOUND));
+    }
+}

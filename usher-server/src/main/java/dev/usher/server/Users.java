@@ -1,0 +1,153 @@
+package dev.usher.server;
+
+import dev.usher.UserProfile;
+import dev.usher.UserSource;
+import dev.usher.UserStatus;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.jdbc.core.RowMapper;
+import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.transaction.support.TransactionOperations;
+
+/** The table of users, and the sources that the caches read it through. */
+@Configuration(proxyBeanMethods = false)
+class Users {
+
+    private static final String PROFILE = "mobile, name, profile_photo, is_media, introduction, certificate";
+    private static final String ROLES = "ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role)";
+
+    private final JdbcClient jdbc;
+    private final TransactionOperations transactions;
+
+    Users(JdbcClient jdbc, TransactionOperations transactions) {
+        this.jdbc = jdbc;
+        this.transactions = transactions;
+    }
+
+    @Bean
+    UserSource<Long, UserProfile> profileSource() {
+        return ids -> load("SELECT id, " + PROFILE + " FROM users WHERE id = ANY (?)", ids, Users::profile);
+    }
+
+    @Bean
+    UserSource<Long, UserStatus> statusSource() {
+        return ids -> load("SELECT id, status FROM users WHERE id = ANY (?)", ids, Users::status);
+    }
+
+    /** Everything that a login asks of a user, in one query. */
+    Optional<Account> findByMobile(String mobile) {
+        return jdbc.sql("SELECT id, password_hash, " + PROFILE + ", status, " + ROLES + " AS roles FROM users"
+                        + " WHERE mobile = ?")
+                .param(mobile)
+                .query((row, number) -> new Account(
+                        row.getLong("id"),
+                        row.getString("password_hash"),
+                        profile(row, number),
+                        status(row, number),
+                        roles(row)))
+                .optional();
+    }
+
+    /**
+     * Adds a user.
+     *
+     * @return the id, or empty when somebody has the mobile number already
+     */
+    OptionalLong add(UserProfile profile, String passwordHash) {
+        return jdbc.sql("INSERT INTO users (password_hash, " + PROFILE + ") VALUES (?, ?, ?, ?, ?, ?, ?)"
+                        + " ON CONFLICT (mobile) DO NOTHING RETURNING id")
+                .params(
+                        passwordHash,
+                        profile.mobile(),
+                        profile.name(),
+                        emptyToNull(profile.photo()),
+                        profile.isMedia(),
+                        emptyToNull(profile.intro()),
+                        emptyToNull(profile.certi()))
+                .query(Long.class)
+                .optional()
+                .map(OptionalLong::of)
+                .orElseGet(OptionalLong::empty);
+    }
+
+    /** Sets a user's status, and says whether there is such a user. */
+    boolean setStatus(long id, UserStatus status) {
+        return jdbc.sql("UPDATE users SET status = ?, updated_at = now() WHERE id = ?")
+                        .params(status.code(), id)
+                        .update()
+                == 1;
+    }
+
+    /**
+     * Adds a user with a role that nobody has yet. Safe when several nodes do so at once.
+     *
+     * @param passwordHash asked for only when it is needed, for it takes long
+     * @return the id, or empty when somebody has the role or the mobile number already
+     */
+    OptionalLong addFirst(String role, UserProfile profile, Supplier<String> passwordHash) {
+        return Objects.requireNonNull(transactions.execute(transaction -> {
+            // It conflicts with itself, and with nothing that reads or that adds users.
+            jdbc.sql("LOCK TABLE user_roles IN SHARE ROW EXCLUSIVE MODE").update();
+            if (hasAnyone(role)) {
+                return OptionalLong.empty();
+            }
+            OptionalLong id = add(profile, passwordHash.get());
+            id.ifPresent(added -> jdbc.sql("INSERT INTO user_roles (user_id, role) VALUES (?, ?)")
+                    .params(added, role)
+                    .update());
+            return id;
+        }));
+    }
+
+    boolean hasAnyone(String role) {
+        return jdbc.sql("SELECT EXISTS (SELECT 1 FROM user_roles WHERE role = ?)")
+                .param(role)
+                .query(Boolean.class)
+                .single();
+    }
+
+    private static UserStatus status(ResultSet row, int number) throws SQLException {
+        return UserStatus.of(row.getInt("status"));
+    }
+
+    static List<String> roles(ResultSet row) throws SQLException {
+        return List.of((String[]) row.getArray("roles").getArray());
+    }
+
+    private static UserProfile profile(ResultSet row, int number) throws SQLException {
+        return UserProfile.ofNullable(
+                row.getString("mobile"),
+                row.getString("name"),
+                row.getString("profile_photo"),
+                row.getBoolean("is_media"),
+                row.getString("introduction"),
+                row.getString("certificate"));
+    }
+
+    private <V> Map<Long, V> load(String sql, Set<Long> ids, RowMapper<V> mapper) {
+        Map<Long, V> found = new HashMap<>();
+        jdbc.sql(sql)
+                .param((Object) ids.toArray(Long[]::new))
+                .query((row, number) -> {
+                    found.put(row.getLong("id"), mapper.mapRow(row, number));
+                    return true;
+                })
+                .list();
+        return found;
+    }
+
+    private static @Nullable String emptyToNull(String text) {
+        return text.isEmpty() ? null : text;
+    }
+}

@@ -1,0 +1,22 @@
+package dev.usher.server;
+
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.security.autoconfigure.UserDetailsServiceAutoConfiguration;
+import org.springframework.scheduling.annotation.EnableScheduling;
+
+/**
+ * The user service. It needs a PostgreSQL database ({@code spring.datasource.*}) and a Redis ({@code
+ * spring.data.redis.*}), and serves HTTP on port 8080, or on the one that the environment variable {@code PORT} names.
+ */
+@SpringBootApplication(exclude = UserDetailsServiceAutoConfiguration.class)
+@EnableConfigurationProperties(UsherServerProperties.class)
+@EnableScheduling
+public class UsherServer {
+
+    /** Starts the service, and returns when it serves. */
+    public static void main(String[] args) {
+        SpringApplication.run(UsherServer.class, args);
+    }
+}

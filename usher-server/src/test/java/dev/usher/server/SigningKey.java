@@ -1,0 +1,58 @@
+package dev.usher.server;
+
+import com.nimbusds.jose.JOSEException;
+import com.nimbusds.jose.JWSAlgorithm;
+import com.nimbusds.jose.JWSHeader;
+import com.nimbusds.jose.JWSSigner;
+import com.nimbusds.jose.crypto.RSASSASigner;
+import com.nimbusds.jose.jwk.RSAKey;
+import com.nimbusds.jose.jwk.gen.RSAKeyGenerator;
+import com.nimbusds.jwt.JWTClaimsSet;
+import com.nimbusds.jwt.SignedJWT;
+import java.util.Base64;
+
+/** A key whose tokens a test can forge. */
+record SigningKey(RSAKey key) {
+
+    static SigningKey generate() {
+        try {
+            return new SigningKey(
+                    new RSAKeyGenerator(2048).keyIDFromThumbprint(true).generate());
+        } catch (JOSEException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    String pem() {
+        try {
+            String base64 =
+                    Base64.getMimeEncoder().encodeToString(key.toRSAPrivateKey().getEncoded());
+            return "-----BEGIN PRIVATE KEY-----\n" + base64 + "\n-----END PRIVATE KEY-----\n";
+        } catch (JOSEException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    String sign(JWTClaimsSet claims) {
+        return sign(
+                new JWSHeader.Builder(JWSAlgorithm.RS256).keyID(key.getKeyID()).build(), claims);
+    }
+
+    String sign(JWSHeader header, JWTClaimsSet claims) {
+        try {
+            return sign(header, claims, new RSASSASigner(key));
+        } catch (JOSEException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    static String sign(JWSHeader header, JWTClaimsSet claims, JWSSigner signer) {
+        try {
+            SignedJWT token = new SignedJWT(header, claims);
+            token.sign(signer);
+            return token.serialize();
+        } catch (JOSEException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}
