@@ -9,6 +9,7 @@ import java.io.InputStream;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
 import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.interfaces.RSAPublicKey;
 import java.security.spec.RSAPublicKeySpec;
@@ -80,8 +81,7 @@ final class SigningKeys {
 
     private static RSAKey parse(@Nullable PemContent pem) {
         try {
-            if (pem == null
-                    || !(pem.getPrivateKey() instanceof RSAPrivateCrtKey key)
+            if (!(privateKey(pem) instanceof RSAPrivateCrtKey key)
                     || key.getModulus().bitLength() < BITS) {
                 throw invalid("must be an RSA key of at least " + BITS + " bits");
             }
@@ -95,6 +95,14 @@ final class SigningKeys {
                     .build();
         } catch (GeneralSecurityException | JOSEException e) {
             throw invalid("cannot be used");
+        }
+    }
+
+    private static @Nullable PrivateKey privateKey(@Nullable PemContent pem) {
+        try {
+            return pem == null ? null : pem.getPrivateKey();
+        } catch (IllegalStateException | IllegalArgumentException e) {
+            throw invalid("is no private key in PEM");
         }
     }
 

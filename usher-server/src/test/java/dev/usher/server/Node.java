@@ -27,6 +27,7 @@ import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.jdbc.core.simple.JdbcClient;
+import tools.jackson.core.json.JsonWriteFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** A server on a real Redis and a real PostgreSQL, as it runs in production, spoken to over HTTP. */
@@ -37,7 +38,8 @@ final class Node implements AutoCloseable {
 
     private static final AtomicLong MOBILES = new AtomicLong(13800000000L);
     private static final AtomicLong DATABASES = new AtomicLong();
-    private static final JsonMapper MAPPER = new JsonMapper();
+    private static final JsonMapper MAPPER =
+            JsonMapper.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
 
     private final HttpClient client = HttpClient.newHttpClient();
     private final Queue<String> statements;

@@ -1,0 +1,81 @@
+package dev.usher.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.IThrowableProxy;
+import ch.qos.logback.classic.spi.ThrowableProxyUtil;
+import ch.qos.logback.core.read.ListAppender;
+import dev.usher.server.Node.Shared;
+import dev.usher.server.Node.User;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/** The log holds nothing personal and nothing secret, even where somebody makes it talkative. */
+class LogIT {
+
+    private static final List<String> TALKATIVE = List.of(
+            "dev.usher",
+            "org.springframework.web",
+            "org.springframework.security",
+            "org.springframework.jdbc",
+            "org.springframework.boot.web");
+
+    @Test
+    void neitherMobileNumbersNorPasswordsNorTokensAreLogged() {
+        Node node = Shared.NODE;
+        List<String> secrets = new ArrayList<>(List.of(Node.PASSWORD, Node.ADMIN_MOBILE, "wrong horse"));
+        LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
+        Logger root = loggers.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        root.addAppender(log);
+        TALKATIVE.forEach(name -> loggers.getLogger(name).setLevel(Level.DEBUG));
+        try {
+            User ann = node.register();
+            secrets.add(ann.mobile());
+            Answer tokens = ann.login();
+            secrets.add(tokens.text("token"));
+            secrets.add(tokens.text("fresh_token"));
+            node.get("/v1/me", tokens.text("token")).with(200);
+            node.get("/v1/users/" + ann.id(), node.administrator().token()).with(200);
+            node.get("/v1/users/" + ann.id() + "x", tokens.text("token")).with(400);
+            node.get("/v1/me", tokens.text("token") + "x").with(401);
+            node.post("/v1/login", Map.of("mobile", ann.mobile(), "password", "wrong horse"), null)
+                    .with(401);
+            node.post("/v1/login", "{\"mobile\":\"" + ann.mobile() + "\",\"password\":\"wrong horse\"", null)
+                    .with(400);
+            node.post("/v1/login", Map.of("mobile", ann.mobile() + "x", "password", "wrong horse"), null)
+                    .with(400);
+            node.post("/v1/login", Map.of("mobile", List.of(ann.mobile()), "password", "wrong horse"), null)
+                    .with(400);
+            node.post("/v1/users", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD, "name", "Ann"), null)
+                    .with(409);
+            Map<String, String> refresh = Map.of("fresh_token", tokens.text("fresh_token"));
+            secrets.add(node.post("/v1/token/refresh", refresh, null).with(200).text("fresh_token"));
+            node.post("/v1/token/refresh", refresh, null).with(401);
+            node.setStatus(ann.id(), "disabled").with(200);
+            node.get("/v1/me", tokens.text("token")).with(403);
+            ann.tryLogin().with(403);
+        } finally {
+            TALKATIVE.forEach(name -> loggers.getLogger(name).setLevel(null));
+            root.detachAppender(log);
+        }
+
+        assertThat(log.list).isNotEmpty();
+        List<String> lines = log.list.stream().map(LogIT::text).toList();
+        assertThat(secrets).hasSize(7).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
+    }
+
+    private static String text(ILoggingEvent event) {
+        IThrowableProxy failure = event.getThrowableProxy();
+        return event.getLoggerName() + " " + event.getFormattedMessage()
+                + (failure == null ? "" : ThrowableProxyUtil.asString(failure));
+    }
+}
