@@ -1,0 +1,242 @@
+package dev.usher.testkit;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A TCP proxy on a free port of 127.0.0.1 that forwards every byte, in order, until it is told to delay, hold or lose
+ * them.
+ *
+ * <pre>{@code
+ * try (FaultProxy proxy = FaultProxy.inFrontOf(redis.host(), redis.port())) {
+ *     proxy.delay(Duration.ofMillis(50));               // a slow network
+ *     proxy.freeze(Direction.TO_CLIENT);                // commands arrive, replies do not
+ *     proxy.cutAfter(Direction.TO_CLIENT, 3);           // the connection breaks within a reply
+ *     proxy.restore();                                  // a good network again
+ * }
+ * }</pre>
+ *
+ * <p>A fault holds for current and for future connections, until it is taken back. What one side sends while the other
+ * does not get it is kept in order, the end of its stream included: 8 MiB for each connection and direction, after which
+ * the sender is slowed down as TCP does it.
+ *
+ * <p>Thread-safe. The proxy has its own daemon threads, four for each connection, which end with {@link #close}.
+ */
+public final class FaultProxy implements AutoCloseable {
+    /** The way bytes take through the proxy. */
+    public enum Direction {
+        /** From whoever connected to the proxy, to the server behind it. */
+        TO_SERVER,
+        /** From the server behind the proxy, to whoever connected. */
+        TO_CLIENT
+    }
+
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+    private static final int BACKLOG = 128;
+
+    private final InetSocketAddress server;
+    private final int port = LoopbackPort.free();
+    private final Faults toServer = new Faults();
+    private final Faults toClient = new Faults();
+    private final Set<ProxiedConnection> connections = ConcurrentHashMap.newKeySet();
+    private final ExecutorService threads;
+
+    private @Nullable Listener listener;
+    private boolean closed;
+
+    private FaultProxy(InetSocketAddress server) {
+        this.server = server;
+        this.threads = Executors.newCachedThreadPool(task -> {
+            Thread thread = new Thread(task, "fault-proxy-" + port);
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /** Starts a proxy without faults. The server need not run yet; each connection to the proxy opens one to it. */
+    public static FaultProxy inFrontOf(String host, int port) {
+        FaultProxy proxy = new FaultProxy(new InetSocketAddress(host, port));
+        proxy.listen();
+        return proxy;
+    }
+
+    /** The address the proxy listens on, 127.0.0.1. */
+    public String host() {
+        return LoopbackPort.HOST;
+    }
+
+    /** The port the proxy listens on; the same for the life of this object. */
+    public int port() {
+        return port;
+    }
+
+    /** The number of connections that clients have through the proxy at the moment. */
+    public int connections() {
+        return connections.size();
+    }
+
+    /** Delays in both directions: see {@link #delay(Direction, Duration)}. */
+    public void delay(Duration delay) {
+        delay(Direction.TO_SERVER, delay);
+        delay(Direction.TO_CLIENT, delay);
+    }
+
+    /**
+     * Forwards bytes that arrive from now on no sooner than {@code delay} after their arrival.
+     *
+     * @param delay zero for none
+     * @throws IllegalArgumentException if the delay is negative
+     */
+    public void delay(Direction direction, Duration delay) {
+        if (delay.isNegative()) {
+            throw new IllegalArgumentException("a negative delay: " + delay);
+        }
+        faults(direction).delay(delay);
+    }
+
+    /** Freezes both directions: see {@link #freeze(Direction)}. */
+    public void freeze() {
+        freeze(Direction.TO_SERVER);
+        freeze(Direction.TO_CLIENT);
+    }
+
+    /**
+     * Accepts connections and bytes, and forwards neither bytes nor the end of a stream, until {@link #thaw}: each side
+     * sees an open connection on which nothing comes. At most the bytes being written during this call still pass.
+     */
+    public void freeze(Direction direction) {
+        faults(direction).freeze();
+    }
+
+    /** Takes {@link #freeze()} back in both directions. */
+    public void thaw() {
+        thaw(Direction.TO_SERVER);
+        thaw(Direction.TO_CLIENT);
+    }
+
+    /** Takes {@link #freeze(Direction)} back, and forwards what was held. */
+    public void thaw(Direction direction) {
+        faults(direction).thaw();
+        connections.forEach(connection -> connection.wake(direction));
+    }
+
+    /** Closes all current connections on both sides, frozen or not; bytes on their way are lost. New ones work. */
+    public void cut() {
+        connections.forEach(ProxiedConnection::close);
+    }
+
+    /**
+     * Lets {@code bytes} more bytes pass, counted over all connections, then closes the connection that carried the last
+     * of them, on both sides; the others go on. It happens once. With zero, the connection is closed instead of
+     * forwarding the next byte.
+     *
+     * @throws IllegalArgumentException if the number is negative
+     */
+    public void cutAfter(Direction direction, long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a negative number of bytes: " + bytes);
+        }
+        faults(direction).cutAfter(bytes);
+    }
+
+    /** Closes all current connections, and has the kernel refuse new ones, until {@link #restore}. */
+    public synchronized void refuse() {
+        if (listener != null) {
+            listener.close();
+            listener = null;
+        }
+        // After the listener's end, no connection can be added behind the cut.
+        cut();
+    }
+
+    /**
+     * Takes every fault back: new connections are accepted, nothing is delayed, held or about to be cut. Current
+     * connections stay.
+     *
+     * @throws IllegalStateException if the proxy is closed
+     */
+    public synchronized void restore() {
+        if (closed) {
+            throw new IllegalStateException("the proxy on port " + port + " is closed");
+        }
+        delay(Duration.ZERO);
+        toServer.neverCut();
+        toClient.neverCut();
+        thaw();
+        if (listener == null) {
+            listen();
+        }
+    }
+
+    /** Closes all connections and the port, and waits for the proxy's threads to end. A second call does nothing. */
+    @Override
+    public synchronized void close() {
+        closed = true;
+        refuse();
+        threads.shutdown();
+        try {
+            if (!threads.awaitTermination(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
+                throw new IllegalStateException("threads of the proxy on port " + port + " still run after " + LIMIT);
+            }
+        } catch (InterruptedException e) {
+            threads.shutdownNow();
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private Faults faults(Direction direction) {
+        return direction == Direction.TO_SERVER ? toServer : toClient;
+    }
+
+    private synchronized void listen() {
+        try {
+            ServerSocket socket = new ServerSocket();
+            // The port's former connections may linger; they must not keep it from being opened again.
+            socket.setReuseAddress(true);
+            socket.bind(new InetSocketAddress(LoopbackPort.address(), port), BACKLOG);
+            listener = new Listener(socket, CompletableFuture.runAsync(() -> accept(socket), threads));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot listen on port " + port, e);
+        }
+    }
+
+    private void accept(ServerSocket socket) {
+        while (true) {
+            try {
+                Socket client = socket.accept();
+                ProxiedConnection connection =
+                        new ProxiedConnection(client, server, toServer, toClient, connections::remove);
+                connections.add(connection);
+                connection.start(threads);
+            } catch (IOException e) {
+                if (socket.isClosed()) {
+                    return;
+                }
+                throw new UncheckedIOException("cannot accept on port " + port, e);
+            }
+        }
+    }
+
+    /** An open port and the task that accepts connections on it. */
+    private record Listener(ServerSocket socket, CompletableFuture<Void> accepting) {
+        void close() {
+            try {
+                socket.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot close " + socket, e);
+            }
+            accepting.join();
+        }
+    }
+}

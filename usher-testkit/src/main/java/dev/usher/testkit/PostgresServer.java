@@ -1,0 +1,252 @@
+package dev.usher.testkit;
+
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * A real PostgreSQL 18 in processes of its own, on a free port of 127.0.0.1, that trades durability for speed.
+ *
+ * <pre>{@code
+ * try (PostgresServer postgres = PostgresServer.start()) {
+ *     String url = postgres.createDatabase("users");
+ *     Connection connection = DriverManager.getConnection(url, postgres.username(), postgres.password());
+ * }
+ * }</pre>
+ *
+ * <p>Starting a server costs seconds, a database in it a fraction of one: share the server among tests, and give each test
+ * a database.
+ *
+ * <p>The server ends with {@link #close}. If that is never called, it ends with the JVM, also with one that is killed with
+ * {@code kill -9}: a {@code sh} process waits for the JVM's end, then shuts the server down and removes its files. Only
+ * where that process is killed as well does the server stay.
+ *
+ * <p>PostgreSQL refuses to run as root; for root, it is started in a user namespace of its own, which the kernel must
+ * permit.
+ *
+ * <p>Thread-safe. Methods that must wait for the server give up with an {@link IllegalStateException} after 60 s.
+ */
+public final class PostgresServer implements AutoCloseable {
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+    private static final String SUPERUSER = "postgres";
+    private static final Pattern DATABASE_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
+
+    private final ServerDirectory directory;
+    private final EmbeddedPostgres postgres;
+    private final long postmaster;
+    private final Guardian guardian;
+    private final Thread shutdownHook = new Thread(this::end, "postgres-shutdown");
+
+    private boolean killed;
+    private boolean closed;
+
+    private PostgresServer(ServerDirectory directory, EmbeddedPostgres postgres, long postmaster) {
+        this.directory = directory;
+        this.postgres = postgres;
+        this.postmaster = postmaster;
+        this.guardian = Guardian.over(postmaster, Signal.QUIT, directory.path());
+    }
+
+    /**
+     * Starts a server and waits until it answers.
+     *
+     * @throws IllegalStateException if the server does not answer; the message ends with the server's log
+     */
+    public static PostgresServer start() {
+        ServerDirectory directory = ServerDirectory.create("usher-postgres-");
+        Path data = directory.path().resolve("data");
+        try {
+            EmbeddedPostgres postgres = EmbeddedPostgres.builder()
+                    .setPort(LoopbackPort.free())
+                    .setDataDirectory(data)
+                    .setRegisterShutdownHook(false)
+                    .setPGStartupWait(LIMIT)
+                    .setOutputRedirector(
+                            ProcessBuilder.Redirect.appendTo(directory.log().toFile()))
+                    .setLocaleConfig("locale", "C")
+                    .setServerConfig("listen_addresses", LoopbackPort.HOST)
+                    .setServerConfig("full_page_writes", "off")
+                    // What is in the data directory is removed with it, even after a kill.
+                    .setServerConfig("unix_socket_directories", "")
+                    .setServerConfig("dynamic_shared_memory_type", "mmap")
+                    .start();
+            PostgresServer server = new PostgresServer(directory, postgres, postmasterOf(data));
+            Runtime.getRuntime().addShutdownHook(server.shutdownHook);
+            return server;
+        } catch (IOException | RuntimeException e) {
+            IllegalStateException failure =
+                    new IllegalStateException("PostgreSQL did not start; its log:\n" + directory.logTail(), e);
+            abandon(data);
+            try {
+                directory.delete();
+            } catch (UncheckedIOException stillWriting) {
+                failure.addSuppressed(stillWriting);
+            }
+            throw failure;
+        }
+    }
+
+    /** The address the server listens on, 127.0.0.1. */
+    public String host() {
+        return LoopbackPort.HOST;
+    }
+
+    /** The port the server listens on. */
+    public int port() {
+        return postgres.getPort();
+    }
+
+    /** The JDBC URL of the database {@code postgres}, which always exists; without user and password. */
+    public String jdbcUrl() {
+        return jdbcUrl(SUPERUSER);
+    }
+
+    /** The superuser's name. */
+    public String username() {
+        return SUPERUSER;
+    }
+
+    /** A password for the superuser; the server trusts whoever connects, and does not look at it. */
+    public String password() {
+        return SUPERUSER;
+    }
+
+    /** The id of the postmaster, the parent of all other processes of the server. */
+    public long pid() {
+        return postmaster;
+    }
+
+    /**
+     * Creates an empty database.
+     *
+     * @param name not yet taken; lower-case letters, digits and underscores, 63 at most, no digit first
+     * @return the JDBC URL of the database, without user and password
+     * @throws IllegalArgumentException if the name has another form
+     * @throws IllegalStateException if the database cannot be created
+     */
+    public String createDatabase(String name) {
+        if (!DATABASE_NAME.matcher(name).matches()) {
+            throw new IllegalArgumentException("not a database name: " + name);
+        }
+        try (Connection connection = DriverManager.getConnection(jdbcUrl(), username(), password());
+                Statement statement = connection.createStatement()) {
+            statement.execute("CREATE DATABASE " + name);
+        } catch (SQLException e) {
+            throw new IllegalStateException("cannot create the database " + name, e);
+        }
+        return jdbcUrl(name);
+    }
+
+    /**
+     * Freezes the server with all its processes: it keeps its connections, and the kernel accepts new ones, but nothing is
+     * answered until {@link #thaw}.
+     *
+     * @throws IllegalStateException if the server was killed or closed
+     */
+    public synchronized void freeze() {
+        requireRunning();
+        // The parent first: frozen, it starts no process that the list of children would miss.
+        Signal.STOP.sendTo(postmaster);
+        Signal.STOP.sendTo(children());
+    }
+
+    /**
+     * Lets a frozen server go on; it answers what came in meanwhile. Does nothing to a server that is not frozen.
+     *
+     * @throws IllegalStateException if the server was killed or closed
+     */
+    public synchronized void thaw() {
+        requireRunning();
+        Signal.CONT.sendTo(children());
+        Signal.CONT.sendTo(postmaster);
+    }
+
+    /**
+     * Ends all processes of the server as {@code kill -9} does, frozen or not. It cannot be started again; to see a
+     * database go and come back, put a {@link FaultProxy} in front of it. A few bytes of System V shared memory stay with
+     * the kernel. A second call does nothing.
+     */
+    public synchronized void kill() {
+        if (killed || closed) {
+            return;
+        }
+        freeze();
+        List<Long> all = new ArrayList<>(children());
+        all.add(postmaster);
+        Signal.KILL.sendTo(all);
+        killed = true;
+        LoopbackPort.awaitRefusal(port(), LIMIT);
+        guardian.dismiss();
+    }
+
+    /** Ends the server and removes what it wrote. A second call does nothing. */
+    @Override
+    public void close() {
+        end();
+        try {
+            Runtime.getRuntime().removeShutdownHook(shutdownHook);
+        } catch (IllegalStateException e) {
+            // The JVM is shutting down, and the hook finds nothing left to do.
+        }
+    }
+
+    private synchronized void end() {
+        if (closed) {
+            return;
+        }
+        try {
+            // Of a killed server nothing is left to stop; asking for it would wait for a process that is not there.
+            if (!killed) {
+                thaw();
+                postgres.close();
+                guardian.dismiss();
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot stop the PostgreSQL of port " + port(), e);
+        } finally {
+            closed = true;
+            directory.delete();
+        }
+    }
+
+    private String jdbcUrl(String database) {
+        return "jdbc:postgresql://" + host() + ":" + port() + "/" + database;
+    }
+
+    private List<Long> children() {
+        return ProcessHandle.of(postmaster).stream()
+                .flatMap(ProcessHandle::children)
+                .map(ProcessHandle::pid)
+                .toList();
+    }
+
+    private void requireRunning() {
+        if (killed || closed) {
+            throw new IllegalStateException("the PostgreSQL of port " + port() + " was killed or closed");
+        }
+    }
+
+    /** The process id in the first line of the lock file that a postmaster keeps in its data directory. */
+    private static long postmasterOf(Path data) throws IOException {
+        return Long.parseLong(
+                Files.readAllLines(data.resolve("postmaster.pid")).get(0).trim());
+    }
+
+    private static void abandon(Path data) {
+        try {
+            Signal.QUIT.sendTo(postmasterOf(data));
+        } catch (IOException | RuntimeException e) {
+            // It never came so far as to write its process id.
+        }
+    }
+}

@@ -1,0 +1,157 @@
+package dev.usher.testkit;
+
+import dev.usher.testkit.FaultProxy.Direction;
+import dev.usher.testkit.HeldBytes.Kind;
+import dev.usher.testkit.HeldBytes.Parcel;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/**
+ * A client's connection to a {@link FaultProxy} with the one that belongs to it, from the proxy to the server. In each
+ * direction one thread reads and one writes, with {@link HeldBytes} between them. Thread-safe.
+ */
+final class ProxiedConnection {
+    private static final int READ_SIZE = 16 * 1024;
+    private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+
+    private final Socket client;
+    private final Socket server = new Socket();
+    private final InetSocketAddress serverAddress;
+    private final HeldBytes toServer;
+    private final HeldBytes toClient;
+    private final Consumer<ProxiedConnection> whenClosed;
+    private final CountDownLatch dialled = new CountDownLatch(1);
+    private final AtomicInteger openDirections = new AtomicInteger(2);
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    ProxiedConnection(
+            Socket client,
+            InetSocketAddress serverAddress,
+            Faults toServer,
+            Faults toClient,
+            Consumer<ProxiedConnection> whenClosed) {
+        this.client = client;
+        this.serverAddress = serverAddress;
+        this.toServer = new HeldBytes(toServer);
+        this.toClient = new HeldBytes(toClient);
+        this.whenClosed = whenClosed;
+    }
+
+    void start(Executor threads) {
+        threads.execute(() -> run(() -> read(client, toServer)));
+        threads.execute(() -> run(() -> {
+            dialled.await();
+            write(toServer, server);
+        }));
+        threads.execute(() -> run(() -> {
+            if (dial()) {
+                read(server, toClient);
+            }
+        }));
+        threads.execute(() -> run(() -> write(toClient, client)));
+    }
+
+    void wake(Direction direction) {
+        (direction == Direction.TO_SERVER ? toServer : toClient).wake();
+    }
+
+    void close() {
+        if (!closed.compareAndSet(false, true)) {
+            return;
+        }
+        try (client;
+                server) {
+            toServer.close();
+            toClient.close();
+            dialled.countDown();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot close a connection to " + serverAddress, e);
+        } finally {
+            whenClosed.accept(this);
+        }
+    }
+
+    private boolean dial() throws InterruptedException {
+        try {
+            server.connect(serverAddress);
+            server.setTcpNoDelay(true);
+            dialled.countDown();
+            return true;
+        } catch (IOException e) {
+            // The client learns of it as of any broken connection: later, or not at all while its direction is frozen.
+            toClient.add(Kind.BREAK, NOTHING);
+            return false;
+        }
+    }
+
+    private static void read(Socket source, HeldBytes held) throws InterruptedException {
+        byte[] buffer = new byte[READ_SIZE];
+        try {
+            InputStream in = source.getInputStream();
+            int length;
+            while ((length = in.read(buffer)) >= 0) {
+                held.add(Kind.BYTES, ByteBuffer.wrap(Arrays.copyOf(buffer, length)));
+            }
+            held.add(Kind.END, NOTHING);
+        } catch (IOException e) {
+            held.add(Kind.BREAK, NOTHING);
+        }
+    }
+
+    private void write(HeldBytes held, Socket sink) throws IOException, InterruptedException {
+        Parcel parcel;
+        while ((parcel = held.take()) != null) {
+            switch (parcel.kind()) {
+                case BYTES -> {
+                    Faults.Passage passage = held.faults().pass(parcel.bytes().remaining());
+                    OutputStream out = sink.getOutputStream();
+                    out.write(parcel.bytes().array(), 0, passage.bytes());
+                    if (passage.thenCut()) {
+                        close();
+                        return;
+                    }
+                }
+                case END -> {
+                    sink.shutdownOutput();
+                    if (openDirections.decrementAndGet() == 0) {
+                        close();
+                    }
+                    return;
+                }
+                case BREAK -> {
+                    close();
+                    return;
+                }
+            }
+        }
+    }
+
+    private void run(Transfer transfer) {
+        try {
+            transfer.run();
+        } catch (IOException e) {
+            // The side written to has gone away.
+            close();
+        } catch (InterruptedException e) {
+            close();
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** One thread's part of the work. */
+    @FunctionalInterface
+    private interface Transfer {
+        void run() throws IOException, InterruptedException;
+    }
+}

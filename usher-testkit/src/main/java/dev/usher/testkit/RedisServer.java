@@ -1,0 +1,246 @@
+package dev.usher.testkit;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import redis.embedded.core.ExecutableProvider;
+
+/**
+ * A real Redis 6.2 in a process of its own, on a free port of 127.0.0.1, that keeps nothing on disk.
+ *
+ * <pre>{@code
+ * try (RedisServer redis = RedisServer.start("maxmemory 64mb")) {
+ *     RedisClient client = RedisClient.create(redis.uri());
+ * }
+ * }</pre>
+ *
+ * <p>The server ends with {@link #close}. If that is never called, it ends with the JVM, also with one that is killed with
+ * {@code kill -9}: a {@code sh} process waits for the JVM's end, and does what {@code close} would have done. Only where
+ * that process is killed as well does the server stay.
+ *
+ * <p>On Linux amd64 the binary needs the shared libraries of OpenSSL 3.
+ *
+ * <p>Thread-safe. Methods that must wait for the server give up with an {@link IllegalStateException} after 20 s.
+ */
+public final class RedisServer implements AutoCloseable {
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    private final ServerDirectory directory;
+    private final String executable;
+    private final int port;
+    private final Thread shutdownHook = new Thread(this::end, "redis-shutdown");
+
+    private @Nullable Process process;
+    private @Nullable Guardian guardian;
+    private boolean closed;
+
+    private RedisServer(ServerDirectory directory, String executable, int port) {
+        this.directory = directory;
+        this.executable = executable;
+        this.port = port;
+    }
+
+    /**
+     * Starts a server and waits until it answers.
+     *
+     * @param directives further lines of {@code redis.conf}, such as {@code requirepass secret} or {@code cluster-enabled
+     *     yes}; they win over the server's own settings
+     * @throws IllegalStateException if the server does not answer; the message ends with the server's log
+     */
+    public static RedisServer start(String... directives) {
+        ServerDirectory directory = ServerDirectory.create("usher-redis-");
+        try {
+            int port = LoopbackPort.free();
+            List<String> settings = new ArrayList<>(List.of(
+                    "bind " + LoopbackPort.HOST,
+                    "port " + port,
+                    "save \"\"",
+                    "appendonly no",
+                    "dir \"" + directory.path() + "\""));
+            settings.addAll(List.of(directives));
+            Files.write(directory.path().resolve("redis.conf"), settings);
+            String executable = ExecutableProvider.newJarResourceProvider(
+                            directory.path().toFile())
+                    .get()
+                    .getPath();
+            RedisServer server = new RedisServer(directory, executable, port);
+            Runtime.getRuntime().addShutdownHook(server.shutdownHook);
+            try {
+                server.launch();
+                return server;
+            } catch (RuntimeException e) {
+                server.close();
+                throw e;
+            }
+        } catch (IOException e) {
+            directory.delete();
+            throw new UncheckedIOException("cannot unpack Redis", e);
+        }
+    }
+
+    /** The address the server listens on, 127.0.0.1. */
+    public String host() {
+        return LoopbackPort.HOST;
+    }
+
+    /** The port the server listens on; the same for the life of this object. */
+    public int port() {
+        return port;
+    }
+
+    /** The server as {@code redis://127.0.0.1:port}, without a password. */
+    public String uri() {
+        return "redis://" + host() + ":" + port;
+    }
+
+    /**
+     * The id of the server's process.
+     *
+     * @throws IllegalStateException if the server is not running
+     */
+    public synchronized long pid() {
+        return running().pid();
+    }
+
+    /** Whether the server's process exists, frozen or not. */
+    public synchronized boolean isRunning() {
+        return process != null && process.isAlive();
+    }
+
+    /** Ends the server in an orderly way; it loses its data. Does nothing if the server is not running. */
+    public synchronized void stop() {
+        if (process != null && process.isAlive()) {
+            thaw();
+            process.destroy();
+        }
+        awaitEnd();
+    }
+
+    /** Stops the server if it is running, and starts it again: on the same port, with the same directives, empty. */
+    public synchronized void restart() {
+        if (closed) {
+            throw new IllegalStateException("the server on port " + port + " is closed");
+        }
+        stop();
+        launch();
+    }
+
+    /** Ends the server as {@code kill -9} does, frozen or not. Does nothing if the server is not running. */
+    public synchronized void kill() {
+        if (process != null) {
+            process.destroyForcibly();
+        }
+        awaitEnd();
+    }
+
+    /**
+     * Freezes the server: it keeps its connections, and the kernel accepts new ones, but nothing is answered until
+     * {@link #thaw}.
+     *
+     * @throws IllegalStateException if the server is not running
+     */
+    public synchronized void freeze() {
+        Signal.STOP.sendTo(running().pid());
+    }
+
+    /**
+     * Lets a frozen server go on; it answers what came in meanwhile. Does nothing to a server that is not frozen.
+     *
+     * @throws IllegalStateException if the server is not running
+     */
+    public synchronized void thaw() {
+        Signal.CONT.sendTo(running().pid());
+    }
+
+    /** Kills the server and removes what it wrote. A second call does nothing. */
+    @Override
+    public void close() {
+        end();
+        try {
+            Runtime.getRuntime().removeShutdownHook(shutdownHook);
+        } catch (IllegalStateException e) {
+            // The JVM is shutting down, and the hook finds nothing left to do.
+        }
+    }
+
+    private synchronized void end() {
+        if (!closed) {
+            closed = true;
+            kill();
+            directory.delete();
+        }
+    }
+
+    private void launch() {
+        try {
+            Process started = new ProcessBuilder(executable, "redis.conf")
+                    .directory(directory.path().toFile())
+                    .redirectErrorStream(true)
+                    .redirectOutput(
+                            ProcessBuilder.Redirect.appendTo(directory.log().toFile()))
+                    .start();
+            process = started;
+            guardian = Guardian.over(started.pid(), Signal.KILL, directory.path());
+            awaitAnswer(started);
+        } catch (IOException e) {
+            throw new IllegalStateException("cannot run " + executable, e);
+        }
+    }
+
+    private void awaitAnswer(Process started) {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        while (!answers()) {
+            if (!started.isAlive()) {
+                throw new IllegalStateException("Redis ended with status " + started.exitValue() + " instead of serving"
+                        + " port " + port + "; its log:\n" + directory.logTail());
+            }
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException("Redis did not answer on port " + port + " within " + LIMIT
+                        + "; its log:\n" + directory.logTail());
+            }
+            LoopbackPort.pause();
+        }
+    }
+
+    private boolean answers() {
+        try (Socket socket = new Socket()) {
+            int timeout = (int) Duration.ofSeconds(1).toMillis();
+            socket.connect(new InetSocketAddress(LoopbackPort.address(), port), timeout);
+            socket.setSoTimeout(timeout);
+            socket.getOutputStream().write("PING\r\n".getBytes(StandardCharsets.US_ASCII));
+            String reply = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.US_ASCII))
+                    .readLine();
+            // A server that asks for its password is as ready as one that answers.
+            return reply != null && (reply.startsWith("+PONG") || reply.startsWith("-NOAUTH"));
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private void awaitEnd() {
+        if (process != null) {
+            ProcessExit.await(process);
+            process = null;
+        }
+        if (guardian != null) {
+            guardian.dismiss();
+            guardian = null;
+        }
+    }
+
+    private Process running() {
+        if (process == null || !process.isAlive()) {
+            throw new IllegalStateException("the Redis of port " + port + " is not running");
+        }
+        return process;
+    }
+}

@@ -1,0 +1,74 @@
+package dev.usher.testkit;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** A TCP server that sends back what it gets, and counts it. */
+final class EchoServer implements AutoCloseable {
+    private final ServerSocket listener = new ServerSocket(0, 50, LoopbackPort.address());
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+    private final AtomicLong received = new AtomicLong();
+
+    EchoServer() throws IOException {
+        threads.execute(this::accept);
+    }
+
+    int port() {
+        return listener.getLocalPort();
+    }
+
+    /** The number of connections not yet closed by the other side. */
+    int connections() {
+        return sockets.size();
+    }
+
+    long received() {
+        return received.get();
+    }
+
+    private void accept() {
+        try {
+            while (true) {
+                Socket socket = listener.accept();
+                sockets.add(socket);
+                threads.execute(() -> echo(socket));
+            }
+        } catch (IOException e) {
+            if (!listener.isClosed()) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    private void echo(Socket socket) {
+        byte[] buffer = new byte[4096];
+        try (socket) {
+            int length;
+            while ((length = socket.getInputStream().read(buffer)) >= 0) {
+                received.addAndGet(length);
+                socket.getOutputStream().write(buffer, 0, length);
+            }
+        } catch (IOException e) {
+            // The other side has gone, which is what the tests do to it.
+        } finally {
+            sockets.remove(socket);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        listener.close();
+        for (Socket socket : sockets) {
+            socket.close();
+        }
+        threads.shutdown();
+    }
+}
