@@ -128,11 +128,13 @@ final class SharedTier implements AutoCloseable {
         byte[][] arguments = unreadable == null
                 ? arguments(token, LEASE, FENCE)
                 : new byte[][] {bytes(token), bytes(LEASE), bytes(FENCE), unreadable};
-        Object answer = await(run(GuardScript.CLAIM, key, ScriptOutputType.OBJECT, arguments));
-        if (answer instanceof List<?> found) {
-            return new Claim.Stored((byte[]) found.get(0));
-        }
-        return answer instanceof Long left ? new Claim.Held(Duration.ofMillis(left)) : new Claim.Granted();
+        List<?> answer = await(this.<List<?>>run(GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments));
+        String word = new String((byte[]) answer.get(0), StandardCharsets.US_ASCII);
+        return switch (word) {
+            case "stored" -> new Claim.Stored((byte[]) answer.get(1));
+            case "held" -> new Claim.Held(Duration.ofMillis((Long) answer.get(1)));
+            default -> new Claim.Granted();
+        };
     }
 
     /** Renews a claim, if it is still held, without waiting for the answer. */

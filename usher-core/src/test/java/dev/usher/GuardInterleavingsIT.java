@@ -5,7 +5,6 @@ import static dev.usher.GuardModel.Chance.A_FENCE_PASSES;
 import static dev.usher.GuardModel.Chance.A_LEASE_PASSES;
 import static dev.usher.GuardModel.Chance.THE_GUARD_IS_EVICTED;
 import static dev.usher.GuardModel.Chance.THE_VALUE_IS_EVICTED;
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.GuardModel.Call;
@@ -28,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -40,9 +40,6 @@ import org.junit.jupiter.api.Test;
 class GuardInterleavingsIT {
 
     private static final List<Who> ALL = List.of(Who.values());
-
-    private static final Map<Chance, Integer> ALL_BUT_A_LOST_GUARD =
-            Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, A_CLAIM_IS_RENEWED, 1);
 
     private static RedisServer server;
     private static RedisClient client;
@@ -63,19 +60,21 @@ class GuardInterleavingsIT {
 
     @Test
     void noInterleavingLeavesAnOldValueBehind() throws Exception {
-        Finding finding = explore(new Scripts(), Fault.NONE, ALL, ALL_BUT_A_LOST_GUARD);
-        assertThat(finding.story()).isEmpty();
-        assertThat(finding.states()).isGreaterThan(10_000);
-        System.out.printf("%,d states, %,d calls of the scripts, no old value%n", finding.states(), finding.calls());
+        assertNoOldValue(ALL, Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1));
+    }
+
+    @Test
+    void noRenewalHelpsAnOldValueToStay() throws Exception {
+        assertNoOldValue(
+                ALL, Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, A_CLAIM_IS_RENEWED, 1));
     }
 
     @Test
     void readersAndWritersAreSafeEvenWhenGuardsAreLost() throws Exception {
         List<Who> withoutLogin = List.of(Who.READER_0, Who.READER_1, Who.WRITER_0, Who.WRITER_1);
-        Map<Chance, Integer> everything = Map.of(
-                A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 2, A_CLAIM_IS_RENEWED, 1);
-        assertThat(explore(new Scripts(), Fault.NONE, withoutLogin, everything).story())
-                .isEmpty();
+        assertNoOldValue(
+                withoutLogin,
+                Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 2));
     }
 
     @Test
@@ -87,34 +86,34 @@ class GuardInterleavingsIT {
 
     @Test
     void withoutRule1AReadFromBeforeTheClaimIsStored() throws Exception {
-        assertOldValue(new Scripts(), Fault.READ_BEFORE_CLAIM);
+        assertOldValue(new Scripts(), Fault.READ_BEFORE_CLAIM, Map.of(A_LEASE_PASSES, 1));
     }
 
     @Test
     void withoutRule2TheSlowerOfTwoWritersWins() throws Exception {
-        assertOldValue(new Scripts(), Fault.SET_INSTEAD_OF_FENCE);
+        assertOldValue(new Scripts(), Fault.SET_INSTEAD_OF_FENCE, Map.of());
     }
 
     @Test
     void withoutRule3AnExpiredClaimHidesTheFenceItReplaced() throws Exception {
         Scripts scripts = new Scripts();
         scripts.claim = without(scripts.claim, "'PX', millis + fence", "'PX', millis");
-        assertOldValue(scripts, Fault.NONE);
+        assertOldValue(scripts, Fault.NONE, Map.of(A_LEASE_PASSES, 1));
     }
 
     @Test
     void withoutRule4AFilledAndEvictedEntryTakesAnOldOffer() throws Exception {
         Scripts scripts = new Scripts();
-        scripts.fill = without(
-                scripts.fill, "redis.call('SET', KEYS[2], FENCE, 'PX', fence)", "redis.call('DEL', KEYS[2])");
-        assertOldValue(scripts, Fault.NONE);
+        scripts.fill =
+                without(scripts.fill, "redis.call('SET', KEYS[2], FENCE, 'PX', fence)", "redis.call('DEL', KEYS[2])");
+        assertOldValue(scripts, Fault.NONE, Map.of(THE_VALUE_IS_EVICTED, 1));
     }
 
     @Test
     void withoutRule5AnOfferOutlivesTheFenceThatShouldStopIt() throws Exception {
         Scripts scripts = new Scripts();
         scripts.offer = without(scripts.offer, "if now() >= tonumber(ARGV[4]) then return 0 end", "");
-        assertOldValue(scripts, Fault.NONE);
+        assertOldValue(scripts, Fault.NONE, Map.of(A_FENCE_PASSES, 1));
     }
 
     @Test
@@ -124,26 +123,33 @@ class GuardInterleavingsIT {
                 scripts.fill,
                 "if claim() ~= ARGV[1] then return 0 end",
                 "if redis.call('EXISTS', KEYS[2]) == 1 and claim() ~= ARGV[1] then return 0 end");
-        assertOldValue(scripts, Fault.NONE);
+        assertOldValue(scripts, Fault.NONE, Map.of(A_FENCE_PASSES, 2));
     }
 
     @Test
     void anOfferThatOverwritesIsTheSpecificationsOwnRace() throws Exception {
         Scripts scripts = new Scripts();
-        scripts.offer = without(
-                scripts.offer, "if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end", "");
-        assertOldValue(scripts, Fault.NONE);
+        scripts.offer = without(scripts.offer, "if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end", "");
+        assertOldValue(scripts, Fault.NONE, Map.of());
     }
 
     @Test
     void aRenewalThatClaimsAnewUndoesAFence() throws Exception {
         Scripts scripts = new Scripts();
         scripts.renew = scripts.claim;
-        assertOldValue(scripts, Fault.NONE);
+        assertOldValue(scripts, Fault.NONE, Map.of(A_CLAIM_IS_RENEWED, 1));
     }
 
-    private static void assertOldValue(Scripts scripts, Fault fault) throws Exception {
-        assertThat(explore(scripts, fault, ALL, ALL_BUT_A_LOST_GUARD).story()).isNotEmpty();
+    private static void assertNoOldValue(List<Who> who, Map<Chance, Integer> chances) throws Exception {
+        Finding finding = explore(new Scripts(), Fault.NONE, who, chances);
+        assertThat(finding.story()).isEmpty();
+        System.out.printf("%,d states, %,d calls of the scripts, no old value%n", finding.states(), finding.calls());
+    }
+
+    /** With the rules as they are, nothing is found within these chances; with one taken out, something is. */
+    private static void assertOldValue(Scripts scripts, Fault fault, Map<Chance, Integer> chances) throws Exception {
+        assertThat(explore(new Scripts(), Fault.NONE, ALL, chances).story()).isEmpty();
+        assertThat(explore(scripts, fault, ALL, chances).story()).isNotEmpty();
     }
 
     private static Finding explore(Scripts scripts, Fault fault, List<Who> who, Map<Chance, Integer> chances)
@@ -196,7 +202,7 @@ class GuardInterleavingsIT {
                 Stored stored = new Stored(
                         value == null ? null : Integer.valueOf((String) value),
                         guardOf((String) guard, (Long) ttl, now));
-                outcomes.add(new Outcome(stored, isAccepted(calls.get(i), answer)));
+                outcomes.add(new Outcome(stored, isAccepted(answer)));
             }
             return outcomes;
         }
@@ -220,29 +226,23 @@ class GuardInterleavingsIT {
             String ttl = Long.toString(1000 * UNIT);
             String tooOldFrom = Long.toString(now + (GuardModel.FENCE - call.age()) * UNIT);
             return switch (call.operation()) {
-                case CLAIM -> eval(redis, claim, key, ScriptOutputType.OBJECT, who, lease, fence);
-                case RENEW -> eval(redis, renew, key, ScriptOutputType.OBJECT, who, lease, fence);
-                case FILL -> eval(redis, fill, key, ScriptOutputType.OBJECT, who, version, ttl, fence);
-                case OFFER -> eval(redis, offer, key, ScriptOutputType.OBJECT, version, ttl, fence, tooOldFrom);
-                case FENCE -> eval(redis, GuardScript.FENCE, key, ScriptOutputType.OBJECT, fence);
+                case CLAIM -> run(redis, claim, key, who, lease, fence);
+                case RENEW -> run(redis, renew, key, who, lease, fence);
+                case FILL -> run(redis, fill, key, who, version, ttl, fence);
+                case OFFER -> run(redis, offer, key, version, ttl, fence, tooOldFrom);
+                case FENCE -> run(redis, GuardScript.FENCE, key, fence);
                 case SET -> redis.set(key, version);
             };
         }
 
-        private static RedisFuture<?> eval(
-                RedisAsyncCommands<String, String> redis,
-                GuardScript script,
-                String key,
-                ScriptOutputType type,
-                String... arguments) {
-            return redis.evalsha(script.sha1(), type, new String[] {key, KeySpace.guardOf(key)}, arguments);
+        private static RedisFuture<List<Object>> run(
+                RedisAsyncCommands<String, String> redis, GuardScript script, String key, String... arguments) {
+            String[] keys = {key, KeySpace.guardOf(key)};
+            return redis.evalsha(script.sha1(), ScriptOutputType.MULTI, keys, arguments);
         }
 
-        private static boolean isAccepted(Call call, Object answer) {
-            return call.operation() == GuardModel.Operation.CLAIM
-                    ? answer instanceof byte[] claimed && new String(claimed, UTF_8).equals("claimed")
-                            || "claimed".equals(answer)
-                    : Long.valueOf(1).equals(answer);
+        private static boolean isAccepted(@Nullable Object answer) {
+            return List.of("granted").equals(answer) || List.of(1L).equals(answer);
         }
 
         private static @Nullable Guard guardOf(@Nullable String text, long pttl, long now) {
@@ -262,7 +262,7 @@ class GuardInterleavingsIT {
         }
 
         private static @Nullable Object done(RedisFuture<?> future) {
-            return LettuceFutures.awaitOrCancel(future, 10, java.util.concurrent.TimeUnit.SECONDS);
+            return LettuceFutures.awaitOrCancel(future, 10, TimeUnit.SECONDS);
         }
     }
 }

@@ -160,9 +160,7 @@ final class GuardModel {
         /** Nobody has anything left to do, and the entry is older than the database. */
         boolean isOldForEver() {
             Integer value = stored.value();
-            return value != null
-                    && value < database
-                    && actors.stream().allMatch(actor -> actor.phase() == Phase.DONE);
+            return value != null && value < database && actors.stream().allMatch(actor -> actor.phase() == Phase.DONE);
         }
     }
 
@@ -207,8 +205,7 @@ final class GuardModel {
             var outcomes = redis.run(calls).iterator();
             answered += calls.size();
             for (Step step : steps) {
-                Outcome outcome =
-                        step.call() == null ? new Outcome(step.from().stored(), true) : outcomes.next();
+                Outcome outcome = step.call() == null ? new Outcome(step.from().stored(), true) : outcomes.next();
                 State reached = step.to().apply(outcome);
                 if (!reachedBy.containsKey(reached)) {
                     reachedBy.put(reached, step);
@@ -269,8 +266,7 @@ final class GuardModel {
                 steps.add(atOnce(state, who + " commits " + committed.database(), committed.with(who, writer)));
             }
             case COMMITTED ->
-                steps.add(store(
-                        state, fault == Fault.SET_INSTEAD_OF_FENCE ? Operation.SET : Operation.FENCE, who));
+                steps.add(store(state, fault == Fault.SET_INSTEAD_OF_FENCE ? Operation.SET : Operation.FENCE, who));
             default -> {}
         }
     }
@@ -292,30 +288,37 @@ final class GuardModel {
     private static void addRenewal(List<Step> steps, State state, Who who) {
         if (state.has(Chance.A_CLAIM_IS_RENEWED)) {
             Call renew = new Call(state.stored(), Operation.RENEW, who, 0, 0);
-            steps.add(new Step(state, who + " RENEW", renew, outcome -> state.with(outcome.stored())
-                    .without(Chance.A_CLAIM_IS_RENEWED)));
+            steps.add(new Step(
+                    state,
+                    who + " RENEW",
+                    renew,
+                    outcome -> state.with(outcome.stored()).without(Chance.A_CLAIM_IS_RENEWED)));
         }
     }
 
     private static Step claim(State state, Who who, Actor granted) {
         Call claim = new Call(state.stored(), Operation.CLAIM, who, 0, 0);
-        return new Step(state, who + " CLAIM", claim, outcome -> state.with(outcome.stored())
-                .with(who, outcome.accepted() ? granted : Actor.DONE));
+        return new Step(
+                state,
+                who + " CLAIM",
+                claim,
+                outcome -> state.with(outcome.stored()).with(who, outcome.accepted() ? granted : Actor.DONE));
     }
 
     /** The last call of an actor. */
     private static Step store(State state, Operation operation, Who who) {
         Actor actor = state.actor(who);
         Call call = new Call(state.stored(), operation, who, actor.version(), actor.age());
-        return new Step(state, who + " " + operation + " " + actor.version(), call, outcome -> state.with(outcome.stored())
-                .with(who, Actor.DONE));
+        return new Step(
+                state,
+                who + " " + operation + " " + actor.version(),
+                call,
+                outcome -> state.with(outcome.stored()).with(who, Actor.DONE));
     }
 
     private static Step read(State state, Who who) {
         return atOnce(
-                state,
-                who + " reads " + state.database(),
-                state.with(who, new Actor(Phase.READ, state.database(), 0)));
+                state, who + " reads " + state.database(), state.with(who, new Actor(Phase.READ, state.database(), 0)));
     }
 
     private static Step atOnce(State from, String label, State to) {
