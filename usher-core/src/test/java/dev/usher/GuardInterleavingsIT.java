@@ -5,6 +5,7 @@ import static dev.usher.GuardModel.Chance.A_FENCE_PASSES;
 import static dev.usher.GuardModel.Chance.A_LEASE_PASSES;
 import static dev.usher.GuardModel.Chance.THE_GUARD_IS_EVICTED;
 import static dev.usher.GuardModel.Chance.THE_VALUE_IS_EVICTED;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.GuardModel.Call;
@@ -179,7 +180,7 @@ class GuardInterleavingsIT {
                 done(redis.scriptLoad(script.source()));
             }
             long now = System.currentTimeMillis();
-            redis.flushall();
+            done(redis.flushall());
             connection.setAutoFlushCommands(false);
             List<RedisFuture<?>> answers = new ArrayList<>();
             List<RedisFuture<?>> states = new ArrayList<>();
@@ -201,7 +202,7 @@ class GuardInterleavingsIT {
                 Object ttl = done(states.get(3 * i + 2));
                 Stored stored = new Stored(
                         value == null ? null : Integer.valueOf((String) value),
-                        guardOf((String) guard, (Long) ttl, now));
+                        guardOf((String) guard, (Long) requireNonNull(ttl), now));
                 outcomes.add(new Outcome(stored, isAccepted(answer)));
             }
             return outcomes;
@@ -209,12 +210,12 @@ class GuardInterleavingsIT {
 
         private static void restore(RedisAsyncCommands<String, String> redis, String key, Stored stored, long now) {
             if (stored.value() != null) {
-                redis.set(key, stored.value().toString());
+                var unused = redis.set(key, stored.value().toString());
             }
             Guard guard = stored.guard();
             if (guard != null) {
                 String text = guard.holder() == null ? "-" : guard.holder() + " " + (now + guard.lease() * UNIT);
-                redis.set(KeySpace.guardOf(key), text, SetArgs.Builder.px(guard.ttl() * UNIT));
+                var unused = redis.set(KeySpace.guardOf(key), text, SetArgs.Builder.px(guard.ttl() * UNIT));
             }
         }
 

@@ -118,16 +118,16 @@ final class GuardModel {
         }
     }
 
-    private record State(int database, Stored stored, List<Actor> actors, Map<Chance, Integer> chances) {
+    private record State(int database, Stored stored, Map<Who, Actor> actors, Map<Chance, Integer> chances) {
 
         Actor actor(Who who) {
-            return actors.get(who.ordinal());
+            return actors.getOrDefault(who, Actor.DONE);
         }
 
         State with(Who who, Actor actor) {
-            List<Actor> changed = new ArrayList<>(actors);
-            changed.set(who.ordinal(), actor);
-            return new State(database, stored, List.copyOf(changed), chances);
+            Map<Who, Actor> changed = new HashMap<>(actors);
+            changed.put(who, actor);
+            return new State(database, stored, Map.copyOf(changed), chances);
         }
 
         State with(Stored stored) {
@@ -160,7 +160,9 @@ final class GuardModel {
         /** Nobody has anything left to do, and the entry is older than the database. */
         boolean isOldForEver() {
             Integer value = stored.value();
-            return value != null && value < database && actors.stream().allMatch(actor -> actor.phase() == Phase.DONE);
+            return value != null
+                    && value < database
+                    && actors.values().stream().allMatch(actor -> actor.phase() == Phase.DONE);
         }
     }
 
@@ -182,11 +184,9 @@ final class GuardModel {
      * @param chances how often each of them may happen in one history
      */
     Finding explore(List<Who> idle, Map<Chance, Integer> chances) throws Exception {
-        List<Actor> actors = new ArrayList<>();
-        for (Who who : Who.values()) {
-            actors.add(idle.contains(who) ? Actor.IDLE : Actor.DONE);
-        }
-        State start = new State(1, new Stored(null, null), List.copyOf(actors), Map.copyOf(chances));
+        Map<Who, Actor> actors = new HashMap<>();
+        idle.forEach(who -> actors.put(who, Actor.IDLE));
+        State start = new State(1, new Stored(null, null), Map.copyOf(actors), Map.copyOf(chances));
         Map<State, @Nullable Step> reachedBy = new HashMap<>();
         reachedBy.put(start, null);
         Queue<State> frontier = new ArrayDeque<>(List.of(start));

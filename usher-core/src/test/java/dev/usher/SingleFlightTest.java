@@ -124,7 +124,7 @@ class SingleFlightTest {
         flights.fly(1L, first -> {
             flights.forget(1L);
             CountDownLatch started = new CountDownLatch(1);
-            threads.submit(() -> flights.fly(1L, flight -> {
+            var unused = threads.submit(() -> flights.fly(1L, flight -> {
                 second.set(flight);
                 started.countDown();
                 uninterrupted(new CountDownLatch(1));
@@ -133,7 +133,7 @@ class SingleFlightTest {
             uninterrupted(started);
             return landing("first", first.nextStep());
         });
-        join();
+        assertThat(join()).isNotDone();
         assertThat(second.get()).isNotNull();
     }
 

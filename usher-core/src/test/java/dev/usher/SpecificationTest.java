@@ -128,9 +128,7 @@ class SpecificationTest {
     }
 
     private UserProfile profile(String json) throws UnreadableEntryException {
-        UserProfile profile = profiles.decode(json.getBytes(UTF_8)).value();
-        assertThat(profile).isNotNull();
-        return profile;
+        return profiles.decode(json.getBytes(UTF_8)).toOptional().orElseThrow();
     }
 
     private static String text(byte[] bytes) {
