@@ -14,13 +14,14 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Two processes, a hundred threads in each, one cold user, and a source that takes 50 ms. */
 class StampedeIT {
 
-    private static final long USER = 42;
+    private static final int ROUNDS = 7;
 
     @Test
     void twoProcessesWithAHundredCallersEachCauseOneQueryAndNobodyWaitsLong() throws Exception {
@@ -32,19 +33,21 @@ class StampedeIT {
                     Node two = Node.start(redis, postgres, 2000)) {
                 one.awaitReady();
                 two.awaitReady();
-                long before = queries(database);
-                one.go();
-                two.go();
-                Result first = one.result();
-                Result second = two.result();
-                System.out.printf(
-                        "the slowest of 200 callers waited %d ms%n",
-                        Math.max(first.slowestMillis(), second.slowestMillis()));
-                assertThat(queries(database) - before).as("queries").isEqualTo(1);
-                for (Result result : List.of(first, second)) {
-                    assertThat(result.right()).isEqualTo(100);
-                    assertThat(result.slowestMillis()).isLessThanOrEqualTo(150);
+                List<Long> slowest = new ArrayList<>();
+                for (long user = 1; user <= ROUNDS; user++) {
+                    long before = queries(database);
+                    one.ask(user);
+                    two.ask(user);
+                    Result first = one.result();
+                    Result second = two.result();
+                    assertThat(queries(database) - before).as("queries").isEqualTo(1);
+                    assertThat(first.right() + second.right()).isEqualTo(200);
+                    slowest.add(Math.max(first.slowestMillis(), second.slowestMillis()));
                 }
+                Collections.sort(slowest);
+                System.out.printf("the slowest of 200 callers waited, in milliseconds: %s%n", slowest);
+                // The median round: a neighbour on this machine may delay any single one.
+                assertThat(slowest.get(ROUNDS / 2)).isBetween(50L, 150L);
             }
         }
     }
@@ -80,7 +83,7 @@ class StampedeIT {
             command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
             command.addAll(List.of("-cp", System.getProperty("java.class.path"), "-Xmx256m"));
             command.add(StampedeNode.class.getName());
-            command.addAll(List.of(redis.uri(), url(postgres), Long.toString(USER), Long.toString(warmUp)));
+            command.addAll(List.of(redis.uri(), url(postgres), Long.toString(warmUp)));
             Process process = new ProcessBuilder(command)
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start();
@@ -91,8 +94,8 @@ class StampedeIT {
             assertThat(out.readLine()).isEqualTo("ready");
         }
 
-        void go() throws IOException {
-            in.write("go\n");
+        void ask(long user) throws IOException {
+            in.write(user + "\n");
             in.flush();
         }
 

@@ -8,6 +8,7 @@ import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -19,8 +20,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * A process in which many threads ask for one cold user at once. It warms up, says {@code ready}, waits for a line, asks,
- * and says how many were answered right and how many milliseconds the slowest of them took.
+ * A process in which many threads ask for one cold user at once. It warms up and says {@code ready}; then, for each id it
+ * reads, it asks, and says how many were answered right and how many milliseconds the slowest of them took.
  */
 final class StampedeNode {
 
@@ -28,19 +29,23 @@ final class StampedeNode {
 
     private StampedeNode() {}
 
-    /** Arguments: the URI of Redis, the URL of the database, the user to ask for, and one to warm up with. */
+    /** Arguments: the URI of Redis, the URL of the database, and the first of 20 users to warm up with. */
     public static void main(String[] args) throws Exception {
         ExecutorService threads = Executors.newFixedThreadPool(THREADS);
-        try (UserCaches caches = UserCaches.builder().redis(args[0]).build();
+        try (UserCaches caches = UserCaches.builder()
+                        .redis(args[0])
+                        .commandTimeout(Duration.ofSeconds(2))
+                        .build();
                 Connection database = DriverManager.getConnection(args[1]);
                 BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
             UserCache<Long, UserProfile> cache = caches.cache(UserProfile.FACET, ids -> query(database, ids));
             for (int round = 0; round < 20; round++) {
-                ask(cache, Long.parseLong(args[3]) + round, threads);
+                ask(cache, Long.parseLong(args[2]) + round, threads);
             }
             System.out.println("ready");
-            in.readLine();
-            System.out.println(ask(cache, Long.parseLong(args[2]), threads));
+            for (String id = in.readLine(); id != null; id = in.readLine()) {
+                System.out.println(ask(cache, Long.parseLong(id), threads));
+            }
         } finally {
             threads.shutdownNow();
         }
