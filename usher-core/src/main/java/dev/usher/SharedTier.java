@@ -128,11 +128,13 @@ final class SharedTier implements AutoCloseable {
         byte[][] arguments = unreadable == null
                 ? arguments(token, LEASE, FENCE)
                 : new byte[][] {bytes(token), bytes(LEASE), bytes(FENCE), unreadable};
-        Object answer = await(run(GuardScript.CLAIM, key, ScriptOutputType.OBJECT, arguments));
-        if (answer instanceof List<?> found) {
-            return new Claim.Stored((byte[]) found.get(0));
-        }
-        return answer instanceof Long left ? new Claim.Held(Duration.ofMillis(left)) : new Claim.Granted();
+        List<?> answer = await(this.<List<?>>run(GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments));
+        String word = new String((byte[]) answer.get(0), StandardCharsets.US_ASCII);
+        return switch (word) {
+            case "stored" -> new Claim.Stored((byte[]) answer.get(1));
+            case "held" -> new Claim.Held(Duration.ofMillis((Long) answer.get(1)));
+            default -> new Claim.Granted();
+        };
     }
 
     /** Renews a claim, if it is still held, without waiting for the answer. */
@@ -236,14 +238,21 @@ final class SharedTier implements AutoCloseable {
                 : CompletableFuture.failedStage(failure));
     }
 
+    /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
     private <T> T await(CompletionStage<T> command) throws SharedTierException {
         CompletableFuture<T> future = command.toCompletableFuture();
+        long until = System.nanoTime() + commandTimeout.toNanos();
+        boolean interrupted = false;
         try {
-            T answer = future.get(commandTimeout.toNanos(), TimeUnit.NANOSECONDS);
-            if (failing.get() && failing.compareAndSet(true, false)) {
-                log.info("Redis at {} answers again", address());
+            while (true) {
+                try {
+                    T answer = future.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+                    noteSuccess();
+                    return answer;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
             }
-            return answer;
         } catch (TimeoutException e) {
             future.cancel(true);
             throw failed("did not answer within " + commandTimeout.toMillis() + " ms", null);
@@ -253,9 +262,16 @@ final class SharedTier implements AutoCloseable {
                     : failed("failed", e.getCause());
         } catch (CancellationException e) {
             throw failed("was closed", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new SharedTierException("The wait for Redis was interrupted", e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void noteSuccess() {
+        if (failing.get() && failing.compareAndSet(true, false)) {
+            log.info("Redis at {} answers again", address());
         }
     }
 

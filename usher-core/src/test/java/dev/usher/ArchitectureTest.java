@@ -1,0 +1,82 @@
+package dev.usher;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.library.GeneralCodingRules;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+@Tag("architecture")
+class ArchitectureTest {
+
+    private static final JavaClasses CORE = new ClassFileImporter()
+            .importUrl(UserCaches.class.getProtectionDomain().getCodeSource().getLocation());
+
+    @Test
+    void theCoreKnowsNoFramework() {
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("org.springframework..", "jakarta..")
+                .because("plain Java applications use the core as it is")
+                .check(CORE);
+    }
+
+    @Test
+    void redisIsSpokenToInOnePlace() {
+        noClasses()
+                .that()
+                .haveNameNotMatching("dev\\.usher\\.(SharedTier|UserCaches).*")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.lettuce..")
+                .because("the engine speaks of claims and fences, and Sentinel or Cluster must change one class only")
+                .check(CORE);
+    }
+
+    @Test
+    void publicIsAPromise() {
+        assertThat(CORE.stream()
+                        .filter(type ->
+                                type.isTopLevelClass() && type.getModifiers().contains(JavaModifier.PUBLIC))
+                        .map(JavaClass::getSimpleName))
+                .as("what is public cannot be taken back: a new name here is a decision")
+                .containsExactlyInAnyOrder(
+                        "CachePolicy",
+                        "CacheStats",
+                        "Facet",
+                        "FacetCodec",
+                        "UserCache",
+                        "UserCaches",
+                        "UserProfile",
+                        "UserProfileCache",
+                        "UserSource",
+                        "UserStatus",
+                        "UserStatusCache",
+                        "UserUnavailableException");
+    }
+
+    @Test
+    void nothingIsPrintedOrThrownWithoutASense() {
+        GeneralCodingRules.NO_CLASSES_SHOULD_ACCESS_STANDARD_STREAMS
+                .because("a library logs through SLF4J")
+                .check(CORE);
+        GeneralCodingRules.NO_CLASSES_SHOULD_THROW_GENERIC_EXCEPTIONS
+                .because("a caller has to be able to tell what happened")
+                .check(CORE);
+    }
+
+    @Test
+    void nobodySleeps() {
+        noClasses()
+                .should()
+                .callMethod(Thread.class, "sleep", long.class)
+                .because("a wait ends when what it waits for has happened, or the caches are closed")
+                .check(CORE);
+    }
+}

@@ -1,0 +1,87 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class CachePolicyTest {
+
+    private static final Duration HALF_AN_HOUR = Duration.ofMinutes(30);
+
+    private final CachePolicy policy = CachePolicy.of(HALF_AN_HOUR);
+
+    @Test
+    void theDefaults() {
+        assertThat(policy.jitter()).isEqualTo(0.1);
+        assertThat(policy.absentTtl()).isEqualTo(Duration.ofSeconds(60));
+        assertThat(policy.stalenessBound()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(policy.claimWait()).isEqualTo(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void theSpecificationsLives() {
+        assertThat(UserProfile.FACET.policy().ttl()).isEqualTo(HALF_AN_HOUR);
+        assertThat(UserStatus.FACET.policy().ttl()).isEqualTo(Duration.ofMinutes(60));
+        assertThat(UserProfile.FACET.policy().stalenessBound()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(UserStatus.FACET.policy().stalenessBound()).isEqualTo(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void jitterOnlyShortensALife() {
+        assertThat(policy.jittered(HALF_AN_HOUR, 0)).isEqualTo(HALF_AN_HOUR);
+        assertThat(policy.jittered(HALF_AN_HOUR, 0.5)).isEqualTo(Duration.ofSeconds(1710));
+        assertThat(policy.jittered(HALF_AN_HOUR, Math.nextDown(1.0)))
+                .isBetween(Duration.ofSeconds(1620), Duration.ofSeconds(1621));
+    }
+
+    @Test
+    void withoutJitterEveryLifeIsTheLongest() {
+        assertThat(policy.withJitter(0).jittered(HALF_AN_HOUR, Math.nextDown(1.0)))
+                .isEqualTo(HALF_AN_HOUR);
+    }
+
+    @Test
+    void theShortestLifeSurvivesItsJitter() {
+        assertThat(policy.withJitter(0.99).jittered(Duration.ofMillis(1), Math.nextDown(1.0)))
+                .isEqualTo(Duration.ofMillis(1));
+    }
+
+    @Test
+    void eachWitherChangesOneThing() {
+        CachePolicy changed = policy.withTtl(Duration.ofSeconds(1))
+                .withJitter(0.2)
+                .withAbsentTtl(Duration.ofSeconds(3))
+                .withStalenessBound(Duration.ofSeconds(4))
+                .withClaimWait(Duration.ofSeconds(5));
+        assertThat(changed)
+                .isEqualTo(new CachePolicy(
+                        Duration.ofSeconds(1),
+                        0.2,
+                        Duration.ofSeconds(3),
+                        Duration.ofSeconds(4),
+                        Duration.ofSeconds(5)));
+    }
+
+    @Test
+    void aPolicyThatMakesNoSenseIsRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withTtl(Duration.ofNanos(999_999)))
+                .withMessageStartingWith("ttl");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withAbsentTtl(Duration.ZERO))
+                .withMessageStartingWith("absentTtl");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withStalenessBound(Duration.ofSeconds(-1)))
+                .withMessageStartingWith("stalenessBound");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withClaimWait(Duration.ofSeconds(-1)))
+                .withMessageStartingWith("claimWait");
+        for (double jitter : new double[] {-0.1, 1, Double.NaN}) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> policy.withJitter(jitter))
+                    .withMessageStartingWith("jitter");
+        }
+    }
+}

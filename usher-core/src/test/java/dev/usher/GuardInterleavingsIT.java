@@ -1,0 +1,269 @@
+package dev.usher;
+
+import static dev.usher.GuardModel.Chance.A_CLAIM_IS_RENEWED;
+import static dev.usher.GuardModel.Chance.A_FENCE_PASSES;
+import static dev.usher.GuardModel.Chance.A_LEASE_PASSES;
+import static dev.usher.GuardModel.Chance.THE_GUARD_IS_EVICTED;
+import static dev.usher.GuardModel.Chance.THE_VALUE_IS_EVICTED;
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.usher.GuardModel.Call;
+import dev.usher.GuardModel.Chance;
+import dev.usher.GuardModel.Fault;
+import dev.usher.GuardModel.Finding;
+import dev.usher.GuardModel.Guard;
+import dev.usher.GuardModel.Outcome;
+import dev.usher.GuardModel.Stored;
+import dev.usher.GuardModel.Who;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.LettuceFutures;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisFuture;
+import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.SetArgs;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The guard protocol, explored exhaustively over the real scripts: no interleaving leaves an old value behind, and without
+ * any one of the rules some interleaving does.
+ */
+class GuardInterleavingsIT {
+
+    private static final List<Who> ALL = List.of(Who.values());
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static StatefulRedisConnection<String, String> connection;
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        connection = client.connect();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @Test
+    void noInterleavingLeavesAnOldValueBehind() throws Exception {
+        assertNoOldValue(ALL, Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1));
+    }
+
+    @Test
+    void noRenewalHelpsAnOldValueToStay() throws Exception {
+        assertNoOldValue(
+                ALL, Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, A_CLAIM_IS_RENEWED, 1));
+    }
+
+    @Test
+    void readersAndWritersAreSafeEvenWhenGuardsAreLost() throws Exception {
+        List<Who> withoutLogin = List.of(Who.READER_0, Who.READER_1, Who.WRITER_0, Who.WRITER_1);
+        assertNoOldValue(
+                withoutLogin,
+                Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 2));
+    }
+
+    @Test
+    void theKnownHoleIsAGuardEvictedWhileALoginIsUnderWay() throws Exception {
+        assertThat(explore(new Scripts(), Fault.NONE, ALL, Map.of(THE_GUARD_IS_EVICTED, 1))
+                        .story())
+                .contains("THE_GUARD_IS_EVICTED", "LOGIN OFFER 1");
+    }
+
+    @Test
+    void withoutRule1AReadFromBeforeTheClaimIsStored() throws Exception {
+        assertOldValue(new Scripts(), Fault.READ_BEFORE_CLAIM, Map.of(A_LEASE_PASSES, 1));
+    }
+
+    @Test
+    void withoutRule2TheSlowerOfTwoWritersWins() throws Exception {
+        assertOldValue(new Scripts(), Fault.SET_INSTEAD_OF_FENCE, Map.of());
+    }
+
+    @Test
+    void withoutRule3AnExpiredClaimHidesTheFenceItReplaced() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.claim = without(scripts.claim, "'PX', millis + fence", "'PX', millis");
+        assertOldValue(scripts, Fault.NONE, Map.of(A_LEASE_PASSES, 1));
+    }
+
+    @Test
+    void withoutRule4AFilledAndEvictedEntryTakesAnOldOffer() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.fill =
+                without(scripts.fill, "redis.call('SET', KEYS[2], FENCE, 'PX', fence)", "redis.call('DEL', KEYS[2])");
+        assertOldValue(scripts, Fault.NONE, Map.of(THE_VALUE_IS_EVICTED, 1));
+    }
+
+    @Test
+    void withoutRule5AnOfferOutlivesTheFenceThatShouldStopIt() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.offer = without(scripts.offer, "if now() >= tonumber(ARGV[4]) then return 0 end", "");
+        assertOldValue(scripts, Fault.NONE, Map.of(A_FENCE_PASSES, 1));
+    }
+
+    @Test
+    void withoutRule6AFillIsAcceptedOnAVanishedGuard() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.fill = without(
+                scripts.fill,
+                "if claim() ~= ARGV[1] then return 0 end",
+                "if redis.call('EXISTS', KEYS[2]) == 1 and claim() ~= ARGV[1] then return 0 end");
+        assertOldValue(scripts, Fault.NONE, Map.of(A_FENCE_PASSES, 2));
+    }
+
+    @Test
+    void anOfferThatOverwritesIsTheSpecificationsOwnRace() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.offer = without(scripts.offer, "if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end", "");
+        assertOldValue(scripts, Fault.NONE, Map.of());
+    }
+
+    @Test
+    void aRenewalThatClaimsAnewUndoesAFence() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.renew = scripts.claim;
+        assertOldValue(scripts, Fault.NONE, Map.of(A_CLAIM_IS_RENEWED, 1));
+    }
+
+    private static void assertNoOldValue(List<Who> who, Map<Chance, Integer> chances) throws Exception {
+        Finding finding = explore(new Scripts(), Fault.NONE, who, chances);
+        assertThat(finding.story()).isEmpty();
+        System.out.printf("%,d states, %,d calls of the scripts, no old value%n", finding.states(), finding.calls());
+    }
+
+    /** With the rules as they are, nothing is found within these chances; with one taken out, something is. */
+    private static void assertOldValue(Scripts scripts, Fault fault, Map<Chance, Integer> chances) throws Exception {
+        assertThat(explore(new Scripts(), Fault.NONE, ALL, chances).story()).isEmpty();
+        assertThat(explore(scripts, fault, ALL, chances).story()).isNotEmpty();
+    }
+
+    private static Finding explore(Scripts scripts, Fault fault, List<Who> who, Map<Chance, Integer> chances)
+            throws Exception {
+        return new GuardModel(scripts, fault).explore(who, chances);
+    }
+
+    private static GuardScript without(GuardScript script, String rule, String instead) {
+        assertThat(script.source()).contains(rule);
+        return GuardScript.of(script.source().replace(rule, instead));
+    }
+
+    /** Runs each call on keys of its own, with times so long that the test's own does not count. */
+    private static final class Scripts implements GuardModel.Redis {
+
+        private static final long UNIT = Duration.ofMinutes(10).toMillis();
+
+        private GuardScript claim = GuardScript.CLAIM;
+        private GuardScript renew = GuardScript.RENEW;
+        private GuardScript fill = GuardScript.FILL;
+        private GuardScript offer = GuardScript.OFFER;
+
+        @Override
+        public List<Outcome> run(List<Call> calls) {
+            RedisAsyncCommands<String, String> redis = connection.async();
+            for (GuardScript script : List.of(claim, renew, fill, offer, GuardScript.FENCE)) {
+                done(redis.scriptLoad(script.source()));
+            }
+            long now = System.currentTimeMillis();
+            done(redis.flushall());
+            connection.setAutoFlushCommands(false);
+            List<RedisFuture<?>> answers = new ArrayList<>();
+            List<RedisFuture<?>> states = new ArrayList<>();
+            for (int i = 0; i < calls.size(); i++) {
+                String key = "user:" + i + ":profile";
+                restore(redis, key, calls.get(i).from(), now);
+                answers.add(send(redis, key, calls.get(i), now));
+                states.add(redis.get(key));
+                states.add(redis.get(KeySpace.guardOf(key)));
+                states.add(redis.pttl(KeySpace.guardOf(key)));
+            }
+            connection.setAutoFlushCommands(true);
+            connection.flushCommands();
+            List<Outcome> outcomes = new ArrayList<>();
+            for (int i = 0; i < calls.size(); i++) {
+                Object answer = done(answers.get(i));
+                Object value = done(states.get(3 * i));
+                Object guard = done(states.get(3 * i + 1));
+                Object ttl = done(states.get(3 * i + 2));
+                Stored stored = new Stored(
+                        value == null ? null : Integer.valueOf((String) value),
+                        guardOf((String) guard, (Long) requireNonNull(ttl), now));
+                outcomes.add(new Outcome(stored, isAccepted(answer)));
+            }
+            return outcomes;
+        }
+
+        private static void restore(RedisAsyncCommands<String, String> redis, String key, Stored stored, long now) {
+            if (stored.value() != null) {
+                var unused = redis.set(key, stored.value().toString());
+            }
+            Guard guard = stored.guard();
+            if (guard != null) {
+                String text = guard.holder() == null ? "-" : guard.holder() + " " + (now + guard.lease() * UNIT);
+                var unused = redis.set(KeySpace.guardOf(key), text, SetArgs.Builder.px(guard.ttl() * UNIT));
+            }
+        }
+
+        private RedisFuture<?> send(RedisAsyncCommands<String, String> redis, String key, Call call, long now) {
+            String who = call.who().name();
+            String version = Integer.toString(call.version());
+            String lease = Long.toString(GuardModel.LEASE * UNIT);
+            String fence = Long.toString(GuardModel.FENCE * UNIT);
+            String ttl = Long.toString(1000 * UNIT);
+            String tooOldFrom = Long.toString(now + (GuardModel.FENCE - call.age()) * UNIT);
+            return switch (call.operation()) {
+                case CLAIM -> run(redis, claim, key, who, lease, fence);
+                case RENEW -> run(redis, renew, key, who, lease, fence);
+                case FILL -> run(redis, fill, key, who, version, ttl, fence);
+                case OFFER -> run(redis, offer, key, version, ttl, fence, tooOldFrom);
+                case FENCE -> run(redis, GuardScript.FENCE, key, fence);
+                case SET -> redis.set(key, version);
+            };
+        }
+
+        private static RedisFuture<List<Object>> run(
+                RedisAsyncCommands<String, String> redis, GuardScript script, String key, String... arguments) {
+            String[] keys = {key, KeySpace.guardOf(key)};
+            return redis.evalsha(script.sha1(), ScriptOutputType.MULTI, keys, arguments);
+        }
+
+        private static boolean isAccepted(@Nullable Object answer) {
+            return List.of("granted").equals(answer) || List.of(1L).equals(answer);
+        }
+
+        private static @Nullable Guard guardOf(@Nullable String text, long pttl, long now) {
+            if (text == null) {
+                return null;
+            }
+            int ttl = units(pttl);
+            if (text.equals("-")) {
+                return new Guard(null, 0, ttl);
+            }
+            String[] claim = text.split(" ");
+            return new Guard(Who.valueOf(claim[0]), Math.max(0, units(Long.parseLong(claim[1]) - now)), ttl);
+        }
+
+        private static int units(long millis) {
+            return Math.toIntExact(Math.round((double) millis / UNIT));
+        }
+
+        private static @Nullable Object done(RedisFuture<?> future) {
+            return LettuceFutures.awaitOrCancel(future, 10, TimeUnit.SECONDS);
+        }
+    }
+}

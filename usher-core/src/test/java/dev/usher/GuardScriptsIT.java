@@ -1,0 +1,290 @@
+package dev.usher;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.SharedTier.Claim;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What each script does to its two keys, and when it refuses. */
+class GuardScriptsIT {
+
+    private static final String KEY = "user:42:profile";
+    private static final String GUARD = "{user:42:profile}:guard";
+    private static final Duration TTL = Duration.ofMinutes(30);
+    private static final byte[] VALUE = "value".getBytes(UTF_8);
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static ScheduledExecutorService scheduler;
+    private static RedisCommands<String, String> redis;
+    private static SharedTier shared;
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        redis = client.connect().sync();
+        scheduler = Executors.newSingleThreadScheduledExecutor();
+        shared = new SharedTier(
+                RedisURI.create(server.uri()), ClientOptions.create(), Duration.ofSeconds(10), scheduler);
+        shared.open();
+    }
+
+    @AfterAll
+    static void stop() {
+        shared.close();
+        scheduler.shutdownNow();
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void flush() {
+        redis.flushall();
+    }
+
+    @Test
+    void aClaimIsATokenWithItsDeadlineInAKeyThatOutlivesIt() throws Exception {
+        assertThat(shared.claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        String[] guard = redis.get(GUARD).split(" ");
+        assertThat(guard[0]).isEqualTo("t1");
+        assertThat(Long.parseLong(guard[1]) - serverTime()).isBetween(1L, SharedTier.LEASE.toMillis());
+        assertThat(redis.pttl(GUARD))
+                .isGreaterThan(SharedTier.FENCE.toMillis())
+                .isLessThanOrEqualTo(SharedTier.FENCE.plus(SharedTier.LEASE).toMillis());
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aSecondClaimLearnsHowLongTheFirstHolds() throws Exception {
+        shared.claim(KEY, "t1", null);
+        assertThat(shared.claim(KEY, "t2", null))
+                .isInstanceOfSatisfying(
+                        Claim.Held.class,
+                        held -> assertThat(held.left()).isPositive().isLessThanOrEqualTo(SharedTier.LEASE));
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+    }
+
+    @Test
+    void aClaimThatIsSentTwiceIsGrantedTwice() throws Exception {
+        shared.claim(KEY, "t1", null);
+        assertThat(shared.claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aClaimOnAStoredValueReturnsIt() throws Exception {
+        redis.set(KEY, "value");
+        assertThat(shared.claim(KEY, "t1", null))
+                .isInstanceOfSatisfying(
+                        Claim.Stored.class, stored -> assertThat(stored.value()).isEqualTo(VALUE));
+        assertThat(redis.exists(GUARD)).isZero();
+    }
+
+    @Test
+    void aFenceAndADeadClaimCanBeClaimed() throws Exception {
+        shared.fence(KEY);
+        assertThat(shared.claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        passDeadlineOf("t1");
+        assertThat(shared.claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aGuardThatIsNoneCanBeClaimedAndRefusesOffers() throws Exception {
+        redis.hset(GUARD, "a", "b");
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isFalse();
+        assertThat(shared.claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        redis.set(GUARD, "gibberish");
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(shared.claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aFillStoresTheValueAndLeavesAFence() throws Exception {
+        shared.claim(KEY, "t1", null);
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
+        assertFence();
+    }
+
+    @Test
+    void aFillWithoutTheClaimIsRefused() throws Exception {
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).as("no guard").isFalse();
+        shared.claim(KEY, "t1", null);
+        assertThat(shared.fill(KEY, "t2", VALUE, TTL)).as("another's").isFalse();
+        passDeadlineOf("t1");
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).as("past its deadline").isFalse();
+        shared.claim(KEY, "t3", null);
+        shared.fence(KEY);
+        assertThat(shared.fill(KEY, "t3", VALUE, TTL)).as("fenced").isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aFillIsTakenOnce() throws Exception {
+        shared.claim(KEY, "t1", null);
+        shared.fill(KEY, "t1", VALUE, TTL);
+        assertThat(shared.fill(KEY, "t1", "again".getBytes(UTF_8), TTL)).isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+    }
+
+    @Test
+    void anOfferStoresTheValueAndLeavesAFence() throws Exception {
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
+        assertFence();
+    }
+
+    @Test
+    void anOfferIsRefusedWhereAnythingIsKnown() throws Exception {
+        redis.set(KEY, "other");
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime()))
+                .as("a value")
+                .isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("other");
+        redis.del(KEY);
+        shared.fence(KEY);
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime()))
+                .as("a fence")
+                .isFalse();
+        redis.del(GUARD);
+        shared.claim(KEY, "t1", null);
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime()))
+                .as("a claim")
+                .isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void anOfferAsOldAsAFenceIsRefusedByTheServersClock() throws Exception {
+        long tooOld = System.nanoTime() - SharedTier.FENCE.toNanos();
+        assertThat(shared.offer(KEY, VALUE, TTL, tooOld)).isFalse();
+        long justNotTooOld =
+                System.nanoTime() - SharedTier.FENCE.minusSeconds(1).toNanos();
+        assertThat(shared.offer(KEY, VALUE, TTL, justNotTooOld)).isTrue();
+    }
+
+    @Test
+    void anOfferThatLayInAFrozenServersBufferIsJudgedWhenItIsRead() throws Exception {
+        shared.offer("user:1:profile", VALUE, TTL, System.nanoTime()); // has looked at the server's clock
+        long almostTooOld =
+                System.nanoTime() - SharedTier.FENCE.minusMillis(300).toNanos();
+        server.freeze();
+        var offer = CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        return shared.offer(KEY, VALUE, TTL, almostTooOld);
+                    } catch (SharedTierException e) {
+                        throw new IllegalStateException(e);
+                    }
+                },
+                scheduler);
+        try {
+            long thawAt = almostTooOld + SharedTier.FENCE.toNanos();
+            await().until(() -> System.nanoTime() - thawAt > 0);
+            assertThat(offer).isNotDone();
+        } finally {
+            server.thaw();
+        }
+        assertThat(offer.get(10, TimeUnit.SECONDS)).isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aFenceDropsTheValueWhateverItIs() throws Exception {
+        redis.set(KEY, "value");
+        shared.fence(KEY);
+        assertThat(redis.exists(KEY)).isZero();
+        assertFence();
+        redis.hset(KEY, "a", "b");
+        shared.fence(KEY);
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aRenewalMovesTheDeadlineOfAHeldClaimOnly() throws Exception {
+        redis.set(GUARD, "t1 " + (serverTime() + 100));
+        shared.renew(KEY, "t2");
+        shared.renew(KEY, "t1");
+        shared.claim("user:1:profile", "after the renewals", null);
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+        assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime()).isGreaterThan(200);
+        assertThat(redis.pttl(GUARD)).isGreaterThan(SharedTier.FENCE.toMillis());
+
+        shared.fence(KEY);
+        shared.renew(KEY, "t1");
+        shared.claim("user:1:profile", "after the renewals", null);
+        assertFence();
+    }
+
+    @Test
+    void aReleasedClaimIsAFenceAndCannotFill() throws Exception {
+        shared.claim(KEY, "t1", null);
+        shared.release(KEY, "t1");
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isFalse();
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(shared.claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aValueThatCannotBeReadIsClaimedAsIfItWereMissing() throws Exception {
+        redis.set(KEY, "{broken");
+        assertThat(shared.claim(KEY, "t1", "{broken".getBytes(UTF_8))).isInstanceOf(Claim.Granted.class);
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(shared.claim(KEY, "t2", "{broken".getBytes(UTF_8)))
+                .as("repaired meanwhile")
+                .isInstanceOf(Claim.Stored.class);
+    }
+
+    @Test
+    void anEntryOfAnotherTypeIsClaimedAndOverwritten() throws Exception {
+        redis.hset(KEY, "a", "b");
+        assertThat(shared.claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+    }
+
+    @Test
+    void scriptsThatRedisHasForgottenAreSentAgain() throws Exception {
+        shared.fence(KEY);
+        redis.scriptFlush();
+        redis.configResetstat();
+        shared.fence(KEY);
+        shared.fence(KEY);
+        assertThat(redis.info("commandstats")).contains("cmdstat_eval:calls=1,").contains("cmdstat_evalsha:calls=2,");
+        assertFence();
+    }
+
+    private static void assertFence() {
+        assertThat(redis.get(GUARD)).isEqualTo("-");
+        assertThat(redis.pttl(GUARD)).isBetween(SharedTier.FENCE.toMillis() - 2000, SharedTier.FENCE.toMillis());
+    }
+
+    /** Lets the deadline of a claim pass, while its key still lives. */
+    private static void passDeadlineOf(String token) {
+        redis.psetex(GUARD, SharedTier.FENCE.toMillis(), token + " " + (serverTime() - 1));
+    }
+
+    private static long serverTime() {
+        var time = redis.time();
+        return Long.parseLong(time.get(0)) * 1000 + Long.parseLong(time.get(1)) / 1000;
+    }
+}

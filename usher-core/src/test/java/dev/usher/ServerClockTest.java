@@ -1,0 +1,30 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class ServerClockTest {
+
+    private static final long RECEIVED = 7_000_000_000L;
+
+    private final ServerClock clock = new ServerClock(1_000_000, RECEIVED);
+
+    @Test
+    void theLeastItCanHaveShownFollowsTheTimeSinceTheAnswerCame() {
+        assertThat(clock.leastAt(RECEIVED)).isEqualTo(1_000_000 - 50);
+        assertThat(clock.leastAt(RECEIVED + TimeUnit.SECONDS.toNanos(3))).isEqualTo(1_003_000 - 50);
+    }
+
+    @Test
+    void aMomentBeforeTheAnswerIsRoundedDown() {
+        assertThat(clock.leastAt(RECEIVED - 1)).isEqualTo(1_000_000 - 1 - 50);
+    }
+
+    @Test
+    void aLookIsOutOfDateAfterHalfAMinute() {
+        assertThat(clock.isFresh(RECEIVED + TimeUnit.SECONDS.toNanos(30) - 1)).isTrue();
+        assertThat(clock.isFresh(RECEIVED + TimeUnit.SECONDS.toNanos(30))).isFalse();
+    }
+}

@@ -1,0 +1,178 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.SingleFlight.Flight;
+import dev.usher.SingleFlight.Landing;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class SingleFlightTest {
+
+    private final SingleFlight<Long, String> flights = new SingleFlight<>();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+
+    @AfterEach
+    void stop() {
+        threads.shutdownNow();
+    }
+
+    @Test
+    void whoJoinsBeforeTheReadIsAnswered() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch joined = new CountDownLatch(1);
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+            started.countDown();
+            uninterrupted(joined);
+            return landing("value", flight.nextStep());
+        }));
+        uninterrupted(started);
+        Future<Landing<String>> passenger = join();
+        joined.countDown();
+        assertThat(pilot.get()).isNotNull();
+        assertThat(passenger.get()).isSameAs(pilot.get());
+    }
+
+    @Test
+    void whoJoinsAfterTheReadHasToAskAnew() throws Exception {
+        CountDownLatch read = new CountDownLatch(1);
+        CountDownLatch joined = new CountDownLatch(1);
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+            int readIn = flight.nextStep();
+            read.countDown();
+            uninterrupted(joined);
+            return landing("old", readIn);
+        }));
+        uninterrupted(read);
+        Future<Landing<String>> passenger = join();
+        joined.countDown();
+        assertThat(pilot.get()).isNotNull();
+        assertThat(passenger.get()).isNull();
+    }
+
+    @Test
+    void aLaterStepOfTheSameFlightAnswersWhoJoinedBeforeIt() throws Exception {
+        CountDownLatch read = new CountDownLatch(1);
+        CountDownLatch joined = new CountDownLatch(1);
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+            flight.nextStep();
+            read.countDown();
+            uninterrupted(joined);
+            return landing("stored", flight.nextStep());
+        }));
+        uninterrupted(read);
+        Future<Landing<String>> passenger = join();
+        joined.countDown();
+        assertThat(passenger.get()).isSameAs(pilot.get());
+    }
+
+    @Test
+    void aFailureReachesEveryPassengerAndIsForgotten() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch joined = new CountDownLatch(1);
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+            started.countDown();
+            uninterrupted(joined);
+            throw new IllegalArgumentException("the source is gone");
+        }));
+        uninterrupted(started);
+        Future<Landing<String>> passenger = join();
+        joined.countDown();
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(pilot::get)
+                .havingCause()
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(passenger::get)
+                .havingRootCause()
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThat(flights.fly(1L, flight -> landing("next", flight.nextStep())))
+                .isNotNull();
+    }
+
+    @Test
+    void whoComesAfterAForgottenFlightBeginsItsOwn() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch over = new CountDownLatch(1);
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+            int readIn = flight.nextStep();
+            started.countDown();
+            uninterrupted(over);
+            return landing("before", readIn);
+        }));
+        uninterrupted(started);
+        flights.forget(1L);
+        Landing<String> after = flights.fly(1L, flight -> landing("after", flight.nextStep()));
+        assertThat(after).isNotNull();
+        assertThat(after.entry().value()).isEqualTo("after");
+        over.countDown();
+        assertThat(pilot.get().entry().value()).isEqualTo("before");
+    }
+
+    @Test
+    void anOldFlightThatEndsLeavesTheNewOneAlone() throws Exception {
+        AtomicReference<Flight<String>> second = new AtomicReference<>();
+        flights.fly(1L, first -> {
+            flights.forget(1L);
+            CountDownLatch started = new CountDownLatch(1);
+            var unused = threads.submit(() -> flights.fly(1L, flight -> {
+                second.set(flight);
+                started.countDown();
+                uninterrupted(new CountDownLatch(1));
+                return landing("never", 0);
+            }));
+            uninterrupted(started);
+            return landing("first", first.nextStep());
+        });
+        assertThat(join()).isNotDone();
+        assertThat(second.get()).isNotNull();
+    }
+
+    @Test
+    void aSourceThatAsksItsOwnCacheIsToldSo() {
+        assertThatIllegalStateException()
+                .isThrownBy(() -> flights.fly(1L, flight -> {
+                    try {
+                        flights.fly(1L, again -> landing("never", 0));
+                    } catch (InterruptedException | ExecutionException e) {
+                        throw new AssertionError(e);
+                    }
+                    return landing("never", 0);
+                }))
+                .withMessage("a source may not ask the cache that it fills");
+    }
+
+    /** Joins the flight under way, and returns once the caller waits for its landing. */
+    private Future<Landing<String>> join() {
+        AtomicReference<Thread> thread = new AtomicReference<>();
+        Future<Landing<String>> passenger = threads.submit(() -> {
+            thread.set(Thread.currentThread());
+            return flights.fly(1L, flight -> {
+                throw new AssertionError("there was no flight to join");
+            });
+        });
+        await().until(() -> thread.get() != null && thread.get().getState() == Thread.State.WAITING);
+        return passenger;
+    }
+
+    private static Landing<String> landing(String value, int readIn) {
+        return new Landing<>(new Entry<>(value), Tier.SOURCE, readIn);
+    }
+
+    private static void uninterrupted(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("the test is over", e);
+        }
+    }
+}

@@ -1,0 +1,660 @@
+package dev.usher;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
+
+/** The read path and the write path on a real Redis. */
+class TieredUserCacheIT {
+
+    private static final String KEY = "user:42:profile";
+    private static final String GUARD = "{user:42:profile}:guard";
+    private static final UserProfile ANN = profile("Ann");
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static RedisCommands<String, String> redis;
+
+    private final Table table = new Table();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final List<UserCaches> opened = new ArrayList<>();
+    private final UserCache<Long, UserProfile> cache = node().cache(UserProfile.FACET, table);
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        redis = client.connect().sync();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void flush() {
+        redis.flushall();
+    }
+
+    @AfterEach
+    void close() {
+        table.gate.countDown();
+        threads.shutdownNow();
+        opened.forEach(UserCaches::close);
+    }
+
+    // What is in Redis.
+
+    @Test
+    void aMissIsLoadedOnceAndThenAnsweredByRedis() {
+        table.put(42L, ANN);
+        assertThat(cache.find(42L)).contains(ANN);
+        assertThat(cache.find(42L)).contains(ANN);
+        assertThat(table.queries).hasValue(1);
+        assertThat(redis.get(KEY))
+                .isEqualTo("{\"mobile\":\"13800000000\",\"name\":\"Ann\",\"photo\":\"\",\"is_media\":false,"
+                        + "\"intro\":\"\",\"certi\":\"\"}");
+        assertThat(redis.pttl(KEY))
+                .isBetween(
+                        Duration.ofMinutes(27).minusSeconds(5).toMillis(),
+                        Duration.ofMinutes(30).toMillis());
+        assertThat(redis.get(GUARD)).isEqualTo("-");
+        assertThat(cache.stats().sharedHits()).isEqualTo(1);
+        assertThat(cache.stats().sourceAnswers()).isEqualTo(1);
+        assertThat(cache.stats().loads()).isEqualTo(1);
+    }
+
+    @Test
+    void aStatusIsOneOrZeroForUpToAnHour() {
+        UserCaches node = node();
+        var statuses = new UserStatusCache<Long>(node.cache(UserStatus.FACET, ids -> Map.of(42L, UserStatus.ENABLED)));
+        assertThat(statuses.isEnabled(42L)).isTrue();
+        assertThat(redis.get("user:42:status")).isEqualTo("1");
+        assertThat(redis.pttl("user:42:status"))
+                .isBetween(
+                        Duration.ofMinutes(54).minusSeconds(5).toMillis(),
+                        Duration.ofMinutes(60).toMillis());
+        redis.set("user:42:status", "0");
+        assertThat(statuses.isEnabled(42L)).isFalse();
+        assertThat(statuses.find(42L)).contains(UserStatus.DISABLED);
+    }
+
+    @Test
+    void anAbsentUserIsRememberedForAMinute() {
+        assertThat(cache.find(42L)).isEmpty();
+        assertThat(cache.find(42L)).isEmpty();
+        assertThat(table.queries).hasValue(1);
+        assertThat(redis.get(KEY)).isEqualTo("null");
+        assertThat(redis.pttl(KEY)).isBetween(49_000L, 60_000L);
+    }
+
+    @Test
+    void aUserThatDoesNotExistIsNotEnabled() {
+        var statuses = new UserStatusCache<Long>(node().cache(UserStatus.FACET, ids -> Map.of()));
+        assertThat(statuses.isEnabled(42L)).isFalse();
+    }
+
+    @Test
+    void livesAreSpreadDownwards() {
+        for (long id = 0; id < 50; id++) {
+            table.put(id, ANN);
+            cache.find(id);
+        }
+        List<Long> lives = new ArrayList<>();
+        for (long id = 0; id < 50; id++) {
+            lives.add(redis.ttl("user:" + id + ":profile"));
+        }
+        assertThat(lives).allSatisfy(life -> assertThat(life).isBetween(1615L, 1800L));
+        assertThat(Set.copyOf(lives)).hasSizeGreaterThan(10);
+    }
+
+    @Test
+    void aPrefixKeepsApplicationsApart() {
+        UserCaches other = open(UserCaches.builder().redis(server.uri()).keyPrefix("shop:user"));
+        UserCache<String, UserProfile> shop = other.cache(UserProfile.FACET, ids -> Map.of("a-1", ANN));
+        assertThat(shop.find("a-1")).contains(ANN);
+        assertThat(redis.exists("shop:user:a-1:profile")).isEqualTo(1);
+    }
+
+    @Test
+    void idsMayBeUuidsAndStrings() {
+        UUID id = UUID.randomUUID();
+        UserCaches node = node();
+        UserCache<UUID, UserProfile> byUuid = node.cache(UserProfile.FACET, ids -> Map.of(id, ANN));
+        assertThat(byUuid.find(id)).contains(ANN);
+        assertThat(redis.exists("user:" + id + ":profile")).isEqualTo(1);
+    }
+
+    // Entries that cannot be read.
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{broken 13811112222", "[]", "13811112222", "\"\"", "\u0000"})
+    void aValueThatCannotBeReadIsLoadedAgainAndOverwritten(String broken) {
+        table.put(42L, ANN);
+        redis.set(KEY, broken);
+        List<String> log = logOf(() -> assertThat(cache.find(42L)).contains(ANN));
+        assertThat(redis.get(KEY)).contains("Ann");
+        assertThat(cache.find(42L)).contains(ANN);
+        assertThat(table.queries).hasValue(1);
+        assertThat(cache.stats().unreadable()).isEqualTo(1);
+        assertThat(log)
+                .singleElement()
+                .asString()
+                .contains(KEY)
+                .doesNotContain("138")
+                .doesNotContain("broken");
+    }
+
+    @Test
+    void aHashWhereAStringShouldBeIsLoadedAgainAndOverwritten() {
+        table.put(42L, ANN);
+        redis.hset(KEY, "mobile", "13811112222");
+        List<String> log = logOf(() -> assertThat(cache.find(42L)).contains(ANN));
+        assertThat(redis.get(KEY)).contains("Ann");
+        assertThat(cache.stats().unreadable()).isEqualTo(1);
+        assertThat(cache.stats().sharedErrors()).isZero();
+        assertThat(log).singleElement().asString().contains(KEY).doesNotContain("138");
+    }
+
+    @Test
+    void anUnknownStatusNeverMeansEnabled() {
+        var statuses =
+                new UserStatusCache<Long>(node().cache(UserStatus.FACET, ids -> Map.of(42L, UserStatus.DISABLED)));
+        redis.set("user:42:status", "2");
+        assertThat(statuses.isEnabled(42L)).isFalse();
+        assertThat(redis.get("user:42:status")).isEqualTo("0");
+    }
+
+    // A login's row.
+
+    @Test
+    void anOfferedRowIsAnsweredWithoutAQuery() {
+        assertThat(cache.save(42L, ANN, Instant.now())).isTrue();
+        assertThat(cache.find(42L)).contains(ANN);
+        assertThat(table.queries).hasValue(0);
+        assertThat(cache.stats().offersStored()).isEqualTo(1);
+    }
+
+    @Test
+    void anOfferDoesNotReplaceWhatIsCached() {
+        table.put(42L, ANN);
+        cache.find(42L);
+        redis.del(GUARD);
+        assertThat(cache.save(42L, profile("Older"), Instant.now())).isFalse();
+        assertThat(cache.find(42L)).contains(ANN);
+        assertThat(cache.stats().offersRefused()).isEqualTo(1);
+    }
+
+    @Test
+    void anOfferFromBeforeAChangeIsRefused() {
+        Instant readAt = Instant.now();
+        cache.invalidate(42L);
+        assertThat(cache.save(42L, profile("Old"), readAt)).isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void anOfferFromTheFutureOrFromLongAgoIsRefused() {
+        assertThat(cache.save(42L, ANN, Instant.now().plusSeconds(60))).isFalse();
+        assertThat(cache.save(42L, ANN, Instant.now().minus(SharedTier.FENCE))).isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void theSpecificationsCallsAreReadThroughAndOffer() {
+        var profiles = new UserProfileCache<>(cache);
+        assertThat(profiles.save(42L)).isEmpty();
+        profiles.invalidate(42L);
+        table.put(42L, ANN);
+        assertThat(profiles.save(42L)).contains(ANN);
+        assertThat(profiles.save(42L)).contains(ANN);
+        assertThat(table.queries).hasValue(2);
+        assertThat(profiles.save(43L, profile("Bob"), Instant.now())).isTrue();
+        assertThat(profiles.find(43L)).contains(profile("Bob"));
+        assertThat(table.queries).hasValue(2);
+
+        var statuses = new UserStatusCache<Long>(node().cache(UserStatus.FACET, ids -> Map.of()));
+        assertThat(statuses.save(43L, UserStatus.ENABLED, Instant.now())).isTrue();
+        assertThat(redis.get("user:43:status")).isEqualTo("1");
+        assertThat(statuses.stats().offersStored()).isEqualTo(1);
+        assertThat(profiles.stats().offersStored()).isEqualTo(1);
+    }
+
+    // Changes.
+
+    @Test
+    void aChangeIsSeenByTheNextCall() {
+        table.put(42L, ANN);
+        cache.find(42L);
+        table.put(42L, profile("Anna"));
+        assertThat(cache.invalidate(42L)).isTrue();
+        assertThat(cache.find(42L)).contains(profile("Anna"));
+    }
+
+    @Test
+    void whoAskedBeforeAChangeIsAnsweredAndWhoComesAfterItIsNot() throws Exception {
+        table.put(42L, profile("Old"));
+        table.holdBackAfterReading();
+        Future<UserProfile> before = threads.submit(() -> cache.find(42L).orElseThrow());
+        await().until(() -> table.queries.get() == 1);
+
+        table.put(42L, profile("New"));
+        UserCache<Long, UserProfile> elsewhere = node().cache(UserProfile.FACET, table);
+        elsewhere.invalidate(42L);
+        AtomicReference<Thread> thread = new AtomicReference<>();
+        Future<UserProfile> after = threads.submit(() -> {
+            thread.set(Thread.currentThread());
+            return cache.find(42L).orElseThrow();
+        });
+        await().until(() -> isWaiting(thread.get()));
+
+        table.gate.countDown();
+        assertThat(before.get()).isEqualTo(profile("Old"));
+        assertThat(after.get()).isEqualTo(profile("New"));
+        assertThat(cache.stats().fillsRefused()).isEqualTo(1);
+        assertThat(cache.find(42L)).contains(profile("New"));
+    }
+
+    @Test
+    void whoComesAfterAChangeOnThisNodeDoesNotWaitForTheOldLoad() throws Exception {
+        table.put(42L, profile("Old"));
+        table.holdBackAfterReading();
+        Future<UserProfile> before = threads.submit(() -> cache.find(42L).orElseThrow());
+        await().until(() -> table.queries.get() == 1);
+
+        table.put(42L, profile("New"));
+        cache.invalidate(42L);
+        table.letOthersThrough();
+        assertThat(cache.find(42L)).contains(profile("New"));
+        table.gate.countDown();
+        assertThat(before.get()).isEqualTo(profile("Old"));
+        assertThat(redis.get(KEY)).contains("New");
+    }
+
+    // One load for all.
+
+    @Test
+    void aHundredCallersOfOneProcessCauseOneQuery() throws Exception {
+        table.put(42L, ANN);
+        table.holdBackAfterReading();
+        List<Future<UserProfile>> answers = new ArrayList<>();
+        List<Thread> callers = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            answers.add(threads.submit(() -> {
+                synchronized (callers) {
+                    callers.add(Thread.currentThread());
+                }
+                return cache.find(42L).orElseThrow();
+            }));
+        }
+        await().until(() -> {
+            synchronized (callers) {
+                return callers.size() == 100 && callers.stream().allMatch(TieredUserCacheIT::isWaiting);
+            }
+        });
+        table.gate.countDown();
+        for (Future<UserProfile> answer : answers) {
+            assertThat(answer.get()).isEqualTo(ANN);
+        }
+        assertThat(table.queries).hasValue(1);
+    }
+
+    @Test
+    void whileALoadRunsItsClaimIsRenewedAndOthersWait() throws Exception {
+        table.put(42L, ANN);
+        table.holdBackAfterReading();
+        Future<UserProfile> here = threads.submit(() -> cache.find(42L).orElseThrow());
+        await().until(() -> table.queries.get() == 1);
+        String claimed = redis.get(GUARD);
+        UserCache<Long, UserProfile> elsewhere = node().cache(
+                        UserProfile.FACET.with(UserProfile.FACET.policy().withClaimWait(Duration.ofMinutes(1))), table);
+        Future<UserProfile> there = threads.submit(() -> elsewhere.find(42L).orElseThrow());
+
+        await().until(() -> deadlineOf(redis.get(GUARD)) > deadlineOf(claimed) + SharedTier.LEASE.toMillis());
+        assertThat(redis.get(GUARD).split(" ")[0]).isEqualTo(claimed.split(" ")[0]);
+        table.gate.countDown();
+        assertThat(here.get()).isEqualTo(ANN);
+        assertThat(there.get()).isEqualTo(ANN);
+        assertThat(table.queries).hasValue(1);
+        assertThat(elsewhere.stats().claimWaits()).isEqualTo(1);
+        assertThat(elsewhere.stats().sharedHits()).isEqualTo(1);
+    }
+
+    @Test
+    void theClaimOfADeadNodeIsTakenOver() throws Exception {
+        table.put(42L, ANN);
+        redis.psetex(GUARD, 6000, "dead " + (System.currentTimeMillis() + SharedTier.LEASE.toMillis()));
+        assertThat(cache.find(42L)).contains(ANN);
+        assertThat(redis.get(KEY)).contains("Ann");
+        assertThat(cache.stats().fillsRefused()).isZero();
+        assertThat(SharedTier.LEASE).isLessThan(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void whoHasWaitedLongEnoughForAnotherProcessAsksTheSourceAndStoresNothing() {
+        table.put(42L, ANN);
+        redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
+        UserCache<Long, UserProfile> impatient = node().cache(
+                        UserProfile.FACET.with(UserProfile.FACET.policy().withClaimWait(Duration.ofMillis(30))), table);
+        assertThat(impatient.find(42L)).contains(ANN);
+        assertThat(redis.get(KEY)).isNull();
+        assertThat(redis.get(GUARD)).startsWith("slow ");
+    }
+
+    // Sources that fail.
+
+    @Test
+    void aFailureOfTheSourceIsUnavailableAndNeverStored() {
+        table.failure = new IllegalStateException("the database is gone");
+        assertThatExceptionOfType(UserUnavailableException.class)
+                .isThrownBy(() -> cache.find(42L))
+                .withMessage("user:42:profile is unavailable: the source failed")
+                .withCause(table.failure);
+        assertThat(redis.exists(KEY)).isZero();
+        assertThat(cache.stats().loadFailures()).isEqualTo(1);
+        assertThat(cache.stats().unavailable()).isEqualTo(1);
+
+        table.failure = null;
+        table.put(42L, ANN);
+        assertThat(cache.find(42L)).as("the claim was given up at once").contains(ANN);
+        assertThat(cache.stats().claimWaits()).isZero();
+    }
+
+    @Test
+    void aSourceThatAnswersWhatWasNotAskedHasNotAnswered() {
+        UserCache<Long, UserProfile> confused = node().cache(UserProfile.FACET, ids -> Map.of(7L, ANN));
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> confused.find(42L));
+
+        Map<Long, UserProfile> nothing = new HashMap<>();
+        nothing.put(42L, null);
+        UserCache<Long, UserProfile> empty = node().cache(UserProfile.FACET, ids -> nothing);
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> empty.find(42L));
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aFailureReachesAllWhoWaitForIt() throws Exception {
+        table.holdBackAfterReading();
+        table.failure = new IllegalStateException("the database is gone");
+        Future<?> first = threads.submit(() -> cache.find(42L));
+        await().until(() -> table.queries.get() == 1);
+        AtomicReference<Thread> thread = new AtomicReference<>();
+        Future<?> second = threads.submit(() -> {
+            thread.set(Thread.currentThread());
+            return cache.find(42L);
+        });
+        await().until(() -> isWaiting(thread.get()));
+        table.gate.countDown();
+        for (Future<?> caller : List.of(first, second)) {
+            assertThatExceptionOfType(ExecutionException.class)
+                    .isThrownBy(caller::get)
+                    .withCauseExactlyInstanceOf(UserUnavailableException.class)
+                    .havingRootCause()
+                    .isSameAs(table.failure);
+        }
+        assertThat(table.queries).hasValue(1);
+        assertThat(cache.stats().unavailable()).isEqualTo(2);
+    }
+
+    @Test
+    void anInterruptedCallerIsToldAndStaysInterrupted() throws Exception {
+        redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
+        UserCache<Long, UserProfile> patient = node().cache(
+                        UserProfile.FACET.with(UserProfile.FACET.policy().withClaimWait(Duration.ofMinutes(1))), table);
+        AtomicReference<Thread> thread = new AtomicReference<>();
+        Future<Boolean> caller = threads.submit(() -> {
+            thread.set(Thread.currentThread());
+            assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> patient.find(42L));
+            return Thread.currentThread().isInterrupted();
+        });
+        await().until(() -> patient.stats().claimWaits() == 1);
+        requireNonNull(thread.get()).interrupt();
+        assertThat(caller.get()).isTrue();
+    }
+
+    // Redis that fails.
+
+    @Test
+    void aRedisThatFailsIsLoggedOnceAndFailsNoCall() {
+        try (RedisServer doomed = RedisServer.start()) {
+            UserCaches node = open(UserCaches.builder().redis(doomed.uri()));
+            var profiles = new UserProfileCache<>(node.cache(UserProfile.FACET, table));
+            table.put(42L, ANN);
+            profiles.find(42L);
+            doomed.stop();
+            List<String> log = logOf(() -> {
+                assertThat(profiles.find(42L)).contains(ANN);
+                assertThat(profiles.save(42L)).contains(ANN);
+                assertThat(profiles.save(42L, ANN, Instant.now())).isFalse();
+            });
+            assertThat(log).hasSize(1);
+            assertThat(profiles.stats().sharedErrors()).isGreaterThanOrEqualTo(3);
+
+            doomed.restart();
+            await().untilAsserted(() -> {
+                profiles.find(42L);
+                assertThat(profiles.stats().sharedHits()).isPositive();
+            });
+        }
+    }
+
+    @Test
+    void aChangeThatRedisDidNotHearOfIsNotBelievedHereAndSentWhenItListens() {
+        try (RedisServer flaky = RedisServer.start()) {
+            UserCaches node = open(UserCaches.builder().redis(flaky.uri()));
+            UserCache<Long, UserProfile> here = node.cache(UserProfile.FACET, table);
+            table.put(42L, ANN);
+            here.find(42L);
+
+            flaky.freeze();
+            table.put(42L, profile("Anna"));
+            assertThat(here.invalidate(42L)).isFalse();
+            assertThat(here.stats().pendingFences()).isEqualTo(1);
+            assertThat(here.find(42L)).contains(profile("Anna"));
+
+            flaky.thaw();
+            await().until(() -> here.stats().pendingFences() == 0);
+            assertThat(here.find(42L)).contains(profile("Anna"));
+        }
+    }
+
+    @Test
+    void anApplicationStartsWithoutRedisAndUsesItWhenItAppears() {
+        try (RedisServer late = RedisServer.start()) {
+            late.stop();
+            UserCaches node = open(UserCaches.builder().redis(late.uri()));
+            UserCache<Long, UserProfile> early = node.cache(UserProfile.FACET, table);
+            table.put(42L, ANN);
+            assertThat(early.find(42L)).contains(ANN);
+            late.restart();
+            await().untilAsserted(() -> {
+                early.find(42L);
+                assertThat(early.stats().sharedHits()).isPositive();
+            });
+        }
+    }
+
+    @Test
+    void withoutRedisWhoComesDuringAQueryIsAnsweredByIt() throws Exception {
+        try (RedisServer gone = RedisServer.start()) {
+            gone.stop();
+            UserCache<Long, UserProfile> alone =
+                    open(UserCaches.builder().redis(gone.uri())).cache(UserProfile.FACET, table);
+            table.put(42L, ANN);
+            table.holdBackAfterReading();
+            Future<UserProfile> first = threads.submit(() -> alone.find(42L).orElseThrow());
+            await().until(() -> table.queries.get() == 1);
+            AtomicReference<Thread> thread = new AtomicReference<>();
+            Future<UserProfile> second = threads.submit(() -> {
+                thread.set(Thread.currentThread());
+                return alone.find(42L).orElseThrow();
+            });
+            await().until(() -> isWaiting(thread.get()));
+            table.gate.countDown();
+            assertThat(first.get()).isEqualTo(ANN);
+            assertThat(second.get()).isEqualTo(ANN);
+            assertThat(table.queries).hasValue(1);
+        }
+    }
+
+    // Bad input.
+
+    @Test
+    void aMalformedIdIsAnErrorAndTouchesNothing() {
+        UserCaches node = node();
+        UserCache<String, UserProfile> byName = node.cache(UserProfile.FACET, ids -> Map.of());
+        for (String id : List.of("", "a b", "a{b}", "x".repeat(129), "a\nb")) {
+            assertThatIllegalArgumentException().isThrownBy(() -> byName.find(id));
+            assertThatIllegalArgumentException().isThrownBy(() -> byName.save(id, ANN, Instant.now()));
+            assertThatIllegalArgumentException().isThrownBy(() -> byName.invalidate(id));
+        }
+        assertThat(redis.dbsize()).isZero();
+    }
+
+    @Test
+    void oneFacetHasOneCache() {
+        UserCaches node = node();
+        node.cache(UserProfile.FACET, table);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> node.cache(UserProfile.FACET, table))
+                .withMessageContaining("'profile'");
+    }
+
+    @Test
+    void closedCachesSaySo() {
+        UserCaches node = node();
+        UserCache<Long, UserProfile> closed = node.cache(UserProfile.FACET, table);
+        node.close();
+        node.close();
+        assertThatIllegalStateException().isThrownBy(() -> closed.find(42L)).withMessage("the caches are closed");
+        assertThatIllegalStateException().isThrownBy(() -> node.cache(UserStatus.FACET, ids -> Map.of()));
+    }
+
+    @Test
+    void aRedisUriThatCannotBeReadIsNotQuoted() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> UserCaches.builder().redis("http://:secret@host"))
+                .satisfies(e -> assertThat(e).hasNoCause().hasMessageNotContaining("secret"));
+        assertThatIllegalStateException().isThrownBy(() -> UserCaches.builder().build());
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> UserCaches.builder().keyPrefix("a{b"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> UserCaches.builder().commandTimeout(Duration.ZERO));
+    }
+
+    private UserCaches node() {
+        return open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(10)));
+    }
+
+    private UserCaches open(UserCaches.Builder builder) {
+        UserCaches caches = builder.build();
+        opened.add(caches);
+        return caches;
+    }
+
+    private static List<String> logOf(Runnable action) {
+        Logger logger = (Logger) LoggerFactory.getLogger("dev.usher");
+        ListAppender<ILoggingEvent> appender = new ListAppender<>();
+        appender.start();
+        logger.addAppender(appender);
+        try {
+            action.run();
+            return appender.list.stream()
+                    .map(ILoggingEvent::getFormattedMessage)
+                    .toList();
+        } finally {
+            logger.detachAppender(appender);
+        }
+    }
+
+    private static long deadlineOf(String guard) {
+        return Long.parseLong(guard.split(" ")[1]);
+    }
+
+    private static boolean isWaiting(@Nullable Thread thread) {
+        return thread != null && thread.getState() == Thread.State.WAITING;
+    }
+
+    private static UserProfile profile(String name) {
+        return new UserProfile("13800000000", name, "", false, "", "");
+    }
+
+    /** A source whose first query can be held back between its reading and its answering. */
+    private static final class Table implements UserSource<Long, UserProfile> {
+
+        private final Map<Long, UserProfile> rows = new ConcurrentHashMap<>();
+        private final AtomicInteger queries = new AtomicInteger();
+        private final CountDownLatch gate = new CountDownLatch(1);
+        private volatile boolean holding;
+        private volatile @Nullable RuntimeException failure;
+
+        void put(long id, UserProfile profile) {
+            rows.put(id, profile);
+        }
+
+        void holdBackAfterReading() {
+            holding = true;
+        }
+
+        void letOthersThrough() {
+            holding = false;
+        }
+
+        @Override
+        public Map<Long, UserProfile> load(Set<Long> ids) throws InterruptedException {
+            Map<Long, UserProfile> read = new HashMap<>();
+            for (Long id : ids) {
+                UserProfile row = rows.get(id);
+                if (row != null) {
+                    read.put(id, row);
+                }
+            }
+            queries.incrementAndGet();
+            if (holding) {
+                gate.await();
+            }
+            RuntimeException toThrow = failure;
+            if (toThrow != null) {
+                throw toThrow;
+            }
+            return read;
+        }
+    }
+}
