@@ -96,6 +96,17 @@ public final class PostgresServer implements AutoCloseable {
         }
     }
 
+    /**
+     * Leaves the server running while the JVM shuts down, so that a shutdown hook of the caller can still use it before it
+     * calls {@link #close}. Without that call too the server ends, when the JVM is gone.
+     *
+     * @return this server
+     */
+    public PostgresServer withoutShutdownHook() {
+        removeShutdownHook();
+        return this;
+    }
+
     /** The address the server listens on, 127.0.0.1. */
     public String host() {
         return LoopbackPort.HOST;
@@ -193,6 +204,10 @@ public final class PostgresServer implements AutoCloseable {
     @Override
     public void close() {
         end();
+        removeShutdownHook();
+    }
+
+    private void removeShutdownHook() {
         try {
             Runtime.getRuntime().removeShutdownHook(shutdownHook);
         } catch (IllegalStateException e) {

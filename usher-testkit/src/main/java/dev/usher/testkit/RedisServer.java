@@ -8,6 +8,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +34,9 @@ import redis.embedded.core.ExecutableProvider;
  */
 public final class RedisServer implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    /** Of util-linux; macOS has none. */
+    private static final Path SETSID = Path.of("/usr/bin/setsid");
 
     private final ServerDirectory directory;
     private final String executable;
@@ -85,6 +89,17 @@ public final class RedisServer implements AutoCloseable {
             directory.delete();
             throw new UncheckedIOException("cannot unpack Redis", e);
         }
+    }
+
+    /**
+     * Leaves the server running while the JVM shuts down, so that a shutdown hook of the caller can still use it before it
+     * calls {@link #close}. Without that call too the server ends, when the JVM is gone.
+     *
+     * @return this server
+     */
+    public RedisServer withoutShutdownHook() {
+        removeShutdownHook();
+        return this;
     }
 
     /** The address the server listens on, 127.0.0.1. */
@@ -165,6 +180,10 @@ public final class RedisServer implements AutoCloseable {
     @Override
     public void close() {
         end();
+        removeShutdownHook();
+    }
+
+    private void removeShutdownHook() {
         try {
             Runtime.getRuntime().removeShutdownHook(shutdownHook);
         } catch (IllegalStateException e) {
@@ -182,7 +201,11 @@ public final class RedisServer implements AutoCloseable {
 
     private void launch() {
         try {
-            Process started = new ProcessBuilder(executable, "redis.conf")
+            // Apart from the terminal of this JVM, whose Ctrl-C would end the server before its users.
+            Process started = new ProcessBuilder(
+                            Files.isExecutable(SETSID)
+                                    ? List.of(SETSID.toString(), executable, "redis.conf")
+                                    : List.of(executable, "redis.conf"))
                     .directory(directory.path().toFile())
                     .redirectErrorStream(true)
                     .redirectOutput(
