@@ -2,6 +2,7 @@ package dev.usher;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Objects;
 
 /** Entries as they stand in Redis: what the facet's codec writes, or JSON's {@code null} for a known-absent user. */
 final class EntryCodec<V> {
@@ -31,7 +32,7 @@ final class EntryCodec<V> {
             return new Entry<>(null);
         }
         try {
-            return new Entry<>(codec.decode(bytes));
+            return new Entry<>(Objects.requireNonNull(codec.decode(bytes)));
         } catch (RuntimeException e) {
             // Neither kept as the cause nor quoted: a parser's message shows the text around what it stumbled over.
             throw new UnreadableEntryException(e.getClass().getSimpleName(), bytes);

@@ -63,6 +63,7 @@ class SpecificationTest {
                 "[]",
                 "{}",
                 "true",
+                " null",
                 "13800000000",
                 "{\"mobile\":\"13800000000\"}",
                 "{\"mobile\":\"13800000000\",\"name\":\"\",\"photo\":\"\",\"is_media\":2,\"intro\":\"\",\"certi\":\"\"}",

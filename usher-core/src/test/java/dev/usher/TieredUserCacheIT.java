@@ -13,6 +13,10 @@ import ch.qos.logback.core.read.ListAppender;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -477,21 +481,23 @@ class TieredUserCacheIT {
 
     @Test
     void aChangeThatRedisDidNotHearOfIsNotBelievedHereAndSentWhenItListens() {
-        try (RedisServer flaky = RedisServer.start()) {
-            UserCaches node = open(UserCaches.builder().redis(flaky.uri()));
+        try (RedisServer deaf = RedisServer.start();
+                RedisClient operator = RedisClient.create(deaf.uri())) {
+            UserCaches node = open(UserCaches.builder().redis(deaf.uri()));
             UserCache<Long, UserProfile> here = node.cache(UserProfile.FACET, table);
             table.put(42L, ANN);
             here.find(42L);
 
-            flaky.freeze();
+            client(operator, "PAUSE", "100000", "WRITE"); // reads are answered, with the old value
             table.put(42L, profile("Anna"));
             assertThat(here.invalidate(42L)).isFalse();
             assertThat(here.stats().pendingFences()).isEqualTo(1);
             assertThat(here.find(42L)).contains(profile("Anna"));
 
-            flaky.thaw();
+            client(operator, "UNPAUSE");
             await().until(() -> here.stats().pendingFences() == 0);
             assertThat(here.find(42L)).contains(profile("Anna"));
+            assertThat(operator.connect().sync().get(KEY)).contains("Anna");
         }
     }
 
@@ -587,6 +593,12 @@ class TieredUserCacheIT {
         UserCaches caches = builder.build();
         opened.add(caches);
         return caches;
+    }
+
+    private static void client(RedisClient operator, String... arguments) {
+        var words = new CommandArgs<>(StringCodec.UTF8);
+        List.of(arguments).forEach(words::add);
+        operator.connect().sync().dispatch(CommandType.CLIENT, new StatusOutput<>(StringCodec.UTF8), words);
     }
 
     private static List<String> logOf(Runnable action) {

@@ -13,7 +13,6 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.jdbc.core.RowMapper;
@@ -65,16 +64,17 @@ class Users {
      * @return the id, or empty when somebody has the mobile number already
      */
     OptionalLong add(UserProfile profile, String passwordHash) {
-        return jdbc.sql("INSERT INTO users (password_hash, " + PROFILE + ") VALUES (?, ?, ?, ?, ?, ?, ?)"
+        return jdbc.sql("INSERT INTO users (password_hash, " + PROFILE
+                        + ") VALUES (?, ?, ?, NULLIF(?, ''), ?, NULLIF(?, ''), NULLIF(?, ''))"
                         + " ON CONFLICT (mobile) DO NOTHING RETURNING id")
                 .params(
                         passwordHash,
                         profile.mobile(),
                         profile.name(),
-                        emptyToNull(profile.photo()),
+                        profile.photo(),
                         profile.isMedia(),
-                        emptyToNull(profile.intro()),
-                        emptyToNull(profile.certi()))
+                        profile.intro(),
+                        profile.certi())
                 .query(Long.class)
                 .optional()
                 .map(OptionalLong::of)
@@ -145,9 +145,5 @@ class Users {
                 })
                 .list();
         return found;
-    }
-
-    private static @Nullable String emptyToNull(String text) {
-        return text.isEmpty() ? null : text;
     }
 }

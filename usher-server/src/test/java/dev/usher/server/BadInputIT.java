@@ -5,6 +5,7 @@ import static org.junit.jupiter.params.provider.Arguments.argumentSet;
 
 import dev.usher.server.Node.Shared;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -242,7 +243,8 @@ class BadInputIT {
             GET / HTTP/9.9             | 505
             """)
     void aRequestThatIsHardlyHttpIsAnsweredWithAProblem(String line, int status) throws IOException {
-        try (Socket socket = new Socket("127.0.0.1", node.address("/").getPort())) {
+        try (Socket socket =
+                new Socket(InetAddress.getLoopbackAddress(), node.address("/").getPort())) {
             String request = line + "\r\nHost: localhost\r\nConnection: close\r\n\r\n";
             socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
             String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
