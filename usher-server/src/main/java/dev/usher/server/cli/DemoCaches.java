@@ -1,0 +1,27 @@
+package dev.usher.server.cli;
+
+import dev.usher.CacheStats;
+import dev.usher.UserProfileCache;
+import dev.usher.UserStatusCache;
+
+/** The caches of the server that the demo watches. Spring's injection finds them, as it does for the server itself. */
+record DemoCaches(UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
+
+    static DemoCaches of(RunningServer server) {
+        return server.context().getAutowireCapableBeanFactory().createBean(DemoCaches.class);
+    }
+
+    void forget(long id) {
+        profiles.invalidate(id);
+        statuses.invalidate(id);
+    }
+
+    Tally tally(StatementCounter statements) {
+        CacheStats profile = profiles.stats();
+        CacheStats status = statuses.stats();
+        return new Tally(
+                profile.sharedHits() + status.sharedHits(),
+                profile.sourceAnswers() + status.sourceAnswers(),
+                statements.count());
+    }
+}

@@ -1,0 +1,160 @@
+package dev.usher.server.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisServer;
+import java.net.ConnectException;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The command line as people use it: in a process of its own. */
+class CommandLineIT {
+
+    private static final Pattern GENERATED = Pattern.compile("mobile (\\d+), password (\\w+)  \\(generated.*");
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aServerOnServersOfItsOwnServesUntilItIsToldToEndAndLeavesNothingRunning() throws Exception {
+        try (CommandProcess serve = CommandProcess.start(directory, Map.of("PORT", "0"), "serve")) {
+            String api = serve.lineOf("API");
+            URI redis = URI.create(firstWord(serve.lineOf("Redis")));
+            URI database = URI.create(firstWord(serve.lineOf("Database")).substring("jdbc:".length()));
+            Matcher administrator = GENERATED.matcher(serve.lineOf("Administrator"));
+            assertThat(administrator.matches()).isTrue();
+            String mobile = administrator.group(1);
+            String password = administrator.group(2);
+            assertThat(serve.lineOf("Log in"))
+                    .startsWith("curl ")
+                    .contains(mobile, password)
+                    .endsWith(api + "/v1/login");
+
+            ApiClient client = new ApiClient(api);
+            String token = client.post("/v1/login", Map.of("mobile", mobile, "password", password))
+                    .with(200)
+                    .json()
+                    .path("token")
+                    .asString();
+            assertThat(client.get("/v1/me", token)
+                            .with(200)
+                            .json()
+                            .path("mobile")
+                            .asString())
+                    .isEqualTo(mobile);
+
+            serve.terminate();
+
+            assertThat(serve.exitCode()).isEqualTo(128 + 15);
+            assertThat(serve.remainingOutput()).isEmpty();
+            // Were Redis or PostgreSQL gone before the server, it would have warned.
+            assertThat(serve.errors()).isEmpty();
+            assertRefused(URI.create(api));
+            assertRefused(redis);
+            assertRefused(database);
+        }
+    }
+
+    @Test
+    void aServerOnGivenServersShowsNoPasswordAndSaysHowToGetAnAdministrator() throws Exception {
+        try (RedisServer redis = RedisServer.start("requirepass geheim");
+                PostgresServer postgres = PostgresServer.start()) {
+            Map<String, String> environment = Map.of(
+                    "PORT",
+                    "0",
+                    "USHER_REDIS_URI",
+                    redis.uri().replace("//", "//:geheim@"),
+                    "USHER_DATABASE_URL",
+                    postgres.jdbcUrl() + "?user=postgres&password=geheim");
+
+            try (CommandProcess serve = CommandProcess.start(directory, environment, "serve")) {
+                String api = serve.lineOf("API");
+                assertThat(serve.lineOf("Redis")).isEqualTo(redis.uri().replace("//", "//***@"));
+                assertThat(serve.lineOf("Database")).isEqualTo(postgres.jdbcUrl() + "?user=***&password=***");
+                assertThat(serve.lineOf("Administrator"))
+                        .contains("USHER_SERVER_ADMIN_MOBILE", "USHER_SERVER_ADMIN_PASSWORD");
+
+                assertThat(new ApiClient(api)
+                                .post("/v1/login", Map.of("mobile", "13800000000", "password", "geheim"))
+                                .status())
+                        .isEqualTo(401);
+                serve.terminate();
+
+                assertThat(serve.exitCode()).isEqualTo(128 + 15);
+                assertThat(serve.errors()).doesNotContain("geheim");
+            }
+            assertThat(redis.isRunning()).isTrue();
+        }
+    }
+
+    @Test
+    void aDemoShowsItsTableAndLeavesNobodyInAGivenDatabase() throws Exception {
+        try (PostgresServer postgres = PostgresServer.start()) {
+            Map<String, String> environment = Map.of(
+                    "USHER_DATABASE_URL", postgres.jdbcUrl(),
+                    "USHER_DATABASE_USERNAME", postgres.username(),
+                    "USHER_DATABASE_PASSWORD", postgres.password());
+
+            try (CommandProcess demo = CommandProcess.start(directory, environment, "demo", "--users", "20")) {
+                String output = demo.remainingOutput();
+
+                assertThat(demo.exitCode()).as(demo.errors()).isZero();
+                assertThat(output)
+                        .contains("20 users")
+                        .containsPattern("register +POST /v1/users +20 +0 +0 +20 ")
+                        .containsPattern("own profile, warm +GET /v1/me +100 +200 +0 +0 ")
+                        .containsPattern("forgotten, 64 at once +GET /v1/me +64 +\\d+ +\\d+ +2 ")
+                        .contains("ok      200 warm reads, 400 look-ups answered by Redis: 0 SQL queries")
+                        .contains("ok      10 disabled users, 100 calls with tokens that are valid: 100 refused")
+                        .doesNotContain("FAILED");
+                assertThat(demo.errors()).contains("- log in").doesNotContain("WARN", "ERROR");
+            }
+            assertThat(users(postgres)).isZero();
+        }
+    }
+
+    @Test
+    void aPortThatIsTakenIsToldInALine() throws Exception {
+        try (ServerSocket taken = new ServerSocket(0);
+                CommandProcess serve = CommandProcess.start(
+                        directory, Map.of("PORT", Integer.toString(taken.getLocalPort())), "serve")) {
+            assertThat(serve.remainingOutput()).isEmpty();
+            assertThat(serve.exitCode()).isEqualTo(1);
+            assertThat(serve.errors())
+                    .hasLineCount(1)
+                    .startsWith("usher: port " + taken.getLocalPort() + " cannot be used");
+        }
+    }
+
+    private static void assertRefused(URI server) {
+        assertThatThrownBy(() -> new Socket(server.getHost(), server.getPort()).close())
+                .as("%s", server)
+                .isInstanceOf(ConnectException.class);
+    }
+
+    private static String firstWord(String line) {
+        return line.split(" ", 2)[0];
+    }
+
+    private static long users(PostgresServer postgres) throws SQLException {
+        try (Connection connection =
+                        DriverManager.getConnection(postgres.jdbcUrl(), postgres.username(), postgres.password());
+                ResultSet count = connection.createStatement().executeQuery("SELECT count(*) FROM users")) {
+            count.next();
+            return count.getLong(1);
+        }
+    }
+}
