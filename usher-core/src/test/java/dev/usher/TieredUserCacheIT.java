@@ -338,6 +338,9 @@ class TieredUserCacheIT {
             assertThat(answer.get()).isEqualTo(ANN);
         }
         assertThat(table.queries).hasValue(1);
+        assertThat(cache.stats().sourceAnswers())
+                .as("answered by the fill, without asking Redis again")
+                .isEqualTo(100);
     }
 
     @Test
