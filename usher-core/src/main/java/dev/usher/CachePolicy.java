@@ -16,6 +16,8 @@ import java.time.Duration;
 public record CachePolicy(
         Duration ttl, double jitter, Duration absentTtl, Duration stalenessBound, Duration claimWait) {
 
+    private static final Duration LONGEST = Duration.ofDays(3650);
+
     public CachePolicy {
         requireAtLeastOneMillisecond(ttl, "ttl");
         requireAtLeastOneMillisecond(absentTtl, "absentTtl");
@@ -77,11 +79,19 @@ public record CachePolicy(
         if (duration.compareTo(Duration.ofMillis(1)) < 0) {
             throw new IllegalArgumentException(name + " must be at least one millisecond, but is " + duration);
         }
+        requireNotTooLong(duration, name);
     }
 
     private static void requireNotNegative(Duration duration, String name) {
         if (duration.isNegative()) {
             throw new IllegalArgumentException(name + " must not be negative, but is " + duration);
+        }
+        requireNotTooLong(duration, name);
+    }
+
+    private static void requireNotTooLong(Duration duration, String name) {
+        if (duration.compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException(name + " must be at most ten years, but is " + duration);
         }
     }
 }

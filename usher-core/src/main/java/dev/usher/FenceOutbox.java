@@ -1,11 +1,16 @@
 package dev.usher;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,6 +21,8 @@ final class FenceOutbox {
     private static final Logger log = LoggerFactory.getLogger(FenceOutbox.class);
 
     private static final Duration RETRY = Duration.ofMillis(100);
+    private static final Duration ROUND = Duration.ofSeconds(1);
+    private static final int ROUND_SIZE = 1000;
 
     private final SharedTier shared;
     private final ScheduledExecutorService scheduler;
@@ -31,14 +38,23 @@ final class FenceOutbox {
     }
 
     /**
-     * Sends a fence.
+     * Announces a fence: from now on, until Redis has confirmed one that is sent later, this node does not believe what
+     * Redis says of the key.
+     *
+     * @return the mark of this change
+     */
+    Object announce(String key) {
+        Object mark = new Object();
+        pending.put(key, mark);
+        return mark;
+    }
+
+    /**
+     * Sends an announced fence.
      *
      * @return whether Redis has confirmed it; otherwise it is kept
      */
-    boolean send(String key) {
-        // Pending from the start: until Redis has confirmed, this node may not believe what Redis says of the key.
-        Object mark = new Object();
-        pending.put(key, mark);
+    boolean send(String key, Object mark) {
         try {
             shared.fence(key);
             pending.remove(key, mark);
@@ -59,6 +75,27 @@ final class FenceOutbox {
         return pending.size();
     }
 
+    /** Sends what is kept, a last time. */
+    void drain() {
+        if (pending.isEmpty()) {
+            return;
+        }
+        try {
+            sendPending().get(ROUND.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            // What is left is said below.
+        }
+        if (!pending.isEmpty()) {
+            log.error(
+                    "{} invalidations could not be sent before the end: Redis may hold old values of {}{}",
+                    pending.size(),
+                    pending.keySet().stream().limit(20).toList(),
+                    pending.size() > 20 ? " and others" : "");
+        }
+    }
+
     private void retryLater() {
         if (retrying.compareAndSet(false, true)) {
             var unused = scheduler.schedule(this::retry, RETRY.toMillis(), TimeUnit.MILLISECONDS);
@@ -66,18 +103,35 @@ final class FenceOutbox {
     }
 
     private void retry() {
-        retrying.set(false);
+        var unused = sendPending()
+                .orTimeout(ROUND.toMillis(), TimeUnit.MILLISECONDS)
+                .whenComplete((done, failure) -> {
+                    retrying.set(false);
+                    if (pending.isEmpty()) {
+                        log.info("All invalidations that were kept have been sent");
+                    } else {
+                        retryLater();
+                    }
+                });
+    }
+
+    /** Sends without waiting, so that nobody's renewal waits behind it. */
+    private CompletableFuture<?> sendPending() {
+        List<CompletableFuture<?>> sent = new ArrayList<>();
         for (Map.Entry<String, Object> change : pending.entrySet()) {
+            if (sent.size() == ROUND_SIZE) {
+                break;
+            }
             String key = change.getKey();
             Object mark = change.getValue();
             try {
-                shared.fence(key);
-                pending.remove(key, mark);
-                log.info("The invalidation of {} has been sent at last", key);
+                CompletableFuture<?> fence = shared.sendFence(key);
+                sent.add(fence);
+                var unused = fence.thenRun(() -> pending.remove(key, mark));
             } catch (SharedTierException e) {
-                retryLater();
-                return;
+                return CompletableFuture.failedFuture(e);
             }
         }
+        return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new));
     }
 }

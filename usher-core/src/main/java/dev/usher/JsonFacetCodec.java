@@ -1,6 +1,7 @@
 package dev.usher;
 
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.ObjectReader;
@@ -31,8 +32,16 @@ final class JsonFacetCodec<V> implements FacetCodec<V> {
         return writer.writeValueAsBytes(value);
     }
 
+    /** The parser would take zeros between the characters for UTF-16 or UTF-32; no such text is a value here. */
+    private static boolean looksLikeUtf8(byte[] bytes) {
+        return bytes.length < 2 || (bytes[0] > 0 && bytes[1] != 0);
+    }
+
     @Override
     public V decode(byte[] bytes) throws JacksonException {
+        if (!looksLikeUtf8(bytes)) {
+            throw new StreamReadException("the text is not in UTF-8");
+        }
         return reader.readValue(bytes);
     }
 }

@@ -16,6 +16,7 @@ import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
+import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -26,7 +27,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,7 +37,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The shared tier: plain reads, and the scripts of the guard protocol, on one Redis.
  *
- * <p>Every call is answered or failed within the command timeout. Thread-safe.
+ * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
  */
 final class SharedTier implements AutoCloseable {
 
@@ -46,18 +49,30 @@ final class SharedTier implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(SharedTier.class);
 
+    /** How often the server's clock is looked at. */
+    private static final Duration LOOK = Duration.ofSeconds(10);
+
+    /** How often trouble is logged while it lasts. */
+    private static final Duration WARNING = Duration.ofSeconds(10);
+
     private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
     private static final Duration SLOWEST_RECONNECT = Duration.ofSeconds(1);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
+
+    /** What an operator looks for; inside a script it stands behind other words. */
+    private static final Pattern ERROR_CODE = Pattern.compile(
+            "\\b(OOM|READONLY|NOPERM|NOAUTH|WRONGPASS|MISCONF|LOADING|NOREPLICAS|BUSY|MASTERDOWN|CLUSTERDOWN)\\b");
 
     private final ClientResources resources;
     private final RedisClient client;
     private final RedisURI uri;
     private final Duration commandTimeout;
     private final ScheduledExecutorService scheduler;
-    private final AtomicBoolean failing = new AtomicBoolean();
+    private volatile Looks looks = Looks.NONE;
+    private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
+    private volatile boolean failing;
+    private volatile boolean warned;
     private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
-    private volatile @Nullable ServerClock clock;
 
     SharedTier(RedisURI uri, ClientOptions options, Duration commandTimeout, ScheduledExecutorService scheduler) {
         this.uri = uri;
@@ -76,6 +91,25 @@ final class SharedTier implements AutoCloseable {
                 .build());
     }
 
+    /**
+     * The last looks at the server's clock, since the connection stands.
+     *
+     * @param latest the last one
+     * @param earlier the one before
+     */
+    private record Looks(
+            @Nullable ServerClock latest, @Nullable ServerClock earlier) {
+
+        static final Looks NONE = new Looks(null, null);
+
+        @Nullable ServerClock before(long nanoTime) {
+            if (latest != null && latest.covers(nanoTime)) {
+                return latest;
+            }
+            return earlier != null && earlier.covers(nanoTime) ? earlier : null;
+        }
+    }
+
     /** Connects, and waits until the connection stands or the first attempt has failed. */
     void open() {
         try {
@@ -83,7 +117,7 @@ final class SharedTier implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
-            failed("cannot be reached", e);
+            failed("cannot be reached: " + reasonOf(e), null);
         }
     }
 
@@ -165,46 +199,89 @@ final class SharedTier implements AutoCloseable {
     /**
      * Stores a row that was read without a claim, if no change can have been missed.
      *
+     * <p>Refused as well is a row that was read before the server's clock was first looked at over the connection that
+     * stands: the server may have lost its fences since, or be another one.
+     *
      * @param readAt a moment of {@link System#nanoTime()} not later than the query
      */
     boolean offer(String key, byte[] value, Duration ttl, long readAt) throws SharedTierException {
         // The age is judged by the server, when it comes to it: a command may lie in a frozen server's buffer for
         // longer
         // than the fence that should have stopped it lives.
-        long tooOldFrom = serverClock().leastAt(readAt) + FENCE.toMillis();
+        ServerClock look = looks.before(readAt);
+        if (look == null) {
+            return false;
+        }
+        long tooOldFrom = look.leastAt(readAt) + FENCE.toMillis();
         byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
         return isOne(await(run(GuardScript.OFFER, key, ScriptOutputType.INTEGER, arguments)));
     }
 
     /** Marks a change: drops the value, and refuses whatever was read before. */
     void fence(String key) throws SharedTierException {
-        await(run(GuardScript.FENCE, key, ScriptOutputType.INTEGER, bytes(FENCE)));
+        await(sendFence(key));
+    }
+
+    /** Sends a fence without waiting. */
+    CompletableFuture<?> sendFence(String key) throws SharedTierException {
+        return run(GuardScript.FENCE, key, ScriptOutputType.INTEGER, bytes(FENCE));
+    }
+
+    /** Whether the last call of Redis has failed. */
+    boolean isFailing() {
+        return failing;
     }
 
     @Override
     public void close() {
-        client.shutdown(0, 2, TimeUnit.SECONDS);
-        resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+        try {
+            client.shutdown(0, 2, TimeUnit.SECONDS);
+        } finally {
+            resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+        }
     }
 
     private CompletionStage<?> connect() {
         // Once a connection stands, Lettuce restores it by itself; a first one that fails, nobody tries again but us.
         return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
                 .whenComplete((connected, failure) -> {
-                    if (connected != null) {
-                        connected.addListener(new RedisConnectionStateListener() {
-                            @Override
-                            public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
-                                // It may be another server, with another clock, that answers next.
-                                clock = null;
-                            }
-                        });
-                        connection = connected;
-                    } else {
+                    if (failure != null) {
                         var unused =
                                 scheduler.schedule(this::connect, SLOWEST_RECONNECT.toMillis(), TimeUnit.MILLISECONDS);
                     }
-                });
+                })
+                .thenCompose(this::use);
+    }
+
+    private CompletionStage<?> use(StatefulRedisConnection<String, byte[]> connected) {
+        connected.addListener(new RedisConnectionStateListener() {
+            @Override
+            public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
+                // Who answers next may have lost the fences, or be another server with another clock.
+                looks = Looks.NONE;
+            }
+
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
+                scheduler.execute(() -> lookAtClock(connected));
+            }
+        });
+        connection = connected;
+        var unused = scheduler.scheduleAtFixedRate(
+                () -> lookAtClock(connected), LOOK.toMillis(), LOOK.toMillis(), TimeUnit.MILLISECONDS);
+        return lookAtClock(connected);
+    }
+
+    /** Completed on the connection's event loop, before the end of that connection can be. */
+    private CompletionStage<?> lookAtClock(StatefulRedisConnection<String, byte[]> connected) {
+        return connected.async().time().whenComplete((time, failure) -> {
+            if (failure == null) {
+                long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
+                long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
+                ServerClock look = new ServerClock(seconds * 1000 + micros / 1000, System.nanoTime());
+                looks = new Looks(look, looks.latest());
+            }
+        });
     }
 
     private RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
@@ -215,27 +292,22 @@ final class SharedTier implements AutoCloseable {
         return standing.async();
     }
 
-    private ServerClock serverClock() throws SharedTierException {
-        ServerClock known = clock;
-        if (known != null && known.isFresh(System.nanoTime())) {
-            return known;
-        }
-        List<byte[]> time = await(commands().time());
-        long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
-        long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
-        ServerClock asked = new ServerClock(seconds * 1000 + micros / 1000, System.nanoTime());
-        clock = asked;
-        return asked;
-    }
-
-    private <T> CompletionStage<T> run(GuardScript script, String key, ScriptOutputType type, byte[]... arguments)
+    private <T> CompletableFuture<T> run(GuardScript script, String key, ScriptOutputType type, byte[]... arguments)
             throws SharedTierException {
         RedisAsyncCommands<String, byte[]> commands = commands();
         String[] keys = {key, KeySpace.guardOf(key)};
-        CompletionStage<T> bySha = commands.evalsha(script.sha1(), type, keys, arguments);
-        return bySha.exceptionallyCompose(failure -> isNoScript(failure)
+        CompletableFuture<T> bySha =
+                commands.<T>evalsha(script.sha1(), type, keys, arguments).toCompletableFuture();
+        CompletableFuture<T> answer = bySha.exceptionallyCompose(failure -> isNoScript(failure)
                 ? commands.eval(script.source(), type, keys, arguments)
                 : CompletableFuture.failedStage(failure));
+        // Whoever gives up waiting must not find the script executed after a reconnect.
+        var unused = answer.whenComplete((result, failure) -> {
+            if (answer.isCancelled()) {
+                bySha.cancel(true);
+            }
+        });
+        return answer;
     }
 
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
@@ -257,11 +329,14 @@ final class SharedTier implements AutoCloseable {
             future.cancel(true);
             throw failed("did not answer within " + commandTimeout.toMillis() + " ms", null);
         } catch (ExecutionException e) {
-            throw isWrongType(e.getCause())
-                    ? new SharedTierException("The key holds another type", e.getCause())
-                    : failed("failed", e.getCause());
+            Throwable cause = e.getCause();
+            if (isWrongType(cause)) {
+                noteSuccess();
+                throw new SharedTierException("The key holds another type", cause);
+            }
+            throw failed("failed: " + reasonOf(cause), null);
         } catch (CancellationException e) {
-            throw failed("was closed", e);
+            throw failed("was closed", null);
         } finally {
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -270,18 +345,41 @@ final class SharedTier implements AutoCloseable {
     }
 
     private void noteSuccess() {
-        if (failing.get() && failing.compareAndSet(true, false)) {
-            log.info("Redis at {} answers again", address());
+        if (failing) {
+            failing = false;
+            // Not while it answers one call and refuses the next.
+            if (warned && System.nanoTime() - nextWarningAt.get() > 0) {
+                warned = false;
+                log.info("Redis at {} answers again", address());
+            }
         }
     }
 
-    /** One line in the log when trouble begins, and one when it is over; not one for each call in between. */
+    /** A line in the log now and then, not one for each call that fails. */
     private SharedTierException failed(String what, @Nullable Throwable cause) {
         var exception = new SharedTierException("Redis at " + address() + " " + what, cause);
-        if (failing.compareAndSet(false, true)) {
-            log.warn("{}; the source answers instead: {}", exception.getMessage(), String.valueOf(cause));
+        failing = true;
+        long now = System.nanoTime();
+        long due = nextWarningAt.get();
+        if (now - due >= 0 && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
+            warned = true;
+            log.warn("{}; the source answers instead", exception.getMessage());
         }
         return exception;
+    }
+
+    /** What went wrong, without the texts of Redis: they quote the arguments of the command, and so the user. */
+    private static String reasonOf(@Nullable Throwable failure) {
+        String reason = "unknown";
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof RedisCommandExecutionException) {
+                String message = String.valueOf(cause.getMessage());
+                Matcher code = ERROR_CODE.matcher(message);
+                return code.find() ? code.group() : message.split(" ", 2)[0];
+            }
+            reason = cause.getClass().getSimpleName();
+        }
+        return reason;
     }
 
     private String address() {

@@ -6,12 +6,14 @@ import dev.usher.SingleFlight.Landing;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -91,12 +93,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /** Loads, or waits for who is loading already; {@code null} when that one has read too early for this caller. */
     private @Nullable Landing<V> findTogether(K id, String key, @Nullable UnreadableEntryException unreadable) {
         try {
-            return flights.fly(id, flight -> load(id, key, unreadable, flight));
+            boolean withoutRedis = shared.isFailing() || caches.fences().isPending(key);
+            return flights.fly(id, withoutRedis, flight -> load(id, key, unreadable, flight));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw unavailable(key, "interrupted while another caller was loading it", e);
         } catch (ExecutionException e) {
             throw unavailable(key, "another caller's load failed", e.getCause());
+        } catch (TimeoutException e) {
+            throw unavailable(key, "another caller's load takes too long", null);
         }
     }
 
@@ -142,6 +147,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
+            // The claim may have been granted although its answer did not come.
+            shared.release(key, token);
             return loadWithoutRedis(id, key, flight);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -152,15 +159,27 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private Landing<V> loadUnderClaim(K id, String key, String token, Flight<V> flight) {
         int readIn = flight.nextStep();
         Entry<V> entry = queryRenewing(id, key, token);
+        byte[] value = encodedToFill(key, token, entry);
+        if (value == null) {
+            return new Landing<>(entry, Tier.SOURCE, readIn);
+        }
         int filledIn = flight.nextStep();
         try {
-            if (shared.fill(key, token, codec.encode(entry), ttlOf(entry))) {
+            if (shared.fill(key, token, value, ttlOf(entry))) {
                 // Nothing has changed between the claim and the fill, so the entry was still true at the fill.
                 return new Landing<>(entry, Tier.SOURCE, filledIn);
             }
             counters.fillsRefused.increment();
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
+        }
+        return new Landing<>(entry, Tier.SOURCE, readIn);
+    }
+
+    /** What to store, or {@code null}, with the claim given up, for a value that cannot be stored. */
+    private byte @Nullable [] encodedToFill(String key, String token, Entry<V> entry) {
+        try {
+            return codec.encode(entry);
         } catch (RuntimeException e) {
             // Not quoted: an encoder's message may show the value.
             log.error(
@@ -168,13 +187,13 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                     key,
                     e.getClass().getName());
             shared.release(key, token);
+            return null;
         }
-        return new Landing<>(entry, Tier.SOURCE, readIn);
     }
 
     /**
-     * Without Redis nobody can be told of a change, so what was read may answer everybody who waits, for as long as the
-     * staleness bound allows.
+     * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, for as long
+     * as the staleness bound allows.
      */
     private Landing<V> loadWithoutRedis(K id, String key, Flight<V> flight) {
         int readIn = flight.nextStep();
@@ -182,13 +201,22 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         Entry<V> entry = query(id, key);
         boolean withinBound =
                 System.nanoTime() - began <= policy.stalenessBound().toNanos();
-        return new Landing<>(entry, Tier.SOURCE, withinBound ? Landing.FOR_ALL : readIn);
+        return new Landing<>(entry, Tier.SOURCE, readIn, withinBound);
     }
 
     private Entry<V> queryRenewing(K id, String key, String token) {
+        long giveUpAt = System.nanoTime() + SingleFlight.LONGEST_WAIT.toNanos();
         ScheduledFuture<?> renewal = caches.scheduler()
                 .scheduleAtFixedRate(
-                        () -> shared.renew(key, token), RENEWAL.toNanos(), RENEWAL.toNanos(), TimeUnit.NANOSECONDS);
+                        () -> {
+                            // A source that hangs must not keep the entry from everybody else for ever.
+                            if (System.nanoTime() - giveUpAt < 0) {
+                                shared.renew(key, token);
+                            }
+                        },
+                        RENEWAL.toNanos(),
+                        RENEWAL.toNanos(),
+                        TimeUnit.NANOSECONDS);
         try {
             return query(id, key);
         } catch (RuntimeException | Error e) {
@@ -222,6 +250,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public boolean save(K id, V value, Instant readAt) {
         String key = keyOf(id);
+        Objects.requireNonNull(value, "a user that does not exist cannot be saved");
         boolean stored = offer(key, codec.encode(new Entry<>(value)), readAt);
         (stored ? counters.offersStored : counters.offersRefused).increment();
         return stored;
@@ -246,13 +275,19 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public boolean invalidate(K id) {
         String key = keyOf(id);
+        Object mark = caches.fences().announce(key);
         flights.forget(id);
-        return caches.fences().send(key);
+        return caches.fences().send(key, mark);
     }
 
     @Override
     public CacheStats stats() {
         return counters.read(caches.fences().size());
+    }
+
+    /** How many callers of this process wait for another one's load of this user, about. */
+    int waitingFor(K id) {
+        return flights.passengersOf(id);
     }
 
     private String keyOf(K id) {

@@ -28,12 +28,17 @@ public interface UserCache<K, V> {
      * The user's value, from the nearest tier that knows it.
      *
      * <p>What is missing in every tier is loaded from the source once, however many callers and processes ask for it at
-     * that moment, and the rest of them wait for that one load.
+     * that moment, and the rest of them wait for that one load. A process that has waited for another one as long as the
+     * policy's {@link CachePolicy#claimWait} asks the source by itself.
+     *
+     * <p>The load runs on the calling thread. Do not call this inside a transaction that has changed the user, or that
+     * reads from a snapshot: see {@link UserSource}.
      *
      * @param id whose value
      * @return the value, or empty for a user that does not exist
-     * @throws UserUnavailableException when neither a tier nor the source could answer, or the calling thread was
-     *     interrupted while it waited (its interrupt status is then set)
+     * @throws UserUnavailableException when neither a tier nor the source could answer, another caller's load has taken
+     *     more than 30 s, or the calling thread was interrupted while it waited (its interrupt status is then set)
+     * @throws IllegalStateException when it is this cache's own source that asks
      */
     Optional<V> find(K id);
 
@@ -48,16 +53,19 @@ public interface UserCache<K, V> {
      * @param id whose value
      * @param value what the row said
      * @param readAt a moment not later than the query that read the row, by this machine's clock; an offer from the
-     *     future, or from more than five seconds ago, is refused
+     *     future, or from about four seconds ago or more, is refused
      * @return whether the value was stored
+     * @throws NullPointerException when there is no value
      */
     boolean save(K id, V value, Instant readAt);
 
     /**
-     * Makes every node forget the user's value. To be called after a change of the user has been committed.
+     * Makes every node forget the user's value. To be called after a change of the user has been committed; a user's
+     * creation is a change too, for its absence may be cached.
      *
-     * <p>Whatever was read from the source before this call can no longer be stored after it. When Redis does not
-     * answer, this call still returns normally: the invalidation is kept and sent again until Redis takes it.
+     * <p>Once this has returned {@code true}, whatever was read from the source before cannot be stored any more. When
+     * Redis does not answer, the call still returns normally: the invalidation is kept and sent again, until Redis takes it
+     * or the {@link UserCaches} is closed.
      *
      * @param id whose value has changed
      * @return whether Redis has confirmed the invalidation; {@code false} when it is still to be sent

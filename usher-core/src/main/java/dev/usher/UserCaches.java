@@ -12,6 +12,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,7 @@ public final class UserCaches implements AutoCloseable {
     private final FenceOutbox fences;
     private final Set<String> facets = ConcurrentHashMap.newKeySet();
     private final CountDownLatch closed = new CountDownLatch(1);
+    private final AtomicBoolean closing = new AtomicBoolean();
 
     /** Makes the tokens of this process unlike those of every other. */
     private final String node = UUID.randomUUID().toString();
@@ -82,10 +84,17 @@ public final class UserCaches implements AutoCloseable {
         return new TieredUserCache<>(this, keys, facet, source);
     }
 
-    /** Closes the connections. Calls under way may fail. Closing a second time does nothing. */
+    /**
+     * Closes the connections, after a last attempt, of a second at most, to send the invalidations that Redis has not
+     * confirmed; those that are left are logged. Calls under way may fail. Closing a second time does nothing.
+     */
     @Override
     public void close() {
+        if (!closing.compareAndSet(false, true)) {
+            return;
+        }
         closed.countDown();
+        fences.drain();
         scheduler.shutdownNow();
         shared.close();
     }

@@ -45,6 +45,15 @@ public record UserProfile(
         @JsonProperty(required = true) @JsonSetter(nulls = Nulls.AS_EMPTY)
         String certi) {
 
+    /** Takes {@code null} for {@code ""}, wherever it slips through. */
+    public UserProfile {
+        mobile = textOf(mobile);
+        name = textOf(name);
+        photo = textOf(photo);
+        intro = textOf(intro);
+        certi = textOf(certi);
+    }
+
     /** {@code user:{id}:profile}, for up to 30 minutes. */
     public static final Facet<UserProfile> FACET = Facet.of("profile", UserProfile.class);
 

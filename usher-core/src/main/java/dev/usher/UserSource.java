@@ -7,7 +7,9 @@ import java.util.Set;
  * Where the truth about users is: typically one query of the SQL database.
  *
  * <p>It must read the <em>primary</em>: a replica may lag behind a change that has already been announced, and its old
- * row would then be cached as if it were new.
+ * row would then be cached as if it were new. And it must read <em>committed</em> rows, in a transaction or snapshot that
+ * begins inside {@link #load}: one that joins its caller's transaction reads what may yet be rolled back, or what was true
+ * when a snapshot was taken, and it would be cached for everybody.
  *
  * <pre>{@code
  * UserSource<Long, UserProfile> source = ids -> repository.profilesByIds(ids);

@@ -1,7 +1,5 @@
 package dev.usher;
 
-import com.fasterxml.jackson.annotation.JsonCreator;
-import com.fasterxml.jackson.annotation.JsonValue;
 import java.time.Duration;
 
 /**
@@ -14,8 +12,10 @@ public enum UserStatus {
     DISABLED(0);
 
     /** {@code user:{id}:status}, for up to 60 minutes, and never older than 1 s without asking Redis. */
-    public static final Facet<UserStatus> FACET = Facet.of("status", UserStatus.class)
-            .with(CachePolicy.of(Duration.ofMinutes(60)).withStalenessBound(Duration.ofSeconds(1)));
+    public static final Facet<UserStatus> FACET = new Facet<>(
+            "status",
+            new StatusCodec(),
+            CachePolicy.of(Duration.ofMinutes(60)).withStalenessBound(Duration.ofSeconds(1)));
 
     private final int code;
 
@@ -24,7 +24,6 @@ public enum UserStatus {
     }
 
     /** The number that stands for this status in Redis and in the database. */
-    @JsonValue
     public int code() {
         return code;
     }
@@ -36,7 +35,6 @@ public enum UserStatus {
      * @return the status
      * @throws IllegalArgumentException for any other number: nothing but 1 ever means enabled
      */
-    @JsonCreator
     public static UserStatus of(int code) {
         return switch (code) {
             case 1 -> ENABLED;

@@ -12,7 +12,13 @@ public final class UserUnavailableException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
-    UserUnavailableException(String message, @Nullable Throwable cause) {
+    /**
+     * An answer that cannot be given. Public so that tests of an application can stand in for a cache that fails.
+     *
+     * @param message which user's which facet, and why
+     * @param cause what went wrong, if anything was thrown
+     */
+    public UserUnavailableException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
 }

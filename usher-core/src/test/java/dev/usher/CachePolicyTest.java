@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import org.junit.jupiter.api.Test;
 
 class CachePolicyTest {
@@ -78,6 +79,9 @@ class CachePolicyTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withClaimWait(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("claimWait");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withTtl(ChronoUnit.FOREVER.getDuration()))
+                .withMessageStartingWith("ttl must be at most ten years");
         for (double jitter : new double[] {-0.1, 1, Double.NaN}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> policy.withJitter(jitter))

@@ -9,10 +9,11 @@ import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
@@ -40,9 +41,7 @@ class GuardScriptsIT {
         client = RedisClient.create(server.uri());
         redis = client.connect().sync();
         scheduler = Executors.newSingleThreadScheduledExecutor();
-        shared = new SharedTier(
-                RedisURI.create(server.uri()), ClientOptions.create(), Duration.ofSeconds(10), scheduler);
-        shared.open();
+        shared = tier(server);
     }
 
     @AfterAll
@@ -173,38 +172,48 @@ class GuardScriptsIT {
     }
 
     @Test
-    void anOfferAsOldAsAFenceIsRefusedByTheServersClock() throws Exception {
-        long tooOld = System.nanoTime() - SharedTier.FENCE.toNanos();
-        assertThat(shared.offer(KEY, VALUE, TTL, tooOld)).isFalse();
-        long justNotTooOld =
-                System.nanoTime() - SharedTier.FENCE.minusSeconds(1).toNanos();
-        assertThat(shared.offer(KEY, VALUE, TTL, justNotTooOld)).isTrue();
+    void anOfferIsRefusedFromTheMomentOnThatItNames() {
+        assertThat(offerUntil(serverTime())).isEqualTo(0);
+        assertThat(redis.exists(KEY)).isZero();
+        assertThat(offerUntil(serverTime() + 10_000)).isEqualTo(1);
+    }
+
+    @Test
+    void anOfferFromBeforeTheFirstLookAtTheServersClockIsRefused() throws Exception {
+        assertThat(shared.offer(
+                        KEY, VALUE, TTL, System.nanoTime() - Duration.ofHours(1).toNanos()))
+                .isFalse();
+        assertThat(redis.exists(KEY)).isZero();
     }
 
     @Test
     void anOfferThatLayInAFrozenServersBufferIsJudgedWhenItIsRead() throws Exception {
-        shared.offer("user:1:profile", VALUE, TTL, System.nanoTime()); // has looked at the server's clock
-        long almostTooOld =
-                System.nanoTime() - SharedTier.FENCE.minusMillis(300).toNanos();
+        long tooOldFrom = serverTime() + 200;
         server.freeze();
-        var offer = CompletableFuture.supplyAsync(
-                () -> {
-                    try {
-                        return shared.offer(KEY, VALUE, TTL, almostTooOld);
-                    } catch (SharedTierException e) {
-                        throw new IllegalStateException(e);
-                    }
-                },
-                scheduler);
+        Future<Long> offer = scheduler.submit(() -> offerUntil(tooOldFrom));
         try {
-            long thawAt = almostTooOld + SharedTier.FENCE.toNanos();
-            await().until(() -> System.nanoTime() - thawAt > 0);
+            await().until(() -> System.currentTimeMillis() > tooOldFrom);
             assertThat(offer).isNotDone();
         } finally {
             server.thaw();
         }
-        assertThat(offer.get(10, TimeUnit.SECONDS)).isFalse();
+        assertThat(offer.get(10, TimeUnit.SECONDS)).isEqualTo(0);
         assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aRowThatWasReadBeforeTheConnectionWasRestoredIsRefused() throws Exception {
+        try (RedisServer forgetful = RedisServer.start();
+                SharedTier tier = tier(forgetful)) {
+            long readAt = System.nanoTime();
+            assertThat(tier.offer("user:1:profile", VALUE, TTL, readAt)).isTrue();
+            tier.fence(KEY);
+            forgetful.kill();
+            forgetful.restart(); // without the fence
+            await().ignoreExceptions().until(() -> tier.get(KEY) == null);
+            assertThat(tier.offer(KEY, VALUE, TTL, readAt)).isFalse();
+            await().ignoreExceptions().until(() -> tier.offer(KEY, VALUE, TTL, System.nanoTime()));
+        }
     }
 
     @Test
@@ -271,6 +280,25 @@ class GuardScriptsIT {
         shared.fence(KEY);
         assertThat(redis.info("commandstats")).contains("cmdstat_eval:calls=1,").contains("cmdstat_evalsha:calls=2,");
         assertFence();
+    }
+
+    private static SharedTier tier(RedisServer server) {
+        SharedTier tier = new SharedTier(
+                RedisURI.create(server.uri()), ClientOptions.create(), Duration.ofSeconds(10), scheduler);
+        tier.open();
+        return tier;
+    }
+
+    private static long offerUntil(long tooOldFrom) {
+        String[] keys = {KEY, GUARD};
+        return redis.eval(
+                GuardScript.OFFER.source(),
+                ScriptOutputType.INTEGER,
+                keys,
+                "value",
+                "1800000",
+                "5000",
+                Long.toString(tooOldFrom));
     }
 
     private static void assertFence() {

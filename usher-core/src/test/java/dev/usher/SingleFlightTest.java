@@ -1,5 +1,6 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -12,6 +13,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -30,7 +32,7 @@ class SingleFlightTest {
     void whoJoinsBeforeTheReadIsAnswered() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
             return landing("value", flight.nextStep());
@@ -46,7 +48,7 @@ class SingleFlightTest {
     void whoJoinsAfterTheReadHasToAskAnew() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
             int readIn = flight.nextStep();
             read.countDown();
             uninterrupted(joined);
@@ -63,7 +65,7 @@ class SingleFlightTest {
     void aLaterStepOfTheSameFlightAnswersWhoJoinedBeforeIt() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
             flight.nextStep();
             read.countDown();
             uninterrupted(joined);
@@ -79,7 +81,7 @@ class SingleFlightTest {
     void aFailureReachesEveryPassengerAndIsForgotten() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
             throw new IllegalArgumentException("the source is gone");
@@ -95,7 +97,7 @@ class SingleFlightTest {
                 .isThrownBy(passenger::get)
                 .havingRootCause()
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThat(flights.fly(1L, flight -> landing("next", flight.nextStep())))
+        assertThat(flights.fly(1L, false, flight -> landing("next", flight.nextStep())))
                 .isNotNull();
     }
 
@@ -103,7 +105,7 @@ class SingleFlightTest {
     void whoComesAfterAForgottenFlightBeginsItsOwn() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
             int readIn = flight.nextStep();
             started.countDown();
             uninterrupted(over);
@@ -111,7 +113,7 @@ class SingleFlightTest {
         }));
         uninterrupted(started);
         flights.forget(1L);
-        Landing<String> after = flights.fly(1L, flight -> landing("after", flight.nextStep()));
+        Landing<String> after = flights.fly(1L, false, flight -> landing("after", flight.nextStep()));
         assertThat(after).isNotNull();
         assertThat(after.entry().value()).isEqualTo("after");
         over.countDown();
@@ -121,10 +123,10 @@ class SingleFlightTest {
     @Test
     void anOldFlightThatEndsLeavesTheNewOneAlone() throws Exception {
         AtomicReference<Flight<String>> second = new AtomicReference<>();
-        flights.fly(1L, first -> {
+        flights.fly(1L, false, first -> {
             flights.forget(1L);
             CountDownLatch started = new CountDownLatch(1);
-            var unused = threads.submit(() -> flights.fly(1L, flight -> {
+            var unused = threads.submit(() -> flights.fly(1L, false, flight -> {
                 second.set(flight);
                 started.countDown();
                 uninterrupted(new CountDownLatch(1));
@@ -140,10 +142,10 @@ class SingleFlightTest {
     @Test
     void aSourceThatAsksItsOwnCacheIsToldSo() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.fly(1L, flight -> {
+                .isThrownBy(() -> flights.fly(1L, false, flight -> {
                     try {
-                        flights.fly(1L, again -> landing("never", 0));
-                    } catch (InterruptedException | ExecutionException e) {
+                        flights.fly(1L, false, again -> landing("never", 0));
+                    } catch (InterruptedException | ExecutionException | TimeoutException e) {
                         throw new AssertionError(e);
                     }
                     return landing("never", 0);
@@ -151,16 +153,71 @@ class SingleFlightTest {
                 .withMessage("a source may not ask the cache that it fills");
     }
 
+    @Test
+    void aSourceThatAsksForAnotherUserOfItsCacheIsToldSoToo() {
+        assertThatIllegalStateException()
+                .isThrownBy(() -> flights.fly(1L, false, flight -> {
+                    try {
+                        flights.fly(2L, false, again -> landing("never", 0));
+                    } catch (InterruptedException | ExecutionException | TimeoutException e) {
+                        throw new AssertionError(e);
+                    }
+                    return landing("never", 0);
+                }));
+    }
+
+    @Test
+    void whoCannotKnowBetterIsContentWithWhatIsWithinTheBound() throws Exception {
+        for (boolean withinBound : new boolean[] {true, false}) {
+            CountDownLatch read = new CountDownLatch(1);
+            CountDownLatch joined = new CountDownLatch(1);
+            Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, true, flight -> {
+                int readIn = flight.nextStep();
+                read.countDown();
+                uninterrupted(joined);
+                return new Landing<>(new Entry<>("value"), Tier.SOURCE, readIn, withinBound);
+            }));
+            uninterrupted(read);
+            Future<Landing<String>> content = join(true);
+            Future<Landing<String>> strict = join(false);
+            joined.countDown();
+            assertThat(content.get()).isSameAs(withinBound ? pilot.get() : null);
+            assertThat(strict.get()).isNull();
+        }
+    }
+
+    @Test
+    void aPilotWhoIsCalledOffDoesNotFailItsPassengers() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        AtomicReference<Thread> thread = new AtomicReference<>();
+        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
+            thread.set(Thread.currentThread());
+            started.countDown();
+            try {
+                new CountDownLatch(1).await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            throw new IllegalStateException("called off");
+        }));
+        uninterrupted(started);
+        Future<Landing<String>> passenger = join();
+        requireNonNull(thread.get()).interrupt();
+        assertThatExceptionOfType(ExecutionException.class).isThrownBy(pilot::get);
+        assertThat(passenger.get()).as("asks anew").isNull();
+    }
+
     /** Joins the flight under way, and returns once the caller waits for its landing. */
     private Future<Landing<String>> join() {
-        AtomicReference<Thread> thread = new AtomicReference<>();
-        Future<Landing<String>> passenger = threads.submit(() -> {
-            thread.set(Thread.currentThread());
-            return flights.fly(1L, flight -> {
-                throw new AssertionError("there was no flight to join");
-            });
-        });
-        await().until(() -> thread.get() != null && thread.get().getState() == Thread.State.WAITING);
+        return join(false);
+    }
+
+    private Future<Landing<String>> join(boolean contentWithinBound) {
+        int before = flights.passengersOf(1L);
+        Future<Landing<String>> passenger = threads.submit(() -> flights.fly(1L, contentWithinBound, flight -> {
+            throw new AssertionError("there was no flight to join");
+        }));
+        await().until(() -> flights.passengersOf(1L) == before + 1);
         return passenger;
     }
 

@@ -51,6 +51,8 @@ class SpecificationTest {
     void aTextThatIsNullIsEmpty() throws Exception {
         assertThat(profile(ANN_BY_PYTHON.replace("\"13800000000\"", "null")).mobile())
                 .isEmpty();
+        assertThat(profile(ANN_BY_PYTHON.replace("\"13800000000\"", "null")))
+                .isEqualTo(UserProfile.ofNullable(null, ANN.name(), ANN.photo(), true, null, null));
         assertThat(UserProfile.ofNullable(null, null, null, false, null, null))
                 .isEqualTo(new UserProfile("", "", "", false, "", ""));
     }
@@ -64,6 +66,8 @@ class SpecificationTest {
                 "{}",
                 "true",
                 " null",
+                "{\u0000}\u0000",
+                "\ufeff{}",
                 "13800000000",
                 "{\"mobile\":\"13800000000\"}",
                 "{\"mobile\":\"13800000000\",\"name\":\"\",\"photo\":\"\",\"is_media\":2,\"intro\":\"\",\"certi\":\"\"}",
@@ -88,7 +92,24 @@ class SpecificationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"2", "-1", "01", "1.0", "true", "\"1\"", "1 1", "", "ENABLED", "\"ENABLED\""})
+    @ValueSource(
+            strings = {
+                "2",
+                "-1",
+                "01",
+                "1\n",
+                " 1",
+                "\u00001",
+                "1\u0000",
+                "\ufeff1",
+                "1.0",
+                "true",
+                "\"1\"",
+                "1 1",
+                "",
+                "ENABLED",
+                "\"ENABLED\""
+            })
     void nothingButOneEverMeansEnabled(String stored) {
         assertThatExceptionOfType(UnreadableEntryException.class)
                 .isThrownBy(() -> statuses.decode(stored.getBytes(UTF_8)));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Logger;
@@ -23,6 +24,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -282,12 +284,8 @@ class TieredUserCacheIT {
         table.put(42L, profile("New"));
         UserCache<Long, UserProfile> elsewhere = node().cache(UserProfile.FACET, table);
         elsewhere.invalidate(42L);
-        AtomicReference<Thread> thread = new AtomicReference<>();
-        Future<UserProfile> after = threads.submit(() -> {
-            thread.set(Thread.currentThread());
-            return cache.find(42L).orElseThrow();
-        });
-        await().until(() -> isWaiting(thread.get()));
+        Future<UserProfile> after = threads.submit(() -> cache.find(42L).orElseThrow());
+        awaitPassengers(cache, 1);
 
         table.gate.countDown();
         assertThat(before.get()).isEqualTo(profile("Old"));
@@ -319,25 +317,18 @@ class TieredUserCacheIT {
         table.put(42L, ANN);
         table.holdBackAfterReading();
         List<Future<UserProfile>> answers = new ArrayList<>();
-        List<Thread> callers = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
-            answers.add(threads.submit(() -> {
-                synchronized (callers) {
-                    callers.add(Thread.currentThread());
-                }
-                return cache.find(42L).orElseThrow();
-            }));
+            answers.add(threads.submit(() -> cache.find(42L).orElseThrow()));
         }
-        await().until(() -> {
-            synchronized (callers) {
-                return callers.size() == 100 && callers.stream().allMatch(TieredUserCacheIT::isWaiting);
-            }
-        });
+        awaitPassengers(cache, 99);
         table.gate.countDown();
         for (Future<UserProfile> answer : answers) {
             assertThat(answer.get()).isEqualTo(ANN);
         }
         assertThat(table.queries).hasValue(1);
+        assertThat(cache.stats().sourceAnswers())
+                .as("answered by the fill, without asking Redis again")
+                .isEqualTo(100);
     }
 
     @Test
@@ -419,12 +410,8 @@ class TieredUserCacheIT {
         table.failure = new IllegalStateException("the database is gone");
         Future<?> first = threads.submit(() -> cache.find(42L));
         await().until(() -> table.queries.get() == 1);
-        AtomicReference<Thread> thread = new AtomicReference<>();
-        Future<?> second = threads.submit(() -> {
-            thread.set(Thread.currentThread());
-            return cache.find(42L);
-        });
-        await().until(() -> isWaiting(thread.get()));
+        Future<?> second = threads.submit(() -> cache.find(42L));
+        awaitPassengers(cache, 1);
         table.gate.countDown();
         for (Future<?> caller : List.of(first, second)) {
             assertThatExceptionOfType(ExecutionException.class)
@@ -527,12 +514,8 @@ class TieredUserCacheIT {
             table.holdBackAfterReading();
             Future<UserProfile> first = threads.submit(() -> alone.find(42L).orElseThrow());
             await().until(() -> table.queries.get() == 1);
-            AtomicReference<Thread> thread = new AtomicReference<>();
-            Future<UserProfile> second = threads.submit(() -> {
-                thread.set(Thread.currentThread());
-                return alone.find(42L).orElseThrow();
-            });
-            await().until(() -> isWaiting(thread.get()));
+            Future<UserProfile> second = threads.submit(() -> alone.find(42L).orElseThrow());
+            awaitPassengers(alone, 1);
             table.gate.countDown();
             assertThat(first.get()).isEqualTo(ANN);
             assertThat(second.get()).isEqualTo(ANN);
@@ -540,7 +523,167 @@ class TieredUserCacheIT {
         }
     }
 
+    @Test
+    void whileAChangeIsNotConfirmedThisNodeBelievesNothingThatRedisSays() {
+        UserCaches node = node();
+        UserCache<Long, UserProfile> here = node.cache(UserProfile.FACET, table);
+        table.put(42L, ANN);
+        here.find(42L);
+        String old = redis.get(KEY);
+        table.put(42L, profile("Anna"));
+        Object mark = node.fences().announce(KEY);
+        assertThat(here.find(42L)).contains(profile("Anna"));
+        assertThat(redis.get(KEY)).isEqualTo(old);
+        redis.del(KEY, GUARD);
+        assertThat(here.save(42L, profile("Old"), Instant.now())).isFalse();
+
+        Object later = node.fences().announce(KEY);
+        node.fences().send(KEY, mark);
+        assertThat(node.fences().isPending(KEY)).as("the later change").isTrue();
+        node.fences().send(KEY, later);
+        assertThat(node.fences().isPending(KEY)).isFalse();
+    }
+
+    @Test
+    void closingSendsWhatIsKept() {
+        UserCaches node = node();
+        node.cache(UserProfile.FACET, table);
+        redis.set(KEY, "old");
+        node.fences().announce(KEY);
+        node.close();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void closingSaysWhatCouldNotBeSent() {
+        try (RedisServer gone = RedisServer.start()) {
+            UserCaches node = open(UserCaches.builder().redis(gone.uri()));
+            UserCache<Long, UserProfile> here = node.cache(UserProfile.FACET, table);
+            gone.stop();
+            assertThat(here.invalidate(42L)).isFalse();
+            assertThat(logOf(node::close))
+                    .singleElement()
+                    .asString()
+                    .startsWith("1 invalidations")
+                    .contains(KEY);
+        }
+    }
+
+    @Test
+    void aClaimWhoseGrantWasNotHeardIsGivenUp() {
+        try (RedisServer slow = RedisServer.start()) {
+            UserCache<Long, UserProfile> here =
+                    open(UserCaches.builder().redis(slow.uri())).cache(UserProfile.FACET, table);
+            table.put(42L, ANN);
+            slow.freeze();
+            assertThat(here.find(42L)).contains(ANN);
+            slow.thaw();
+            await().until(() -> {
+                here.find(42L);
+                return here.stats().sharedHits() > 0;
+            });
+            assertThat(here.stats().claimWaits()).isZero();
+        }
+    }
+
+    @Test
+    void aQueryThatTookLongerThanTheBoundDoesNotAnswerWhoCameDuringIt() throws Exception {
+        try (RedisServer gone = RedisServer.start()) {
+            gone.stop();
+            UserCache<Long, UserProfile> alone = open(UserCaches.builder().redis(gone.uri()))
+                    .cache(UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ZERO)), table);
+            table.put(42L, ANN);
+            table.holdBackAfterReading();
+            Future<UserProfile> first = threads.submit(() -> alone.find(42L).orElseThrow());
+            await().until(() -> table.queries.get() == 1);
+            Future<UserProfile> second = threads.submit(() -> alone.find(42L).orElseThrow());
+            awaitPassengers(alone, 1);
+            table.gate.countDown();
+            assertThat(first.get()).isEqualTo(ANN);
+            assertThat(second.get()).isEqualTo(ANN);
+            assertThat(table.queries).hasValue(2);
+        }
+    }
+
+    @Test
+    void anInterruptedCallerIsStillAnsweredByRedis() {
+        table.put(42L, ANN);
+        cache.find(42L);
+        Thread.currentThread().interrupt();
+        Optional<UserProfile> found = cache.find(42L);
+        assertThat(Thread.interrupted()).as("still interrupted").isTrue();
+        assertThat(found).contains(ANN);
+        assertThat(cache.stats().sharedErrors()).isZero();
+        assertThat(table.queries).hasValue(1);
+    }
+
+    @Test
+    void noTextOfRedisReachesTheLogForItMayQuoteTheUser() {
+        try (RedisServer strange = RedisServer.start("rename-command EVALSHA \"\"")) {
+            List<String> log = logOf(() -> {
+                UserCaches node = open(UserCaches.builder().redis(strange.uri()));
+                UserCache<Long, UserProfile> here = node.cache(UserProfile.FACET, table);
+                table.put(42L, ANN);
+                assertThat(here.save(42L, ANN, Instant.now())).isFalse();
+                assertThat(here.find(42L)).contains(ANN);
+                assertThat(here.invalidate(42L)).isFalse();
+            });
+            assertThat(log)
+                    .isNotEmpty()
+                    .allSatisfy(line -> assertThat(line).contains("ERR").doesNotContain("138", "Ann"));
+        }
+    }
+
+    @Test
+    void aRedisThatAnswersOneCallAndRefusesTheNextDoesNotFloodTheLog() {
+        try (RedisServer full = RedisServer.start("maxmemory 1", "maxmemory-policy noeviction")) {
+            List<String> log = logOf(() -> {
+                UserCaches node = open(UserCaches.builder().redis(full.uri()));
+                UserCache<Long, UserProfile> here = node.cache(UserProfile.FACET, table);
+                table.put(42L, ANN);
+                for (int i = 0; i < 50; i++) {
+                    assertThat(here.find(42L)).contains(ANN);
+                }
+            });
+            assertThat(log).singleElement().asString().contains("OOM");
+        }
+    }
+
+    @Test
+    void aValueThatCannotBeEncodedIsAnsweredAndNotStored() {
+        Facet<UserProfile> mute = new Facet<>(
+                "profile",
+                new FacetCodec<>() {
+                    @Override
+                    public byte[] encode(UserProfile value) {
+                        throw new IllegalStateException("cannot write " + value.mobile());
+                    }
+
+                    @Override
+                    public UserProfile decode(byte[] bytes) {
+                        throw new IllegalStateException("cannot read");
+                    }
+                },
+                CachePolicy.of(Duration.ofMinutes(1)));
+        UserCache<Long, UserProfile> unwritten = node().cache(mute, table);
+        table.put(42L, ANN);
+        List<String> log = logOf(() -> {
+            assertThat(unwritten.find(42L)).contains(ANN);
+            assertThat(unwritten.find(42L)).contains(ANN);
+        });
+        assertThat(redis.exists(KEY)).isZero();
+        assertThat(unwritten.stats().claimWaits()).as("claims given up").isZero();
+        assertThat(log).allSatisfy(line -> assertThat(line).doesNotContain("138"));
+    }
+
     // Bad input.
+
+    @Test
+    @SuppressWarnings("NullAway")
+    void aUserThatWasNotFoundCannotBeSaved() {
+        assertThatNullPointerException().isThrownBy(() -> cache.save(42L, null, Instant.now()));
+        assertThat(redis.dbsize()).isZero();
+    }
 
     @Test
     void aMalformedIdIsAnErrorAndTouchesNothing() {
@@ -620,8 +763,8 @@ class TieredUserCacheIT {
         return Long.parseLong(guard.split(" ")[1]);
     }
 
-    private static boolean isWaiting(@Nullable Thread thread) {
-        return thread != null && thread.getState() == Thread.State.WAITING;
+    private static void awaitPassengers(UserCache<Long, UserProfile> cache, int passengers) {
+        await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).waitingFor(42L) == passengers);
     }
 
     private static UserProfile profile(String name) {
