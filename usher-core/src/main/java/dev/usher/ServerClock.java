@@ -1,29 +1,78 @@
 package dev.usher;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One look at the clock of the Redis server, from which the time that it showed later can be told without asking again.
+ * The clock of the Redis server, known from looks at it now and then: of a moment after a look it can be told what the server
+ * had shown at least.
  *
- * @param millis what the server's clock showed, in milliseconds since the epoch
- * @param receivedAt when the answer had come, in {@link System#nanoTime()}
+ * <p>Thread-safe. The looks are written by the event loop of one connection.
  */
-record ServerClock(long millis, long receivedAt) {
+final class ServerClock {
 
     private static final Duration FRESH_FOR = Duration.ofSeconds(30);
 
-    /** Whether a moment after this look, but not long after it, can be told by it. */
-    boolean covers(long nanoTime) {
-        long since = nanoTime - receivedAt;
-        return since >= 0 && since < FRESH_FOR.toNanos();
+    private volatile Looks looks = new Looks(null, null);
+
+    /**
+     * What the server showed.
+     *
+     * @param millis in milliseconds since the epoch
+     * @param receivedAt when the answer had come, in {@link System#nanoTime()}
+     */
+    private record Look(long millis, long receivedAt) {
+
+        boolean covers(long nanoTime) {
+            long since = nanoTime - receivedAt;
+            return since >= 0 && since < FRESH_FOR.toNanos();
+        }
+
+        long leastAt(long nanoTime) {
+            // The server answered before the answer came, so at receivedAt its clock showed at least `millis`. Since
+            // then it
+            // may have run slower than ours: a clock that is being corrected is slewed by up to a twelfth.
+            long since = (nanoTime - receivedAt) / 1_000_000L;
+            return millis + since - since / 10 - 1;
+        }
     }
 
-    /** The least that the server's clock can have shown at a moment that this look covers. */
-    long leastAt(long nanoTime) {
-        // The server answered before the answer came, so at receivedAt its clock showed at least `millis`. Since then
-        // it
-        // may have run slower than ours: a clock that is being corrected is slewed by up to a twelfth.
-        long since = (nanoTime - receivedAt) / 1_000_000L;
-        return millis + since - since / 10 - 1;
+    /** The two that are needed to know one from before a moment that has just been. */
+    private record Looks(@Nullable Look latest, @Nullable Look earlier) {}
+
+    /**
+     * Adds a look.
+     *
+     * @param time what {@code TIME} answers: seconds and microseconds
+     * @param receivedAt when it had come, in {@link System#nanoTime()}
+     */
+    void look(List<byte[]> time, long receivedAt) {
+        long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
+        long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
+        looks = new Looks(new Look(seconds * 1000 + micros / 1000, receivedAt), looks.latest());
+    }
+
+    /** Forgets all looks: who answers next may be another server, with another clock. */
+    void forget() {
+        looks = new Looks(null, null);
+    }
+
+    /**
+     * The least that the server's clock can have shown at a moment, in milliseconds since the epoch.
+     *
+     * @param nanoTime the moment, of {@link System#nanoTime()}
+     * @return empty when there was no look before the moment, or only long before it
+     */
+    OptionalLong leastAt(long nanoTime) {
+        Looks known = looks;
+        if (known.latest != null && known.latest.covers(nanoTime)) {
+            return OptionalLong.of(known.latest.leastAt(nanoTime));
+        }
+        return known.earlier != null && known.earlier.covers(nanoTime)
+                ? OptionalLong.of(known.earlier.leastAt(nanoTime))
+                : OptionalLong.empty();
     }
 }

@@ -20,6 +20,7 @@ import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -68,7 +69,7 @@ final class SharedTier implements AutoCloseable {
     private final RedisURI uri;
     private final Duration commandTimeout;
     private final ScheduledExecutorService scheduler;
-    private volatile Looks looks = Looks.NONE;
+    private final ServerClock clock = new ServerClock();
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile boolean failing;
     private volatile boolean warned;
@@ -89,25 +90,6 @@ final class SharedTier implements AutoCloseable {
                 .socketOptions(
                         socketOptions.mutate().connectTimeout(CONNECT_TIMEOUT).build())
                 .build());
-    }
-
-    /**
-     * The last looks at the server's clock, since the connection stands.
-     *
-     * @param latest the last one
-     * @param earlier the one before
-     */
-    private record Looks(
-            @Nullable ServerClock latest, @Nullable ServerClock earlier) {
-
-        static final Looks NONE = new Looks(null, null);
-
-        @Nullable ServerClock before(long nanoTime) {
-            if (latest != null && latest.covers(nanoTime)) {
-                return latest;
-            }
-            return earlier != null && earlier.covers(nanoTime) ? earlier : null;
-        }
     }
 
     /** Connects, and waits until the connection stands or the first attempt has failed. */
@@ -208,11 +190,11 @@ final class SharedTier implements AutoCloseable {
         // The age is judged by the server, when it comes to it: a command may lie in a frozen server's buffer for
         // longer
         // than the fence that should have stopped it lives.
-        ServerClock look = looks.before(readAt);
-        if (look == null) {
+        OptionalLong readAtLeastAt = clock.leastAt(readAt);
+        if (readAtLeastAt.isEmpty()) {
             return false;
         }
-        long tooOldFrom = look.leastAt(readAt) + FENCE.toMillis();
+        long tooOldFrom = readAtLeastAt.getAsLong() + FENCE.toMillis();
         byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
         return isOne(await(run(GuardScript.OFFER, key, ScriptOutputType.INTEGER, arguments)));
     }
@@ -258,7 +240,7 @@ final class SharedTier implements AutoCloseable {
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
                 // Who answers next may have lost the fences, or be another server with another clock.
-                looks = Looks.NONE;
+                clock.forget();
             }
 
             @Override
@@ -276,10 +258,7 @@ final class SharedTier implements AutoCloseable {
     private CompletionStage<?> lookAtClock(StatefulRedisConnection<String, byte[]> connected) {
         return connected.async().time().whenComplete((time, failure) -> {
             if (failure == null) {
-                long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
-                long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
-                ServerClock look = new ServerClock(seconds * 1000 + micros / 1000, System.nanoTime());
-                looks = new Looks(look, looks.latest());
+                clock.look(time, System.nanoTime());
             }
         });
     }

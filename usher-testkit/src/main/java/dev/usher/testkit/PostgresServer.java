@@ -45,7 +45,7 @@ public final class PostgresServer implements AutoCloseable {
     private final EmbeddedPostgres postgres;
     private final long postmaster;
     private final Guardian guardian;
-    private final Thread shutdownHook = new Thread(this::end, "postgres-shutdown");
+    private final ShutdownHook shutdownHook = new ShutdownHook("postgres-shutdown", this::end);
 
     private boolean killed;
     private boolean closed;
@@ -81,7 +81,7 @@ public final class PostgresServer implements AutoCloseable {
                     .setServerConfig("dynamic_shared_memory_type", "mmap")
                     .start();
             PostgresServer server = new PostgresServer(directory, postgres, postmasterOf(data));
-            Runtime.getRuntime().addShutdownHook(server.shutdownHook);
+            server.shutdownHook.add();
             return server;
         } catch (IOException | RuntimeException e) {
             IllegalStateException failure =
@@ -103,7 +103,7 @@ public final class PostgresServer implements AutoCloseable {
      * @return this server
      */
     public PostgresServer withoutShutdownHook() {
-        removeShutdownHook();
+        shutdownHook.remove();
         return this;
     }
 
@@ -204,15 +204,7 @@ public final class PostgresServer implements AutoCloseable {
     @Override
     public void close() {
         end();
-        removeShutdownHook();
-    }
-
-    private void removeShutdownHook() {
-        try {
-            Runtime.getRuntime().removeShutdownHook(shutdownHook);
-        } catch (IllegalStateException e) {
-            // The JVM is shutting down, and the hook finds nothing left to do.
-        }
+        shutdownHook.remove();
     }
 
     private synchronized void end() {

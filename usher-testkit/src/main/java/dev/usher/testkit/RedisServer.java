@@ -41,7 +41,7 @@ public final class RedisServer implements AutoCloseable {
     private final ServerDirectory directory;
     private final String executable;
     private final int port;
-    private final Thread shutdownHook = new Thread(this::end, "redis-shutdown");
+    private final ShutdownHook shutdownHook = new ShutdownHook("redis-shutdown", this::end);
 
     private @Nullable Process process;
     private @Nullable Guardian guardian;
@@ -77,7 +77,7 @@ public final class RedisServer implements AutoCloseable {
                     .get()
                     .getPath();
             RedisServer server = new RedisServer(directory, executable, port);
-            Runtime.getRuntime().addShutdownHook(server.shutdownHook);
+            server.shutdownHook.add();
             try {
                 server.launch();
                 return server;
@@ -98,7 +98,7 @@ public final class RedisServer implements AutoCloseable {
      * @return this server
      */
     public RedisServer withoutShutdownHook() {
-        removeShutdownHook();
+        shutdownHook.remove();
         return this;
     }
 
@@ -180,15 +180,7 @@ public final class RedisServer implements AutoCloseable {
     @Override
     public void close() {
         end();
-        removeShutdownHook();
-    }
-
-    private void removeShutdownHook() {
-        try {
-            Runtime.getRuntime().removeShutdownHook(shutdownHook);
-        } catch (IllegalStateException e) {
-            // The JVM is shutting down, and the hook finds nothing left to do.
-        }
+        shutdownHook.remove();
     }
 
     private synchronized void end() {
