@@ -22,7 +22,7 @@ record AdministratorLogin(String who, String how) {
         Optional<Boolean> named = server.context()
                 .getBean(JdbcClient.class)
                 .sql("SELECT bool_or(mobile = ?) FROM users JOIN user_roles ON user_id = id WHERE role = 'admin'")
-                .param(settings.mobile())
+                .param(settings.mobile() == null ? "" : settings.mobile())
                 .query(Boolean.class)
                 .optional();
         if (named.isEmpty()) {

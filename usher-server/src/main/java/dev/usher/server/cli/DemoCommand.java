@@ -61,6 +61,9 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private int run(RunningServer server, ServerSettings settings, StatementCounter statements, DemoUsers crowd) {
+        if (settings.redisUri() != null) {
+            Preflight.requireRedis(settings.redisUri());
+        }
         int callers = CALLERS_PER_PROCESSOR * Runtime.getRuntime().availableProcessors();
         Demo demo = new Demo(server, statements, crowd, callers);
         server.beforeEnd(() -> remove(demo, server, settings, crowd));

@@ -1,10 +1,14 @@
 package dev.usher.server.cli;
 
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.api.StatefulRedisConnection;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Properties;
 
 /** What can be found wrong in a moment, and said in a line, before the server starts. */
@@ -55,6 +59,23 @@ final class Preflight {
         } catch (SQLException e) {
             String why = String.valueOf(e.getMessage()).replace(url, MaskedUri.of(url));
             throw new CommandException("the database " + MaskedUri.of(url) + " cannot be used: " + why, e);
+        }
+    }
+
+    /**
+     * Makes sure that Redis answers. The server itself does without; what wants to show Redis at work does not.
+     *
+     * @throws CommandException when it does not
+     */
+    static void requireRedis(String uri) {
+        RedisClient client = RedisClient.create(uri);
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            connection.sync().ping();
+        } catch (RedisException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new CommandException("Redis at " + MaskedUri.of(uri) + " cannot be used: " + cause.getMessage(), e);
+        } finally {
+            client.shutdown(Duration.ZERO, Duration.ZERO);
         }
     }
 }

@@ -1,0 +1,38 @@
+package dev.usher.server.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.usher.testkit.PostgresServer;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+class AdministratorLoginIT {
+
+    @Test
+    void aDatabaseWithoutAnAdministratorIsToldFromOneThatHasOne() {
+        try (PostgresServer postgres = PostgresServer.start();
+                RunningServer server = RunningServer.start(
+                        new ServerSettings(0, null, postgres.jdbcUrl(), postgres.username(), postgres.password()),
+                        Map.of(),
+                        Map.of(),
+                        List.of())) {
+            GeneratedAdministrator unused = GeneratedAdministrator.create();
+
+            assertThat(AdministratorLogin.of(server, unused).who()).startsWith("nobody yet: set USHER_SERVER_ADMIN_");
+
+            DemoUsers users = new DemoUsers(1);
+            users.register(new ApiClient(server.address()), 0);
+            assertThat(AdministratorLogin.of(server, unused).who()).startsWith("nobody yet");
+
+            server.context()
+                    .getBean(JdbcClient.class)
+                    .sql("INSERT INTO user_roles (user_id, role) VALUES (?, 'admin')")
+                    .param(users.id(0))
+                    .update();
+            assertThat(AdministratorLogin.of(server, unused).who()).isEqualTo("somebody whom the database has already");
+            assertThat(AdministratorLogin.of(server, unused).how()).doesNotContain(unused.password());
+        }
+    }
+}
