@@ -38,4 +38,5 @@ CREATE TABLE refresh_tokens (
 );
 
 CREATE INDEX refresh_tokens_family ON refresh_tokens (family_id);
+CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
 CREATE INDEX refresh_tokens_user ON refresh_tokens (user_id);

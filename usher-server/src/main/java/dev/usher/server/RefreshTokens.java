@@ -28,6 +28,7 @@ import org.springframework.transaction.support.TransactionOperations;
 class RefreshTokens {
 
     private static final int BYTES = 32;
+    private static final int PORTION = 1000;
 
     private final JdbcClient jdbc;
     private final TransactionOperations transactions;
@@ -88,9 +89,15 @@ class RefreshTokens {
     /** Forgets families of which no token is left that could be used: not single tokens, which tell of a revocation. */
     @Scheduled(fixedDelay = 1, initialDelay = 1, timeUnit = TimeUnit.HOURS)
     void prune() {
-        jdbc.sql("DELETE FROM refresh_tokens WHERE family_id IN"
-                        + " (SELECT family_id FROM refresh_tokens GROUP BY family_id HAVING max(expires_at) < now())")
-                .update();
+        // In portions, so that each takes no longer than a query may.
+        while (jdbc.sql("""
+                                DELETE FROM refresh_tokens WHERE token_hash IN (
+                                    SELECT token_hash FROM refresh_tokens AS old
+                                    WHERE expires_at < now() AND NOT EXISTS (
+                                        SELECT 1 FROM refresh_tokens
+                                        WHERE family_id = old.family_id AND expires_at >= now())
+                                    LIMIT ?)
+                                """).param(PORTION).update() == PORTION) {}
     }
 
     private record Spent(long userId, UUID familyId, UserStatus status, List<String> roles) {}

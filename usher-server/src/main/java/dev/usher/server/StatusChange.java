@@ -18,8 +18,8 @@ record StatusChange(
      *
      * @param id whose status
      * @param status what it is now
-     * @param confirmed whether Redis has taken the change; if not, it is sent again until it has, and the bound on
-     *     staleness does the work meanwhile
+     * @param confirmed whether Redis has taken the change; if not, it is sent again as long as this node lives, and until
+     *     then other nodes may honour what the user was: calling again sends it again as well
      */
     record Receipt(long id, String status, boolean confirmed) {}
 }

@@ -25,6 +25,18 @@ public record UsherServerProperties(
         @Nullable String signingKey,
         @DefaultValue Admin admin) {
 
+    public UsherServerProperties {
+        requireASecond(tokenTtl, "token-ttl");
+        requireASecond(freshTokenTtl, "fresh-token-ttl");
+    }
+
+    private static void requireASecond(Duration ttl, String name) {
+        if (ttl.compareTo(Duration.ofSeconds(1)) < 0) {
+            throw new IllegalArgumentException("usher.server." + name + " must be at least a second, but is " + ttl
+                    + "; a number without a unit is milliseconds");
+        }
+    }
+
     /**
      * The administrator who is created when there is none.
      *

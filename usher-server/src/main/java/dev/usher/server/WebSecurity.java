@@ -14,15 +14,27 @@ import org.springframework.security.crypto.password.PasswordEncoder;
 import org.springframework.security.oauth2.jwt.JwtDecoder;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationConverter;
 import org.springframework.security.oauth2.server.resource.authentication.JwtGrantedAuthoritiesConverter;
+import org.springframework.security.oauth2.server.resource.web.BearerTokenResolver;
+import org.springframework.security.oauth2.server.resource.web.DefaultBearerTokenResolver;
 import org.springframework.security.oauth2.server.resource.web.authentication.BearerTokenAuthenticationFilter;
 import org.springframework.security.web.AuthenticationEntryPoint;
 import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.security.web.access.AccessDeniedHandler;
 import org.springframework.security.web.firewall.RequestRejectedHandler;
+import org.springframework.security.web.servlet.util.matcher.PathPatternRequestMatcher;
+import org.springframework.security.web.util.matcher.OrRequestMatcher;
+import org.springframework.security.web.util.matcher.RequestMatcher;
 
 /** Who may call what. Callers are known by their bearer token alone, so there are neither sessions nor CSRF tokens. */
 @Configuration(proxyBeanMethods = false)
 class WebSecurity {
+
+    /** Calls that need no token, and for which the one that is sent, expired perhaps, does not matter. */
+    private static final RequestMatcher WITHOUT_TOKEN = new OrRequestMatcher(
+            PathPatternRequestMatcher.pathPattern(HttpMethod.POST, "/v1/users"),
+            PathPatternRequestMatcher.pathPattern("/v1/login"),
+            PathPatternRequestMatcher.pathPattern("/v1/token/refresh"),
+            PathPatternRequestMatcher.pathPattern("/actuator/health/**"));
 
     @Bean
     SecurityFilterChain filterChain(
@@ -32,16 +44,14 @@ class WebSecurity {
         AccessDeniedHandler forbidden = (request, response, e) -> problems.send(response, ProblemType.FORBIDDEN);
         return http.authorizeHttpRequests(requests -> requests.dispatcherTypeMatchers(DispatcherType.ERROR)
                         .permitAll()
-                        .requestMatchers(HttpMethod.POST, "/v1/users")
+                        .requestMatchers(WITHOUT_TOKEN)
                         .permitAll()
-                        .requestMatchers("/v1/login", "/v1/token/refresh", "/actuator/health/**")
-                        .permitAll()
-                        .requestMatchers("/v1/admin/**")
+                        .requestMatchers("/v1/admin/**", "/actuator/**")
                         .hasRole(Caller.ADMIN)
                         .anyRequest()
                         .authenticated())
-                .oauth2ResourceServer(server -> server.jwt(
-                                jwt -> jwt.decoder(tokens.decoder()).jwtAuthenticationConverter(roles()))
+                .oauth2ResourceServer(server -> server.bearerTokenResolver(callersToken())
+                        .jwt(jwt -> jwt.decoder(tokens.decoder()).jwtAuthenticationConverter(roles()))
                         .authenticationEntryPoint(unauthenticated)
                         .accessDeniedHandler(forbidden))
                 .exceptionHandling(errors ->
@@ -74,6 +84,11 @@ class WebSecurity {
     @Bean
     InstantSource clock() {
         return InstantSource.system();
+    }
+
+    private static BearerTokenResolver callersToken() {
+        BearerTokenResolver header = new DefaultBearerTokenResolver();
+        return request -> WITHOUT_TOKEN.matches(request) ? null : header.resolve(request);
     }
 
     private static JwtAuthenticationConverter roles() {

@@ -38,6 +38,12 @@ record DataRedisSettings(
         return url != null && url.startsWith("rediss://");
     }
 
+    /** Without the URL and the password. */
+    @Override
+    public String toString() {
+        return "DataRedisSettings[host=" + host + ", port=" + port + "]";
+    }
+
     static DataRedisSettings of(Environment environment) {
         return Binder.get(environment).bindOrCreate("spring.data.redis", DataRedisSettings.class);
     }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -69,6 +70,7 @@ public final class PostgresServer implements AutoCloseable {
             EmbeddedPostgres postgres = EmbeddedPostgres.builder()
                     .setPort(LoopbackPort.free())
                     .setDataDirectory(data)
+                    .setOverrideWorkingDirectory(binaries(directory).toFile())
                     .setRegisterShutdownHook(false)
                     .setPGStartupWait(LIMIT)
                     .setOutputRedirector(
@@ -93,6 +95,18 @@ public final class PostgresServer implements AutoCloseable {
                 failure.addSuppressed(stillWriting);
             }
             throw failure;
+        }
+    }
+
+    /** Where the binaries are unpacked once: not where other users of the machine could plant theirs. */
+    private static Path binaries(ServerDirectory directory) {
+        Path own = Path.of(System.getProperty("user.home"), ".cache", "usher", "postgres");
+        try {
+            Files.createDirectories(own);
+            Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rwx------"));
+            return own;
+        } catch (IOException e) {
+            return directory.path();
         }
     }
 

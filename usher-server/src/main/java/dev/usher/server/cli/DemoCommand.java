@@ -100,6 +100,8 @@ final class DemoCommand implements Callable<Integer> {
                 "2s",
                 "usher.server.token-ttl",
                 "12h",
+                "server.address",
+                "127.0.0.1",
                 GeneratedAdministrator.MOBILE_SETTING,
                 "");
     }

@@ -1,5 +1,6 @@
 package dev.usher.server.cli;
 
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -24,8 +25,8 @@ final class DemoUsers {
 
     DemoUsers(int count) {
         this.count = count;
-        this.mobilePrefix =
-                COUNTRY + String.format("%06d", ThreadLocalRandom.current().nextInt(RUNS));
+        this.mobilePrefix = COUNTRY
+                + String.format(Locale.ROOT, "%06d", ThreadLocalRandom.current().nextInt(RUNS));
         this.ids = new AtomicLongArray(count + 1);
         this.tokens = new AtomicReferenceArray<>(count + 1);
     }
@@ -77,6 +78,6 @@ final class DemoUsers {
     }
 
     private String mobile(int number) {
-        return mobilePrefix + String.format("%06d", number);
+        return mobilePrefix + String.format(Locale.ROOT, "%06d", number);
     }
 }

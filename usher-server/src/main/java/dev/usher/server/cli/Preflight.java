@@ -26,7 +26,7 @@ final class Preflight {
      */
     static void requireFree(int port) {
         try (ServerSocket socket = new ServerSocket(port)) {
-            socket.setReuseAddress(true);
+            socket.getLocalPort();
         } catch (IOException e) {
             throw inUse(port, e);
         }

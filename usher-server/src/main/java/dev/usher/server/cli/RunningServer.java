@@ -71,6 +71,10 @@ final class RunningServer implements AutoCloseable {
         }
         Map<String, Object> allDefaults = new HashMap<>(DEFAULTS);
         allDefaults.putAll(defaults);
+        if (settings.databaseUrl() == null) {
+            // Tried out, not yet in use: nothing that listens to others until somebody says so.
+            allDefaults.put("server.address", "127.0.0.1");
+        }
         EmbeddedServers embedded = new EmbeddedServers();
         try {
             ConfigurableApplicationContext context = new SpringApplicationBuilder(UsherServer.class)

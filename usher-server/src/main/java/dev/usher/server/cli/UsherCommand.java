@@ -28,7 +28,10 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  USHER_SERVER_ADMIN_MOBILE    the first administrator's mobile number,",
             "  USHER_SERVER_ADMIN_PASSWORD    and password",
             "",
-            "Without a Redis or a database, one is started that ends with the server.",
+            "Without a Redis or a database, one is started that ends with the server, on",
+            "loopback and without a password: for a machine that you share with nobody.",
+            "Without a database the server itself listens on loopback only;",
+            "SERVER_ADDRESS=0.0.0.0 has it listen to others.",
             "Exit codes: 0 success, 1 failure, 2 a command that cannot be read."
         })
 public final class UsherCommand implements Runnable {
