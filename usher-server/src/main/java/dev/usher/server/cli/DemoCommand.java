@@ -95,9 +95,9 @@ final class DemoCommand implements Callable<Integer> {
         return Map.of(
                 "usher.key-prefix",
                 "usher-demo-" + crowd.mobilePrefix().substring(1),
-                // The first calls of a JVM can take longer than the default.
+                // The first calls of a JVM, and all calls on a busy machine, can take longer than the default.
                 "usher.redis.command-timeout",
-                "2s",
+                "10s",
                 "usher.server.token-ttl",
                 "12h",
                 "server.address",
