@@ -93,6 +93,24 @@ class TokenIT {
     }
 
     @Test
+    void anExpiredTokenDoesNotKeepItsOwnerFromANewOne() {
+        String expired = Shared.KEY.sign(
+                claims().issueTime(new Date(0)).expirationTime(new Date(1)).build());
+        node.get("/v1/me", expired).problem(401, "unauthenticated");
+        User ann = node.register();
+        Answer login = node.post("/v1/login", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD), expired)
+                .with(200);
+        node.post("/v1/token/refresh", Map.of("fresh_token", login.text("fresh_token")), expired)
+                .with(200);
+    }
+
+    @Test
+    void theActuatorIsForAdministratorsBeyondItsHealth() {
+        node.get("/actuator/health", null).with(200);
+        node.get("/actuator/env", node.register().login().text("token")).problem(403, "forbidden");
+    }
+
+    @Test
     void aUserWhoDoesNotExistIsRefusedLikeADisabledOne() {
         node.get("/v1/me", Shared.KEY.sign(claims().subject("999999999").build()))
                 .problem(403, "account-disabled");

@@ -1,6 +1,7 @@
 package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
 import java.util.Map;
@@ -40,6 +41,16 @@ class UsherServerPropertiesTest {
                         Duration.ofDays(7),
                         "file:/keys/usher.pem",
                         new UsherServerProperties.Admin("13800000000", "correct horse", "Root")));
+    }
+
+    @Test
+    void aLifeWithoutAUnitIsRefusedForItMeansMilliseconds() {
+        assertThatThrownBy(() -> bind(Map.of("usher.server.token-ttl", "15")))
+                .hasRootCauseMessage("usher.server.token-ttl must be at least a second, but is PT0.015S;"
+                        + " a number without a unit is milliseconds");
+        assertThatThrownBy(() -> bind(Map.of("usher.server.fresh-token-ttl", "-1d")))
+                .rootCause()
+                .hasMessageContaining("fresh-token-ttl");
     }
 
     @Test
