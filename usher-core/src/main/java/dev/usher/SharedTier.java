@@ -172,9 +172,16 @@ final class SharedTier implements AutoCloseable {
         }
     }
 
-    /** Stores a loaded value, if the claim is still held. */
-    boolean fill(String key, String token, byte[] value, Duration ttl) throws SharedTierException {
-        byte[][] arguments = {bytes(token), value, bytes(ttl), bytes(FENCE)};
+    /**
+     * Stores a loaded value, if the claim is still held and nothing else has been stored.
+     *
+     * @param unreadable the value under which the claim was granted, if there was one that could not be read
+     */
+    boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] unreadable)
+            throws SharedTierException {
+        byte[][] arguments = unreadable == null
+                ? new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE)}
+                : new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE), unreadable};
         return isOne(await(run(GuardScript.FILL, key, ScriptOutputType.INTEGER, arguments)));
     }
 

@@ -119,9 +119,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         try {
             while (true) {
                 int askedIn = flight.nextStep();
-                Claim claim = shared.claim(key, token, unreadable == null ? null : unreadable.bytes());
+                byte[] broken = unreadable == null ? null : unreadable.bytes();
+                Claim claim = shared.claim(key, token, broken);
                 if (claim instanceof Claim.Granted) {
-                    return loadUnderClaim(id, key, token, flight);
+                    return loadUnderClaim(id, key, token, broken, flight);
                 }
                 if (claim instanceof Claim.Stored stored) {
                     try {
@@ -156,7 +157,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private Landing<V> loadUnderClaim(K id, String key, String token, Flight<V> flight) {
+    private Landing<V> loadUnderClaim(K id, String key, String token, byte @Nullable [] unreadable, Flight<V> flight) {
         int readIn = flight.nextStep();
         Entry<V> entry = queryRenewing(id, key, token);
         byte[] value = encodedToFill(key, token, entry);
@@ -165,7 +166,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
         int filledIn = flight.nextStep();
         try {
-            if (shared.fill(key, token, value, ttlOf(entry))) {
+            if (shared.fill(key, token, value, ttlOf(entry), unreadable)) {
                 // Nothing has changed between the claim and the fill, so the entry was still true at the fill.
                 return new Landing<>(entry, Tier.SOURCE, filledIn);
             }

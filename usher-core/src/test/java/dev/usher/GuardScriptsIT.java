@@ -106,7 +106,7 @@ class GuardScriptsIT {
     void aGuardThatIsNoneCanBeClaimedAndRefusesOffers() throws Exception {
         redis.hset(GUARD, "a", "b");
         assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
-        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isFalse();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, null)).isFalse();
         assertThat(shared.claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         redis.set(GUARD, "gibberish");
         assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
@@ -116,7 +116,7 @@ class GuardScriptsIT {
     @Test
     void aFillStoresTheValueAndLeavesAFence() throws Exception {
         shared.claim(KEY, "t1", null);
-        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isTrue();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, null)).isTrue();
         assertThat(redis.get(KEY)).isEqualTo("value");
         assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
         assertFence();
@@ -124,22 +124,34 @@ class GuardScriptsIT {
 
     @Test
     void aFillWithoutTheClaimIsRefused() throws Exception {
-        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).as("no guard").isFalse();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, null)).as("no guard").isFalse();
         shared.claim(KEY, "t1", null);
-        assertThat(shared.fill(KEY, "t2", VALUE, TTL)).as("another's").isFalse();
+        assertThat(shared.fill(KEY, "t2", VALUE, TTL, null)).as("another's").isFalse();
         passDeadlineOf("t1");
-        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).as("past its deadline").isFalse();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, null))
+                .as("past its deadline")
+                .isFalse();
         shared.claim(KEY, "t3", null);
         shared.fence(KEY);
-        assertThat(shared.fill(KEY, "t3", VALUE, TTL)).as("fenced").isFalse();
+        assertThat(shared.fill(KEY, "t3", VALUE, TTL, null)).as("fenced").isFalse();
         assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aFillDoesNotOverwriteWhatAForeignWriterHasStoredMeanwhile() throws Exception {
+        shared.claim(KEY, "t1", null);
+        redis.setex(KEY, 1800, "by the Flask service");
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, null)).isFalse();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, "{broken".getBytes(UTF_8)))
+                .isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("by the Flask service");
     }
 
     @Test
     void aFillIsTakenOnce() throws Exception {
         shared.claim(KEY, "t1", null);
-        shared.fill(KEY, "t1", VALUE, TTL);
-        assertThat(shared.fill(KEY, "t1", "again".getBytes(UTF_8), TTL)).isFalse();
+        shared.fill(KEY, "t1", VALUE, TTL, null);
+        assertThat(shared.fill(KEY, "t1", "again".getBytes(UTF_8), TTL, null)).isFalse();
         assertThat(redis.get(KEY)).isEqualTo("value");
     }
 
@@ -247,7 +259,7 @@ class GuardScriptsIT {
     void aReleasedClaimIsAFenceAndCannotFill() throws Exception {
         shared.claim(KEY, "t1", null);
         shared.release(KEY, "t1");
-        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isFalse();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, null)).isFalse();
         assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
         assertThat(shared.claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
     }
@@ -256,7 +268,8 @@ class GuardScriptsIT {
     void aValueThatCannotBeReadIsClaimedAsIfItWereMissing() throws Exception {
         redis.set(KEY, "{broken");
         assertThat(shared.claim(KEY, "t1", "{broken".getBytes(UTF_8))).isInstanceOf(Claim.Granted.class);
-        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isTrue();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, "{broken".getBytes(UTF_8)))
+                .isTrue();
         assertThat(redis.get(KEY)).isEqualTo("value");
         assertThat(shared.claim(KEY, "t2", "{broken".getBytes(UTF_8)))
                 .as("repaired meanwhile")
@@ -267,7 +280,7 @@ class GuardScriptsIT {
     void anEntryOfAnotherTypeIsClaimedAndOverwritten() throws Exception {
         redis.hset(KEY, "a", "b");
         assertThat(shared.claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
-        assertThat(shared.fill(KEY, "t1", VALUE, TTL)).isTrue();
+        assertThat(shared.fill(KEY, "t1", VALUE, TTL, null)).isTrue();
         assertThat(redis.get(KEY)).isEqualTo("value");
     }
 

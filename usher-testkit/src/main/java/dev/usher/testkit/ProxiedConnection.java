@@ -85,7 +85,9 @@ final class ProxiedConnection {
     private boolean dial() throws InterruptedException {
         try {
             server.connect(serverAddress);
+            // Held back by the kernel for what is written next, small replies would take 40 ms.
             server.setTcpNoDelay(true);
+            client.setTcpNoDelay(true);
             dialled.countDown();
             return true;
         } catch (IOException e) {
