@@ -69,8 +69,7 @@ final class Registrations {
         Instant readAt = clock.instant();
         OptionalLong id = insertion.get();
         id.ifPresent(added -> {
-            // Offered first: a fence where nothing is cached would only keep the login that follows from storing its
-            // row.
+            // Offered first: where nothing is cached, a fence would only keep the next login from storing its row.
             if (!profiles.save(added, profile, readAt)) {
                 profiles.invalidate(added);
             }

@@ -15,9 +15,8 @@ import java.util.concurrent.locks.LockSupport;
 final class LoopbackPort {
     static final String HOST = "127.0.0.1";
 
-    // Below the ephemeral ranges of Linux (32768) and macOS (49152), so that no outgoing connection takes the port
-    // while
-    // its server is down; and disjoint from itself plus 10000, where a Redis in cluster mode opens its bus.
+    // Below the ephemeral ranges of Linux (32768) and macOS (49152), so that no outgoing connection takes the port of a
+    // server that is down; and disjoint from itself plus 10000, where a Redis in cluster mode opens its bus.
     private static final int LOWEST = 12_768;
     private static final int HIGHEST = 22_767;
 
