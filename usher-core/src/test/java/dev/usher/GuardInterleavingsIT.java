@@ -66,7 +66,8 @@ class GuardInterleavingsIT {
 
     @Test
     void noRenewalHelpsAnOldValueToStay() throws Exception {
-        assertNoOldValue(ALL, Map.of(A_LEASE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, A_CLAIM_IS_RENEWED, 1));
+        assertNoOldValue(
+                ALL, Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, A_CLAIM_IS_RENEWED, 1));
     }
 
     @Test

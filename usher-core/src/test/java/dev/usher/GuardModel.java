@@ -221,11 +221,16 @@ final class GuardModel {
 
     private List<Step> stepsFrom(State state) {
         List<Step> steps = new ArrayList<>();
+        // Readers are alike, and so are writers: which of two that have not begun begins, makes no difference.
         addReaderSteps(steps, state, Who.READER_0);
-        addReaderSteps(steps, state, Who.READER_1);
+        if (state.actor(Who.READER_0).phase() != Phase.IDLE) {
+            addReaderSteps(steps, state, Who.READER_1);
+        }
         addLoginSteps(steps, state);
         addWriterSteps(steps, state, Who.WRITER_0);
-        addWriterSteps(steps, state, Who.WRITER_1);
+        if (state.actor(Who.WRITER_0).phase() != Phase.IDLE) {
+            addWriterSteps(steps, state, Who.WRITER_1);
+        }
         addChances(steps, state);
         return steps;
     }
