@@ -3,6 +3,7 @@ package dev.usher;
 /**
  * What a {@link UserCache} has done since it was made.
  *
+ * @param nearHits answers that this process gave from its memory
  * @param sharedHits answers that came from Redis
  * @param sourceAnswers answers that came from the source, to the caller that loaded and to all who waited for it
  * @param unavailable calls that ended in a {@link UserUnavailableException}
@@ -17,6 +18,7 @@ package dev.usher;
  * @param pendingFences invalidations of all caches of this {@link UserCaches} that Redis has not confirmed yet
  */
 public record CacheStats(
+        long nearHits,
         long sharedHits,
         long sourceAnswers,
         long unavailable,

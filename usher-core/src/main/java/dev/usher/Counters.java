@@ -5,6 +5,7 @@ import java.util.concurrent.atomic.LongAdder;
 /** The live counters behind {@link CacheStats}. */
 final class Counters {
 
+    final LongAdder nearHits = new LongAdder();
     final LongAdder sharedHits = new LongAdder();
     final LongAdder sourceAnswers = new LongAdder();
     final LongAdder unavailable = new LongAdder();
@@ -19,6 +20,7 @@ final class Counters {
 
     CacheStats read(long pendingFences) {
         return new CacheStats(
+                nearHits.sum(),
                 sharedHits.sum(),
                 sourceAnswers.sum(),
                 unavailable.sum(),

@@ -1,7 +1,5 @@
 package dev.usher;
 
-import java.util.UUID;
-
 /**
  * The names of keys in Redis: {@code user:42:profile}, and {@code {user:42:profile}:guard} in the same slot.
  *
@@ -25,9 +23,6 @@ record KeySpace(String prefix, String facet) {
         String text = id.toString();
         if (id instanceof String) {
             requirePlainText(text, "a user's id");
-        } else if (!(id instanceof Long || id instanceof Integer || id instanceof UUID)) {
-            throw new IllegalArgumentException("a user's id is a Long, an Integer, a UUID or a String, not a "
-                    + id.getClass().getName());
         }
         return prefix + ":" + text + ":" + facet;
     }

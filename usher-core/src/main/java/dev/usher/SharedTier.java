@@ -29,6 +29,8 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +52,7 @@ final class SharedTier implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(SharedTier.class);
 
+    private static final Duration HEARTBEAT = Duration.ofMillis(100);
     /** How often the server's clock is looked at. */
     private static final Duration LOOK = Duration.ofSeconds(10);
 
@@ -69,16 +72,30 @@ final class SharedTier implements AutoCloseable {
     private final RedisURI uri;
     private final Duration commandTimeout;
     private final ScheduledExecutorService scheduler;
+    private final Consumer<String> changed;
     private final ServerClock clock = new ServerClock();
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile boolean failing;
     private volatile boolean warned;
-    private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
+    private volatile @Nullable RedisAsyncCommands<String, byte[]> commands;
+    private volatile @Nullable TrackedConnection tracked;
+    private volatile @Nullable BatchedReads reads;
 
-    SharedTier(RedisURI uri, ClientOptions options, Duration commandTimeout, ScheduledExecutorService scheduler) {
+    /**
+     * Not yet connected.
+     *
+     * @param changed is called, on an event loop, with each key that has changed since it was read
+     */
+    SharedTier(
+            RedisURI uri,
+            ClientOptions options,
+            Duration commandTimeout,
+            ScheduledExecutorService scheduler,
+            Consumer<String> changed) {
         this.uri = uri;
         this.commandTimeout = commandTimeout;
         this.scheduler = scheduler;
+        this.changed = changed;
         this.resources = ClientResources.builder()
                 .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
                 .build();
@@ -92,10 +109,13 @@ final class SharedTier implements AutoCloseable {
                 .build());
     }
 
-    /** Connects, and waits until the connection stands or the first attempt has failed. */
+    /** Connects, and waits until the connections stand or the first attempt has failed. */
     void open() {
         try {
-            connect().toCompletableFuture().get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+            CompletableFuture.allOf(
+                            connect(this::useForCommands).toCompletableFuture(),
+                            connect(this::useForReads).toCompletableFuture())
+                    .get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
@@ -103,18 +123,36 @@ final class SharedTier implements AutoCloseable {
         }
     }
 
+    /** The session under way, or {@code null} while changes go unseen. */
+    @Nullable Session session() {
+        TrackedConnection current = tracked;
+        return current == null ? null : current.session();
+    }
+
     /**
-     * What stands under a key.
-     *
-     * @return the bytes, or {@code null} when there is nothing
-     * @throws UnreadableEntryException when there is something else than a string
+     * The session to read in if what is read is to be answered from memory, or {@code null} when it cannot be. To be asked
+     * for before the read.
      */
-    byte @Nullable [] get(String key) throws SharedTierException, UnreadableEntryException {
+    @Nullable Session sessionToReadIn() {
+        TrackedConnection current = tracked;
+        return current == null ? null : current.sessionToReadIn();
+    }
+
+    /**
+     * What stands under a key, over the connection whose reads are tracked.
+     *
+     * @return the bytes, or {@code null} when there is nothing, or something else than a string
+     */
+    byte @Nullable [] get(String key) throws SharedTierException {
+        BatchedReads current = reads;
+        if (current == null) {
+            throw failed("is not connected", null);
+        }
         try {
-            return await(commands().get(key));
+            return await(current.get(key));
         } catch (SharedTierException e) {
             if (isWrongType(e.getCause())) {
-                throw new UnreadableEntryException("WRONGTYPE", null);
+                return null;
             }
             throw e;
         }
@@ -127,8 +165,12 @@ final class SharedTier implements AutoCloseable {
         @SuppressWarnings("ArrayRecordComponent")
         record Stored(byte[] value) implements Claim {}
 
-        /** The caller may load. */
-        record Granted() implements Claim {}
+        /**
+         * The caller may load.
+         *
+         * @param overAnotherType whether something else than a string stands where the value should be
+         */
+        record Granted(boolean overAnotherType) implements Claim {}
 
         /** Somebody else is loading, and holds the claim for this much longer unless it is renewed. */
         record Held(Duration left) implements Claim {}
@@ -149,7 +191,7 @@ final class SharedTier implements AutoCloseable {
         return switch (word) {
             case "stored" -> new Claim.Stored((byte[]) answer.get(1));
             case "held" -> new Claim.Held(Duration.ofMillis((Long) answer.get(1)));
-            default -> new Claim.Granted();
+            default -> new Claim.Granted(answer.size() > 1);
         };
     }
 
@@ -230,19 +272,19 @@ final class SharedTier implements AutoCloseable {
         }
     }
 
-    private CompletionStage<?> connect() {
+    private CompletionStage<?> connect(Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
         // Once a connection stands, Lettuce restores it by itself; a first one that fails, nobody tries again but us.
         return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
                 .whenComplete((connected, failure) -> {
                     if (failure != null) {
-                        var unused =
-                                scheduler.schedule(this::connect, SLOWEST_RECONNECT.toMillis(), TimeUnit.MILLISECONDS);
+                        var unused = scheduler.schedule(
+                                () -> connect(use), SLOWEST_RECONNECT.toMillis(), TimeUnit.MILLISECONDS);
                     }
                 })
-                .thenCompose(this::use);
+                .thenCompose(connected -> use.apply(connected).thenApply(any -> connected));
     }
 
-    private CompletionStage<?> use(StatefulRedisConnection<String, byte[]> connected) {
+    private CompletionStage<?> useForCommands(StatefulRedisConnection<String, byte[]> connected) {
         connected.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
@@ -252,30 +294,39 @@ final class SharedTier implements AutoCloseable {
 
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
-                scheduler.execute(() -> lookAtClock(connected));
+                scheduler.execute(() -> lookAtClock(connected.async()));
             }
         });
-        connection = connected;
+        commands = connected.async();
         var unused = scheduler.scheduleAtFixedRate(
-                () -> lookAtClock(connected), LOOK.toMillis(), LOOK.toMillis(), TimeUnit.MILLISECONDS);
-        return lookAtClock(connected);
+                () -> lookAtClock(connected.async()), LOOK.toMillis(), LOOK.toMillis(), TimeUnit.MILLISECONDS);
+        return lookAtClock(connected.async());
     }
 
     /** Completed on the connection's event loop, before the end of that connection can be. */
-    private CompletionStage<?> lookAtClock(StatefulRedisConnection<String, byte[]> connected) {
-        return connected.async().time().whenComplete((time, failure) -> {
+    private CompletionStage<?> lookAtClock(RedisAsyncCommands<String, byte[]> redis) {
+        return redis.time().whenComplete((time, failure) -> {
             if (failure == null) {
                 clock.look(time, System.nanoTime());
             }
         });
     }
 
+    private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
+        TrackedConnection connection = new TrackedConnection(connected, changed);
+        reads = new BatchedReads(connected.async());
+        tracked = connection;
+        var unused = scheduler.scheduleAtFixedRate(
+                connection::beat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
+        return connection.beat();
+    }
+
     private RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
-        StatefulRedisConnection<String, byte[]> standing = connection;
-        if (standing == null) {
+        RedisAsyncCommands<String, byte[]> current = commands;
+        if (current == null) {
             throw failed("is not connected", null);
         }
-        return standing.async();
+        return current;
     }
 
     private <T> CompletableFuture<T> run(GuardScript script, String key, ScriptOutputType type, byte[]... arguments)

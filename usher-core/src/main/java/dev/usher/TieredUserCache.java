@@ -1,5 +1,7 @@
 package dev.usher;
 
+import dev.usher.NearTier.Reservation;
+import dev.usher.NearTier.Resident;
 import dev.usher.SharedTier.Claim;
 import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.Landing;
@@ -9,6 +11,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadLocalRandom;
@@ -40,8 +45,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final CachePolicy policy;
     private final KeySpace keys;
     private final EntryCodec<V> codec;
+    private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
+    private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
     private final Counters counters = new Counters();
+    private volatile @Nullable IdType idType;
 
     TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, UserSource<K, V> source) {
         this.caches = caches;
@@ -50,51 +58,33 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.source = source;
         this.policy = facet.policy();
         this.codec = new EntryCodec<>(facet.codec());
+        this.near = new NearTier<>(policy);
     }
 
     // The read path.
 
     @Override
     public Optional<V> find(K id) {
+        caches.requireOpen();
+        Resident<V> resident = near.find(id);
+        if (resident != null) {
+            counters.nearHits.increment();
+            return resident.answer();
+        }
         String key = keyOf(id);
-        while (true) {
-            UnreadableEntryException unreadable = null;
-            try {
-                Entry<V> entry = findShared(key);
-                if (entry != null) {
-                    counters.sharedHits.increment();
-                    return entry.toOptional();
-                }
-            } catch (UnreadableEntryException e) {
-                unreadable = e;
-            }
-            Landing<V> landing = findTogether(id, key, unreadable);
-            if (landing != null) {
-                (landing.tier() == Tier.SHARED ? counters.sharedHits : counters.sourceAnswers).increment();
-                return landing.entry().toOptional();
-            }
-        }
+        Landing<V> landing;
+        do {
+            landing = findTogether(id, key);
+        } while (landing == null);
+        (landing.tier() == Tier.SHARED ? counters.sharedHits : counters.sourceAnswers).increment();
+        return landing.entry().toOptional();
     }
 
-    /** What the shared tier holds, or {@code null} when it holds nothing, or fails. */
-    private @Nullable Entry<V> findShared(String key) throws UnreadableEntryException {
-        if (caches.fences().isPending(key)) {
-            return null;
-        }
-        try {
-            byte[] bytes = shared.get(key);
-            return bytes == null ? null : codec.decode(bytes);
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-            return null;
-        }
-    }
-
-    /** Loads, or waits for who is loading already; {@code null} when that one has read too early for this caller. */
-    private @Nullable Landing<V> findTogether(K id, String key, @Nullable UnreadableEntryException unreadable) {
+    /** Reads, or waits for who is reading already; {@code null} when that one has read too early for this caller. */
+    private @Nullable Landing<V> findTogether(K id, String key) {
         try {
             boolean withoutRedis = shared.isFailing() || caches.fences().isPending(key);
-            return flights.fly(id, withoutRedis, flight -> load(id, key, unreadable, flight));
+            return flights.fly(id, withoutRedis, flight -> load(id, key, flight));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw unavailable(key, "interrupted while another caller was loading it", e);
@@ -105,47 +95,13 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private Landing<V> load(K id, String key, @Nullable UnreadableEntryException met, Flight<V> flight) {
+    private Landing<V> load(K id, String key, Flight<V> flight) {
         if (caches.fences().isPending(key)) {
             return loadWithoutRedis(id, key, flight);
         }
-        UnreadableEntryException unreadable = met;
-        if (unreadable != null) {
-            noteUnreadable(key, unreadable);
-        }
         String token = caches.nextToken();
-        long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
-        Duration pause = Duration.ZERO;
         try {
-            while (true) {
-                int askedIn = flight.nextStep();
-                byte[] broken = unreadable == null ? null : unreadable.bytes();
-                Claim claim = shared.claim(key, token, broken);
-                if (claim instanceof Claim.Granted) {
-                    return loadUnderClaim(id, key, token, broken, flight);
-                }
-                if (claim instanceof Claim.Stored stored) {
-                    try {
-                        return new Landing<>(codec.decode(stored.value()), Tier.SHARED, askedIn);
-                    } catch (UnreadableEntryException e) {
-                        unreadable = e;
-                        noteUnreadable(key, e);
-                    }
-                }
-                if (claim instanceof Claim.Held held) {
-                    long patience = givesUpAt - System.nanoTime();
-                    if (patience <= 0) {
-                        int readIn = flight.nextStep();
-                        return new Landing<>(query(id, key), Tier.SOURCE, readIn);
-                    }
-                    if (pause.isZero()) {
-                        counters.claimWaits.increment();
-                    }
-                    pause = nextPause(pause);
-                    caches.pause(Math.min(
-                            pause.toNanos(), Math.min(patience, held.left().toNanos())));
-                }
-            }
+            return loadShared(id, key, token, flight);
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
             // The claim may have been granted although its answer did not come.
@@ -154,6 +110,72 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw unavailable(key, "interrupted while another process was loading it", e);
+        } finally {
+            wakeUps.remove(id);
+        }
+    }
+
+    /** The shared tier; then a claim, and the source; or whatever another process, which holds the claim, has stored. */
+    private Landing<V> loadShared(K id, String key, String token, Flight<V> flight)
+            throws SharedTierException, InterruptedException {
+        long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
+        Duration pause = Duration.ZERO;
+        CompletableFuture<Void> wakeUp = null;
+        while (true) {
+            int readIn = flight.nextStep();
+            byte[] unreadable = null;
+            try {
+                Entry<V> entry = readShared(id, key);
+                if (entry != null) {
+                    return new Landing<>(entry, Tier.SHARED, readIn);
+                }
+            } catch (UnreadableEntryException e) {
+                noteUnreadable(key, e.getMessage());
+                unreadable = e.bytes();
+            }
+            int claimedIn = flight.nextStep();
+            Claim claim = shared.claim(key, token, unreadable);
+            if (claim instanceof Claim.Stored stored) {
+                try {
+                    return new Landing<>(codec.decode(stored.value()), Tier.SHARED, claimedIn);
+                } catch (UnreadableEntryException e) {
+                    continue; // the read will meet it too
+                }
+            }
+            if (claim instanceof Claim.Granted granted) {
+                if (granted.overAnotherType()) {
+                    noteUnreadable(key, "another type");
+                }
+                return loadUnderClaim(id, key, token, unreadable, flight);
+            }
+            long left = ((Claim.Held) claim).left().toNanos();
+            long patience = givesUpAt - System.nanoTime();
+            if (patience <= 0) {
+                int queriedIn = flight.nextStep();
+                return new Landing<>(query(id, key), Tier.SOURCE, queriedIn);
+            }
+            if (wakeUp == null) {
+                counters.claimWaits.increment();
+            } else {
+                // The push of the fill wakes us; where nothing is pushed, looking again now and then does.
+                pause = nextPause(pause);
+                caches.pause(wakeUp, Math.min(patience, shared.session() == null ? pause.toNanos() : left));
+            }
+            // Before the next read: what is stored after that read is pushed.
+            wakeUp = wakeUps.computeIfAbsent(id, any -> new CompletableFuture<>());
+        }
+    }
+
+    /** Reads over the tracked connection, and keeps what it finds where a push can find it. */
+    private @Nullable Entry<V> readShared(K id, String key) throws SharedTierException, UnreadableEntryException {
+        Reservation reservation = near.reserve(id, shared.sessionToReadIn());
+        Entry<V> entry = null;
+        try {
+            byte[] bytes = shared.get(key);
+            entry = bytes == null ? null : codec.decode(bytes);
+            return entry;
+        } finally {
+            near.publish(id, reservation, entry);
         }
     }
 
@@ -167,6 +189,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         int filledIn = flight.nextStep();
         try {
             if (shared.fill(key, token, value, ttlOf(entry), unreadable)) {
+                // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
+                readBack(id, key);
                 // Nothing has changed between the claim and the fill, so the entry was still true at the fill.
                 return new Landing<>(entry, Tier.SOURCE, filledIn);
             }
@@ -192,16 +216,29 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
+    private void readBack(K id, String key) throws SharedTierException {
+        try {
+            readShared(id, key);
+        } catch (UnreadableEntryException e) {
+            noteUnreadable(key, e.getMessage());
+        }
+    }
+
     /**
-     * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, for as long
-     * as the staleness bound allows.
+     * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, from memory
+     * too, for as long as the staleness bound allows.
      */
     private Landing<V> loadWithoutRedis(K id, String key, Flight<V> flight) {
         int readIn = flight.nextStep();
-        long began = System.nanoTime();
-        Entry<V> entry = query(id, key);
-        boolean withinBound =
-                System.nanoTime() - began <= policy.stalenessBound().toNanos();
+        Session readNow = new Session(System.nanoTime());
+        Reservation reservation = near.reserve(id, readNow);
+        Entry<V> entry = null;
+        try {
+            entry = query(id, key);
+        } finally {
+            near.publish(id, reservation, entry);
+        }
+        boolean withinBound = readNow.isWithin(policy.stalenessBound().toNanos(), System.nanoTime());
         return new Landing<>(entry, Tier.SOURCE, readIn, withinBound);
     }
 
@@ -278,12 +315,37 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         String key = keyOf(id);
         Object mark = caches.fences().announce(key);
         flights.forget(id);
-        return caches.fences().send(key, mark);
+        near.forget(id);
+        boolean confirmed = caches.fences().send(key, mark);
+        // Again: what was read before the fence may have been kept since, and its push may still be on its way.
+        near.forget(id);
+        return confirmed;
+    }
+
+    /** Somebody has changed what Redis holds for an id. Called on an event loop. */
+    void changed(String idText) {
+        IdType type = idType;
+        if (type == null) {
+            return;
+        }
+        @SuppressWarnings("unchecked")
+        K id = (K) type.parseOrNull(idText);
+        if (id != null) {
+            near.forget(id);
+            wakeUp(id);
+        }
     }
 
     @Override
     public CacheStats stats() {
         return counters.read(caches.fences().size());
+    }
+
+    private void wakeUp(K id) {
+        CompletableFuture<Void> waiting = wakeUps.remove(id);
+        if (waiting != null) {
+            waiting.complete(null);
+        }
     }
 
     /** How many callers of this process wait for another one's load of this user, about. */
@@ -293,6 +355,13 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     private String keyOf(K id) {
         caches.requireOpen();
+        IdType type = IdType.of(id);
+        if (idType != type) {
+            if (idType != null) {
+                throw new IllegalArgumentException("the ids of one cache are of one type");
+            }
+            idType = type;
+        }
         return keys.keyOf(id);
     }
 
@@ -309,9 +378,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return pause.isZero() ? FIRST_PAUSE : doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
     }
 
-    private void noteUnreadable(String key, UnreadableEntryException e) {
+    private void noteUnreadable(String key, @Nullable String reason) {
         counters.unreadable.increment();
-        log.warn("{} cannot be read ({}); it is loaded again and overwritten", key, e.getMessage());
+        log.warn("{} cannot be read ({}); it is loaded again and overwritten", key, reason);
     }
 
     private UserUnavailableException unavailable(String key, String why, @Nullable Throwable cause) {

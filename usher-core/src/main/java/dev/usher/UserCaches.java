@@ -4,14 +4,16 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -36,8 +38,8 @@ public final class UserCaches implements AutoCloseable {
     private final ScheduledThreadPoolExecutor scheduler;
     private final SharedTier shared;
     private final FenceOutbox fences;
-    private final Set<String> facets = ConcurrentHashMap.newKeySet();
-    private final CountDownLatch closed = new CountDownLatch(1);
+    private final ConcurrentMap<String, TieredUserCache<?, ?>> caches = new ConcurrentHashMap<>();
+    private final CompletableFuture<Void> closed = new CompletableFuture<>();
     private final AtomicBoolean closing = new AtomicBoolean();
 
     /** Makes the tokens of this process unlike those of every other. */
@@ -55,7 +57,7 @@ public final class UserCaches implements AutoCloseable {
         });
         scheduler.setRemoveOnCancelPolicy(true);
         scheduler.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy()); // after close()
-        this.shared = new SharedTier(redis, builder.clientOptions, builder.commandTimeout, scheduler);
+        this.shared = new SharedTier(redis, builder.clientOptions, builder.commandTimeout, scheduler, this::changed);
         this.fences = new FenceOutbox(shared, scheduler);
         shared.open();
     }
@@ -78,10 +80,11 @@ public final class UserCaches implements AutoCloseable {
     public <K, V> UserCache<K, V> cache(Facet<V> facet, UserSource<K, V> source) {
         requireOpen();
         KeySpace keys = new KeySpace(keyPrefix, facet.name());
-        if (!facets.add(facet.name())) {
+        TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, facet, source);
+        if (caches.putIfAbsent(facet.name(), cache) != null) {
             throw new IllegalStateException("the facet '" + facet.name() + "' has a cache already");
         }
-        return new TieredUserCache<>(this, keys, facet, source);
+        return cache;
     }
 
     /**
@@ -93,7 +96,7 @@ public final class UserCaches implements AutoCloseable {
         if (!closing.compareAndSet(false, true)) {
             return;
         }
-        closed.countDown();
+        closed.complete(null);
         fences.drain();
         scheduler.shutdownNow();
         shared.close();
@@ -120,15 +123,32 @@ public final class UserCaches implements AutoCloseable {
     }
 
     void requireOpen() {
-        if (closed.getCount() == 0) {
+        if (closed.isDone()) {
             throw new IllegalStateException("the caches are closed");
         }
     }
 
-    /** Waits, unless the caches are closed meanwhile. */
-    void pause(long nanos) throws InterruptedException {
-        if (closed.await(nanos, TimeUnit.NANOSECONDS)) {
-            requireOpen();
+    /** Waits for a wake-up, at most for a time, unless the caches are closed meanwhile. */
+    void pause(CompletableFuture<Void> wakeUp, long nanos) throws InterruptedException {
+        try {
+            CompletableFuture.anyOf(wakeUp, closed).get(nanos, TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            return;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("neither of them ever fails", e);
+        }
+        requireOpen();
+    }
+
+    /** Tells the cache of a key that it has changed. Called on an event loop. */
+    private void changed(String key) {
+        int idFrom = keyPrefix.length() + 1;
+        int idTo = key.lastIndexOf(':');
+        if (idTo > idFrom && key.startsWith(keyPrefix) && key.charAt(idFrom - 1) == ':') {
+            TieredUserCache<?, ?> cache = caches.get(key.substring(idTo + 1));
+            if (cache != null) {
+                cache.changed(key.substring(idFrom, idTo));
+            }
         }
     }
 

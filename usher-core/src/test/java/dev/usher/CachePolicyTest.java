@@ -18,6 +18,8 @@ class CachePolicyTest {
         assertThat(policy.jitter()).isEqualTo(0.1);
         assertThat(policy.absentTtl()).isEqualTo(Duration.ofSeconds(60));
         assertThat(policy.stalenessBound()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(policy.nearSize()).isEqualTo(10_000);
+        assertThat(policy.nearTtl()).isEqualTo(Duration.ofMinutes(5));
         assertThat(policy.claimWait()).isEqualTo(Duration.ofSeconds(1));
     }
 
@@ -55,6 +57,8 @@ class CachePolicyTest {
                 .withJitter(0.2)
                 .withAbsentTtl(Duration.ofSeconds(3))
                 .withStalenessBound(Duration.ofSeconds(4))
+                .withNearSize(7)
+                .withNearTtl(Duration.ofSeconds(6))
                 .withClaimWait(Duration.ofSeconds(5));
         assertThat(changed)
                 .isEqualTo(new CachePolicy(
@@ -62,6 +66,8 @@ class CachePolicyTest {
                         0.2,
                         Duration.ofSeconds(3),
                         Duration.ofSeconds(4),
+                        7,
+                        Duration.ofSeconds(6),
                         Duration.ofSeconds(5)));
     }
 
@@ -76,6 +82,12 @@ class CachePolicyTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withStalenessBound(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("stalenessBound");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withNearSize(-1))
+                .withMessageStartingWith("nearSize");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withNearTtl(Duration.ZERO))
+                .withMessageStartingWith("nearTtl");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withClaimWait(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("claimWait");

@@ -297,7 +297,7 @@ class GuardScriptsIT {
 
     private static SharedTier tier(RedisServer server) {
         SharedTier tier = new SharedTier(
-                RedisURI.create(server.uri()), ClientOptions.create(), Duration.ofSeconds(10), scheduler);
+                RedisURI.create(server.uri()), ClientOptions.create(), Duration.ofSeconds(10), scheduler, key -> {});
         tier.open();
         return tier;
     }

@@ -65,13 +65,6 @@ class KeySpaceTest {
     }
 
     @Test
-    void anIdOfAnotherTypeIsRefused() {
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> keys.keyOf(new int[] {42}))
-                .withMessageContaining("a Long, an Integer, a UUID or a String");
-    }
-
-    @Test
     void aWholePairOfSurrogatesIsALetterLikeAnyOther() {
         assertThat(keys.keyOf("\ud83d\ude00")).isEqualTo("user:\ud83d\ude00:profile");
     }

@@ -1,0 +1,136 @@
+package dev.usher;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What this process knows by itself, of one facet, keyed by the id itself.
+ *
+ * <p>A load first {@linkplain #reserve reserves} the id's place, then reads, and {@linkplain #publish publishes} only into that
+ * very reservation. A change {@linkplain #forget removes} whatever stands there; what had been read before it then finds no
+ * place any more.
+ *
+ * <p>Thread-safe, and without a lock when a resident is found.
+ */
+final class NearTier<K, V> {
+
+    /** How many absent users are remembered, however many are asked for. */
+    private static final long MAX_ABSENT = 1000;
+
+    private final Cache<K, Place> places;
+
+    /** Absent users have places of their own, so that invented ids cannot drive out those that exist. */
+    private final Cache<K, Place> absentPlaces;
+
+    /** Ids that were found absent once: only when asked for again are they worth a place. */
+    private final Cache<K, Boolean> foundAbsent;
+
+    private final boolean enabled;
+    private final long boundNanos;
+    private final long ttlNanos;
+
+    NearTier(CachePolicy policy) {
+        this.places = Caffeine.newBuilder().maximumSize(policy.nearSize()).build();
+        this.absentPlaces = Caffeine.newBuilder()
+                .maximumSize(Math.min(MAX_ABSENT, policy.nearSize()))
+                .build();
+        this.foundAbsent = Caffeine.newBuilder()
+                .maximumSize(Math.min(MAX_ABSENT, policy.nearSize()))
+                .build();
+        this.enabled = policy.nearSize() > 0;
+        this.boundNanos = policy.stalenessBound().toNanos();
+        this.ttlNanos = policy.nearTtl().toNanos();
+    }
+
+    /** What stands at an id's place. */
+    private sealed interface Place {}
+
+    /** A place that is kept for what is about to be read. Equal only to itself. */
+    static final class Reservation implements Place {
+
+        private final Session session;
+
+        private Reservation(Session session) {
+            this.session = session;
+        }
+    }
+
+    /**
+     * An answer.
+     *
+     * @param session in which it was read
+     * @param expiresAt when it is forgotten in any case
+     */
+    record Resident<V>(Optional<V> answer, Session session, long expiresAt) implements Place {}
+
+    /** The answer for an id, or {@code null} when this process cannot vouch for one. */
+    @Nullable Resident<V> find(K id) {
+        Resident<V> resident = find(places, id);
+        return resident != null ? resident : find(absentPlaces, id);
+    }
+
+    @SuppressWarnings("unchecked")
+    private @Nullable Resident<V> find(Cache<K, Place> from, K id) {
+        if (from.getIfPresent(id) instanceof Resident<?> resident) {
+            // Read now, not before: a process that was frozen in between must not answer from before the frost.
+            long now = System.nanoTime();
+            if (resident.session().isWithin(boundNanos, now) && now - resident.expiresAt() < 0) {
+                return (Resident<V>) resident;
+            }
+        }
+        return null;
+    }
+
+    /**
+     * Keeps the id's place for what is read from now on.
+     *
+     * @param session in which it will be read, or {@code null} when what is read may not be kept
+     * @return {@code null} when there is nothing to publish into
+     */
+    @Nullable Reservation reserve(K id, @Nullable Session session) {
+        if (session == null || !enabled) {
+            return null;
+        }
+        Reservation reservation = new Reservation(session);
+        places.put(id, reservation);
+        absentPlaces.put(id, reservation);
+        return reservation;
+    }
+
+    /**
+     * Puts what was read into its reservation, if that still stands.
+     *
+     * @param entry what was read, or {@code null} when nothing was, and the reservation is given back
+     * @return whether the answer is kept
+     */
+    boolean publish(K id, @Nullable Reservation reservation, @Nullable Entry<V> entry) {
+        if (reservation == null) {
+            return false;
+        }
+        if (entry == null) {
+            places.asMap().remove(id, reservation);
+            absentPlaces.asMap().remove(id, reservation);
+            return false;
+        }
+        Resident<V> resident = new Resident<>(entry.toOptional(), reservation.session, System.nanoTime() + ttlNanos);
+        if (entry.value() != null) {
+            absentPlaces.asMap().remove(id, reservation);
+            return places.asMap().replace(id, reservation, resident);
+        }
+        places.asMap().remove(id, reservation);
+        boolean askedBefore = foundAbsent.asMap().putIfAbsent(id, true) != null;
+        if (askedBefore) {
+            return absentPlaces.asMap().replace(id, reservation, resident);
+        }
+        absentPlaces.asMap().remove(id, reservation);
+        return false;
+    }
+
+    /** What has changed stands here no longer, nor does what was read before the change come to stand here. */
+    void forget(K id) {
+        places.asMap().remove(id);
+        absentPlaces.asMap().remove(id);
+    }
+}

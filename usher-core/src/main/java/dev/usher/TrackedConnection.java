@@ -1,0 +1,137 @@
+package dev.usher;
+
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.TrackingArgs;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.push.PushMessage;
+import io.lettuce.core.codec.StringCodec;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connection whose reads Redis tracks: whoever changes a key that was read over it, Redis says so on it.
+ *
+ * <p>Its {@link Session} begins when Redis has acknowledged the tracking, and ends when the connection is lost; when Redis
+ * says that everything is forgotten, the next one begins. All pushes and replies are processed in the order in which Redis
+ * sent them, on one event loop: so when the reply to a heartbeat is processed, every change from before its sending has
+ * been.
+ */
+final class TrackedConnection {
+
+    private static final Logger log = LoggerFactory.getLogger(TrackedConnection.class);
+
+    private final StatefulRedisConnection<String, byte[]> connection;
+    private final Consumer<String> changed;
+    private final AtomicReference<@Nullable Session> session = new AtomicReference<>();
+    private final AtomicBoolean beating = new AtomicBoolean();
+    private volatile boolean refused;
+
+    /**
+     * Takes over a connection.
+     *
+     * @param changed is called, on the connection's event loop, with each key that has changed
+     */
+    TrackedConnection(StatefulRedisConnection<String, byte[]> connection, Consumer<String> changed) {
+        this.connection = connection;
+        this.changed = changed;
+        connection.addListener(this::onPush);
+        connection.addListener(new RedisConnectionStateListener() {
+            @Override
+            public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
+                refused = false;
+                replaceSession(null);
+            }
+        });
+    }
+
+    StatefulRedisConnection<String, byte[]> connection() {
+        return connection;
+    }
+
+    /** The session under way, or {@code null} while changes may go unseen. */
+    @Nullable Session session() {
+        return session.get();
+    }
+
+    /**
+     * The session to read in: the one under way; or, on a server that will not track, one that nobody prolongs; or {@code
+     * null} when what is read may not be kept.
+     */
+    @Nullable Session sessionToReadIn() {
+        Session current = session.get();
+        return current == null && refused ? new Session(System.nanoTime()) : current;
+    }
+
+    /**
+     * Asks Redis for a sign of life, or for tracking where there is no session; not before the last one is answered.
+     *
+     * @return completed when it is answered, or there was nothing to ask
+     */
+    CompletionStage<?> beat() {
+        Session current = session.get();
+        if ((current == null && refused) || !beating.compareAndSet(false, true)) {
+            return CompletableFuture.completedStage(null);
+        }
+        long sentAt = System.nanoTime();
+        CompletionStage<?> answer = current == null
+                ? connection.async().clientTracking(TrackingArgs.Builder.enabled())
+                : connection.async().ping();
+        return answer.handle((reply, failure) -> {
+            if (current != null && failure == null) {
+                current.seenUpTo(sentAt);
+            } else if (failure == null) {
+                replaceSession(new Session(sentAt));
+            } else if (current == null && isRefusal(failure)) {
+                refused = true;
+                log.warn(
+                        "This Redis does not track reads; every answer from memory is asked for again when it is as old as"
+                                + " its staleness bound");
+            }
+            beating.set(false);
+            return null;
+        });
+    }
+
+    private void onPush(PushMessage message) {
+        if (!message.getType().equals("invalidate")) {
+            return;
+        }
+        try {
+            if (message.getContent(StringCodec.UTF8::decodeKey).get(1) instanceof List<?> keys) {
+                keys.forEach(key -> changed.accept((String) key));
+                return;
+            }
+        } catch (RuntimeException e) {
+            // A change that could not be understood may be any change.
+            log.error("A push of Redis could not be understood; everything is forgotten", e);
+        }
+        Session current = session.get();
+        if (current != null) {
+            replaceSession(current.next());
+        }
+    }
+
+    private void replaceSession(@Nullable Session next) {
+        Session ended = session.getAndSet(next);
+        if (ended != null) {
+            ended.end();
+        }
+    }
+
+    private static boolean isRefusal(Throwable failure) {
+        String message = String.valueOf(failure.getMessage());
+        return failure instanceof RedisCommandExecutionException
+                && !message.startsWith("LOADING")
+                && !message.startsWith("NOAUTH")
+                && !message.startsWith("MASTERDOWN");
+    }
+}

@@ -1,0 +1,227 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The near tier on a real Redis that tracks, loses and forgets. */
+class NearTierIT {
+
+    private static final String KEY = "user:42:profile";
+    private static final Facet<UserProfile> PATIENT =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static RedisCommands<String, String> redis;
+
+    private final Map<Long, UserProfile> table = new ConcurrentHashMap<>();
+    private final AtomicInteger queries = new AtomicInteger();
+    private final List<UserCaches> opened = new ArrayList<>();
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        redis = client.connect().sync();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void flush() {
+        redis.flushall();
+        table.put(42L, profile("Ann"));
+    }
+
+    @AfterEach
+    void close() {
+        opened.forEach(UserCaches::close);
+    }
+
+    @Test
+    void whatWasReadIsAnsweredFromMemoryWithoutACallOfRedis() {
+        UserCache<Long, UserProfile> cache = node(server.uri(), PATIENT);
+        warm(cache);
+        long reads = reads();
+        for (int i = 0; i < 1000; i++) {
+            assertThat(cache.find(42L)).contains(profile("Ann"));
+        }
+        assertThat(reads()).isEqualTo(reads);
+        assertThat(queries).hasValue(1);
+        assertThat(cache.stats().nearHits()).isGreaterThanOrEqualTo(1000);
+    }
+
+    @Test
+    void aChangeOnOneNodeIsSeenByTheOthersAndAtOnceByItself() {
+        UserCache<Long, UserProfile> here = node(server.uri(), PATIENT);
+        UserCache<Long, UserProfile> there = node(server.uri(), PATIENT);
+        warm(here);
+        warm(there);
+        table.put(42L, profile("Anna"));
+        here.invalidate(42L);
+        assertThat(here.find(42L)).contains(profile("Anna"));
+        await().until(() -> there.find(42L).equals(Optional.of(profile("Anna"))));
+    }
+
+    @Test
+    void aForeignWriterIsHeard() {
+        UserCache<Long, UserProfile> cache = node(server.uri(), PATIENT);
+        warm(cache);
+        redis.setex(KEY, 1800, redis.get(KEY).replace("Ann", "Flask"));
+        await().until(() -> cache.find(42L).orElseThrow().name().equals("Flask"));
+        redis.del(KEY);
+        await().until(() -> cache.find(42L).orElseThrow().name().equals("Ann"));
+    }
+
+    @Test
+    void aFlushOfRedisFlushesTheMemory() {
+        UserCache<Long, UserProfile> cache = node(server.uri(), PATIENT);
+        warm(cache);
+        table.put(42L, profile("Anna"));
+        redis.flushall();
+        await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
+        warm(cache);
+    }
+
+    @Test
+    void aLostConnectionClosesTheMemoryAtOnceAndARestoredOneOpensIt() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCache<Long, UserProfile> cache = node("redis://" + proxy.host() + ":" + proxy.port(), PATIENT);
+            warm(cache);
+            proxy.refuse();
+            await().until(() -> proxy.connections() == 0);
+            table.put(42L, profile("Anna"));
+            await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
+            proxy.restore();
+            await().until(() -> cache.invalidate(42L));
+            await().until(() -> {
+                cache.find(42L);
+                return redis.exists(KEY) == 1;
+            });
+            warm(cache);
+            redis.setex(KEY, 1800, redis.get(KEY).replace("Anna", "Flask"));
+            await().until(() -> cache.find(42L).orElseThrow().name().equals("Flask"));
+        }
+    }
+
+    @Test
+    void aSilentConnectionIsBelievedForTheStalenessBoundOnly() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            Duration bound = Duration.ofMillis(400);
+            UserCache<Long, UserProfile> cache = node(
+                    "redis://" + proxy.host() + ":" + proxy.port(),
+                    UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)));
+            warm(cache);
+            table.put(42L, profile("Anna"));
+            long frozenAt = System.nanoTime();
+            proxy.freeze();
+            long answeredOldAt = frozenAt;
+            while (cache.find(42L).orElseThrow().name().equals("Ann")) {
+                answeredOldAt = System.nanoTime();
+            }
+            assertThat(Duration.ofNanos(answeredOldAt - frozenAt)).isLessThanOrEqualTo(bound.plusMillis(20));
+            proxy.thaw();
+        }
+    }
+
+    @Test
+    void anAbsentUserIsAnsweredFromMemoryOnceAskedForAgain() {
+        UserCache<Long, UserProfile> cache = node(server.uri(), PATIENT);
+        await().until(() -> {
+            cache.find(7L);
+            return cache.stats().nearHits() > 0;
+        });
+        assertThat(queries).hasValue(1);
+        table.put(7L, profile("Late"));
+        cache.invalidate(7L);
+        assertThat(cache.find(7L)).contains(profile("Late"));
+    }
+
+    @Test
+    void aServerThatRefusesToTrackIsReportedAndAnsweredFromMemoryForTheBound() {
+        redis.aclSetuser(
+                "untracked",
+                AclSetuserArgs.Builder.on().nopass().allKeys().allChannels().allCommands());
+        redis.dispatch(
+                CommandType.ACL,
+                new StatusOutput<>(StringCodec.UTF8),
+                new CommandArgs<>(StringCodec.UTF8)
+                        .add("SETUSER")
+                        .add("untracked")
+                        .add("-client"));
+        Duration bound = Duration.ofMillis(300);
+        UserCache<Long, UserProfile> cache = node(
+                "redis://untracked:none@" + server.host() + ":" + server.port(),
+                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)));
+        warm(cache);
+        table.put(42L, profile("Anna"));
+        redis.del(KEY);
+        long from = System.nanoTime();
+        await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
+        assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
+    }
+
+    /** Asks until memory answers. */
+    private static void warm(UserCache<Long, UserProfile> cache) {
+        long before = cache.stats().nearHits();
+        await().until(() -> {
+            cache.find(42L);
+            return cache.stats().nearHits() > before;
+        });
+    }
+
+    private UserCache<Long, UserProfile> node(String uri, Facet<UserProfile> facet) {
+        UserCaches caches = UserCaches.builder()
+                .redis(uri)
+                .commandTimeout(Duration.ofMillis(300))
+                .build();
+        opened.add(caches);
+        return caches.cache(facet, this::load);
+    }
+
+    private Map<Long, UserProfile> load(Set<Long> ids) {
+        queries.incrementAndGet();
+        Map<Long, UserProfile> found = new ConcurrentHashMap<>(table);
+        found.keySet().retainAll(ids);
+        return found;
+    }
+
+    private static long reads() {
+        return redis.info("commandstats")
+                .lines()
+                .filter(line -> line.startsWith("cmdstat_get:") || line.startsWith("cmdstat_mget:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll(".*calls=(\\d+),.*", "$1")))
+                .sum();
+    }
+
+    private static UserProfile profile(String name) {
+        return new UserProfile("13800000000", name, "", false, "", "");
+    }
+}

@@ -1,0 +1,148 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.NearTier.Reservation;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** The publish rule and the session rule, schedule by schedule. */
+class NearTierTest {
+
+    private static final Entry<String> VALUE = new Entry<>("value");
+    private static final Entry<String> ABSENT = new Entry<>(null);
+
+    private final CachePolicy policy = CachePolicy.of(Duration.ofMinutes(30)).withStalenessBound(Duration.ofMinutes(1));
+    private final NearTier<Long, String> near = new NearTier<>(policy);
+    private final Session session = new Session(System.nanoTime());
+
+    @Test
+    void whatWasReadIsAnswered() {
+        assertThat(near.publish(1L, near.reserve(1L, session), VALUE)).isTrue();
+        assertThat(answer(1L)).contains("value");
+        assertThat(answer(2L)).isNull();
+    }
+
+    @Test
+    void aChangeBetweenTheReadAndThePublishingLeavesNothing() {
+        Reservation reservation = near.reserve(1L, session);
+        near.forget(1L);
+        assertThat(near.publish(1L, reservation, VALUE)).isFalse();
+        assertThat(answer(1L)).isNull();
+    }
+
+    @Test
+    void aReservationIsNobodyElses() {
+        Reservation first = near.reserve(1L, session);
+        near.forget(1L);
+        Reservation second = near.reserve(1L, session);
+        assertThat(near.publish(1L, first, new Entry<>("old"))).isFalse();
+        assertThat(near.publish(1L, second, VALUE)).isTrue();
+        assertThat(answer(1L)).contains("value");
+    }
+
+    @Test
+    void aChangeForgetsWhatIsKept() {
+        near.publish(1L, near.reserve(1L, session), VALUE);
+        near.forget(1L);
+        assertThat(answer(1L)).isNull();
+    }
+
+    @Test
+    void anEndedSessionAnswersNothingAndNothingIsAddedToIt() {
+        near.publish(1L, near.reserve(1L, session), VALUE);
+        Reservation late = near.reserve(2L, session);
+        session.end();
+        session.seenUpTo(System.nanoTime());
+        near.publish(2L, late, VALUE);
+        assertThat(answer(1L)).isNull();
+        assertThat(answer(2L)).isNull();
+    }
+
+    @Test
+    void aWatermarkPastTheBoundAnswersNothingUntilItAdvances() {
+        Session behind = new Session(System.nanoTime() - policy.stalenessBound().toNanos() - 1);
+        near.publish(1L, near.reserve(1L, behind), VALUE);
+        assertThat(answer(1L)).isNull();
+        behind.seenUpTo(System.nanoTime());
+        assertThat(answer(1L)).contains("value");
+    }
+
+    @Test
+    void aWatermarkNeverGoesBack() {
+        session.seenUpTo(System.nanoTime() - Duration.ofHours(1).toNanos());
+        near.publish(1L, near.reserve(1L, session), VALUE);
+        assertThat(answer(1L)).contains("value");
+    }
+
+    @Test
+    void aNextSessionBeginsWithTheWatermarkOfTheLast() {
+        Session next = session.next();
+        session.end();
+        near.publish(1L, near.reserve(1L, next), VALUE);
+        assertThat(answer(1L)).contains("value");
+    }
+
+    @Test
+    void anEntryHasALifeOfItsOwn() {
+        NearTier<Long, String> brief = new NearTier<>(policy.withNearTtl(Duration.ofMillis(1)));
+        brief.publish(1L, brief.reserve(1L, session), VALUE);
+        await().until(() -> brief.find(1L) == null);
+    }
+
+    @Test
+    void anAbsentUserIsKeptWhenAskedForAgain() {
+        assertThat(near.publish(1L, near.reserve(1L, session), ABSENT)).isFalse();
+        assertThat(answer(1L)).isNull();
+        assertThat(near.publish(1L, near.reserve(1L, session), ABSENT)).isTrue();
+        assertThat(answer(1L)).isEmpty();
+        near.forget(1L);
+        assertThat(answer(1L)).isNull();
+    }
+
+    @Test
+    void aUserThatAppearsIsAbsentNoLonger() {
+        near.publish(1L, near.reserve(1L, session), ABSENT);
+        near.publish(1L, near.reserve(1L, session), ABSENT);
+        near.forget(1L);
+        near.publish(1L, near.reserve(1L, session), VALUE);
+        assertThat(answer(1L)).contains("value");
+    }
+
+    @Test
+    void inventedIdsDoNotDriveOutUsers() {
+        for (long id = 0; id < 100; id++) {
+            near.publish(id, near.reserve(id, session), VALUE);
+        }
+        for (int round = 0; round < 2; round++) {
+            for (long id = 1_000; id < 21_000; id++) {
+                near.publish(id, near.reserve(id, session), ABSENT);
+            }
+        }
+        for (long id = 0; id < 100; id++) {
+            assertThat(answer(id)).as("user %d", id).contains("value");
+        }
+    }
+
+    @Test
+    void withoutASessionOrASizeNothingIsKept() {
+        assertThat(near.reserve(1L, null)).isNull();
+        assertThat(near.publish(1L, null, VALUE)).isFalse();
+        NearTier<Long, String> off = new NearTier<>(policy.withNearSize(0));
+        assertThat(off.reserve(1L, session)).isNull();
+    }
+
+    @Test
+    void aReservationGivenBackLeavesNothing() {
+        near.publish(1L, near.reserve(1L, session), null);
+        assertThat(answer(1L)).isNull();
+    }
+
+    private @Nullable Optional<String> answer(long id) {
+        NearTier.Resident<String> resident = near.find(id);
+        return resident == null ? null : resident.answer();
+    }
+}
