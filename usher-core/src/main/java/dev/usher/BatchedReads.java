@@ -7,6 +7,7 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,11 +22,18 @@ final class BatchedReads {
     private static final int MAX_BATCH = 256;
 
     private final RedisAsyncCommands<String, byte[]> redis;
+    private final IntConsumer sizes;
     private final AtomicInteger underWay = new AtomicInteger();
     private final Queue<Read> waiting = new ConcurrentLinkedQueue<>();
 
-    BatchedReads(RedisAsyncCommands<String, byte[]> redis) {
+    /**
+     * Over a connection.
+     *
+     * @param sizes is told of how many reads are in each call
+     */
+    BatchedReads(RedisAsyncCommands<String, byte[]> redis, IntConsumer sizes) {
         this.redis = redis;
+        this.sizes = sizes;
     }
 
     /** A read and who waits for it. */
@@ -56,6 +64,7 @@ final class BatchedReads {
 
     /** The bytes under several keys, in one call of its own. */
     CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
+        sizes.accept(keys.size());
         return redis.mget(keys.toArray(String[]::new))
                 .<List<byte @Nullable []>>thenApply(values ->
                         values.stream().map(value -> value.getValueOrElse(null)).toList())
@@ -92,6 +101,7 @@ final class BatchedReads {
     }
 
     private void send(List<Read> batch) {
+        sizes.accept(batch.size());
         try {
             if (batch.size() == 1) {
                 Read read = batch.get(0);

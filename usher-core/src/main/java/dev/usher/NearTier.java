@@ -67,8 +67,18 @@ final class NearTier<K, V> {
 
     /** The answer for an id, or {@code null} when this process cannot vouch for one. */
     @Nullable Resident<V> find(K id) {
-        Resident<V> resident = find(places, id);
-        return resident != null ? resident : find(absentPlaces, id);
+        Resident<V> resident = findPresent(id);
+        return resident != null ? resident : findAbsent(id);
+    }
+
+    /** The answer for an id that exists. */
+    @Nullable Resident<V> findPresent(K id) {
+        return find(places, id);
+    }
+
+    /** The answer for an id that does not exist. */
+    @Nullable Resident<V> findAbsent(K id) {
+        return find(absentPlaces, id);
     }
 
     @SuppressWarnings("unchecked")

@@ -31,6 +31,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.IntConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -77,6 +78,7 @@ final class SharedTier implements AutoCloseable {
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile boolean failing;
     private volatile boolean warned;
+    private final IntConsumer batchSizes;
     private volatile @Nullable RedisAsyncCommands<String, byte[]> commands;
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
@@ -85,17 +87,20 @@ final class SharedTier implements AutoCloseable {
      * Not yet connected.
      *
      * @param changed is called, on an event loop, with each key that has changed since it was read
+     * @param batchSizes is told of how many reads are in each call
      */
     SharedTier(
             RedisURI uri,
             ClientOptions options,
             Duration commandTimeout,
             ScheduledExecutorService scheduler,
-            Consumer<String> changed) {
+            Consumer<String> changed,
+            IntConsumer batchSizes) {
         this.uri = uri;
         this.commandTimeout = commandTimeout;
         this.scheduler = scheduler;
         this.changed = changed;
+        this.batchSizes = batchSizes;
         this.resources = ClientResources.builder()
                 .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
                 .build();
@@ -314,7 +319,7 @@ final class SharedTier implements AutoCloseable {
 
     private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
         TrackedConnection connection = new TrackedConnection(connected, changed);
-        reads = new BatchedReads(connected.async());
+        reads = new BatchedReads(connected.async(), batchSizes);
         tracked = connection;
         var unused = scheduler.scheduleAtFixedRate(
                 connection::beat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);

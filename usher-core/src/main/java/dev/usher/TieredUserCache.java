@@ -48,7 +48,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
-    private final Counters counters = new Counters();
+    private final Counters counters;
     private volatile @Nullable IdType idType;
 
     TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, UserSource<K, V> source) {
@@ -59,6 +59,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.policy = facet.policy();
         this.codec = new EntryCodec<>(facet.codec());
         this.near = new NearTier<>(policy);
+        this.counters = caches.meters().countersOf(facet.name());
     }
 
     // The read path.
@@ -66,17 +67,22 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public Optional<V> find(K id) {
         caches.requireOpen();
-        Resident<V> resident = near.find(id);
-        if (resident != null) {
-            counters.nearHits.increment();
-            return resident.answer();
+        Resident<V> present = near.findPresent(id);
+        if (present != null) {
+            counters.nearPresent.increment();
+            return present.answer();
+        }
+        Resident<V> absent = near.findAbsent(id);
+        if (absent != null) {
+            counters.nearAbsent.increment();
+            return absent.answer();
         }
         String key = keyOf(id);
         Landing<V> landing;
         do {
             landing = findTogether(id, key);
         } while (landing == null);
-        (landing.tier() == Tier.SHARED ? counters.sharedHits : counters.sourceAnswers).increment();
+        counters.answered(landing.tier(), landing.entry());
         return landing.entry().toOptional();
     }
 
@@ -206,6 +212,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         try {
             return codec.encode(entry);
         } catch (RuntimeException e) {
+            counters.fillsNotEncoded.increment();
             // Not quoted: an encoder's message may show the value.
             log.error(
                     "The loaded value of {} cannot be encoded ({}), and is not cached",
@@ -266,19 +273,21 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     private Entry<V> query(K id, String key) {
-        counters.loads.increment();
+        counters.loadBegins(1);
+        long beganAt = System.nanoTime();
         try {
             Map<K, V> answer = source.load(Set.of(id));
             V value = answer.get(id);
             if (answer.size() != (value == null ? 0 : 1)) {
                 throw new IllegalStateException("the source answered a null value, or an id that was not asked for");
             }
+            counters.loadAnswered(System.nanoTime() - beganAt);
             return new Entry<>(value);
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            counters.loadFailures.increment();
+            counters.loadFailed(System.nanoTime() - beganAt);
             throw unavailable(key, "the source failed", e);
         }
     }
@@ -331,6 +340,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         @SuppressWarnings("unchecked")
         K id = (K) type.parseOrNull(idText);
         if (id != null) {
+            counters.nearInvalidations.increment();
             near.forget(id);
             wakeUp(id);
         }
@@ -338,7 +348,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     @Override
     public CacheStats stats() {
-        return counters.read(caches.fences().size());
+        return caches.statsOf(counters);
     }
 
     private void wakeUp(K id) {

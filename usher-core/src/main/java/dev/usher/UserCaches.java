@@ -2,6 +2,7 @@ package dev.usher;
 
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.UUID;
@@ -36,6 +37,8 @@ public final class UserCaches implements AutoCloseable {
     private final String keyPrefix;
     private final InstantSource clock;
     private final ScheduledThreadPoolExecutor scheduler;
+    private final Meters meters;
+    private final BatchSizes batchSizes;
     private final SharedTier shared;
     private final FenceOutbox fences;
     private final ConcurrentMap<String, TieredUserCache<?, ?>> caches = new ConcurrentHashMap<>();
@@ -57,8 +60,13 @@ public final class UserCaches implements AutoCloseable {
         });
         scheduler.setRemoveOnCancelPolicy(true);
         scheduler.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy()); // after close()
-        this.shared = new SharedTier(redis, builder.clientOptions, builder.commandTimeout, scheduler, this::changed);
+        this.meters = new Meters(builder.meterRegistry);
+        this.batchSizes = meters.sharedBatchSizes();
+        this.shared = new SharedTier(
+                redis, builder.clientOptions, builder.commandTimeout, scheduler, this::changed, batchSizes);
         this.fences = new FenceOutbox(shared, scheduler);
+        meters.watermarkOf(shared);
+        meters.pendingOf(fences);
         shared.open();
     }
 
@@ -89,7 +97,8 @@ public final class UserCaches implements AutoCloseable {
 
     /**
      * Closes the connections, after a last attempt, of a second at most, to send the invalidations that Redis has not
-     * confirmed; those that are left are logged. Calls under way may fail. Closing a second time does nothing.
+     * confirmed; those that are left are logged. The meters are removed. Calls under way may fail. Closing a second time
+     * does nothing.
      */
     @Override
     public void close() {
@@ -98,12 +107,23 @@ public final class UserCaches implements AutoCloseable {
         }
         closed.complete(null);
         fences.drain();
+        meters.close();
         scheduler.shutdownNow();
         shared.close();
     }
 
     SharedTier shared() {
         return shared;
+    }
+
+    Meters meters() {
+        return meters;
+    }
+
+    CacheStats statsOf(Counters counters) {
+        Session session = shared.session();
+        return counters.read(
+                batchSizes, fences.size(), session == null ? null : Duration.ofNanos(session.age(System.nanoTime())));
     }
 
     FenceOutbox fences() {
@@ -161,6 +181,7 @@ public final class UserCaches implements AutoCloseable {
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
         private ClientOptions clientOptions = ClientOptions.create();
         private InstantSource clock = InstantSource.system();
+        private @Nullable MeterRegistry meterRegistry;
         private @Nullable RedisURI redis;
 
         private Builder() {}
@@ -230,6 +251,18 @@ public final class UserCaches implements AutoCloseable {
          */
         public Builder clientOptions(ClientOptions clientOptions) {
             this.clientOptions = clientOptions;
+            return this;
+        }
+
+        /**
+         * Where the caches show their meters until they are closed; by default they show none. One registry takes the
+         * meters of one {@link UserCaches}.
+         *
+         * @param meterRegistry the registry
+         * @return this builder
+         */
+        public Builder meterRegistry(MeterRegistry meterRegistry) {
+            this.meterRegistry = meterRegistry;
             return this;
         }
 

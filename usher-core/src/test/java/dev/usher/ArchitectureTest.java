@@ -31,11 +31,23 @@ class ArchitectureTest {
     void redisIsSpokenToInOnePlace() {
         noClasses()
                 .that()
-                .haveNameNotMatching("dev\\.usher\\.(SharedTier|UserCaches).*")
+                .haveNameNotMatching("dev\\.usher\\.(SharedTier|BatchedReads|TrackedConnection|UserCaches).*")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lettuce..")
                 .because("the engine speaks of claims and fences, and Sentinel or Cluster must change one class only")
+                .check(CORE);
+    }
+
+    @Test
+    void metersAreMadeInOnePlace() {
+        noClasses()
+                .that()
+                .haveNameNotMatching("dev\\.usher\\.(Meters|UserCaches).*")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.micrometer..")
+                .because("the engine counts in plain Java, registry or not, and a near hit pays for one counter only")
                 .check(CORE);
     }
 

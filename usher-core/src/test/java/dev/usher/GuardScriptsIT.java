@@ -297,7 +297,12 @@ class GuardScriptsIT {
 
     private static SharedTier tier(RedisServer server) {
         SharedTier tier = new SharedTier(
-                RedisURI.create(server.uri()), ClientOptions.create(), Duration.ofSeconds(10), scheduler, key -> {});
+                RedisURI.create(server.uri()),
+                ClientOptions.create(),
+                Duration.ofSeconds(10),
+                scheduler,
+                key -> {},
+                size -> {});
         tier.open();
         return tier;
     }

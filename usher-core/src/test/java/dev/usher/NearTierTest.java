@@ -141,6 +141,8 @@ class NearTierTest {
         assertThat(answer(1L)).isNull();
     }
 
+    /** {@code null} when memory has none; empty when it knows that there is no such user. */
+    @SuppressWarnings("NullableOptional")
     private @Nullable Optional<String> answer(long id) {
         NearTier.Resident<String> resident = near.find(id);
         return resident == null ? null : resident.answer();

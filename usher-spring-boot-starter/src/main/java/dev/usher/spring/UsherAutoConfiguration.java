@@ -6,6 +6,7 @@ import dev.usher.UserProfileCache;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
+import io.micrometer.core.instrument.MeterRegistry;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -25,6 +26,8 @@ import org.springframework.core.env.Environment;
 
 /**
  * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings.
+ *
+ * <p>Their meters go to the application's {@link MeterRegistry}, if it has one.
  *
  * <p>Each bean backs off when the application declares its own. With several sources of one facet, one of them has to be
  * the primary bean.
@@ -77,12 +80,11 @@ public final class UsherAutoConfiguration {
 
     @Bean
     @ConditionalOnMissingBean
-    UserCaches userCaches(UsherProperties properties, RedisEndpoint redis) {
-        return properties
-                .builder()
-                .redis(redis.uri())
-                .clientOptions(redis.options())
-                .build();
+    UserCaches userCaches(UsherProperties properties, RedisEndpoint redis, ObjectProvider<MeterRegistry> meters) {
+        UserCaches.Builder builder = properties.builder().redis(redis.uri()).clientOptions(redis.options());
+        // Of several, the primary one: in Spring Boot, that is the one which holds the others.
+        meters.ifUnique(builder::meterRegistry);
+        return builder.build();
     }
 
     @Bean

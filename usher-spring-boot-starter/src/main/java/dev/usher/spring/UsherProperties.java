@@ -41,6 +41,8 @@ public record UsherProperties(
      * @param jitter Share of a life, from 0 to less than 1, by which it may be shortened at random.
      * @param absentTtl Longest life of the knowledge that a user does not exist.
      * @param stalenessBound How old an answer may ever be that is given without asking Redis.
+     * @param nearSize How many users this process remembers by itself; 0 turns its memory off.
+     * @param nearTtl Longest life of what this process remembers by itself.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      */
     public record Profile(
@@ -48,6 +50,8 @@ public record UsherProperties(
             @DefaultValue("0.1") double jitter,
             @DefaultValue("60s") Duration absentTtl,
             @DefaultValue("5s") Duration stalenessBound,
+            @DefaultValue("10000") long nearSize,
+            @DefaultValue("5m") Duration nearTtl,
             @DefaultValue("1s") Duration claimWait) {
 
         CachePolicy policy() {
@@ -62,6 +66,8 @@ public record UsherProperties(
      * @param jitter Share of a life, from 0 to less than 1, by which it may be shortened at random.
      * @param absentTtl Longest life of the knowledge that a user does not exist.
      * @param stalenessBound How old an answer may ever be that is given without asking Redis.
+     * @param nearSize How many users this process remembers by itself; 0 turns its memory off.
+     * @param nearTtl Longest life of what this process remembers by itself.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      */
     public record Status(
@@ -69,13 +75,15 @@ public record UsherProperties(
             @DefaultValue("0.1") double jitter,
             @DefaultValue("60s") Duration absentTtl,
             @DefaultValue("1s") Duration stalenessBound,
+            @DefaultValue("10000") long nearSize,
+            @DefaultValue("5m") Duration nearTtl,
             @DefaultValue("1s") Duration claimWait) {
 
         CachePolicy policy() {
             return policyOf(
                     "usher.status",
                     UserStatus.FACET.policy(),
-                    new Profile(ttl, jitter, absentTtl, stalenessBound, claimWait));
+                    new Profile(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait));
         }
     }
 
@@ -92,6 +100,8 @@ public record UsherProperties(
         policy = accept(under + ".jitter", settings.jitter, policy::withJitter);
         policy = accept(under + ".absent-ttl", settings.absentTtl, policy::withAbsentTtl);
         policy = accept(under + ".staleness-bound", settings.stalenessBound, policy::withStalenessBound);
+        policy = accept(under + ".near-size", settings.nearSize, policy::withNearSize);
+        policy = accept(under + ".near-ttl", settings.nearTtl, policy::withNearTtl);
         return accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
     }
 

@@ -11,6 +11,8 @@ import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import io.lettuce.core.RedisCredentials;
 import io.lettuce.core.RedisURI;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
@@ -109,6 +111,48 @@ class UsherAutoConfigurationTest {
             assertThat(context.getBean(UserStatusCache.class)).isSameAs(context.getBean("ownStatuses"));
             assertThat(context).doesNotHaveBean(RedisEndpoint.class);
         });
+    }
+
+    @Test
+    void theMetersGoToTheApplicationsRegistryUntilTheContextIsClosed() {
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        nowhere.withUserConfiguration(Sources.class, Consumer.class)
+                .withBean(MeterRegistry.class, () -> registry)
+                .run(context -> {
+                    context.getBean(Consumer.class).profiles.find(42L);
+                    assertThat(registry.get("usher.loads")
+                                    .tag("facet", "profile")
+                                    .functionCounter()
+                                    .count())
+                            .isEqualTo(1);
+                    context.close();
+                    assertThat(registry.getMeters()).isEmpty();
+                });
+    }
+
+    @Test
+    void amongSeveralRegistriesThePrimaryOneGetsTheMeters() {
+        SimpleMeterRegistry one = new SimpleMeterRegistry();
+        SimpleMeterRegistry primary = new SimpleMeterRegistry();
+        nowhere.withBean("one", MeterRegistry.class, () -> one)
+                .withBean("other", MeterRegistry.class, () -> primary, definition -> definition.setPrimary(true))
+                .run(context -> {
+                    assertThat(primary.find("usher.near.open").gauge()).isNotNull();
+                    assertThat(one.getMeters()).isEmpty();
+                });
+    }
+
+    @Test
+    void severalRegistriesWithoutAPrimaryOneGetNone() {
+        SimpleMeterRegistry one = new SimpleMeterRegistry();
+        SimpleMeterRegistry other = new SimpleMeterRegistry();
+        nowhere.withBean("one", MeterRegistry.class, () -> one)
+                .withBean("other", MeterRegistry.class, () -> other)
+                .run(context -> {
+                    assertThat(context).hasSingleBean(UserCaches.class);
+                    assertThat(one.getMeters()).isEmpty();
+                    assertThat(other.getMeters()).isEmpty();
+                });
     }
 
     @Test

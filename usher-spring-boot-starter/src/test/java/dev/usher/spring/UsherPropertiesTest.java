@@ -38,6 +38,8 @@ class UsherPropertiesTest {
                         0.1,
                         Duration.ofSeconds(60),
                         Duration.ofSeconds(5),
+                        10_000,
+                        Duration.ofMinutes(5),
                         Duration.ofSeconds(1)));
         assertThat(defaults.status())
                 .isEqualTo(new UsherProperties.Status(
@@ -45,6 +47,8 @@ class UsherPropertiesTest {
                         0.1,
                         Duration.ofSeconds(60),
                         Duration.ofSeconds(1),
+                        10_000,
+                        Duration.ofMinutes(5),
                         Duration.ofSeconds(1)));
     }
 
@@ -58,11 +62,15 @@ class UsherPropertiesTest {
                 Map.entry("usher.profile.jitter", "0"),
                 Map.entry("usher.profile.absent-ttl", "20s"),
                 Map.entry("usher.profile.staleness-bound", "3s"),
+                Map.entry("usher.profile.near-size", "500"),
+                Map.entry("usher.profile.near-ttl", "90s"),
                 Map.entry("usher.profile.claim-wait", "400ms"),
                 Map.entry("usher.status.ttl", "15m"),
                 Map.entry("usher.status.jitter", "0.25"),
                 Map.entry("usher.status.absent-ttl", "21s"),
                 Map.entry("usher.status.staleness-bound", "2s"),
+                Map.entry("usher.status.near-size", "0"),
+                Map.entry("usher.status.near-ttl", "70s"),
                 Map.entry("usher.status.claim-wait", "500ms")));
 
         assertThat(properties.enabled()).isFalse();
@@ -74,6 +82,8 @@ class UsherPropertiesTest {
                         0,
                         Duration.ofSeconds(20),
                         Duration.ofSeconds(3),
+                        500,
+                        Duration.ofSeconds(90),
                         Duration.ofMillis(400)));
         assertThat(properties.status().policy())
                 .isEqualTo(new CachePolicy(
@@ -81,6 +91,8 @@ class UsherPropertiesTest {
                         0.25,
                         Duration.ofSeconds(21),
                         Duration.ofSeconds(2),
+                        0,
+                        Duration.ofSeconds(70),
                         Duration.ofMillis(500)));
     }
 
@@ -93,11 +105,15 @@ class UsherPropertiesTest {
         "usher.profile.jitter, 1",
         "usher.profile.absent-ttl, -1s",
         "usher.profile.staleness-bound, -1s",
+        "usher.profile.near-size, -1",
+        "usher.profile.near-ttl, 0s",
         "usher.profile.claim-wait, -1s",
         "usher.status.ttl, 0s",
         "usher.status.jitter, -0.1",
         "usher.status.absent-ttl, 0s",
         "usher.status.staleness-bound, -1s",
+        "usher.status.near-size, -1",
+        "usher.status.near-ttl, 0s",
         "usher.status.claim-wait, -1s",
     })
     void aValueThatCannotBeIsRefusedByTheNameOfItsProperty(String property, String value) {

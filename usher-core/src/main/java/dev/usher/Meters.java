@@ -1,0 +1,150 @@
+package dev.usher;
+
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.TimeGauge;
+import io.micrometer.core.instrument.Timer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a {@link UserCaches} shows in a {@link MeterRegistry}, if there is one: its counters, read when the registry is read,
+ * and a few distributions. Names, units and tags are in {@code docs/guide/metrics.md}; no tag ever holds an id.
+ *
+ * <p>Closing it removes its meters. Thread-safe.
+ */
+final class Meters implements AutoCloseable {
+
+    private final @Nullable MeterRegistry registry;
+    private final List<Meter> registered = new ArrayList<>();
+    private boolean closed;
+
+    Meters(@Nullable MeterRegistry registry) {
+        this.registry = registry;
+    }
+
+    /** The counters of a facet. */
+    synchronized Counters countersOf(String facet) {
+        if (registry == null || closed) {
+            return new Counters();
+        }
+        Tags tags = Tags.of("facet", facet);
+        DistributionSummary sizes = add(DistributionSummary.builder("usher.source.batch.size")
+                .description("Users that one call of the source asks for")
+                .baseUnit("users")
+                .tags(tags)
+                .register(registry));
+        Timer answered = add(loadDuration(tags.and("outcome", "answered")).register(registry));
+        Timer failed = add(loadDuration(tags.and("outcome", "failed")).register(registry));
+        Counters counters = new Counters(
+                sizes::record,
+                nanos -> answered.record(nanos, TimeUnit.NANOSECONDS),
+                nanos -> failed.record(nanos, TimeUnit.NANOSECONDS));
+        requests(tags, "near", "present", counters.nearPresent);
+        requests(tags, "near", "absent", counters.nearAbsent);
+        requests(tags, "shared", "present", counters.sharedPresent);
+        requests(tags, "shared", "absent", counters.sharedAbsent);
+        requests(tags, "source", "present", counters.sourcePresent);
+        requests(tags, "source", "absent", counters.sourceAbsent);
+        requests(tags, "none", "unavailable", counters.unavailable);
+        count("usher.loads", "Calls of the source", tags, counters.loads);
+        refusedFills(tags.and("reason", "changed"), counters.fillsRefused);
+        refusedFills(tags.and("reason", "codec"), counters.fillsNotEncoded);
+        offers(tags.and("outcome", "stored"), counters.offersStored);
+        offers(tags.and("outcome", "refused"), counters.offersRefused);
+        count("usher.claims.waited", "Misses that waited for another process", tags, counters.claimWaits);
+        count("usher.near.invalidations", "Changes that Redis has told of", tags, counters.nearInvalidations);
+        count("usher.shared.unreadable", "Entries in Redis that could not be read", tags, counters.unreadable);
+        count("usher.shared.errors", "Calls of Redis that failed", tags, counters.sharedErrors);
+        return counters;
+    }
+
+    /** The sizes of the shared tier's batches. */
+    synchronized BatchSizes sharedBatchSizes() {
+        if (registry == null || closed) {
+            return new BatchSizes(size -> {});
+        }
+        DistributionSummary sizes = add(DistributionSummary.builder("usher.shared.batch.size")
+                .description("Reads that ride together in one call of Redis")
+                .baseUnit("reads")
+                .register(registry));
+        return new BatchSizes(sizes::record);
+    }
+
+    /** The near tier's watermark. A closed near tier has none. */
+    synchronized void watermarkOf(SharedTier shared) {
+        if (registry == null || closed) {
+            return;
+        }
+        add(Gauge.builder("usher.near.open", shared, tier -> tier.session() == null ? 0 : 1)
+                .description("1 while this node hears of every change, else 0")
+                .register(registry));
+        ToDoubleFunction<SharedTier> age = tier -> {
+            Session session = tier.session();
+            return session == null ? Double.NaN : session.age(System.nanoTime());
+        };
+        add(TimeGauge.builder("usher.near.watermark.age", shared, TimeUnit.NANOSECONDS, age)
+                .description("Time since the moment up to which this node has provably seen every change")
+                .register(registry));
+    }
+
+    /** What waits to be sent. */
+    synchronized void pendingOf(FenceOutbox fences) {
+        if (registry == null || closed) {
+            return;
+        }
+        add(Gauge.builder("usher.fences.pending", fences, FenceOutbox::size)
+                .description("Invalidations that Redis has not confirmed yet")
+                .baseUnit("fences")
+                .register(registry));
+    }
+
+    @Override
+    public synchronized void close() {
+        closed = true;
+        if (registry != null) {
+            registered.forEach(registry::remove);
+        }
+        registered.clear();
+    }
+
+    private static Timer.Builder loadDuration(Tags tags) {
+        return Timer.builder("usher.load.duration")
+                .description("Time that the source takes")
+                .tags(tags);
+    }
+
+    private void requests(Tags tags, String tier, String outcome, LongAdder count) {
+        count("usher.requests", "Answers, by where they came from", tags.and("tier", tier, "outcome", outcome), count);
+    }
+
+    private void refusedFills(Tags tags, LongAdder count) {
+        count("usher.fills.refused", "Loaded values that were not stored", tags, count);
+    }
+
+    private void offers(Tags tags, LongAdder count) {
+        count("usher.offers", "Rows that a caller has offered", tags, count);
+    }
+
+    private void count(String name, String description, Tags tags, LongAdder count) {
+        if (registry != null) {
+            add(FunctionCounter.builder(name, count, LongAdder::sum)
+                    .description(description)
+                    .tags(tags)
+                    .register(registry));
+        }
+    }
+
+    private <M extends Meter> M add(M meter) {
+        registered.add(meter);
+        return meter;
+    }
+}
