@@ -1,0 +1,93 @@
+package dev.usher;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A change of one user, as its writer saw it. All times are of {@link System#nanoTime()}.
+ *
+ * @param id whose
+ * @param version 1 for the first change of this user, and so on: the row's own counter, so the order of the commits
+ * @param writer the node that made it, or {@link #FOREIGN}
+ * @param commitStarted before the statement was sent
+ * @param commitDone when the database had confirmed it
+ * @param announced when Redis had confirmed that it knows
+ * @param by how Redis was told
+ */
+record Change(int id, int version, int writer, long commitStarted, long commitDone, long announced, Announcement by) {
+
+    /** The writer that knows nothing of usher. */
+    static final int FOREIGN = -1;
+
+    /** How a writer tells Redis. */
+    enum Announcement {
+        /** {@link UserCache#invalidate} returned {@code true}. */
+        FENCE('F'),
+        /** {@link UserCache#invalidate} returned {@code false}, and the fence landed later. */
+        LATE_FENCE('L'),
+        /** A foreign writer stored the new value. */
+        SETEX('S'),
+        /** A foreign writer deleted the old value. */
+        DEL('D');
+
+        private final char code;
+
+        Announcement(char code) {
+            this.code = code;
+        }
+
+        private static Announcement of(long code) {
+            return Arrays.stream(values())
+                    .filter(announcement -> announcement.code == code)
+                    .findFirst()
+                    .orElseThrow();
+        }
+    }
+
+    /** The changes of one writer. */
+    static final class Log {
+
+        private static final int WIDTH = 7;
+        static final int CAPACITY = 1 << 20;
+
+        private final Rows rows;
+
+        private Log(Rows rows) {
+            this.rows = rows;
+        }
+
+        static Log create(Path file) {
+            return new Log(Rows.create(file, WIDTH, CAPACITY));
+        }
+
+        static List<Change> read(Path file) {
+            Rows rows = Rows.open(file, WIDTH);
+            List<Change> changes = new ArrayList<>();
+            for (int row = 0; row < rows.size(); row++) {
+                changes.add(new Change(
+                        (int) rows.get(row, 0),
+                        (int) rows.get(row, 1),
+                        (int) rows.get(row, 2),
+                        rows.get(row, 3),
+                        rows.get(row, 4),
+                        rows.get(row, 5),
+                        Announcement.of(rows.get(row, 6))));
+            }
+            return changes;
+        }
+
+        void add(Change change) {
+            rows.add(new long[] {
+                change.id,
+                change.version,
+                change.writer,
+                change.commitStarted,
+                change.commitDone,
+                change.announced,
+                change.by.code
+            });
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package dev.usher;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.FaultProxy.Direction;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/** Lets something go wrong every few seconds, one thing at a time, until it is stopped. */
+final class FaultSchedule {
+
+    private static final Duration SHORT = Duration.ofMillis(400);
+
+    private final RedisServer server;
+    private final RedisCommands<String, String> redis;
+    private final List<FaultProxy> proxies;
+    private final Duration bound;
+    private final SplittableRandom random = new SplittableRandom();
+    private final CountDownLatch stopped = new CountDownLatch(1);
+    private final ExecutorService thread = Executors.newSingleThreadExecutor();
+    private final List<String> done = new ArrayList<>();
+    private final Future<?> going;
+
+    /**
+     * Begins.
+     *
+     * @param proxies between Redis and each of the nodes that are to suffer
+     */
+    FaultSchedule(RedisServer server, RedisCommands<String, String> redis, List<FaultProxy> proxies, Duration bound) {
+        this.server = server;
+        this.redis = redis;
+        this.proxies = proxies;
+        this.bound = bound;
+        this.going = thread.submit(this::go);
+    }
+
+    /** What can go wrong. */
+    private enum Fault {
+        CUT,
+        SHORT_SILENCE,
+        LONG_SILENCE,
+        LONG_SILENCE_OF_REPLIES,
+        LONG_SILENCE_OF_COMMANDS,
+        REFUSAL,
+        DELAY,
+        CUT_WITHIN_A_REPLY,
+        FLUSH,
+        SERVER_FREEZE,
+        LONG_SERVER_FREEZE,
+        SERVER_RESTART
+    }
+
+    /** Ends with everything as it should be. Answers what has been done. */
+    List<String> stop() throws ExecutionException, InterruptedException {
+        stopped.countDown();
+        going.get();
+        thread.shutdown();
+        return done;
+    }
+
+    private Void go() throws InterruptedException {
+        Fault[] faults = Fault.values();
+        for (int next = 0; !pause(Duration.ofMillis(1000 + random.nextInt(1500))); next++) {
+            Fault fault = faults[next % faults.length];
+            FaultProxy proxy = proxies.get(random.nextInt(proxies.size()));
+            done.add(fault.name());
+            Duration longer = bound.multipliedBy(2).plusMillis(random.nextInt(1000));
+            switch (fault) {
+                case CUT -> proxies.forEach(FaultProxy::cut);
+                case SHORT_SILENCE -> {
+                    proxy.freeze();
+                    pause(SHORT);
+                }
+                case LONG_SILENCE -> {
+                    proxy.freeze();
+                    pause(longer);
+                }
+                case LONG_SILENCE_OF_REPLIES -> {
+                    proxy.freeze(Direction.TO_CLIENT);
+                    pause(longer);
+                }
+                case LONG_SILENCE_OF_COMMANDS -> {
+                    proxy.freeze(Direction.TO_SERVER);
+                    pause(longer);
+                }
+                case REFUSAL -> {
+                    proxy.refuse();
+                    pause(longer);
+                }
+                case DELAY -> {
+                    proxy.delay(Duration.ofMillis(30));
+                    pause(longer);
+                }
+                case CUT_WITHIN_A_REPLY -> proxy.cutAfter(Direction.TO_CLIENT, 1000 + random.nextInt(1000));
+                case FLUSH -> redis.flushall();
+                case SERVER_FREEZE -> {
+                    server.freeze();
+                    pause(SHORT);
+                    server.thaw();
+                }
+                case LONG_SERVER_FREEZE -> {
+                    server.freeze();
+                    pause(longer);
+                    server.thaw();
+                }
+                case SERVER_RESTART -> {
+                    server.kill();
+                    pause(SHORT);
+                    server.restart();
+                }
+            }
+            proxies.forEach(FaultProxy::restore);
+        }
+        return null;
+    }
+
+    /** Whether it was broken off by {@link #stop}. */
+    private boolean pause(Duration duration) throws InterruptedException {
+        return stopped.await(duration.toMillis(), TimeUnit.MILLISECONDS);
+    }
+}

@@ -1,0 +1,89 @@
+package dev.usher;
+
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A class of this test's class path, run in a process of its own, that answers each line it is told with one. */
+final class JavaProcess implements AutoCloseable {
+
+    private final Process process;
+    private final BufferedReader out;
+    private final BufferedWriter in;
+
+    private JavaProcess(Process process) {
+        this.process = process;
+        this.out = process.inputReader();
+        this.in = process.outputWriter();
+    }
+
+    /**
+     * Starts it, without waiting for anything.
+     *
+     * @param log where its standard error goes
+     */
+    static JavaProcess start(Class<?> main, Path log, List<String> arguments) {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "-Xmx256m", "-XX:+UseSerialGC"));
+        command.add(main.getName());
+        command.addAll(arguments);
+        try {
+            return new JavaProcess(new ProcessBuilder(command)
+                    .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                    .start());
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot run " + command, e);
+        }
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    /** Tells it something, without waiting for its answer. */
+    void tell(String line) {
+        try {
+            in.write(line + "\n");
+            in.flush();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot tell " + process + ": " + line, e);
+        }
+    }
+
+    /** Its next answer. */
+    String answer() {
+        try {
+            String line = out.readLine();
+            if (line == null) {
+                throw new IllegalStateException(process + " has ended; its log says why");
+            }
+            return line;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read from " + process, e);
+        }
+    }
+
+    String ask(String line) {
+        tell(line);
+        return answer();
+    }
+
+    /** Has nothing more to tell it. */
+    void endInput() {
+        try {
+            in.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot close the input of " + process, e);
+        }
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}

@@ -1,0 +1,142 @@
+package dev.usher;
+
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/**
+ * The truth about users in a table of PostgreSQL: how often each has changed. A user's profile says so in its name.
+ *
+ * <p>Thread-safe; the connections of one object are reused.
+ */
+final class VersionTable implements UserSource<Long, UserProfile>, AutoCloseable {
+
+    private final String url;
+    private final Queue<Connection> idle = new ConcurrentLinkedQueue<>();
+
+    VersionTable(String url) {
+        this.url = url;
+    }
+
+    /** Creates the table, with users from 0 to a number, exclusive, in version 0. */
+    void create(int users) {
+        int created = with(connection -> {
+            try (Statement statement = connection.createStatement()) {
+                statement.execute("create table versions (id bigint primary key, version int not null)");
+                return statement.executeUpdate(
+                        "insert into versions select n, 0 from generate_series(0, " + (users - 1) + ") n");
+            }
+        });
+        if (created != users) {
+            throw new IllegalStateException(created + " users were created instead of " + users);
+        }
+    }
+
+    /** Changes a user, or creates one; committed when this returns with the new version. */
+    int change(int id) {
+        return with(connection -> {
+            try (PreparedStatement statement = connection.prepareStatement("insert into versions values (?, 1)"
+                    + " on conflict (id) do update set version = versions.version + 1 returning version")) {
+                statement.setLong(1, id);
+                try (ResultSet row = statement.executeQuery()) {
+                    row.next();
+                    return row.getInt(1);
+                }
+            }
+        });
+    }
+
+    @Override
+    public Map<Long, UserProfile> load(Set<Long> ids) {
+        return with(connection -> {
+            try (PreparedStatement statement =
+                    connection.prepareStatement("select id, version from versions where id = any (?)")) {
+                statement.setArray(1, connection.createArrayOf("bigint", ids.toArray()));
+                Map<Long, UserProfile> users = new HashMap<>();
+                try (ResultSet rows = statement.executeQuery()) {
+                    while (rows.next()) {
+                        users.put(rows.getLong(1), profile(rows.getLong(1), rows.getInt(2)));
+                    }
+                }
+                return users;
+            }
+        });
+    }
+
+    private static UserProfile profile(long id, int version) {
+        return new UserProfile("", id + ":" + version, "", false, "", "");
+    }
+
+    /** What a foreign program stores. */
+    static String json(int id, int version) {
+        return "{\"mobile\": \"\", \"name\": \"" + id + ":" + version
+                + "\", \"photo\": \"\", \"is_media\": 0, \"intro\": \"\", \"certi\": \"\"}";
+    }
+
+    /** The version that an answer for a user stands for: 0 is that of a user who does not exist. Allocates nothing. */
+    static int versionOf(int id, Optional<UserProfile> answer) {
+        return answer.isEmpty() ? 0 : versionIn(id, answer.get().name(), 0);
+    }
+
+    /** The version in a foreign program's JSON. */
+    static int versionIn(int id, String json) {
+        return versionIn(id, json, json.indexOf("\"name\":") + "\"name\":".length());
+    }
+
+    private static int versionIn(int id, String text, int from) {
+        int at = from;
+        while (at < text.length() && (text.charAt(at) == ' ' || text.charAt(at) == '"')) {
+            at++;
+        }
+        int owner = 0;
+        for (; at < text.length() && text.charAt(at) != ':'; at++) {
+            owner = owner * 10 + text.charAt(at) - '0';
+        }
+        int version = 0;
+        for (at++; at < text.length() && Character.isDigit(text.charAt(at)); at++) {
+            version = version * 10 + text.charAt(at) - '0';
+        }
+        return owner == id ? version : ReadLog.ANOTHERS_VALUE;
+    }
+
+    @Override
+    public void close() {
+        for (Connection next = idle.poll(); next != null; next = idle.poll()) {
+            try {
+                next.close();
+            } catch (SQLException e) {
+                throw new IllegalStateException("cannot close a connection", e);
+            }
+        }
+    }
+
+    @FunctionalInterface
+    private interface Work<T> {
+        T on(Connection connection) throws SQLException;
+    }
+
+    private <T> T with(Work<T> work) {
+        Connection connection = idle.poll();
+        try {
+            if (connection == null) {
+                connection = DriverManager.getConnection(url);
+            }
+            return work.on(connection);
+        } catch (SQLException e) {
+            throw new IllegalStateException("the database failed", e);
+        } finally {
+            if (connection != null) {
+                idle.add(connection);
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+package dev.usher;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * A process with one node that asks for one user again and again, and records every answer. It says {@code watching} once it
+ * answers from memory, and goes on until its standard input ends; then it says how many answers came from memory.
+ */
+final class WatchingNode {
+
+    private static final int CAPACITY = 4_000_000;
+
+    private WatchingNode() {}
+
+    /** Arguments: the URI of Redis, the URL of the database, a file for the reads, the user, the bound, the pause between reads. */
+    public static void main(String[] args) throws Exception {
+        int id = Integer.parseInt(args[3]);
+        Long boxed = (long) id;
+        Facet<UserProfile> facet =
+                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.parse(args[4])));
+        long pause = Duration.parse(args[5]).toNanos();
+        ReadLog log = ReadLog.create(Path.of(args[2]), CAPACITY);
+        Thread input = new Thread(WatchingNode::awaitEndOfInput, "end-of-input");
+        try (VersionTable table = new VersionTable(args[1]);
+                UserCaches caches = UserCaches.builder().redis(args[0]).build()) {
+            UserCache<Long, UserProfile> cache = caches.cache(facet, table);
+            input.start();
+            boolean watching = false;
+            while (input.isAlive()) {
+                // Both ends of each read: a process may be frozen anywhere.
+                long asked = System.nanoTime();
+                int version = VersionTable.versionOf(id, cache.find(boxed));
+                log.add(asked, System.nanoTime(), id, version);
+                if (!watching && cache.stats().nearHits() > 0) {
+                    watching = true;
+                    System.out.println("watching");
+                }
+                LockSupport.parkNanos(pause);
+            }
+            System.out.println(cache.stats().nearHits());
+        }
+    }
+
+    private static void awaitEndOfInput() {
+        try {
+            while (System.in.read() >= 0) {}
+        } catch (IOException e) {
+            // That is an end too.
+        }
+    }
+}
