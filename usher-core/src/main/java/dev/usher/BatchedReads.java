@@ -1,5 +1,6 @@
 package dev.usher;
 
+import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,11 +47,28 @@ final class BatchedReads {
         }
     }
 
-    /** The bytes under a key, or {@code null} when there are none; completed on Redis' event loop. */
-    CompletableFuture<byte @Nullable []> get(String key) {
+    /**
+     * The bytes under each key, or {@code null} where there are none, or something else than a string; completed on Redis'
+     * event loop. One key rides with others, several are company enough.
+     */
+    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
+        List<Read> reads = new ArrayList<>(keys.size());
+        if (keys.size() == 1) {
+            reads.add(get(keys.get(0)));
+        } else {
+            keys.forEach(key -> reads.add(new Read(key)));
+            for (int from = 0; from < reads.size(); from += MAX_BATCH) {
+                send(reads.subList(from, Math.min(from + MAX_BATCH, reads.size())), () -> {});
+            }
+        }
+        return CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
+                .thenApply(done -> reads.stream().map(CompletableFuture::join).toList());
+    }
+
+    private Read get(String key) {
         if (tryBegin()) {
             Read read = new Read(key);
-            send(List.of(read));
+            send(List.of(read), this::sendWaiting);
             return read;
         }
         Read read = new Read(key);
@@ -60,15 +78,6 @@ final class BatchedReads {
             sendWaiting();
         }
         return read;
-    }
-
-    /** The bytes under several keys, in one call of its own. */
-    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
-        sizes.accept(keys.size());
-        return redis.mget(keys.toArray(String[]::new))
-                .<List<byte @Nullable []>>thenApply(values ->
-                        values.stream().map(value -> value.getValueOrElse(null)).toList())
-                .toCompletableFuture();
     }
 
     private boolean tryBegin() {
@@ -90,7 +99,7 @@ final class BatchedReads {
                 batch.add(next);
             }
             if (!batch.isEmpty()) {
-                send(batch);
+                send(batch, this::sendWaiting);
                 return;
             }
             underWay.decrementAndGet();
@@ -100,19 +109,19 @@ final class BatchedReads {
         }
     }
 
-    private void send(List<Read> batch) {
+    private void send(List<Read> batch, Runnable next) {
         sizes.accept(batch.size());
         try {
             if (batch.size() == 1) {
                 Read read = batch.get(0);
                 var unused = redis.get(read.key).whenComplete((value, failure) -> {
-                    sendWaiting();
-                    complete(read, value, failure);
+                    next.run();
+                    complete(read, value, isWrongType(failure) ? null : failure);
                 });
             } else {
                 String[] keys = batch.stream().map(read -> read.key).toArray(String[]::new);
                 var unused = redis.mget(keys).whenComplete((values, failure) -> {
-                    sendWaiting();
+                    next.run();
                     for (int i = 0; i < batch.size(); i++) {
                         complete(batch.get(i), failure == null ? values.get(i).getValueOrElse(null) : null, failure);
                     }
@@ -121,8 +130,14 @@ final class BatchedReads {
         } catch (RuntimeException e) {
             // The connection is closed for good; nothing is under way, and nothing ever will be.
             batch.forEach(read -> read.completeExceptionally(e));
-            sendWaiting();
+            next.run();
         }
+    }
+
+    /** As an {@code MGET}, which knows no other types. */
+    private static boolean isWrongType(@Nullable Throwable failure) {
+        return failure instanceof RedisCommandExecutionException
+                && String.valueOf(failure.getMessage()).startsWith("WRONGTYPE");
     }
 
     private static void complete(Read read, byte @Nullable [] value, @Nullable Throwable failure) {

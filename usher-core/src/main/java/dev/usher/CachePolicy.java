@@ -12,6 +12,8 @@ import java.time.Duration;
  * @param stalenessBound how old an answer may ever be that is given without asking Redis, zero or more
  * @param nearSize how many users this process remembers by itself; 0 turns the near tier off
  * @param nearTtl the longest life of what this process remembers by itself, at least one millisecond
+ * @param refreshAhead the last share of a stored value's life, from 0 (never) to less than 1, in which it is loaded again
+ *     in the background if this process still answers with it, so that nobody has to wait when it ends
  * @param claimWait how long a caller waits for a load that another process has under way, before it asks the source by
  *     itself; zero or more
  */
@@ -22,6 +24,7 @@ public record CachePolicy(
         Duration stalenessBound,
         long nearSize,
         Duration nearTtl,
+        double refreshAhead,
         Duration claimWait) {
 
     private static final Duration LONGEST = Duration.ofDays(3650);
@@ -35,14 +38,14 @@ public record CachePolicy(
         if (nearSize < 0) {
             throw new IllegalArgumentException("nearSize must not be negative, but is " + nearSize);
         }
-        if (!(jitter >= 0 && jitter < 1)) {
-            throw new IllegalArgumentException("jitter must be at least 0 and less than 1, but is " + jitter);
-        }
+        requireShare(jitter, "jitter");
+        requireShare(refreshAhead, "refreshAhead");
     }
 
     /**
      * The default policy: lives shortened by up to 10 %, absent users remembered for 60 s, a staleness bound of 5 s,
-     * 10,000 users remembered by this process for up to 5 minutes, and 1 s of waiting for another process.
+     * 10,000 users remembered by this process for up to 5 minutes, those of them that are asked for loaded again in the last
+     * 10 % of their lives, and 1 s of waiting for another process.
      *
      * @param ttl the longest life of a stored value, at least one millisecond
      * @return the policy
@@ -55,42 +58,48 @@ public record CachePolicy(
                 Duration.ofSeconds(5),
                 10_000,
                 Duration.ofMinutes(5),
+                0.1,
                 Duration.ofSeconds(1));
     }
 
     /** This policy with another {@link #ttl}. */
     public CachePolicy withTtl(Duration ttl) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait);
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
     }
 
     /** This policy with another {@link #jitter}. */
     public CachePolicy withJitter(double jitter) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait);
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
     }
 
     /** This policy with another {@link #absentTtl}. */
     public CachePolicy withAbsentTtl(Duration absentTtl) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait);
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
     }
 
     /** This policy with another {@link #stalenessBound}. */
     public CachePolicy withStalenessBound(Duration stalenessBound) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait);
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
     }
 
     /** This policy with another {@link #nearSize}. */
     public CachePolicy withNearSize(long nearSize) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait);
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
     }
 
     /** This policy with another {@link #nearTtl}. */
     public CachePolicy withNearTtl(Duration nearTtl) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait);
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+    }
+
+    /** This policy with another {@link #refreshAhead}. */
+    public CachePolicy withRefreshAhead(double refreshAhead) {
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
     }
 
     /** This policy with another {@link #claimWait}. */
     public CachePolicy withClaimWait(Duration claimWait) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait);
+        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
     }
 
     /**
@@ -102,6 +111,17 @@ public record CachePolicy(
     Duration jittered(Duration life, double random) {
         long millis = life.toMillis();
         return Duration.ofMillis(Math.max(1, millis - (long) (millis * jitter * random)));
+    }
+
+    /** How long before its end a stored value is loaded again; zero for never. */
+    Duration refreshWindow() {
+        return Duration.ofMillis((long) (ttl.toMillis() * refreshAhead));
+    }
+
+    private static void requireShare(double share, String name) {
+        if (!(share >= 0 && share < 1)) {
+            throw new IllegalArgumentException(name + " must be at least 0 and less than 1, but is " + share);
+        }
     }
 
     private static void requireAtLeastOneMillisecond(Duration duration, String name) {

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param offersStored rows offered by a caller and stored
  * @param offersRefused rows offered by a caller and not stored
  * @param claimWaits misses that found another process loading, and waited for it
+ * @param refreshes entries that were about to end and were loaded again before anybody missed them
  * @param nearInvalidations changes of what this process has read that Redis has told it of, its own included
  * @param unreadable entries in Redis that could not be read
  * @param sharedErrors calls of Redis that failed
@@ -52,6 +53,7 @@ public record CacheStats(
         long offersStored,
         long offersRefused,
         long claimWaits,
+        long refreshes,
         long nearInvalidations,
         long unreadable,
         long sharedErrors,

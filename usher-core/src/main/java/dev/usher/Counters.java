@@ -25,6 +25,7 @@ final class Counters {
     final LongAdder offersStored = new LongAdder();
     final LongAdder offersRefused = new LongAdder();
     final LongAdder claimWaits = new LongAdder();
+    final LongAdder refreshes = new LongAdder();
     final LongAdder nearInvalidations = new LongAdder();
     final LongAdder unreadable = new LongAdder();
     final LongAdder sharedErrors = new LongAdder();
@@ -105,6 +106,7 @@ final class Counters {
                 offersStored.sum(),
                 offersRefused.sum(),
                 claimWaits.sum(),
+                refreshes.sum(),
                 nearInvalidations.sum(),
                 unreadable.sum(),
                 sharedErrors.sum(),

@@ -124,13 +124,9 @@ final class FenceOutbox {
             }
             String key = change.getKey();
             Object mark = change.getValue();
-            try {
-                CompletableFuture<?> fence = shared.sendFence(key);
-                sent.add(fence);
-                var unused = fence.thenRun(() -> pending.remove(key, mark));
-            } catch (SharedTierException e) {
-                return CompletableFuture.failedFuture(e);
-            }
+            CompletableFuture<?> fence = shared.sendFence(key);
+            sent.add(fence);
+            var unused = fence.thenRun(() -> pending.remove(key, mark));
         }
         return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new));
     }

@@ -18,6 +18,7 @@ import java.util.HexFormat;
 record GuardScript(String source, String sha1) {
 
     static final GuardScript CLAIM = load("claim");
+    static final GuardScript REFRESH = load("refresh");
     static final GuardScript RENEW = load("renew");
     static final GuardScript FILL = load("fill");
     static final GuardScript OFFER = load("offer");

@@ -2,7 +2,9 @@ package dev.usher;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class NearTier<K, V> {
 
+    /** Longer than anything is kept. */
+    static final Duration NEVER = Duration.ofDays(36500);
+
     /** How many absent users are remembered, however many are asked for. */
     private static final long MAX_ABSENT = 1000;
 
@@ -27,11 +32,20 @@ final class NearTier<K, V> {
     /** Ids that were found absent once: only when asked for again are they worth a place. */
     private final Cache<K, Boolean> foundAbsent;
 
+    private final BiConsumer<K, Resident<V>> due;
+
     private final boolean enabled;
     private final long boundNanos;
     private final long ttlNanos;
 
-    NearTier(CachePolicy policy) {
+    /**
+     * Nobody is known yet.
+     *
+     * @param policy sizes and lives
+     * @param due is told when a resident is found that is {@linkplain Resident#dueIn due}, once
+     */
+    NearTier(CachePolicy policy, BiConsumer<K, Resident<V>> due) {
+        this.due = due;
         this.places = Caffeine.newBuilder().maximumSize(policy.nearSize()).build();
         this.absentPlaces = Caffeine.newBuilder()
                 .maximumSize(Math.min(MAX_ABSENT, policy.nearSize()))
@@ -51,19 +65,47 @@ final class NearTier<K, V> {
     static final class Reservation implements Place {
 
         private final Session session;
+        private final long madeAt = System.nanoTime();
+        private final Duration dueIn;
 
-        private Reservation(Session session) {
+        private Reservation(Session session, Duration dueIn) {
             this.session = session;
+            this.dueIn = dueIn;
         }
     }
 
-    /**
-     * An answer.
-     *
-     * @param session in which it was read
-     * @param expiresAt when it is forgotten in any case
-     */
-    record Resident<V>(Optional<V> answer, Session session, long expiresAt) implements Place {}
+    /** An answer. */
+    static final class Resident<V> implements Place {
+
+        private final Optional<V> answer;
+        private final Session session;
+        private final long expiresAt;
+        private volatile long dueAt;
+
+        private Resident(Optional<V> answer, Session session, long expiresAt, long dueAt) {
+            this.answer = answer;
+            this.session = session;
+            this.expiresAt = expiresAt;
+            this.dueAt = dueAt;
+        }
+
+        Optional<V> answer() {
+            return answer;
+        }
+
+        /** Who finds this resident from then on is to see to it that it stays known. */
+        void dueIn(Duration delay) {
+            dueAt = System.nanoTime() + delay.toNanos();
+        }
+
+        private synchronized boolean takeTurn(long now) {
+            boolean mine = now - dueAt >= 0;
+            if (mine) {
+                dueAt = now + NEVER.toNanos();
+            }
+            return mine;
+        }
+    }
 
     /** The answer for an id, or {@code null} when this process cannot vouch for one. */
     @Nullable Resident<V> find(K id) {
@@ -86,7 +128,10 @@ final class NearTier<K, V> {
         if (from.getIfPresent(id) instanceof Resident<?> resident) {
             // Read now, not before: a process that was frozen in between must not answer from before the frost.
             long now = System.nanoTime();
-            if (resident.session().isWithin(boundNanos, now) && now - resident.expiresAt() < 0) {
+            if (resident.session.isWithin(boundNanos, now) && now - resident.expiresAt < 0) {
+                if (now - resident.dueAt >= 0 && resident.takeTurn(now)) {
+                    due.accept(id, (Resident<V>) resident);
+                }
                 return (Resident<V>) resident;
             }
         }
@@ -97,13 +142,14 @@ final class NearTier<K, V> {
      * Keeps the id's place for what is read from now on.
      *
      * @param session in which it will be read, or {@code null} when what is read may not be kept
+     * @param dueIn after which what is read is due, if somebody exists
      * @return {@code null} when there is nothing to publish into
      */
-    @Nullable Reservation reserve(K id, @Nullable Session session) {
+    @Nullable Reservation reserve(K id, @Nullable Session session, Duration dueIn) {
         if (session == null || !enabled) {
             return null;
         }
-        Reservation reservation = new Reservation(session);
+        Reservation reservation = new Reservation(session, dueIn);
         places.put(id, reservation);
         absentPlaces.put(id, reservation);
         return reservation;
@@ -124,7 +170,7 @@ final class NearTier<K, V> {
             absentPlaces.asMap().remove(id, reservation);
             return false;
         }
-        Resident<V> resident = new Resident<>(entry.toOptional(), reservation.session, System.nanoTime() + ttlNanos);
+        Resident<V> resident = residentOf(reservation, entry);
         if (entry.value() != null) {
             absentPlaces.asMap().remove(id, reservation);
             return places.asMap().replace(id, reservation, resident);
@@ -136,6 +182,16 @@ final class NearTier<K, V> {
         }
         absentPlaces.asMap().remove(id, reservation);
         return false;
+    }
+
+    private Resident<V> residentOf(Reservation reservation, Entry<V> entry) {
+        Session session = reservation.session;
+        long madeAt = reservation.madeAt;
+        return new Resident<>(
+                entry.toOptional(),
+                session,
+                madeAt + (session.isTracked() ? ttlNanos : Math.min(ttlNanos, boundNanos)),
+                madeAt + (entry.value() == null ? NEVER : reservation.dueIn).toNanos());
     }
 
     /** What has changed stands here no longer, nor does what was read before the change come to stand here. */

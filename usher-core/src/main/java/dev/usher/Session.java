@@ -1,29 +1,47 @@
 package dev.usher;
 
 /**
- * A stretch of time in which this node hears of every change: it begins when Redis has begun to track the node's reads, and
- * ends with the connection, or when Redis forgets everything.
+ * A stretch of time in which what is read may be kept, for as long as the session has not ended.
  *
- * <p>What was read in a session may be answered from memory as long as the session's watermark is recent: the moment up to
- * which the node has provably seen every change. A session that has ended has none.
+ * <p>In a <em>tracked</em> session this node hears of every change: it begins when Redis has begun to track the node's reads,
+ * and ends with the connection, or when Redis forgets everything. What was read in it may be answered from memory as long as
+ * its watermark is recent: the moment up to which the node has provably seen every change.
+ *
+ * <p>In an <em>untracked</em> one it hears of none: it lasts while there is no other. What was read in it may be answered as
+ * long as it is younger than the staleness bound itself.
  *
  * <p>Thread-safe; reading takes no lock.
  */
 final class Session {
 
-    /** So long ago that no bound reaches back to it, and still at a distance that two {@code nanoTime}s can have. */
-    private static final long NEVER = 1L << 61;
+    /** Further than any bound reaches, and still a distance that two {@code nanoTime}s can have. */
+    private static final long FAR = 1L << 61;
 
+    private final boolean tracked;
     private volatile long watermark;
     private boolean ended;
 
-    Session(long watermark) {
+    private Session(boolean tracked, long watermark) {
+        this.tracked = tracked;
         this.watermark = watermark;
+    }
+
+    /** Every change before this moment of {@link System#nanoTime()} has been seen, or was before anything that is read. */
+    static Session tracked(long watermark) {
+        return new Session(true, watermark);
+    }
+
+    static Session untracked() {
+        return new Session(false, System.nanoTime() + FAR);
+    }
+
+    boolean isTracked() {
+        return tracked;
     }
 
     /** The same watermark, for what is read from now on. */
     Session next() {
-        return new Session(watermark);
+        return new Session(tracked, watermark);
     }
 
     /** Every change before this moment of {@link System#nanoTime()} has been seen. */
@@ -36,14 +54,15 @@ final class Session {
     /** Nothing that was read in this session is answered any more. */
     synchronized void end() {
         ended = true;
-        watermark = System.nanoTime() - NEVER;
+        watermark = System.nanoTime() - FAR;
     }
 
-    /** Whether every change has been seen that is older than the bound. */
+    /** Whether the session has not ended, and every change has been seen that is older than the bound. */
     boolean isWithin(long boundNanos, long now) {
         return now - watermark <= boundNanos;
     }
 
+    /** How old the watermark of a tracked session is. */
     long age(long now) {
         return now - watermark;
     }

@@ -1,6 +1,7 @@
 package dev.usher;
 
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.KeyValue;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandExecutionException;
@@ -75,6 +76,7 @@ final class SharedTier implements AutoCloseable {
     private final ScheduledExecutorService scheduler;
     private final Consumer<String> changed;
     private final ServerClock clock = new ServerClock();
+    private final CurrentSession session = new CurrentSession();
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile boolean failing;
     private volatile boolean warned;
@@ -124,43 +126,46 @@ final class SharedTier implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
-            failed("cannot be reached: " + reasonOf(e), null);
+            failed("cannot be reached: " + reasonOf(e));
         }
     }
 
-    /** The session under way, or {@code null} while changes go unseen. */
+    /** The tracked session under way, or {@code null} while changes go unseen. */
     @Nullable Session session() {
-        TrackedConnection current = tracked;
-        return current == null ? null : current.session();
+        Session current = session.get();
+        return current.isTracked() ? current : null;
     }
 
     /**
-     * The session to read in if what is read is to be answered from memory, or {@code null} when it cannot be. To be asked
-     * for before the read.
+     * The session in which what Redis answers may be kept, or {@code null} when it may not be. To be asked for before the
+     * read.
      */
-    @Nullable Session sessionToReadIn() {
-        TrackedConnection current = tracked;
-        return current == null ? null : current.sessionToReadIn();
+    @Nullable Session sessionOfReads() {
+        Session current = session.get();
+        TrackedConnection connection = tracked;
+        return current.isTracked() || (connection != null && connection.isRefused()) ? current : null;
     }
 
     /**
-     * What stands under a key, over the connection whose reads are tracked.
+     * The session in which what the source answers in place of Redis may be kept, or {@code null} when it may not be: nobody
+     * is told of a change of what he has not read from Redis. To be asked for before the read.
+     */
+    @Nullable Session sessionWithoutRedis() {
+        Session current = session.get();
+        return current.isTracked() ? null : current;
+    }
+
+    /**
+     * What stands under some keys, over the connection whose reads are tracked.
      *
-     * @return the bytes, or {@code null} when there is nothing, or something else than a string
+     * @return for each key the bytes, or {@code null} when there is nothing, or something else than a string
      */
-    byte @Nullable [] get(String key) throws SharedTierException {
+    List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
         BatchedReads current = reads;
         if (current == null) {
-            throw failed("is not connected", null);
+            throw notConnected();
         }
-        try {
-            return await(current.get(key));
-        } catch (SharedTierException e) {
-            if (isWrongType(e.getCause())) {
-                return null;
-            }
-            throw e;
-        }
+        return await(current.getAll(keys));
     }
 
     /** What CLAIM answers. */
@@ -182,22 +187,51 @@ final class SharedTier implements AutoCloseable {
     }
 
     /**
-     * Asks for the right to load a missing entry.
+     * Asks for the right to load a missing entry, without waiting for the answer.
      *
      * @param token who asks: unique to this load
      * @param unreadable a value that could not be read, and is to be treated as missing
      */
-    Claim claim(String key, String token, byte @Nullable [] unreadable) throws SharedTierException {
+    CompletableFuture<Claim> claim(String key, String token, byte @Nullable [] unreadable) {
         byte[][] arguments = unreadable == null
                 ? arguments(token, LEASE, FENCE)
                 : new byte[][] {bytes(token), bytes(LEASE), bytes(FENCE), unreadable};
-        List<?> answer = await(this.<List<?>>run(GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments));
-        String word = new String((byte[]) answer.get(0), StandardCharsets.US_ASCII);
-        return switch (word) {
-            case "stored" -> new Claim.Stored((byte[]) answer.get(1));
-            case "held" -> new Claim.Held(Duration.ofMillis((Long) answer.get(1)));
-            default -> new Claim.Granted(answer.size() > 1);
-        };
+        return this.<List<?>, Claim>run(
+                GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer)) {
+                    case "stored" -> new Claim.Stored((byte[]) answer.get(1));
+                    case "held" -> new Claim.Held(millis(answer.get(1)));
+                    default -> new Claim.Granted(answer.size() > 1);
+                });
+    }
+
+    /** What REFRESH answers. */
+    sealed interface Refresh {
+
+        /** There is no need, for this much longer. */
+        record Later(Duration left) implements Refresh {}
+
+        /** The caller may load, and replace this value, and no other. */
+        @SuppressWarnings("ArrayRecordComponent")
+        record Granted(byte[] value) implements Refresh {}
+
+        /** There is nothing to refresh, or somebody else is loading already. */
+        record Unneeded() implements Refresh {}
+    }
+
+    /**
+     * Asks for the right to load an entry again that will soon be missing.
+     *
+     * @param token who asks: unique to this load
+     * @param ahead how soon
+     */
+    Refresh refresh(String key, String token, Duration ahead) throws SharedTierException {
+        byte[][] arguments = {bytes(token), bytes(LEASE), bytes(FENCE), bytes(ahead)};
+        return await(this.<List<?>, Refresh>run(
+                GuardScript.REFRESH, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer)) {
+                    case "later" -> new Refresh.Later(millis(answer.get(1)));
+                    case "granted" -> new Refresh.Granted((byte[]) answer.get(1));
+                    default -> new Refresh.Unneeded();
+                }));
     }
 
     /** Renews a claim, if it is still held, without waiting for the answer. */
@@ -211,25 +245,20 @@ final class SharedTier implements AutoCloseable {
     }
 
     private void renew(String key, String token, Duration lease) {
-        try {
-            // A claim that cannot be renewed runs out, and the fill is then refused: nothing to handle here.
-            var unused = run(GuardScript.RENEW, key, ScriptOutputType.INTEGER, arguments(token, lease, FENCE));
-        } catch (SharedTierException e) {
-            log.debug("The claim on {} was not renewed", key, e);
-        }
+        // A claim that cannot be renewed runs out, and the fill is then refused: nothing to handle here.
+        var unused = isOne(GuardScript.RENEW, key, arguments(token, lease, FENCE));
     }
 
     /**
-     * Stores a loaded value, if the claim is still held and nothing else has been stored.
+     * Stores a loaded value, if the claim is still held and nothing else has been stored, without waiting for the answer.
      *
-     * @param unreadable the value under which the claim was granted, if there was one that could not be read
+     * @param replaced the value under which the claim was granted, if there was one
      */
-    boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] unreadable)
-            throws SharedTierException {
-        byte[][] arguments = unreadable == null
+    CompletableFuture<Boolean> fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced) {
+        byte[][] arguments = replaced == null
                 ? new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE)}
-                : new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE), unreadable};
-        return isOne(await(run(GuardScript.FILL, key, ScriptOutputType.INTEGER, arguments)));
+                : new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE), replaced};
+        return isOne(GuardScript.FILL, key, arguments);
     }
 
     /**
@@ -250,7 +279,45 @@ final class SharedTier implements AutoCloseable {
         }
         long tooOldFrom = readAtLeastAt.getAsLong() + FENCE.toMillis();
         byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
-        return isOne(await(run(GuardScript.OFFER, key, ScriptOutputType.INTEGER, arguments)));
+        return await(isOne(GuardScript.OFFER, key, arguments));
+    }
+
+    /**
+     * What stands under a key and beside it.
+     *
+     * @param value the bytes, or {@code null} when there are none
+     * @param left the life they have left, or {@code null} when there is no end to it
+     * @param guard the guard, or {@code null} when there is none
+     * @param guardLeft the life it has left
+     */
+    @SuppressWarnings("ArrayRecordComponent")
+    record Inspection(
+            byte @Nullable [] value,
+            @Nullable Duration left,
+            byte @Nullable [] guard,
+            @Nullable Duration guardLeft) {}
+
+    /** Looks at a key without having it tracked. */
+    Inspection inspect(String key) throws SharedTierException {
+        RedisAsyncCommands<String, byte[]> redis = commands;
+        if (redis == null) {
+            throw notConnected();
+        }
+        String guard = KeySpace.guardOf(key);
+        CompletableFuture<List<KeyValue<String, byte[]>>> values =
+                redis.mget(key, guard).toCompletableFuture();
+        CompletableFuture<Long> left = redis.pttl(key).toCompletableFuture();
+        CompletableFuture<Long> guardLeft = redis.pttl(guard).toCompletableFuture();
+        return await(CompletableFuture.allOf(values, left, guardLeft)
+                .thenApply(done -> new Inspection(
+                        values.join().get(0).getValueOrElse(null),
+                        lifeOf(left.join()),
+                        values.join().get(1).getValueOrElse(null),
+                        lifeOf(guardLeft.join()))));
+    }
+
+    private static @Nullable Duration lifeOf(long pttl) {
+        return pttl < 0 ? null : Duration.ofMillis(pttl);
     }
 
     /** Marks a change: drops the value, and refuses whatever was read before. */
@@ -259,8 +326,8 @@ final class SharedTier implements AutoCloseable {
     }
 
     /** Sends a fence without waiting. */
-    CompletableFuture<?> sendFence(String key) throws SharedTierException {
-        return run(GuardScript.FENCE, key, ScriptOutputType.INTEGER, bytes(FENCE));
+    CompletableFuture<?> sendFence(String key) {
+        return isOne(GuardScript.FENCE, key, bytes(FENCE));
     }
 
     /** Whether the last call of Redis has failed. */
@@ -317,8 +384,17 @@ final class SharedTier implements AutoCloseable {
         });
     }
 
+    /** The fences are gone with all the rest, and rows that were read before may not be offered any more. */
+    private void flushed() {
+        clock.forget();
+        RedisAsyncCommands<String, byte[]> redis = commands;
+        if (redis != null) {
+            var unused = lookAtClock(redis);
+        }
+    }
+
     private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
-        TrackedConnection connection = new TrackedConnection(connected, changed);
+        TrackedConnection connection = new TrackedConnection(connected, session, changed, this::flushed);
         reads = new BatchedReads(connected.async(), batchSizes);
         tracked = connection;
         var unused = scheduler.scheduleAtFixedRate(
@@ -326,23 +402,23 @@ final class SharedTier implements AutoCloseable {
         return connection.beat();
     }
 
-    private RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
-        RedisAsyncCommands<String, byte[]> current = commands;
-        if (current == null) {
-            throw failed("is not connected", null);
-        }
-        return current;
+    private CompletableFuture<Boolean> isOne(GuardScript script, String key, byte[]... arguments) {
+        return this.<Long, Boolean>run(script, key, ScriptOutputType.INTEGER, arguments, answer -> answer == 1);
     }
 
-    private <T> CompletableFuture<T> run(GuardScript script, String key, ScriptOutputType type, byte[]... arguments)
-            throws SharedTierException {
-        RedisAsyncCommands<String, byte[]> commands = commands();
+    private <A, T> CompletableFuture<T> run(
+            GuardScript script, String key, ScriptOutputType type, byte[][] arguments, Function<A, T> meaning) {
+        RedisAsyncCommands<String, byte[]> redis = commands;
+        if (redis == null) {
+            return CompletableFuture.failedFuture(notConnected());
+        }
         String[] keys = {key, KeySpace.guardOf(key)};
-        CompletableFuture<T> bySha =
-                commands.<T>evalsha(script.sha1(), type, keys, arguments).toCompletableFuture();
+        CompletableFuture<A> bySha =
+                redis.<A>evalsha(script.sha1(), type, keys, arguments).toCompletableFuture();
         CompletableFuture<T> answer = bySha.exceptionallyCompose(failure -> isNoScript(failure)
-                ? commands.eval(script.source(), type, keys, arguments)
-                : CompletableFuture.failedStage(failure));
+                        ? redis.eval(script.source(), type, keys, arguments)
+                        : CompletableFuture.failedStage(failure))
+                .thenApply(meaning);
         // Whoever gives up waiting must not find the script executed after a reconnect.
         var unused = answer.whenComplete((result, failure) -> {
             if (answer.isCancelled()) {
@@ -352,15 +428,26 @@ final class SharedTier implements AutoCloseable {
         return answer;
     }
 
+    /** Waits for all answers together, no longer than for one. */
+    <T> List<T> awaitAll(List<CompletableFuture<T>> commands) throws SharedTierException {
+        CompletableFuture<?>[] all = commands.toArray(CompletableFuture[]::new);
+        try {
+            await(CompletableFuture.allOf(all));
+        } catch (SharedTierException e) {
+            commands.forEach(command -> command.cancel(true));
+            throw e;
+        }
+        return commands.stream().map(CompletableFuture::join).toList();
+    }
+
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
-    private <T> T await(CompletionStage<T> command) throws SharedTierException {
-        CompletableFuture<T> future = command.toCompletableFuture();
+    private <T> T await(CompletableFuture<T> command) throws SharedTierException {
         long until = System.nanoTime() + commandTimeout.toNanos();
         boolean interrupted = false;
         try {
             while (true) {
                 try {
-                    T answer = future.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+                    T answer = command.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
                     noteSuccess();
                     return answer;
                 } catch (InterruptedException e) {
@@ -368,17 +455,12 @@ final class SharedTier implements AutoCloseable {
                 }
             }
         } catch (TimeoutException e) {
-            future.cancel(true);
-            throw failed("did not answer within " + commandTimeout.toMillis() + " ms", null);
+            command.cancel(true);
+            throw failed("did not answer within " + commandTimeout.toMillis() + " ms");
         } catch (ExecutionException e) {
-            Throwable cause = e.getCause();
-            if (isWrongType(cause)) {
-                noteSuccess();
-                throw new SharedTierException("The key holds another type", cause);
-            }
-            throw failed("failed: " + reasonOf(cause), null);
+            throw e.getCause() instanceof SharedTierException known ? known : failed("failed: " + reasonOf(e));
         } catch (CancellationException e) {
-            throw failed("was closed", null);
+            throw failed("was closed");
         } finally {
             if (interrupted) {
                 Thread.currentThread().interrupt();
@@ -397,9 +479,13 @@ final class SharedTier implements AutoCloseable {
         }
     }
 
+    private SharedTierException notConnected() {
+        return failed("is not connected");
+    }
+
     /** A line in the log now and then, not one for each call that fails. */
-    private SharedTierException failed(String what, @Nullable Throwable cause) {
-        var exception = new SharedTierException("Redis at " + address() + " " + what, cause);
+    private SharedTierException failed(String what) {
+        var exception = new SharedTierException("Redis at " + address() + " " + what);
         failing = true;
         long now = System.nanoTime();
         long due = nextWarningAt.get();
@@ -428,17 +514,16 @@ final class SharedTier implements AutoCloseable {
         return uri.getHost() + ":" + uri.getPort();
     }
 
-    private static boolean isWrongType(@Nullable Throwable failure) {
-        return failure instanceof RedisCommandExecutionException refused
-                && String.valueOf(refused.getMessage()).startsWith("WRONGTYPE");
-    }
-
     private static boolean isNoScript(Throwable failure) {
         return failure instanceof RedisNoScriptException || failure.getCause() instanceof RedisNoScriptException;
     }
 
-    private static boolean isOne(Object answer) {
-        return Long.valueOf(1).equals(answer);
+    private static String word(List<?> answer) {
+        return new String((byte[]) answer.get(0), StandardCharsets.US_ASCII);
+    }
+
+    private static Duration millis(Object answered) {
+        return Duration.ofMillis((Long) answered);
     }
 
     private static byte[][] arguments(String token, Duration lease, Duration fence) {

@@ -1,13 +1,11 @@
 package dev.usher;
 
-import org.jspecify.annotations.Nullable;
-
 /** Redis did not do what it was asked: it cannot be reached, was too slow, or refused. */
 final class SharedTierException extends Exception {
 
     private static final long serialVersionUID = 1L;
 
-    SharedTierException(String message, @Nullable Throwable cause) {
-        super(message, cause);
+    SharedTierException(String message) {
+        super(message);
     }
 }

@@ -1,6 +1,13 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
+
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -16,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * change may lie between the two. So each flight counts its steps, each read on the way begins a new one, and a caller
  * accepts only what was read in a step after the one in which it joined.
  *
+ * <p>A caller who asks for several entries loads those that nobody is loading, and then waits for the others: never the other
+ * way round, so that no two callers wait for each other.
+ *
  * @param <K> the type of what is loaded
  * @param <V> the type of its value
  */
@@ -24,17 +34,20 @@ final class SingleFlight<K, V> {
     /** Longer than any load that is worth waiting for. */
     static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
 
-    private final ConcurrentMap<K, Flight<V>> flights = new ConcurrentHashMap<>();
+    private final ConcurrentMap<K, Flight<K, V>> flights = new ConcurrentHashMap<>();
 
     /** Set on a thread that is loading. */
     private final ThreadLocal<Boolean> flying = new ThreadLocal<>();
 
-    /** What a flight brings home. */
+    /** What a caller does who has to load. */
     @FunctionalInterface
-    interface Load<V> {
+    interface Load<K, V> {
 
-        /** Loads, and tells the flight of each read {@linkplain Flight#nextStep before} it is sent. */
-        Landing<V> run(Flight<V> flight);
+        /**
+         * Loads, tells each flight of each read {@linkplain Flight#nextStep before} it is sent, and {@linkplain Flight#land
+         * lands} them all.
+         */
+        void run(List<Flight<K, V>> flights) throws InterruptedException;
     }
 
     /**
@@ -45,20 +58,27 @@ final class SingleFlight<K, V> {
      * @param readIn the step in which it was read
      * @param isWithinBound whether it is young enough for callers who have no better way to know
      */
-    record Landing<V>(Entry<V> entry, Tier tier, int readIn, boolean isWithinBound) {
+    record Landing<V>(Entry<V> entry, Tier tier, int readIn, boolean isWithinBound) {}
 
-        Landing(Entry<V> entry, Tier tier, int readIn) {
-            this(entry, tier, readIn, false);
-        }
-    }
+    /** A load under way, of one entry. */
+    static final class Flight<K, V> {
 
-    /** A load under way. */
-    static final class Flight<V> {
+        private final K key;
 
         /** Completed with {@code null} when the pilot has given up, and the passengers have to ask anew. */
         private final CompletableFuture<@Nullable Landing<V>> landing = new CompletableFuture<>();
 
+        private final ConcurrentMap<K, Flight<K, V>> flights;
         private volatile int step;
+
+        private Flight(K key, ConcurrentMap<K, Flight<K, V>> flights) {
+            this.key = key;
+            this.flights = flights;
+        }
+
+        K key() {
+            return key;
+        }
 
         /** Begins a step. To be called by the loading thread only, right before it sends what may answer. */
         int nextStep() {
@@ -66,40 +86,87 @@ final class SingleFlight<K, V> {
             step = next;
             return next;
         }
+
+        /** Answers the passengers. The first landing counts. */
+        void land(Landing<V> answer) {
+            // Removed first: a passenger who has to ask anew must not meet this flight again.
+            flights.remove(key, this);
+            landing.complete(answer);
+        }
+
+        boolean hasLanded() {
+            return landing.isDone();
+        }
+
+        private void crash(Throwable failure) {
+            flights.remove(key, this);
+            if (failure instanceof InterruptedException
+                    || Thread.currentThread().isInterrupted()) {
+                // That one caller was called off is no reason for the others to fail.
+                landing.complete(null);
+            } else {
+                landing.completeExceptionally(failure);
+            }
+        }
+    }
+
+    /** A place in somebody else's flight, taken while it was in a certain step. */
+    private record Seat<K, V>(Flight<K, V> flight, int joinedIn) {}
+
+    /** A flight by itself, which nobody can join. */
+    static <K, V> Flight<K, V> alone(K key) {
+        return new Flight<>(key, new ConcurrentHashMap<>());
     }
 
     /**
-     * Runs the load, or waits for the one that is under way.
+     * Loads what nobody is loading, and waits for the loads that are under way.
      *
+     * @param keys each of them once
      * @param contentWithinBound whether this caller has no way to know better than by what is within the staleness bound
-     * @return what it brought, or {@code null} when the one under way has read it before this caller came: ask anew
+     * @return what was brought; a key is missing when the flight under way had read before this caller came: ask anew
      * @throws InterruptedException when the caller was interrupted while it waited
-     * @throws ExecutionException when the load under way has failed
-     * @throws TimeoutException when the load under way takes longer than a caller can be expected to wait
+     * @throws ExecutionException when a load under way has failed
+     * @throws TimeoutException when a load under way takes longer than a caller can be expected to wait
      * @throws IllegalStateException when the calling thread is loading something for these flights already
      */
-    @Nullable Landing<V> fly(K key, boolean contentWithinBound, Load<V> load)
+    Map<K, Landing<V>> fly(Collection<K> keys, boolean contentWithinBound, Load<K, V> load)
             throws InterruptedException, ExecutionException, TimeoutException {
         if (flying.get() != null) {
             // For whichever key: two sources that ask for each other's would wait for ever.
             throw new IllegalStateException("a source may not ask the cache that it fills");
         }
-        Flight<V> mine = new Flight<>();
-        Flight<V> under = flights.putIfAbsent(key, mine);
-        if (under == null) {
-            return pilot(key, mine, load);
+        List<Flight<K, V>> mine = new ArrayList<>(keys.size());
+        List<Seat<K, V>> others = new ArrayList<>();
+        for (K key : keys) {
+            Flight<K, V> flight = new Flight<>(key, flights);
+            Flight<K, V> under = flights.putIfAbsent(key, flight);
+            if (under == null) {
+                mine.add(flight);
+            } else {
+                others.add(new Seat<>(under, under.step));
+            }
         }
-        int joinedIn = under.step;
-        Landing<V> landing = under.landing.get(LONGEST_WAIT.toMillis(), TimeUnit.MILLISECONDS);
-        if (landing == null) {
-            return null;
+        if (!mine.isEmpty()) {
+            pilot(mine, load);
         }
-        return joinedIn < landing.readIn() || (contentWithinBound && landing.isWithinBound()) ? landing : null;
+        Map<K, Landing<V>> landings = new HashMap<>();
+        for (Flight<K, V> flight : mine) {
+            landings.put(flight.key, requireNonNull(flight.landing.join()));
+        }
+        long until = System.nanoTime() + LONGEST_WAIT.toNanos();
+        for (Seat<K, V> seat : others) {
+            Landing<V> landing = seat.flight.landing.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+            if (landing != null
+                    && (seat.joinedIn < landing.readIn() || (contentWithinBound && landing.isWithinBound()))) {
+                landings.put(seat.flight.key, landing);
+            }
+        }
+        return landings;
     }
 
     /** How many callers wait for the flight under way, about. */
     int passengersOf(K key) {
-        Flight<V> flight = flights.get(key);
+        Flight<K, V> flight = flights.get(key);
         return flight == null ? 0 : flight.landing.getNumberOfDependents();
     }
 
@@ -108,22 +175,15 @@ final class SingleFlight<K, V> {
         flights.remove(key);
     }
 
-    private Landing<V> pilot(K key, Flight<V> flight, Load<V> load) {
+    private void pilot(List<Flight<K, V>> mine, Load<K, V> load) throws InterruptedException {
         flying.set(true);
         try {
-            Landing<V> landing = load.run(flight);
-            // Removed first: a passenger who has to ask anew must not meet this flight again.
-            flights.remove(key, flight);
-            flight.landing.complete(landing);
-            return landing;
-        } catch (Throwable failure) {
-            flights.remove(key, flight);
-            if (Thread.currentThread().isInterrupted()) {
-                // That one caller was called off is no reason for the others to fail.
-                flight.landing.complete(null);
-            } else {
-                flight.landing.completeExceptionally(failure);
+            load.run(mine);
+            if (!mine.stream().allMatch(Flight::hasLanded)) {
+                throw new IllegalStateException("a flight was not landed");
             }
+        } catch (Throwable failure) {
+            mine.forEach(flight -> flight.crash(failure));
             throw failure;
         } finally {
             flying.remove();

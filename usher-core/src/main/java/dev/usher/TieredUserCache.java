@@ -1,20 +1,32 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
+
+import dev.usher.Explanation.Guard;
+import dev.usher.Explanation.Holding;
 import dev.usher.NearTier.Reservation;
 import dev.usher.NearTier.Resident;
 import dev.usher.SharedTier.Claim;
+import dev.usher.SharedTier.Inspection;
+import dev.usher.SharedTier.Refresh;
 import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.Landing;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -24,10 +36,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The read path and the write path, top to bottom: the shared tier, then the source under a claim.
+ * The read path and the write path, top to bottom: the near tier, the shared tier, then the source under a claim.
  *
- * <p>The caller's own thread does the work. A caller who misses while another of this process is loading the same entry
- * waits for that one.
+ * <p>The caller's own thread does the work, for one user as for many. A caller who misses while another of this process is
+ * loading the same entry waits for that one.
  */
 final class TieredUserCache<K, V> implements UserCache<K, V> {
 
@@ -39,6 +51,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
 
+    /** After which it is looked how long an entry has left in Redis, if it is still asked for. */
+    private static final Duration LOOK_AHEAD = Duration.ofSeconds(1);
+
     private final UserCaches caches;
     private final SharedTier shared;
     private final UserSource<K, V> source;
@@ -47,8 +62,16 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final EntryCodec<V> codec;
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
+    private final BatchedLoads<K, V> loads = new BatchedLoads<>(this::ask);
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
     private final Counters counters;
+
+    /** How long before its end in Redis an entry that is asked for is loaded again; zero for never. */
+    private final Duration window;
+
+    private final Duration dueAfterRead;
+    private final Duration dueAfterFill;
+    private final Duration dueAgain;
     private volatile @Nullable IdType idType;
 
     TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, UserSource<K, V> source) {
@@ -58,8 +81,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.source = source;
         this.policy = facet.policy();
         this.codec = new EntryCodec<>(facet.codec());
-        this.near = new NearTier<>(policy);
+        this.near = new NearTier<>(policy, this::refreshLater);
         this.counters = caches.meters().countersOf(facet.name());
+        this.window = policy.refreshWindow();
+        boolean never = window.isZero();
+        Duration shortestLife = policy.jittered(policy.ttl(), 1);
+        this.dueAgain = window.dividedBy(4);
+        this.dueAfterRead = never ? NearTier.NEVER : dueAgain.compareTo(LOOK_AHEAD) < 0 ? dueAgain : LOOK_AHEAD;
+        this.dueAfterFill = never ? NearTier.NEVER : shortestLife.minus(window);
     }
 
     // The read path.
@@ -67,167 +96,351 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public Optional<V> find(K id) {
         caches.requireOpen();
-        Resident<V> present = near.findPresent(id);
-        if (present != null) {
-            counters.nearPresent.increment();
-            return present.answer();
+        Resident<V> resident = near.find(id);
+        if (resident != null) {
+            return answerOf(resident);
         }
-        Resident<V> absent = near.findAbsent(id);
-        if (absent != null) {
-            counters.nearAbsent.increment();
-            return absent.answer();
+        keyOf(id);
+        return requireNonNull(findMissing(Set.of(id)).get(id)).toOptional();
+    }
+
+    @Override
+    public Map<K, V> findAll(Collection<? extends K> ids) {
+        caches.requireOpen();
+        Map<K, V> found = new LinkedHashMap<>();
+        Set<K> missing = new LinkedHashSet<>();
+        for (K id : new LinkedHashSet<>(ids)) {
+            Resident<V> resident = near.find(id);
+            if (resident != null) {
+                answerOf(resident).ifPresent(value -> found.put(id, value));
+            } else {
+                keyOf(id);
+                missing.add(id);
+            }
+        }
+        findMissing(missing).forEach((id, entry) -> entry.toOptional().ifPresent(value -> found.put(id, value)));
+        return found;
+    }
+
+    @Override
+    public CompletableFuture<Optional<V>> findAsync(K id) {
+        caches.requireOpen();
+        Resident<V> resident = near.find(id);
+        if (resident != null) {
+            return CompletableFuture.completedFuture(answerOf(resident));
         }
         String key = keyOf(id);
-        Landing<V> landing;
-        do {
-            landing = findTogether(id, key);
-        } while (landing == null);
-        counters.answered(landing.tier(), landing.entry());
-        return landing.entry().toOptional();
-    }
-
-    /** Reads, or waits for who is reading already; {@code null} when that one has read too early for this caller. */
-    private @Nullable Landing<V> findTogether(K id, String key) {
         try {
-            boolean withoutRedis = shared.isFailing() || caches.fences().isPending(key);
-            return flights.fly(id, withoutRedis, flight -> load(id, key, flight));
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw unavailable(key, "interrupted while another caller was loading it", e);
-        } catch (ExecutionException e) {
-            throw unavailable(key, "another caller's load failed", e.getCause());
-        } catch (TimeoutException e) {
-            throw unavailable(key, "another caller's load takes too long", null);
+            return CompletableFuture.supplyAsync(() -> find(id), caches.executor());
+        } catch (RejectedExecutionException e) {
+            counters.unavailable.increment();
+            return CompletableFuture.failedFuture(unavailable(key, "too many callers are waiting already", null));
         }
     }
 
-    private Landing<V> load(K id, String key, Flight<V> flight) {
-        if (caches.fences().isPending(key)) {
-            return loadWithoutRedis(id, key, flight);
+    private Optional<V> answerOf(Resident<V> resident) {
+        (resident.answer().isPresent() ? counters.nearPresent : counters.nearAbsent).increment();
+        return resident.answer();
+    }
+
+    /** What is not in memory, of each id. */
+    private Map<K, Entry<V>> findMissing(Set<K> ids) {
+        Map<K, Entry<V>> found = new HashMap<>();
+        Set<K> missing = new LinkedHashSet<>(ids);
+        try {
+            while (!missing.isEmpty()) {
+                findTogether(missing).forEach((id, landing) -> {
+                    missing.remove(id);
+                    counters.answered(landing.tier(), landing.entry());
+                    found.put(id, landing.entry());
+                });
+            }
+            return found;
+        } catch (UserUnavailableException e) {
+            counters.unavailable.add(missing.size());
+            throw e;
+        }
+    }
+
+    /** Reads, or waits for who is reading already; without those whom that one has read too early for this caller. */
+    private Map<K, Landing<V>> findTogether(Set<K> ids) {
+        try {
+            return flights.fly(ids, shared.isFailing() || isAnyUnconfirmed(ids), this::load);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw unavailable(name(ids), "interrupted while it was loaded elsewhere", e);
+        } catch (ExecutionException e) {
+            throw unavailable(name(ids), "another caller's load failed", e.getCause());
+        } catch (TimeoutException e) {
+            throw unavailable(name(ids), "another caller's load takes too long", null);
+        }
+    }
+
+    private boolean isAnyUnconfirmed(Set<K> ids) {
+        return caches.fences().size() > 0
+                && ids.stream().anyMatch(id -> caches.fences().isPending(keys.keyOf(id)));
+    }
+
+    /** What a caller loads of one user. */
+    private static final class Miss<K, V> {
+
+        private final K id;
+        private final String key;
+        private final Flight<K, V> flight;
+
+        /** In which is read what may come next. */
+        private int step;
+
+        /** What stands in Redis and may be overwritten: it cannot be read, or will soon be gone. */
+        private byte @Nullable [] replaced;
+
+        private @Nullable Entry<V> loaded;
+
+        /** The step in which what is loaded was still true. */
+        private int loadedIn;
+
+        private Miss(String key, Flight<K, V> flight) {
+            this.id = flight.key();
+            this.key = key;
+            this.flight = flight;
+        }
+
+        private boolean isOpen() {
+            return !flight.hasLanded();
+        }
+
+        private void nextStep() {
+            step = flight.nextStep();
+        }
+
+        private Entry<V> loaded() {
+            return requireNonNull(loaded);
+        }
+
+        private void landShared(Entry<V> entry) {
+            flight.land(new Landing<>(entry, Tier.SHARED, step, false));
+        }
+
+        private void landLoaded(boolean isWithinBound) {
+            flight.land(new Landing<>(loaded(), Tier.SOURCE, loadedIn, isWithinBound));
+        }
+    }
+
+    private void load(List<Flight<K, V>> mine) throws InterruptedException {
+        List<Miss<K, V>> misses = new ArrayList<>(mine.size());
+        List<Miss<K, V>> unconfirmed = new ArrayList<>();
+        for (Flight<K, V> flight : mine) {
+            Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
+            (caches.fences().isPending(miss.key) ? unconfirmed : misses).add(miss);
+        }
+        if (!unconfirmed.isEmpty()) {
+            loadWithoutRedis(unconfirmed);
+        }
+        if (misses.isEmpty()) {
+            return;
         }
         String token = caches.nextToken();
         try {
-            return loadShared(id, key, token, flight);
+            loadShared(misses, token);
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
-            // The claim may have been granted although its answer did not come.
-            shared.release(key, token);
-            return loadWithoutRedis(id, key, flight);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw unavailable(key, "interrupted while another process was loading it", e);
+            List<Miss<K, V>> left = misses.stream().filter(Miss::isOpen).toList();
+            // Claims may have been granted although the answer did not come.
+            release(left, token);
+            loadWithoutRedis(left);
         } finally {
-            wakeUps.remove(id);
+            // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
+            misses.forEach(miss -> wakeUp(miss.id));
         }
     }
 
-    /** The shared tier; then a claim, and the source; or whatever another process, which holds the claim, has stored. */
-    private Landing<V> loadShared(K id, String key, String token, Flight<V> flight)
-            throws SharedTierException, InterruptedException {
+    /** The shared tier; then claims, and the source; or whatever other processes, which hold the claims, have stored. */
+    private void loadShared(List<Miss<K, V>> misses, String token) throws SharedTierException, InterruptedException {
         long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
         Duration pause = Duration.ZERO;
-        CompletableFuture<Void> wakeUp = null;
+        List<CompletableFuture<Void>> awaited = List.of();
+        List<Miss<K, V>> left = misses;
         while (true) {
-            int readIn = flight.nextStep();
-            byte[] unreadable = null;
-            try {
-                Entry<V> entry = readShared(id, key);
-                if (entry != null) {
-                    return new Landing<>(entry, Tier.SHARED, readIn);
-                }
-            } catch (UnreadableEntryException e) {
-                noteUnreadable(key, e.getMessage());
-                unreadable = e.bytes();
+            left = readShared(left);
+            if (left.isEmpty()) {
+                return;
             }
-            int claimedIn = flight.nextStep();
-            Claim claim = shared.claim(key, token, unreadable);
-            if (claim instanceof Claim.Stored stored) {
-                try {
-                    return new Landing<>(codec.decode(stored.value()), Tier.SHARED, claimedIn);
-                } catch (UnreadableEntryException e) {
-                    continue; // the read will meet it too
-                }
+            Duration held = claim(left, token);
+            left = left.stream().filter(Miss::isOpen).toList();
+            if (left.isEmpty()) {
+                return;
             }
-            if (claim instanceof Claim.Granted granted) {
-                if (granted.overAnotherType()) {
-                    noteUnreadable(key, "another type");
-                }
-                return loadUnderClaim(id, key, token, unreadable, flight);
+            if (held.isZero()) {
+                continue; // something unreadable has been stored meanwhile, and the read will meet it
             }
-            long left = ((Claim.Held) claim).left().toNanos();
             long patience = givesUpAt - System.nanoTime();
             if (patience <= 0) {
-                int queriedIn = flight.nextStep();
-                return new Landing<>(query(id, key), Tier.SOURCE, queriedIn);
+                query(left);
+                left.forEach(miss -> miss.landLoaded(false));
+                return;
             }
-            if (wakeUp == null) {
-                counters.claimWaits.increment();
+            if (awaited.isEmpty()) {
+                counters.claimWaits.add(left.size());
             } else {
-                // The push of the fill wakes us; where nothing is pushed, looking again now and then does.
+                // The push of a fill wakes us; where nothing is pushed, looking again now and then does.
                 pause = nextPause(pause);
-                caches.pause(wakeUp, Math.min(patience, shared.session() == null ? pause.toNanos() : left));
+                long longest = shared.session() == null ? pause.toNanos() : held.toNanos();
+                awaitAny(awaited, Math.min(patience, longest));
             }
             // Before the next read: what is stored after that read is pushed.
-            wakeUp = wakeUps.computeIfAbsent(id, any -> new CompletableFuture<>());
+            awaited = left.stream()
+                    .map(miss -> wakeUps.computeIfAbsent(miss.id, any -> new CompletableFuture<>()))
+                    .toList();
         }
     }
 
-    /** Reads over the tracked connection, and keeps what it finds where a push can find it. */
-    private @Nullable Entry<V> readShared(K id, String key) throws SharedTierException, UnreadableEntryException {
-        Reservation reservation = near.reserve(id, shared.sessionToReadIn());
-        Entry<V> entry = null;
-        try {
-            byte[] bytes = shared.get(key);
-            entry = bytes == null ? null : codec.decode(bytes);
-            return entry;
-        } finally {
-            near.publish(id, reservation, entry);
-        }
-    }
-
-    private Landing<V> loadUnderClaim(K id, String key, String token, byte @Nullable [] unreadable, Flight<V> flight) {
-        int readIn = flight.nextStep();
-        Entry<V> entry = queryRenewing(id, key, token);
-        byte[] value = encodedToFill(key, token, entry);
-        if (value == null) {
-            return new Landing<>(entry, Tier.SOURCE, readIn);
-        }
-        int filledIn = flight.nextStep();
-        try {
-            if (shared.fill(key, token, value, ttlOf(entry), unreadable)) {
-                // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
-                readBack(id, key);
-                // Nothing has changed between the claim and the fill, so the entry was still true at the fill.
-                return new Landing<>(entry, Tier.SOURCE, filledIn);
+    /** Lands what Redis holds, and returns the rest. */
+    private List<Miss<K, V>> readShared(List<Miss<K, V>> misses) throws SharedTierException {
+        misses.forEach(Miss::nextStep);
+        List<@Nullable Entry<V>> entries = readAndKeep(misses, dueAfterRead);
+        List<Miss<K, V>> left = new ArrayList<>();
+        for (int i = 0; i < misses.size(); i++) {
+            Entry<V> entry = entries.get(i);
+            if (entry == null) {
+                left.add(misses.get(i));
+            } else {
+                misses.get(i).landShared(entry);
             }
-            counters.fillsRefused.increment();
+        }
+        return left;
+    }
+
+    /**
+     * Reads over the tracked connection, and keeps what is found where a push can find it.
+     *
+     * @param dueIn after which the life that is left in Redis is to be looked at, if anybody still asks
+     * @return an entry for each, or {@code null} where there is none
+     */
+    private List<@Nullable Entry<V>> readAndKeep(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
+        Session session = shared.sessionOfReads();
+        List<@Nullable Reservation> reservations = new ArrayList<>(misses.size());
+        for (Miss<K, V> miss : misses) {
+            reservations.add(near.reserve(miss.id, session, dueIn));
+        }
+        List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
+        try {
+            List<byte @Nullable []> read =
+                    shared.getAll(misses.stream().map(miss -> miss.key).toList());
+            for (int i = 0; i < misses.size(); i++) {
+                entries.add(decoded(misses.get(i), read.get(i)));
+            }
+            return entries;
+        } finally {
+            for (int i = 0; i < misses.size(); i++) {
+                near.publish(misses.get(i).id, reservations.get(i), i < entries.size() ? entries.get(i) : null);
+            }
+        }
+    }
+
+    private @Nullable Entry<V> decoded(Miss<K, V> miss, byte @Nullable [] bytes) {
+        miss.replaced = null;
+        try {
+            return bytes == null ? null : codec.decode(bytes);
+        } catch (UnreadableEntryException e) {
+            noteUnreadable(miss.key, e.getMessage());
+            miss.replaced = bytes;
+            return null;
+        }
+    }
+
+    /**
+     * Claims what is missing, lands what has been stored meanwhile, and loads what is granted.
+     *
+     * @return how long others hold their claims on the rest, at least; zero when nobody does
+     */
+    private Duration claim(List<Miss<K, V>> misses, String token) throws SharedTierException {
+        misses.forEach(Miss::nextStep);
+        List<Claim> claims = shared.awaitAll(misses.stream()
+                .map(miss -> shared.claim(miss.key, token, miss.replaced))
+                .toList());
+        List<Miss<K, V>> granted = new ArrayList<>();
+        Duration held = Duration.ZERO;
+        for (int i = 0; i < misses.size(); i++) {
+            Miss<K, V> miss = misses.get(i);
+            Claim claim = claims.get(i);
+            if (claim instanceof Claim.Granted mine) {
+                if (mine.overAnotherType()) {
+                    noteUnreadable(miss.key, "another type");
+                }
+                granted.add(miss);
+            } else if (claim instanceof Claim.Held others) {
+                held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
+            } else if (claim instanceof Claim.Stored stored) {
+                try {
+                    miss.landShared(codec.decode(stored.value()));
+                } catch (UnreadableEntryException e) {
+                    log.debug("{} has been stored meanwhile, and cannot be read", miss.key);
+                }
+            }
+        }
+        if (!granted.isEmpty()) {
+            loadUnderClaim(granted, token);
+        }
+        return held;
+    }
+
+    private void loadUnderClaim(List<Miss<K, V>> claimed, String token) {
+        queryRenewing(claimed, token);
+        List<Miss<K, V>> filled = fill(claimed, token);
+        try {
+            // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
+            if (!filled.isEmpty()) {
+                var unused = readAndKeep(filled, dueAfterFill);
+            }
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
         }
-        return new Landing<>(entry, Tier.SOURCE, readIn);
+        claimed.forEach(miss -> miss.landLoaded(false));
+    }
+
+    /** Stores what was loaded, and returns those of whom it was taken. */
+    private List<Miss<K, V>> fill(List<Miss<K, V>> claimed, String token) {
+        List<Miss<K, V>> sent = new ArrayList<>(claimed.size());
+        List<CompletableFuture<Boolean>> fills = new ArrayList<>(claimed.size());
+        for (Miss<K, V> miss : claimed) {
+            byte[] value = encodedToFill(miss, token);
+            if (value != null) {
+                miss.nextStep();
+                sent.add(miss);
+                fills.add(shared.fill(miss.key, token, value, ttlOf(miss.loaded()), miss.replaced));
+            }
+        }
+        List<Miss<K, V>> filled = new ArrayList<>(sent.size());
+        try {
+            List<Boolean> taken = shared.awaitAll(fills);
+            for (int i = 0; i < taken.size(); i++) {
+                if (taken.get(i)) {
+                    // Nothing has changed between the claim and the fill, so what was loaded was still true then.
+                    sent.get(i).loadedIn = sent.get(i).step;
+                    filled.add(sent.get(i));
+                } else {
+                    counters.fillsRefused.increment();
+                }
+            }
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+        }
+        return filled;
     }
 
     /** What to store, or {@code null}, with the claim given up, for a value that cannot be stored. */
-    private byte @Nullable [] encodedToFill(String key, String token, Entry<V> entry) {
+    private byte @Nullable [] encodedToFill(Miss<K, V> miss, String token) {
         try {
-            return codec.encode(entry);
+            return codec.encode(miss.loaded());
         } catch (RuntimeException e) {
             counters.fillsNotEncoded.increment();
             // Not quoted: an encoder's message may show the value.
             log.error(
                     "The loaded value of {} cannot be encoded ({}), and is not cached",
-                    key,
+                    miss.key,
                     e.getClass().getName());
-            shared.release(key, token);
+            shared.release(miss.key, token);
             return null;
-        }
-    }
-
-    private void readBack(K id, String key) throws SharedTierException {
-        try {
-            readShared(id, key);
-        } catch (UnreadableEntryException e) {
-            noteUnreadable(key, e.getMessage());
         }
     }
 
@@ -235,60 +448,119 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, from memory
      * too, for as long as the staleness bound allows.
      */
-    private Landing<V> loadWithoutRedis(K id, String key, Flight<V> flight) {
-        int readIn = flight.nextStep();
-        Session readNow = new Session(System.nanoTime());
-        Reservation reservation = near.reserve(id, readNow);
-        Entry<V> entry = null;
-        try {
-            entry = query(id, key);
-        } finally {
-            near.publish(id, reservation, entry);
+    private void loadWithoutRedis(List<Miss<K, V>> misses) {
+        long readFrom = System.nanoTime();
+        Session session = shared.sessionWithoutRedis();
+        List<@Nullable Reservation> reservations = new ArrayList<>(misses.size());
+        for (Miss<K, V> miss : misses) {
+            reservations.add(near.reserve(miss.id, session, NearTier.NEVER));
         }
-        boolean withinBound = readNow.isWithin(policy.stalenessBound().toNanos(), System.nanoTime());
-        return new Landing<>(entry, Tier.SOURCE, readIn, withinBound);
+        try {
+            query(misses);
+        } finally {
+            for (int i = 0; i < misses.size(); i++) {
+                near.publish(misses.get(i).id, reservations.get(i), misses.get(i).loaded);
+            }
+        }
+        boolean isWithinBound =
+                System.nanoTime() - readFrom <= policy.stalenessBound().toNanos();
+        misses.forEach(miss -> miss.landLoaded(isWithinBound));
     }
 
-    private Entry<V> queryRenewing(K id, String key, String token) {
+    private void queryRenewing(List<Miss<K, V>> claimed, String token) {
         long giveUpAt = System.nanoTime() + SingleFlight.LONGEST_WAIT.toNanos();
         ScheduledFuture<?> renewal = caches.scheduler()
                 .scheduleAtFixedRate(
                         () -> {
-                            // A source that hangs must not keep the entry from everybody else for ever.
+                            // A source that hangs must not keep the entries from everybody else for ever.
                             if (System.nanoTime() - giveUpAt < 0) {
-                                shared.renew(key, token);
+                                claimed.forEach(miss -> shared.renew(miss.key, token));
                             }
                         },
                         RENEWAL.toNanos(),
                         RENEWAL.toNanos(),
                         TimeUnit.NANOSECONDS);
         try {
-            return query(id, key);
+            query(claimed);
         } catch (RuntimeException | Error e) {
-            shared.release(key, token);
+            release(claimed, token);
             throw e;
         } finally {
             renewal.cancel(false);
         }
     }
 
-    private Entry<V> query(K id, String key) {
-        counters.loadBegins(1);
-        long beganAt = System.nanoTime();
+    private void query(List<Miss<K, V>> misses) {
+        Set<K> ids = new LinkedHashSet<>();
+        for (Miss<K, V> miss : misses) {
+            ids.add(miss.id);
+            miss.nextStep();
+            miss.loadedIn = miss.step;
+        }
         try {
-            Map<K, V> answer = source.load(Set.of(id));
-            V value = answer.get(id);
-            if (answer.size() != (value == null ? 0 : 1)) {
-                throw new IllegalStateException("the source answered a null value, or an id that was not asked for");
-            }
-            counters.loadAnswered(System.nanoTime() - beganAt);
-            return new Entry<>(value);
+            Map<K, V> answer = loads.load(ids);
+            misses.forEach(miss -> miss.loaded = new Entry<>(answer.get(miss.id)));
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            counters.loadFailed(System.nanoTime() - beganAt);
-            throw unavailable(key, "the source failed", e);
+            throw unavailable(name(ids), "the source failed", e instanceof ExecutionException ? e.getCause() : e);
+        }
+    }
+
+    /** One query of the source, for however many callers. */
+    private Map<K, V> ask(Set<K> ids) throws Exception {
+        counters.loadBegins(ids.size());
+        long from = System.nanoTime();
+        try {
+            Map<K, V> answer = source.load(ids);
+            for (Map.Entry<K, V> user : answer.entrySet()) {
+                if (user.getValue() == null || !ids.contains(user.getKey())) {
+                    throw new IllegalStateException(
+                            "the source answered a null value, or an id that was not asked for");
+                }
+            }
+            counters.loadAnswered(System.nanoTime() - from);
+            return answer;
+        } catch (Throwable e) {
+            counters.loadFailed(System.nanoTime() - from);
+            throw e;
+        }
+    }
+
+    private void release(List<Miss<K, V>> claimed, String token) {
+        claimed.forEach(miss -> shared.release(miss.key, token));
+    }
+
+    // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before anybody misses it.
+
+    /** Called with each entry that is due, by the caller who found it and does not wait. */
+    private void refreshLater(K id, Resident<V> resident) {
+        try {
+            caches.executor().execute(() -> refresh(id, resident));
+        } catch (RejectedExecutionException e) {
+            resident.dueIn(dueAgain);
+        }
+    }
+
+    private void refresh(K id, Resident<V> resident) {
+        Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
+        String token = caches.nextToken();
+        resident.dueIn(dueAgain);
+        try {
+            Refresh answer = shared.refresh(miss.key, token, window);
+            if (answer instanceof Refresh.Later later) {
+                resident.dueIn(later.left());
+            } else if (answer instanceof Refresh.Granted granted) {
+                counters.refreshes.increment();
+                miss.replaced = granted.value();
+                loadUnderClaim(List.of(miss), token);
+            }
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            shared.release(miss.key, token);
+        } catch (UserUnavailableException e) {
+            log.debug("{} could not be refreshed; it stands until its end", miss.key, e);
         }
     }
 
@@ -297,7 +569,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public boolean save(K id, V value, Instant readAt) {
         String key = keyOf(id);
-        Objects.requireNonNull(value, "a user that does not exist cannot be saved");
+        requireNonNull(value, "a user that does not exist cannot be saved");
         boolean stored = offer(key, codec.encode(new Entry<>(value)), readAt);
         (stored ? counters.offersStored : counters.offersRefused).increment();
         return stored;
@@ -346,9 +618,64 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
+    // What it looks like from outside.
+
+    @Override
+    public Explanation<V> explain(K id) {
+        String key = keyOf(id);
+        Resident<V> resident = near.find(id);
+        Holding<V> inMemory = resident == null ? new Holding.Nothing<>() : Explanation.holdingOf(resident.answer());
+        Holding<V> inSource;
+        try {
+            inSource = Explanation.holdingOf(Optional.ofNullable(ask(Set.of(id)).get(id)));
+        } catch (Exception e) {
+            if (e instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
+            inSource = new Holding.Unknown<>(e.getClass().getSimpleName());
+        }
+        try {
+            Inspection found = shared.inspect(key);
+            Holding<V> inRedis = holdingOf(found.value());
+            return new Explanation<>(
+                    key, inMemory, inRedis, found.left(), guardOf(found.guard()), found.guardLeft(), inSource);
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            Holding<V> inRedis = new Holding.Unknown<>(String.valueOf(e.getMessage()));
+            return new Explanation<>(key, inMemory, inRedis, null, Guard.UNKNOWN, null, inSource);
+        }
+    }
+
+    private Holding<V> holdingOf(byte @Nullable [] bytes) {
+        try {
+            return bytes == null
+                    ? new Holding.Nothing<>()
+                    : Explanation.holdingOf(codec.decode(bytes).toOptional());
+        } catch (UnreadableEntryException e) {
+            return new Holding.Unknown<>(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Guard guardOf(byte @Nullable [] guard) {
+        if (guard == null) {
+            return Guard.NONE;
+        }
+        return guard.length == 1 ? Guard.FENCE : Guard.CLAIM;
+    }
+
     @Override
     public CacheStats stats() {
         return caches.statsOf(counters);
+    }
+
+    /** How many callers of this process wait for another one's load of this user, about. */
+    int waitingFor(K id) {
+        return flights.passengersOf(id);
+    }
+
+    /** Lets everybody see that the caches are closed. */
+    void wakeAll() {
+        wakeUps.keySet().forEach(this::wakeUp);
     }
 
     private void wakeUp(K id) {
@@ -358,9 +685,17 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    /** How many callers of this process wait for another one's load of this user, about. */
-    int waitingFor(K id) {
-        return flights.passengersOf(id);
+    /** Waits for a wake-up, at most for a time, unless the caches are closed meanwhile. */
+    private void awaitAny(List<CompletableFuture<Void>> awaited, long nanos) throws InterruptedException {
+        caches.requireOpen();
+        try {
+            CompletableFuture.anyOf(awaited.toArray(CompletableFuture[]::new)).get(nanos, TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            return;
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("none of them ever fails", e);
+        }
+        caches.requireOpen();
     }
 
     private String keyOf(K id) {
@@ -373,6 +708,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             idType = type;
         }
         return keys.keyOf(id);
+    }
+
+    /** One user's key, for a message. */
+    private String name(Set<K> ids) {
+        String first = keys.keyOf(ids.iterator().next());
+        return ids.size() == 1 ? first : first + " (and " + (ids.size() - 1) + " others)";
     }
 
     private Duration ttlOf(Entry<V> entry) {
@@ -393,8 +734,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         log.warn("{} cannot be read ({}); it is loaded again and overwritten", key, reason);
     }
 
-    private UserUnavailableException unavailable(String key, String why, @Nullable Throwable cause) {
-        counters.unavailable.increment();
-        return new UserUnavailableException(key + " is unavailable: " + why, cause);
+    private static UserUnavailableException unavailable(String whose, String why, @Nullable Throwable cause) {
+        return new UserUnavailableException(whose + " is unavailable: " + why, cause);
     }
 }

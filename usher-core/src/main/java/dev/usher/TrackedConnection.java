@@ -11,9 +11,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,45 +28,41 @@ final class TrackedConnection {
     private static final Logger log = LoggerFactory.getLogger(TrackedConnection.class);
 
     private final StatefulRedisConnection<String, byte[]> connection;
+    private final CurrentSession session;
     private final Consumer<String> changed;
-    private final AtomicReference<@Nullable Session> session = new AtomicReference<>();
+    private final Runnable flushed;
     private final AtomicBoolean beating = new AtomicBoolean();
     private volatile boolean refused;
 
     /**
      * Takes over a connection.
      *
+     * @param session is told when one begins and ends
      * @param changed is called, on the connection's event loop, with each key that has changed
+     * @param flushed is called there when all may have changed
      */
-    TrackedConnection(StatefulRedisConnection<String, byte[]> connection, Consumer<String> changed) {
+    TrackedConnection(
+            StatefulRedisConnection<String, byte[]> connection,
+            CurrentSession session,
+            Consumer<String> changed,
+            Runnable flushed) {
         this.connection = connection;
+        this.session = session;
         this.changed = changed;
+        this.flushed = flushed;
         connection.addListener(this::onPush);
         connection.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
                 refused = false;
-                replaceSession(null);
+                session.replace(Session.untracked());
             }
         });
     }
 
-    StatefulRedisConnection<String, byte[]> connection() {
-        return connection;
-    }
-
-    /** The session under way, or {@code null} while changes may go unseen. */
-    @Nullable Session session() {
-        return session.get();
-    }
-
-    /**
-     * The session to read in: the one under way; or, on a server that will not track, one that nobody prolongs; or {@code
-     * null} when what is read may not be kept.
-     */
-    @Nullable Session sessionToReadIn() {
-        Session current = session.get();
-        return current == null && refused ? new Session(System.nanoTime()) : current;
+    /** Whether Redis will not track, so that there will be no session but an untracked one. */
+    boolean isRefused() {
+        return refused;
     }
 
     /**
@@ -78,19 +72,19 @@ final class TrackedConnection {
      */
     CompletionStage<?> beat() {
         Session current = session.get();
-        if ((current == null && refused) || !beating.compareAndSet(false, true)) {
+        if (refused || !beating.compareAndSet(false, true)) {
             return CompletableFuture.completedStage(null);
         }
         long sentAt = System.nanoTime();
-        CompletionStage<?> answer = current == null
-                ? connection.async().clientTracking(TrackingArgs.Builder.enabled())
-                : connection.async().ping();
+        CompletionStage<?> answer = current.isTracked()
+                ? connection.async().ping()
+                : connection.async().clientTracking(TrackingArgs.Builder.enabled());
         return answer.handle((reply, failure) -> {
-            if (current != null && failure == null) {
+            if (current.isTracked() && failure == null) {
                 current.seenUpTo(sentAt);
             } else if (failure == null) {
-                replaceSession(new Session(sentAt));
-            } else if (current == null && isRefusal(failure)) {
+                session.replace(Session.tracked(sentAt));
+            } else if (!current.isTracked() && isRefusal(failure)) {
                 refused = true;
                 log.warn(
                         "This Redis does not track reads; every answer from memory is asked for again when it is as old as"
@@ -114,17 +108,8 @@ final class TrackedConnection {
             // A change that could not be understood may be any change.
             log.error("A push of Redis could not be understood; everything is forgotten", e);
         }
-        Session current = session.get();
-        if (current != null) {
-            replaceSession(current.next());
-        }
-    }
-
-    private void replaceSession(@Nullable Session next) {
-        Session ended = session.getAndSet(next);
-        if (ended != null) {
-            ended.end();
-        }
+        session.renew();
+        flushed.run();
     }
 
     private static boolean isRefusal(Throwable failure) {

@@ -1,7 +1,10 @@
 package dev.usher;
 
 import java.time.Instant;
+import java.util.Collection;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * A read-through cache of one {@linkplain Facet facet} of the users of an application.
@@ -43,6 +46,28 @@ public interface UserCache<K, V> {
     Optional<V> find(K id);
 
     /**
+     * The values of several users, each from the nearest tier that knows it: from memory, from Redis in one round trip, and
+     * what is missing in both from the source in one query of up to 500 users, as {@link #find} does it for one.
+     *
+     * @param ids whose values; a repeated id counts once
+     * @return a value for each of them that exists; the caller's own, to change as it likes
+     * @throws UserUnavailableException when of any of them neither a tier nor the source could answer, or as {@link #find}
+     *     throws it
+     * @throws IllegalStateException when it is this cache's own source that asks
+     */
+    Map<K, V> findAll(Collection<? extends K> ids);
+
+    /**
+     * As {@link #find}, for a caller that may not be blocked: what is in memory is answered at once, everything else is done
+     * on the {@linkplain UserCaches.Builder#executor executor}.
+     *
+     * @param id whose value
+     * @return the answer; it fails with what {@link #find} throws, and with a {@link UserUnavailableException} when the
+     *     executor takes no more
+     */
+    CompletableFuture<Optional<V>> findAsync(K id);
+
+    /**
      * Offers a value that the caller has read from the source's primary by itself, so that the next {@link #find} does
      * not query for it: what a login does with the row it has read.
      *
@@ -71,6 +96,15 @@ public interface UserCache<K, V> {
      * @return whether Redis has confirmed the invalidation; {@code false} when it is still to be sent
      */
     boolean invalidate(K id);
+
+    /**
+     * What this process's memory, Redis and the source hold of the user, and whether they agree. For operators: it queries
+     * the source each time, and stores nothing.
+     *
+     * @param id whose entry
+     * @return what was found, also of tiers that failed; nothing is thrown for them
+     */
+    Explanation<V> explain(K id);
 
     /**
      * What this cache has done since it was made.

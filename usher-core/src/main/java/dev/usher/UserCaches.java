@@ -6,15 +6,14 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.UUID;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -34,16 +33,22 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UserCaches implements AutoCloseable {
 
+    /** They wait more than they work. */
+    private static final int WORKERS = 32;
+
+    private static final int MOST_WAITING = 10_000;
+
     private final String keyPrefix;
     private final InstantSource clock;
     private final ScheduledThreadPoolExecutor scheduler;
+    private final ThreadPoolExecutor workers;
+    private final Executor executor;
     private final Meters meters;
     private final BatchSizes batchSizes;
     private final SharedTier shared;
     private final FenceOutbox fences;
     private final ConcurrentMap<String, TieredUserCache<?, ?>> caches = new ConcurrentHashMap<>();
-    private final CompletableFuture<Void> closed = new CompletableFuture<>();
-    private final AtomicBoolean closing = new AtomicBoolean();
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     /** Makes the tokens of this process unlike those of every other. */
     private final String node = UUID.randomUUID().toString();
@@ -60,6 +65,14 @@ public final class UserCaches implements AutoCloseable {
         });
         scheduler.setRemoveOnCancelPolicy(true);
         scheduler.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy()); // after close()
+        this.workers = new ThreadPoolExecutor(
+                WORKERS, WORKERS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(MOST_WAITING), task -> {
+                    Thread thread = new Thread(task, "usher-worker");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        workers.allowCoreThreadTimeOut(true);
+        this.executor = builder.executor == null ? workers : builder.executor;
         this.meters = new Meters(builder.meterRegistry);
         this.batchSizes = meters.sharedBatchSizes();
         this.shared = new SharedTier(
@@ -102,13 +115,14 @@ public final class UserCaches implements AutoCloseable {
      */
     @Override
     public void close() {
-        if (!closing.compareAndSet(false, true)) {
+        if (!closed.compareAndSet(false, true)) {
             return;
         }
-        closed.complete(null);
+        caches.values().forEach(TieredUserCache::wakeAll);
         fences.drain();
         meters.close();
         scheduler.shutdownNow();
+        workers.shutdownNow();
         shared.close();
     }
 
@@ -130,6 +144,10 @@ public final class UserCaches implements AutoCloseable {
         return fences;
     }
 
+    Executor executor() {
+        return executor;
+    }
+
     ScheduledExecutorService scheduler() {
         return scheduler;
     }
@@ -143,21 +161,9 @@ public final class UserCaches implements AutoCloseable {
     }
 
     void requireOpen() {
-        if (closed.isDone()) {
+        if (closed.get()) {
             throw new IllegalStateException("the caches are closed");
         }
-    }
-
-    /** Waits for a wake-up, at most for a time, unless the caches are closed meanwhile. */
-    void pause(CompletableFuture<Void> wakeUp, long nanos) throws InterruptedException {
-        try {
-            CompletableFuture.anyOf(wakeUp, closed).get(nanos, TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-            return;
-        } catch (ExecutionException e) {
-            throw new IllegalStateException("neither of them ever fails", e);
-        }
-        requireOpen();
     }
 
     /** Tells the cache of a key that it has changed. Called on an event loop. */
@@ -182,6 +188,7 @@ public final class UserCaches implements AutoCloseable {
         private ClientOptions clientOptions = ClientOptions.create();
         private InstantSource clock = InstantSource.system();
         private @Nullable MeterRegistry meterRegistry;
+        private @Nullable Executor executor;
         private @Nullable RedisURI redis;
 
         private Builder() {}
@@ -263,6 +270,19 @@ public final class UserCaches implements AutoCloseable {
          */
         public Builder meterRegistry(MeterRegistry meterRegistry) {
             this.meterRegistry = meterRegistry;
+            return this;
+        }
+
+        /**
+         * Where the work is done that no caller does on its own thread: {@link UserCache#findAsync}, and the loading of what
+         * will soon be missing. It waits more than it computes, so an executor of virtual threads is a good one. By default
+         * it is up to 32 threads of usher's own, for which up to 10,000 tasks may wait.
+         *
+         * @param executor stays open when the caches are closed; what it rejects is not done
+         * @return this builder
+         */
+        public Builder executor(Executor executor) {
+            this.executor = executor;
             return this;
         }
 

@@ -1,6 +1,8 @@
 package dev.usher;
 
 import java.time.Instant;
+import java.util.Collection;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -31,6 +33,11 @@ public final class UserProfileCache<K> {
     /** The user's profile, or empty when there is no such user. See {@link UserCache#find}. */
     public Optional<UserProfile> find(K id) {
         return cache.find(id);
+    }
+
+    /** The profiles of those users that exist. See {@link UserCache#findAll}. */
+    public Map<K, UserProfile> findAll(Collection<? extends K> ids) {
+        return cache.findAll(ids);
     }
 
     /**

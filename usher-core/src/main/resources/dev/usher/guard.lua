@@ -1,4 +1,4 @@
--- What all five scripts share. KEYS[1] is the value, KEYS[2] its guard; both lie in one slot.
+-- What all scripts share. KEYS[1] is the value, KEYS[2] its guard; both lie in one slot.
 -- The guard holds "-" for a fence, or "<token> <deadline>" for a claim. A deadline is in milliseconds of this server's
 -- clock, which also decides when the guard expires: the two cannot disagree.
 

@@ -61,6 +61,7 @@ class ArchitectureTest {
                 .containsExactlyInAnyOrder(
                         "CachePolicy",
                         "CacheStats",
+                        "Explanation",
                         "Facet",
                         "FacetCodec",
                         "UserCache",

@@ -20,6 +20,7 @@ class CachePolicyTest {
         assertThat(policy.stalenessBound()).isEqualTo(Duration.ofSeconds(5));
         assertThat(policy.nearSize()).isEqualTo(10_000);
         assertThat(policy.nearTtl()).isEqualTo(Duration.ofMinutes(5));
+        assertThat(policy.refreshAhead()).isEqualTo(0.1);
         assertThat(policy.claimWait()).isEqualTo(Duration.ofSeconds(1));
     }
 
@@ -52,6 +53,12 @@ class CachePolicyTest {
     }
 
     @Test
+    void aRefreshComesInTheLastShareOfALife() {
+        assertThat(policy.refreshWindow()).isEqualTo(Duration.ofMinutes(3));
+        assertThat(policy.withRefreshAhead(0).refreshWindow()).isZero();
+    }
+
+    @Test
     void eachWitherChangesOneThing() {
         CachePolicy changed = policy.withTtl(Duration.ofSeconds(1))
                 .withJitter(0.2)
@@ -59,6 +66,7 @@ class CachePolicyTest {
                 .withStalenessBound(Duration.ofSeconds(4))
                 .withNearSize(7)
                 .withNearTtl(Duration.ofSeconds(6))
+                .withRefreshAhead(0.3)
                 .withClaimWait(Duration.ofSeconds(5));
         assertThat(changed)
                 .isEqualTo(new CachePolicy(
@@ -68,6 +76,7 @@ class CachePolicyTest {
                         Duration.ofSeconds(4),
                         7,
                         Duration.ofSeconds(6),
+                        0.3,
                         Duration.ofSeconds(5)));
     }
 
@@ -94,10 +103,13 @@ class CachePolicyTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withTtl(ChronoUnit.FOREVER.getDuration()))
                 .withMessageStartingWith("ttl must be at most ten years");
-        for (double jitter : new double[] {-0.1, 1, Double.NaN}) {
+        for (double share : new double[] {-0.1, 1, Double.NaN}) {
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> policy.withJitter(jitter))
+                    .isThrownBy(() -> policy.withJitter(share))
                     .withMessageStartingWith("jitter");
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> policy.withRefreshAhead(share))
+                    .withMessageStartingWith("refreshAhead");
         }
     }
 }

@@ -16,19 +16,20 @@ class NearTierTest {
     private static final Entry<String> ABSENT = new Entry<>(null);
 
     private final CachePolicy policy = CachePolicy.of(Duration.ofMinutes(30)).withStalenessBound(Duration.ofMinutes(1));
-    private final NearTier<Long, String> near = new NearTier<>(policy);
-    private final Session session = new Session(System.nanoTime());
+    private final NearTier<Long, String> near = new NearTier<>(policy, (id, due) -> {});
+    private final Session session = Session.tracked(System.nanoTime());
 
     @Test
     void whatWasReadIsAnswered() {
-        assertThat(near.publish(1L, near.reserve(1L, session), VALUE)).isTrue();
+        assertThat(near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE))
+                .isTrue();
         assertThat(answer(1L)).contains("value");
         assertThat(answer(2L)).isNull();
     }
 
     @Test
     void aChangeBetweenTheReadAndThePublishingLeavesNothing() {
-        Reservation reservation = near.reserve(1L, session);
+        Reservation reservation = near.reserve(1L, session, NearTier.NEVER);
         near.forget(1L);
         assertThat(near.publish(1L, reservation, VALUE)).isFalse();
         assertThat(answer(1L)).isNull();
@@ -36,9 +37,9 @@ class NearTierTest {
 
     @Test
     void aReservationIsNobodyElses() {
-        Reservation first = near.reserve(1L, session);
+        Reservation first = near.reserve(1L, session, NearTier.NEVER);
         near.forget(1L);
-        Reservation second = near.reserve(1L, session);
+        Reservation second = near.reserve(1L, session, NearTier.NEVER);
         assertThat(near.publish(1L, first, new Entry<>("old"))).isFalse();
         assertThat(near.publish(1L, second, VALUE)).isTrue();
         assertThat(answer(1L)).contains("value");
@@ -46,15 +47,15 @@ class NearTierTest {
 
     @Test
     void aChangeForgetsWhatIsKept() {
-        near.publish(1L, near.reserve(1L, session), VALUE);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
         near.forget(1L);
         assertThat(answer(1L)).isNull();
     }
 
     @Test
     void anEndedSessionAnswersNothingAndNothingIsAddedToIt() {
-        near.publish(1L, near.reserve(1L, session), VALUE);
-        Reservation late = near.reserve(2L, session);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        Reservation late = near.reserve(2L, session, NearTier.NEVER);
         session.end();
         session.seenUpTo(System.nanoTime());
         near.publish(2L, late, VALUE);
@@ -64,8 +65,9 @@ class NearTierTest {
 
     @Test
     void aWatermarkPastTheBoundAnswersNothingUntilItAdvances() {
-        Session behind = new Session(System.nanoTime() - policy.stalenessBound().toNanos() - 1);
-        near.publish(1L, near.reserve(1L, behind), VALUE);
+        Session behind =
+                Session.tracked(System.nanoTime() - policy.stalenessBound().toNanos() - 1);
+        near.publish(1L, near.reserve(1L, behind, NearTier.NEVER), VALUE);
         assertThat(answer(1L)).isNull();
         behind.seenUpTo(System.nanoTime());
         assertThat(answer(1L)).contains("value");
@@ -74,7 +76,7 @@ class NearTierTest {
     @Test
     void aWatermarkNeverGoesBack() {
         session.seenUpTo(System.nanoTime() - Duration.ofHours(1).toNanos());
-        near.publish(1L, near.reserve(1L, session), VALUE);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
         assertThat(answer(1L)).contains("value");
     }
 
@@ -82,22 +84,24 @@ class NearTierTest {
     void aNextSessionBeginsWithTheWatermarkOfTheLast() {
         Session next = session.next();
         session.end();
-        near.publish(1L, near.reserve(1L, next), VALUE);
+        near.publish(1L, near.reserve(1L, next, NearTier.NEVER), VALUE);
         assertThat(answer(1L)).contains("value");
     }
 
     @Test
     void anEntryHasALifeOfItsOwn() {
-        NearTier<Long, String> brief = new NearTier<>(policy.withNearTtl(Duration.ofMillis(1)));
-        brief.publish(1L, brief.reserve(1L, session), VALUE);
+        NearTier<Long, String> brief = new NearTier<>(policy.withNearTtl(Duration.ofMillis(1)), (id, due) -> {});
+        brief.publish(1L, brief.reserve(1L, session, NearTier.NEVER), VALUE);
         await().until(() -> brief.find(1L) == null);
     }
 
     @Test
     void anAbsentUserIsKeptWhenAskedForAgain() {
-        assertThat(near.publish(1L, near.reserve(1L, session), ABSENT)).isFalse();
+        assertThat(near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT))
+                .isFalse();
         assertThat(answer(1L)).isNull();
-        assertThat(near.publish(1L, near.reserve(1L, session), ABSENT)).isTrue();
+        assertThat(near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT))
+                .isTrue();
         assertThat(answer(1L)).isEmpty();
         near.forget(1L);
         assertThat(answer(1L)).isNull();
@@ -105,21 +109,21 @@ class NearTierTest {
 
     @Test
     void aUserThatAppearsIsAbsentNoLonger() {
-        near.publish(1L, near.reserve(1L, session), ABSENT);
-        near.publish(1L, near.reserve(1L, session), ABSENT);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
         near.forget(1L);
-        near.publish(1L, near.reserve(1L, session), VALUE);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
         assertThat(answer(1L)).contains("value");
     }
 
     @Test
     void inventedIdsDoNotDriveOutUsers() {
         for (long id = 0; id < 100; id++) {
-            near.publish(id, near.reserve(id, session), VALUE);
+            near.publish(id, near.reserve(id, session, NearTier.NEVER), VALUE);
         }
         for (int round = 0; round < 2; round++) {
             for (long id = 1_000; id < 21_000; id++) {
-                near.publish(id, near.reserve(id, session), ABSENT);
+                near.publish(id, near.reserve(id, session, NearTier.NEVER), ABSENT);
             }
         }
         for (long id = 0; id < 100; id++) {
@@ -129,15 +133,15 @@ class NearTierTest {
 
     @Test
     void withoutASessionOrASizeNothingIsKept() {
-        assertThat(near.reserve(1L, null)).isNull();
+        assertThat(near.reserve(1L, null, NearTier.NEVER)).isNull();
         assertThat(near.publish(1L, null, VALUE)).isFalse();
-        NearTier<Long, String> off = new NearTier<>(policy.withNearSize(0));
-        assertThat(off.reserve(1L, session)).isNull();
+        NearTier<Long, String> off = new NearTier<>(policy.withNearSize(0), (id, due) -> {});
+        assertThat(off.reserve(1L, session, NearTier.NEVER)).isNull();
     }
 
     @Test
     void aReservationGivenBackLeavesNothing() {
-        near.publish(1L, near.reserve(1L, session), null);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), null);
         assertThat(answer(1L)).isNull();
     }
 

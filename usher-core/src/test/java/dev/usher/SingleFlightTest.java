@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.Landing;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -15,6 +16,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -32,7 +35,7 @@ class SingleFlightTest {
     void whoJoinsBeforeTheReadIsAnswered() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
             return landing("value", flight.nextStep());
@@ -48,7 +51,7 @@ class SingleFlightTest {
     void whoJoinsAfterTheReadHasToAskAnew() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
             int readIn = flight.nextStep();
             read.countDown();
             uninterrupted(joined);
@@ -65,7 +68,7 @@ class SingleFlightTest {
     void aLaterStepOfTheSameFlightAnswersWhoJoinedBeforeIt() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
             flight.nextStep();
             read.countDown();
             uninterrupted(joined);
@@ -81,7 +84,7 @@ class SingleFlightTest {
     void aFailureReachesEveryPassengerAndIsForgotten() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
             throw new IllegalArgumentException("the source is gone");
@@ -97,15 +100,14 @@ class SingleFlightTest {
                 .isThrownBy(passenger::get)
                 .havingRootCause()
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThat(flights.fly(1L, false, flight -> landing("next", flight.nextStep())))
-                .isNotNull();
+        assertThat(fly(1L, false, flight -> landing("next", flight.nextStep()))).isNotNull();
     }
 
     @Test
     void whoComesAfterAForgottenFlightBeginsItsOwn() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
             int readIn = flight.nextStep();
             started.countDown();
             uninterrupted(over);
@@ -113,7 +115,7 @@ class SingleFlightTest {
         }));
         uninterrupted(started);
         flights.forget(1L);
-        Landing<String> after = flights.fly(1L, false, flight -> landing("after", flight.nextStep()));
+        Landing<String> after = fly(1L, false, flight -> landing("after", flight.nextStep()));
         assertThat(after).isNotNull();
         assertThat(after.entry().value()).isEqualTo("after");
         over.countDown();
@@ -122,11 +124,11 @@ class SingleFlightTest {
 
     @Test
     void anOldFlightThatEndsLeavesTheNewOneAlone() throws Exception {
-        AtomicReference<Flight<String>> second = new AtomicReference<>();
-        flights.fly(1L, false, first -> {
+        AtomicReference<Flight<Long, String>> second = new AtomicReference<>();
+        fly(1L, false, first -> {
             flights.forget(1L);
             CountDownLatch started = new CountDownLatch(1);
-            var unused = threads.submit(() -> flights.fly(1L, false, flight -> {
+            var unused = threads.submit(() -> fly(1L, false, flight -> {
                 second.set(flight);
                 started.countDown();
                 uninterrupted(new CountDownLatch(1));
@@ -142,9 +144,9 @@ class SingleFlightTest {
     @Test
     void aSourceThatAsksItsOwnCacheIsToldSo() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.fly(1L, false, flight -> {
+                .isThrownBy(() -> fly(1L, false, flight -> {
                     try {
-                        flights.fly(1L, false, again -> landing("never", 0));
+                        fly(1L, false, again -> landing("never", 0));
                     } catch (InterruptedException | ExecutionException | TimeoutException e) {
                         throw new AssertionError(e);
                     }
@@ -156,9 +158,9 @@ class SingleFlightTest {
     @Test
     void aSourceThatAsksForAnotherUserOfItsCacheIsToldSoToo() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.fly(1L, false, flight -> {
+                .isThrownBy(() -> fly(1L, false, flight -> {
                     try {
-                        flights.fly(2L, false, again -> landing("never", 0));
+                        fly(2L, false, again -> landing("never", 0));
                     } catch (InterruptedException | ExecutionException | TimeoutException e) {
                         throw new AssertionError(e);
                     }
@@ -171,7 +173,7 @@ class SingleFlightTest {
         for (boolean withinBound : new boolean[] {true, false}) {
             CountDownLatch read = new CountDownLatch(1);
             CountDownLatch joined = new CountDownLatch(1);
-            Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, true, flight -> {
+            Future<Landing<String>> pilot = threads.submit(() -> fly(1L, true, flight -> {
                 int readIn = flight.nextStep();
                 read.countDown();
                 uninterrupted(joined);
@@ -190,7 +192,7 @@ class SingleFlightTest {
     void aPilotWhoIsCalledOffDoesNotFailItsPassengers() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         AtomicReference<Thread> thread = new AtomicReference<>();
-        Future<Landing<String>> pilot = threads.submit(() -> flights.fly(1L, false, flight -> {
+        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
             thread.set(Thread.currentThread());
             started.countDown();
             try {
@@ -214,7 +216,7 @@ class SingleFlightTest {
 
     private Future<Landing<String>> join(boolean contentWithinBound) {
         int before = flights.passengersOf(1L);
-        Future<Landing<String>> passenger = threads.submit(() -> flights.fly(1L, contentWithinBound, flight -> {
+        Future<Landing<String>> passenger = threads.submit(() -> fly(1L, contentWithinBound, flight -> {
             throw new AssertionError("there was no flight to join");
         }));
         await().until(() -> flights.passengersOf(1L) == before + 1);
@@ -222,7 +224,7 @@ class SingleFlightTest {
     }
 
     private static Landing<String> landing(String value, int readIn) {
-        return new Landing<>(new Entry<>(value), Tier.SOURCE, readIn);
+        return new Landing<>(new Entry<>(value), Tier.SOURCE, readIn, false);
     }
 
     private static void uninterrupted(CountDownLatch latch) {
@@ -231,5 +233,16 @@ class SingleFlightTest {
         } catch (InterruptedException e) {
             throw new IllegalStateException("the test is over", e);
         }
+    }
+
+    /** A load of one key, as the engine does it for many. */
+    private @Nullable Landing<String> fly(
+            long key, boolean contentWithinBound, Function<Flight<Long, String>, Landing<String>> load)
+            throws InterruptedException, ExecutionException, TimeoutException {
+        return flights.fly(
+                        List.of(key),
+                        contentWithinBound,
+                        mine -> mine.forEach(flight -> flight.land(load.apply(flight))))
+                .get(key);
     }
 }

@@ -43,6 +43,7 @@ public record UsherProperties(
      * @param stalenessBound How old an answer may ever be that is given without asking Redis.
      * @param nearSize How many users this process remembers by itself; 0 turns its memory off.
      * @param nearTtl Longest life of what this process remembers by itself.
+     * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      */
     public record Profile(
@@ -52,6 +53,7 @@ public record UsherProperties(
             @DefaultValue("5s") Duration stalenessBound,
             @DefaultValue("10000") long nearSize,
             @DefaultValue("5m") Duration nearTtl,
+            @DefaultValue("0.1") double refreshAhead,
             @DefaultValue("1s") Duration claimWait) {
 
         CachePolicy policy() {
@@ -68,6 +70,7 @@ public record UsherProperties(
      * @param stalenessBound How old an answer may ever be that is given without asking Redis.
      * @param nearSize How many users this process remembers by itself; 0 turns its memory off.
      * @param nearTtl Longest life of what this process remembers by itself.
+     * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      */
     public record Status(
@@ -77,13 +80,14 @@ public record UsherProperties(
             @DefaultValue("1s") Duration stalenessBound,
             @DefaultValue("10000") long nearSize,
             @DefaultValue("5m") Duration nearTtl,
+            @DefaultValue("0.1") double refreshAhead,
             @DefaultValue("1s") Duration claimWait) {
 
         CachePolicy policy() {
             return policyOf(
                     "usher.status",
                     UserStatus.FACET.policy(),
-                    new Profile(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, claimWait));
+                    new Profile(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait));
         }
     }
 
@@ -102,6 +106,7 @@ public record UsherProperties(
         policy = accept(under + ".staleness-bound", settings.stalenessBound, policy::withStalenessBound);
         policy = accept(under + ".near-size", settings.nearSize, policy::withNearSize);
         policy = accept(under + ".near-ttl", settings.nearTtl, policy::withNearTtl);
+        policy = accept(under + ".refresh-ahead", settings.refreshAhead, policy::withRefreshAhead);
         return accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
     }
 

@@ -40,6 +40,7 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(5),
                         10_000,
                         Duration.ofMinutes(5),
+                        0.1,
                         Duration.ofSeconds(1)));
         assertThat(defaults.status())
                 .isEqualTo(new UsherProperties.Status(
@@ -49,6 +50,7 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(1),
                         10_000,
                         Duration.ofMinutes(5),
+                        0.1,
                         Duration.ofSeconds(1)));
     }
 
@@ -64,6 +66,7 @@ class UsherPropertiesTest {
                 Map.entry("usher.profile.staleness-bound", "3s"),
                 Map.entry("usher.profile.near-size", "500"),
                 Map.entry("usher.profile.near-ttl", "90s"),
+                Map.entry("usher.profile.refresh-ahead", "0.2"),
                 Map.entry("usher.profile.claim-wait", "400ms"),
                 Map.entry("usher.status.ttl", "15m"),
                 Map.entry("usher.status.jitter", "0.25"),
@@ -71,6 +74,7 @@ class UsherPropertiesTest {
                 Map.entry("usher.status.staleness-bound", "2s"),
                 Map.entry("usher.status.near-size", "0"),
                 Map.entry("usher.status.near-ttl", "70s"),
+                Map.entry("usher.status.refresh-ahead", "0"),
                 Map.entry("usher.status.claim-wait", "500ms")));
 
         assertThat(properties.enabled()).isFalse();
@@ -84,6 +88,7 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(3),
                         500,
                         Duration.ofSeconds(90),
+                        0.2,
                         Duration.ofMillis(400)));
         assertThat(properties.status().policy())
                 .isEqualTo(new CachePolicy(
@@ -93,6 +98,7 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(2),
                         0,
                         Duration.ofSeconds(70),
+                        0,
                         Duration.ofMillis(500)));
     }
 
@@ -107,6 +113,7 @@ class UsherPropertiesTest {
         "usher.profile.staleness-bound, -1s",
         "usher.profile.near-size, -1",
         "usher.profile.near-ttl, 0s",
+        "usher.profile.refresh-ahead, 1",
         "usher.profile.claim-wait, -1s",
         "usher.status.ttl, 0s",
         "usher.status.jitter, -0.1",
@@ -114,6 +121,7 @@ class UsherPropertiesTest {
         "usher.status.staleness-bound, -1s",
         "usher.status.near-size, -1",
         "usher.status.near-ttl, 0s",
+        "usher.status.refresh-ahead, -0.1",
         "usher.status.claim-wait, -1s",
     })
     void aValueThatCannotBeIsRefusedByTheNameOfItsProperty(String property, String value) {

@@ -1,0 +1,23 @@
+package dev.usher;
+
+/** The session under way: there is always one, an untracked one at first. Thread-safe; asking takes no lock. */
+final class CurrentSession {
+
+    private volatile Session session = Session.untracked();
+
+    Session get() {
+        return session;
+    }
+
+    /** Ends the session under way, and begins another. */
+    synchronized void replace(Session next) {
+        Session ended = session;
+        session = next;
+        ended.end();
+    }
+
+    /** Ends the session under way, and begins one like it. */
+    synchronized void renew() {
+        replace(session.next());
+    }
+}

@@ -1,0 +1,79 @@
+package dev.usher;
+
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What each tier and the source hold of one user in one facet: for an operator who wonders why an answer is what it is.
+ *
+ * <p>The tiers are looked at one after the other while the cache is in use: a change that comes in between shows as a
+ * disagreement that is gone when one looks again. It holds the user's values, and so does its text.
+ *
+ * @param key the entry's key in Redis
+ * @param near what this process would answer from memory
+ * @param shared what Redis holds
+ * @param sharedTtl the life that Redis' entry has left, or {@code null} when there is none, or it has no end
+ * @param guard what stands beside the entry in Redis
+ * @param guardTtl the life that the guard has left, or {@code null} when there is none
+ * @param source what the source says
+ * @param <V> the type of the facet's value
+ */
+public record Explanation<V>(
+        String key,
+        Holding<V> near,
+        Holding<V> shared,
+        @Nullable Duration sharedTtl,
+        Guard guard,
+        @Nullable Duration guardTtl,
+        Holding<V> source) {
+
+    /** What is held somewhere of a user. */
+    public sealed interface Holding<V> {
+
+        /** The user's value. */
+        record Value<V>(V value) implements Holding<V> {}
+
+        /** The knowledge that there is no such user. */
+        record Absent<V>() implements Holding<V> {}
+
+        /** Nothing: whoever asks here has to ask further. */
+        record Nothing<V>() implements Holding<V> {}
+
+        /**
+         * It cannot be said.
+         *
+         * @param reason why, without the user's data
+         */
+        record Unknown<V>(String reason) implements Holding<V> {}
+    }
+
+    /** What keeps old values out of Redis. */
+    public enum Guard {
+        /** Nobody has loaded or changed the user lately. */
+        NONE,
+        /** The user has just been stored or changed: rows that were read before are refused. */
+        FENCE,
+        /** Somebody is loading the user. */
+        CLAIM,
+        /** Redis did not say. */
+        UNKNOWN
+    }
+
+    static <V> Holding<V> holdingOf(Optional<V> answer) {
+        return answer.<Holding<V>>map(Holding.Value::new).orElseGet(Holding.Absent::new);
+    }
+
+    /** Whether the source answers, and Redis and this process hold either nothing or the same. */
+    public boolean agree() {
+        return isAnswer(source) && isNothingBut(source, shared) && isNothingBut(source, near);
+    }
+
+    private static boolean isAnswer(Holding<?> holding) {
+        return holding instanceof Holding.Value || holding instanceof Holding.Absent;
+    }
+
+    private static boolean isNothingBut(Holding<?> expected, Holding<?> holding) {
+        return holding instanceof Holding.Nothing || holding.equals(expected);
+    }
+}
