@@ -164,6 +164,11 @@ final class SingleFlight<K, V> {
         return landings;
     }
 
+    /** How many entries are being loaded, about. */
+    int size() {
+        return flights.size();
+    }
+
     /** How many callers wait for the flight under way, about. */
     int passengersOf(K key) {
         Flight<K, V> flight = flights.get(key);

@@ -673,6 +673,16 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return flights.passengersOf(id);
     }
 
+    /** How many users are being loaded, about. */
+    int underWay() {
+        return flights.size();
+    }
+
+    /** How many loads wait for a query that may take them along, about. */
+    int waitingForTheSource() {
+        return loads.waiting();
+    }
+
     /** Lets everybody see that the caches are closed. */
     void wakeAll() {
         wakeUps.keySet().forEach(this::wakeUp);

@@ -27,15 +27,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -777,47 +773,5 @@ class TieredUserCacheIT {
 
     private static UserProfile profile(String name) {
         return new UserProfile("13800000000", name, "", false, "", "");
-    }
-
-    /** A source whose first query can be held back between its reading and its answering. */
-    private static final class Table implements UserSource<Long, UserProfile> {
-
-        private final Map<Long, UserProfile> rows = new ConcurrentHashMap<>();
-        private final AtomicInteger queries = new AtomicInteger();
-        private final CountDownLatch gate = new CountDownLatch(1);
-        private volatile boolean holding;
-        private volatile @Nullable RuntimeException failure;
-
-        void put(long id, UserProfile profile) {
-            rows.put(id, profile);
-        }
-
-        void holdBackAfterReading() {
-            holding = true;
-        }
-
-        void letOthersThrough() {
-            holding = false;
-        }
-
-        @Override
-        public Map<Long, UserProfile> load(Set<Long> ids) throws InterruptedException {
-            Map<Long, UserProfile> read = new HashMap<>();
-            for (Long id : ids) {
-                UserProfile row = rows.get(id);
-                if (row != null) {
-                    read.put(id, row);
-                }
-            }
-            queries.incrementAndGet();
-            if (holding) {
-                gate.await();
-            }
-            RuntimeException toThrow = failure;
-            if (toThrow != null) {
-                throw toThrow;
-            }
-            return read;
-        }
     }
 }

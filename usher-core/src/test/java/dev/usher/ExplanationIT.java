@@ -1,0 +1,162 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.Explanation.Guard;
+import dev.usher.Explanation.Holding;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What an operator is told of one user. */
+class ExplanationIT {
+
+    private static final String KEY = "user:42:profile";
+    private static final String GUARD = "{user:42:profile}:guard";
+    private static final UserProfile ANN = profile("Ann");
+    private static final Holding<UserProfile> NOTHING = new Holding.Nothing<>();
+    private static final Holding<UserProfile> ABSENT = new Holding.Absent<>();
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static RedisCommands<String, String> redis;
+
+    private final Table table = new Table();
+    private final List<UserCaches> opened = new ArrayList<>();
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        redis = client.connect().sync();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void clear() {
+        redis.keys("*").forEach(redis::del);
+        table.put(42L, ANN);
+    }
+
+    @AfterEach
+    void close() {
+        opened.forEach(UserCaches::close);
+    }
+
+    @Test
+    void aUserThatNobodyHasAskedForIsOnlyInTheSource() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        assertThat(cache.explain(42L))
+                .isEqualTo(new Explanation<>(KEY, NOTHING, NOTHING, null, Guard.NONE, null, value("Ann")));
+        assertThat(cache.explain(42L).agree()).isTrue();
+        assertThat(redis.exists(KEY)).as("nothing is stored").isZero();
+    }
+
+    @Test
+    void aUserThatIsAskedForIsEverywhere() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        warm(cache);
+        Explanation<UserProfile> explanation = cache.explain(42L);
+        assertThat(explanation.near()).isEqualTo(value("Ann"));
+        assertThat(explanation.shared()).isEqualTo(value("Ann"));
+        assertThat(explanation.source()).isEqualTo(value("Ann"));
+        assertThat(explanation.sharedTtl()).isBetween(Duration.ofMinutes(26), Duration.ofMinutes(30));
+        assertThat(explanation.guard()).isEqualTo(Guard.FENCE);
+        assertThat(explanation.guardTtl()).isBetween(Duration.ZERO, SharedTier.FENCE);
+        assertThat(explanation.agree()).isTrue();
+    }
+
+    @Test
+    void aChangeThatNobodyAnnouncedShows() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        warm(cache);
+        table.put(42L, profile("Anna"));
+        assertThat(cache.explain(42L).agree()).isFalse();
+        assertThat(cache.explain(42L).source()).isEqualTo(value("Anna"));
+        cache.invalidate(42L);
+        assertThat(cache.explain(42L).agree()).isTrue();
+    }
+
+    @Test
+    void anAbsentUserAndAClaim() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        redis.set("user:7:profile", "null");
+        redis.set("{user:7:profile}:guard", "somebody 99999999999999");
+        Explanation<UserProfile> explanation = cache.explain(7L);
+        assertThat(explanation.shared()).isEqualTo(ABSENT);
+        assertThat(explanation.sharedTtl()).as("no end").isNull();
+        assertThat(explanation.source()).isEqualTo(ABSENT);
+        assertThat(explanation.guard()).isEqualTo(Guard.CLAIM);
+        assertThat(explanation.agree()).isTrue();
+    }
+
+    @Test
+    void whatCannotBeReadIsNoAgreement() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        redis.set(KEY, "{\"name\": Ann");
+        assertThat(cache.explain(42L).shared()).isInstanceOf(Holding.Unknown.class);
+        assertThat(cache.explain(42L).toString()).doesNotContain("\"name\": Ann");
+        assertThat(cache.explain(42L).agree()).isFalse();
+    }
+
+    @Test
+    void aTierThatFailsIsSaidToFail() {
+        try (RedisServer gone = RedisServer.start()) {
+            UserCache<Long, UserProfile> cache = cache(gone.uri());
+            gone.stop();
+            table.failure = new IllegalStateException("13800000000 is gone");
+            Explanation<UserProfile> explanation = cache.explain(42L);
+            assertThat(explanation.shared()).isInstanceOf(Holding.Unknown.class);
+            assertThat(explanation.guard()).isEqualTo(Guard.UNKNOWN);
+            assertThat(explanation.source()).isEqualTo(new Holding.Unknown<>("IllegalStateException"));
+            assertThat(explanation.agree()).isFalse();
+        }
+    }
+
+    @Test
+    void itsTextShowsNoMobileNumber() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        warm(cache);
+        assertThat(cache.explain(42L).toString()).contains("Ann").doesNotContain("13800000000");
+    }
+
+    private static void warm(UserCache<Long, UserProfile> cache) {
+        await().until(() -> {
+            cache.find(42L);
+            return cache.stats().nearHits() > 0;
+        });
+    }
+
+    private UserCache<Long, UserProfile> cache(String uri) {
+        UserCaches caches = UserCaches.builder()
+                .redis(uri)
+                .commandTimeout(Duration.ofSeconds(5))
+                .build();
+        opened.add(caches);
+        Facet<UserProfile> patient =
+                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+        return caches.cache(patient, table);
+    }
+
+    private static Holding<UserProfile> value(String name) {
+        return new Holding.Value<>(profile(name));
+    }
+
+    private static UserProfile profile(String name) {
+        return new UserProfile("13800000000", name, "", false, "", "");
+    }
+}

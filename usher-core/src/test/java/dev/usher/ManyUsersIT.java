@@ -1,0 +1,392 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** One request for many users, and the requests of many callers as one. */
+class ManyUsersIT {
+
+    private static final Facet<UserProfile> PATIENT =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> WITHOUT_MEMORY =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0));
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static RedisCommands<String, String> redis;
+
+    private final Table table = new Table();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final List<UserCaches> opened = new ArrayList<>();
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        redis = client.connect().sync();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void clear() {
+        redis.keys("*").forEach(redis::del);
+        redis.configResetstat();
+        LongStream.rangeClosed(1, 1_200).forEach(id -> table.put(id, profile(id)));
+    }
+
+    @AfterEach
+    void close() {
+        table.gate.countDown();
+        threads.shutdownNow();
+        opened.forEach(UserCaches::close);
+    }
+
+    // A list of users.
+
+    @Test
+    void aHundredColdUsersAreOneQueryAndAHandfulOfRoundTrips() {
+        UserCache<Long, UserProfile> cache = cache(PATIENT);
+        assertThat(cache.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
+        assertThat(table.asked).containsExactly(new HashSet<>(ids(1, 100)));
+        assertThat(calls("mget")).as("the read and the read-back").isEqualTo(2);
+        assertThat(calls("evalsha")).as("claims and fills").isEqualTo(200);
+        assertThat(cache.stats().sourcePresent()).isEqualTo(100);
+    }
+
+    @Test
+    void aHundredWarmUsersAreOneReadAndThenNone() {
+        cache(PATIENT).findAll(ids(1, 100));
+        UserCache<Long, UserProfile> elsewhere = cache(PATIENT);
+        redis.configResetstat();
+        assertThat(elsewhere.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
+        assertThat(calls("mget")).isEqualTo(1);
+        await().until(() -> {
+            elsewhere.findAll(ids(1, 100));
+            return elsewhere.stats().nearPresent() >= 100;
+        });
+        redis.configResetstat();
+        long inMemory = elsewhere.stats().nearPresent();
+        assertThat(elsewhere.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
+        assertThat(calls("mget") + calls("get") + calls("evalsha")).isZero();
+        assertThat(elsewhere.stats().nearPresent()).isEqualTo(inMemory + 100);
+        assertThat(table.queries).hasValue(1);
+    }
+
+    @Test
+    void eachUserComesFromTheNearestTierThatKnowsIt() {
+        UserCache<Long, UserProfile> cache = cache(PATIENT);
+        warm(cache, 1);
+        long inMemory = cache.stats().nearPresent();
+        cache(PATIENT).find(2L); // is in Redis
+        table.asked.clear();
+        assertThat(cache.findAll(List.of(3L, 2L, 1L, 3L, 9_999L)))
+                .isEqualTo(Map.of(1L, profile(1), 2L, profile(2), 3L, profile(3)));
+        assertThat(table.asked).containsExactly(Set.of(3L, 9_999L));
+        assertThat(cache.stats().nearPresent()).isEqualTo(inMemory + 1);
+        assertThat(cache.stats().sourcePresent()).isEqualTo(2); // and the one from before
+        assertThat(cache.stats().sourceAbsent()).isEqualTo(1);
+        assertThat(redis.get("user:9999:profile")).isEqualTo("null");
+    }
+
+    @Test
+    void aLongListIsAskedForInParts() {
+        UserCache<Long, UserProfile> cache = cache(PATIENT);
+        assertThat(cache.findAll(ids(1, 1_200))).isEqualTo(profiles(1, 1_200));
+        assertThat(table.asked).extracting(Set::size).containsExactly(500, 500, 200);
+        assertThat(cache.findAll(ids(1, 1_200))).hasSize(1_200);
+        assertThat(table.queries).hasValue(3);
+    }
+
+    @Test
+    void nobodyIsAskedForNobody() {
+        assertThat(cache(PATIENT).findAll(List.of())).isEmpty();
+        assertThat(table.queries).hasValue(0);
+        assertThat(calls("get") + calls("mget")).isZero();
+    }
+
+    @Test
+    void whatCannotBeReadIsLoadedAndTheRestIsNot() {
+        cache(PATIENT).findAll(ids(1, 4));
+        redis.set("user:2:profile", "{broken");
+        redis.del("user:3:profile");
+        redis.lpush("user:3:profile", "a list");
+        table.asked.clear();
+        assertThat(cache(WITHOUT_MEMORY).findAll(ids(1, 4))).isEqualTo(profiles(1, 4));
+        assertThat(table.asked).containsExactly(Set.of(2L, 3L));
+        assertThat(redis.get("user:2:profile")).contains("user 2");
+        assertThat(redis.get("user:3:profile")).contains("user 3");
+    }
+
+    @Test
+    void callersWithOverlappingListsLoadEachUserOnceAndNobodyWaitsForEver() throws Exception {
+        UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
+        List<Future<Map<Long, UserProfile>>> callers = new ArrayList<>();
+        for (int caller = 0; caller < 16; caller++) {
+            List<Long> list = new ArrayList<>(ids(1, 200));
+            Collections.shuffle(list, new Random(caller));
+            callers.add(threads.submit(() -> cache.findAll(list)));
+        }
+        for (Future<Map<Long, UserProfile>> caller : callers) {
+            assertThat(caller.get()).isEqualTo(profiles(1, 200));
+        }
+        assertThat(table.asked.stream().mapToInt(Set::size).sum()).isEqualTo(200);
+    }
+
+    @Test
+    void whatAnotherProcessIsLoadingIsWaitedForAndTheRestIsLoaded() throws Exception {
+        table.holdBackAfterReading();
+        UserCache<Long, UserProfile> first = cache(PATIENT);
+        Future<Optional<UserProfile>> other = threads.submit(() -> first.find(1L));
+        await().until(() -> table.queries.get() == 1);
+        table.letOthersThrough();
+        Table own = new Table();
+        LongStream.rangeClosed(1, 10).forEach(id -> own.put(id, profile(id)));
+        UserCache<Long, UserProfile> second = node(server.uri()).cache(PATIENT, own);
+        Future<Map<Long, UserProfile>> all = threads.submit(() -> second.findAll(ids(1, 10)));
+        await().until(() -> second.stats().claimWaits() == 1);
+        assertThat(all).isNotDone();
+        table.gate.countDown();
+        assertThat(all.get()).isEqualTo(profiles(1, 10));
+        assertThat(other.get()).contains(profile(1));
+        assertThat(own.asked).containsExactly(new HashSet<>(ids(2, 10)));
+    }
+
+    @Test
+    void aUserThatChangesDuringTheLoadIsNotStoredAndTheOthersAre() throws Exception {
+        UserCache<Long, UserProfile> cache = cache(PATIENT);
+        table.holdBackAfterReading();
+        Future<Map<Long, UserProfile>> all = threads.submit(() -> cache.findAll(ids(1, 3)));
+        await().until(() -> table.queries.get() == 1);
+        table.put(2, profile(22));
+        table.letOthersThrough();
+        cache.invalidate(2L);
+        assertThat(cache.find(2L)).as("asked after the change").contains(profile(22));
+        table.gate.countDown();
+        assertThat(all.get()).containsEntry(1L, profile(1)).containsEntry(3L, profile(3));
+        assertThat(cache.find(2L)).contains(profile(22));
+        assertThat(redis.mget("user:1:profile", "user:2:profile", "user:3:profile"))
+                .extracting(stored -> stored.getValueOrElse("none"))
+                .satisfiesExactly(
+                        one -> assertThat(one).contains("user 1"),
+                        two -> assertThat(two).contains("user 22"),
+                        three -> assertThat(three).contains("user 3"));
+        assertThat(cache.stats().fillsRefused()).isEqualTo(1);
+    }
+
+    @Test
+    void aSourceThatFailsFailsTheListAndLeavesNothing() {
+        UserCache<Long, UserProfile> cache = cache(PATIENT);
+        table.failure = new IllegalStateException("the database is gone");
+        assertThatExceptionOfType(UserUnavailableException.class)
+                .isThrownBy(() -> cache.findAll(ids(1, 3)))
+                .withMessage("user:1:profile (and 2 others) is unavailable: the source failed")
+                .withRootCauseInstanceOf(IllegalStateException.class);
+        assertThat(cache.stats().unavailable()).isEqualTo(3);
+        assertThat(redis.exists("user:1:profile", "user:2:profile", "user:3:profile"))
+                .isZero();
+        table.failure = null;
+        assertThat(cache.findAll(ids(1, 3))).isEqualTo(profiles(1, 3));
+        assertThat(cache.stats().claimWaits()).as("claims given up").isZero();
+    }
+
+    @Test
+    void withoutRedisAListIsOneQuery() {
+        try (RedisServer gone = RedisServer.start()) {
+            gone.stop();
+            UserCache<Long, UserProfile> alone = node(gone.uri()).cache(PATIENT, table);
+            assertThat(alone.findAll(ids(1, 300))).isEqualTo(profiles(1, 300));
+            assertThat(alone.findAll(ids(1, 300)))
+                    .as("kept for the staleness bound")
+                    .hasSize(300);
+            assertThat(table.queries).hasValue(1);
+        }
+    }
+
+    @Test
+    void oneMalformedIdIsAnErrorAndNobodyIsAsked() {
+        UserCache<String, UserProfile> byName = node(server.uri()).cache(PATIENT, ids -> Map.of());
+        assertThatIllegalArgumentException().isThrownBy(() -> byName.findAll(List.of("ann", "b o b")));
+        assertThat(calls("get") + calls("mget")).isZero();
+        assertThat(byName.stats().loads()).isZero();
+    }
+
+    // Many callers.
+
+    @Test
+    void readsThatComeWhileSixteenAreUnderWayRideTogether() throws Exception {
+        cache(PATIENT).findAll(ids(1, 100));
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCache<Long, UserProfile> cache =
+                    node("redis://" + proxy.host() + ":" + proxy.port()).cache(WITHOUT_MEMORY, table);
+            redis.configResetstat();
+            proxy.freeze();
+            List<Future<Optional<UserProfile>>> callers = ids(1, 100).stream()
+                    .map(id -> threads.submit(() -> cache.find(id)))
+                    .toList();
+            await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).underWay() == 100);
+            proxy.thaw();
+            for (int i = 0; i < callers.size(); i++) {
+                assertThat(callers.get(i).get()).contains(profile(i + 1));
+            }
+        }
+        assertThat(calls("get")).isBetween(16L, 40L);
+        assertThat(calls("mget")).isBetween(1L, 16L);
+    }
+
+    @Test
+    void queriesThatComeWhileFourAreUnderWayRideTogether() throws Exception {
+        UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
+        table.holdBackAfterReading();
+        List<Future<Optional<UserProfile>>> first = submit(cache, 1, 4);
+        await().until(() -> table.queries.get() == 4);
+        table.letOthersThrough();
+        List<Future<Optional<UserProfile>>> others = submit(cache, 5, 100);
+        await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).waitingForTheSource() == 96);
+        table.gate.countDown();
+        for (Future<Optional<UserProfile>> caller : first) {
+            assertThat(caller.get()).isPresent();
+        }
+        for (int i = 0; i < others.size(); i++) {
+            assertThat(others.get(i).get()).contains(profile(i + 5));
+        }
+        assertThat(table.queries.get()).as("four, and those who had waited").isBetween(5, 8);
+        assertThat(cache.stats().loadedUsers()).isEqualTo(100);
+    }
+
+    // A caller that may not be blocked.
+
+    @Test
+    void whatIsInMemoryIsAnsweredAtOnceAndTheRestOnTheExecutor() throws Exception {
+        List<Runnable> handed = new ArrayList<>();
+        UserCache<Long, UserProfile> cache = node(handed::add).cache(PATIENT, table);
+        CompletableFuture<Optional<UserProfile>> cold = cache.findAsync(1L);
+        assertThat(cold).isNotDone();
+        assertThat(handed).hasSize(1);
+        assertThat(table.queries).hasValue(0);
+        handed.get(0).run();
+        assertThat(cold.get()).contains(profile(1));
+        warm(cache, 1);
+        assertThat(cache.findAsync(1L)).isCompletedWithValue(Optional.of(profile(1)));
+        assertThat(handed).hasSize(1);
+    }
+
+    @Test
+    void byDefaultTheWorkIsDoneOnThreadsOfItsOwn() throws Exception {
+        List<String> loaders = new ArrayList<>();
+        UserCache<Long, UserProfile> cache = node(server.uri()).cache(PATIENT, ids -> {
+            loaders.add(Thread.currentThread().getName());
+            return Map.of(1L, profile(1));
+        });
+        assertThat(cache.findAsync(1L).get()).contains(profile(1));
+        assertThat(loaders).containsExactly("usher-worker");
+    }
+
+    @Test
+    void aFailureReachesTheFutureAndAWrongIdTheCaller() {
+        UserCache<Long, UserProfile> cache = cache(PATIENT);
+        table.failure = new IllegalStateException("the database is gone");
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> cache.findAsync(1L).get())
+                .withCauseInstanceOf(UserUnavailableException.class);
+        UserCache<String, UserProfile> byName = node(server.uri()).cache(PATIENT, ids -> Map.of());
+        assertThatIllegalArgumentException().isThrownBy(() -> byName.findAsync("b o b"));
+    }
+
+    @Test
+    void whatTheExecutorRejectsIsUnavailable() {
+        UserCache<Long, UserProfile> cache = node(task -> {
+                    throw new RejectedExecutionException("full");
+                })
+                .cache(PATIENT, table);
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(() -> cache.findAsync(1L).get())
+                .withCauseInstanceOf(UserUnavailableException.class);
+        assertThat(cache.stats().unavailable()).isEqualTo(1);
+    }
+
+    /** Asks until memory answers: the push of a node's own fill may drive out what it reads back. */
+    private static void warm(UserCache<Long, UserProfile> cache, long id) {
+        long before = cache.stats().nearPresent();
+        await().until(() -> {
+            cache.find(id);
+            return cache.stats().nearPresent() > before;
+        });
+    }
+
+    private List<Future<Optional<UserProfile>>> submit(UserCache<Long, UserProfile> cache, long from, long to) {
+        return ids(from, to).stream()
+                .map(id -> threads.submit(() -> cache.find(id)))
+                .toList();
+    }
+
+    private UserCache<Long, UserProfile> cache(Facet<UserProfile> facet) {
+        return node(server.uri()).cache(facet, table);
+    }
+
+    private UserCaches node(String uri) {
+        return open(UserCaches.builder().redis(uri));
+    }
+
+    private UserCaches node(Executor executor) {
+        return open(UserCaches.builder().redis(server.uri()).executor(executor));
+    }
+
+    /** Tracking has begun, so that what is read is kept. */
+    private UserCaches open(UserCaches.Builder builder) {
+        UserCaches caches = builder.commandTimeout(Duration.ofSeconds(5)).build();
+        opened.add(caches);
+        return caches;
+    }
+
+    private static long calls(String command) {
+        return RedisCalls.of(redis, command);
+    }
+
+    private static Set<Long> ids(long from, long to) {
+        return LongStream.rangeClosed(from, to).boxed().collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    private static Map<Long, UserProfile> profiles(long from, long to) {
+        return LongStream.rangeClosed(from, to).boxed().collect(Collectors.toMap(id -> id, ManyUsersIT::profile));
+    }
+
+    private static UserProfile profile(long id) {
+        return new UserProfile("13800000000", "user " + id, "", false, "", "");
+    }
+}

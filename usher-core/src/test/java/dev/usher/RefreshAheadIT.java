@@ -1,0 +1,182 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What is asked for is loaded again before it ends. */
+class RefreshAheadIT {
+
+    private static final String KEY = "user:42:profile";
+    private static final UserProfile ANN = profile("Ann");
+    private static final Duration HOUR = Duration.ofHours(1);
+    private static final Facet<UserProfile> HOURLY =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withTtl(HOUR).withStalenessBound(Duration.ofMinutes(1)));
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static RedisCommands<String, String> redis;
+
+    private final Table table = new Table();
+    private final List<UserCaches> opened = new ArrayList<>();
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        redis = client.connect().sync();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void store() {
+        redis.keys("*").forEach(redis::del);
+        table.put(42L, ANN);
+    }
+
+    @AfterEach
+    void close() {
+        table.gate.countDown();
+        opened.forEach(UserCaches::close);
+    }
+
+    @Test
+    void anEntryThatIsAskedForDoesNotEnd() {
+        UserCache<Long, UserProfile> cache = cache(HOURLY);
+        cache.find(42L);
+        nearlyOver();
+        table.put(42L, profile("Anna")); // nobody has said so
+        askUntil(cache, () -> redis.pttl(KEY) > HOUR.toMillis() / 2);
+        assertThat(cache.stats().refreshes()).isEqualTo(1);
+        assertThat(table.queries).hasValue(2);
+        askUntil(cache, () -> cache.find(42L).equals(Optional.of(profile("Anna"))));
+    }
+
+    @Test
+    void itIsLoadedByOneProcessWhileAllAnswer() {
+        UserCache<Long, UserProfile> here = cache(HOURLY);
+        UserCache<Long, UserProfile> there = cache(HOURLY);
+        here.find(42L);
+        nearlyOver();
+        table.holdBackAfterReading();
+        askUntil(here, () -> {
+            assertThat(there.find(42L)).contains(ANN);
+            return table.queries.get() == 2;
+        });
+        // Both look again, and find the other's claim.
+        long looks = RedisCalls.of(redis, "pttl");
+        askUntil(here, () -> {
+            assertThat(there.find(42L)).contains(ANN);
+            return RedisCalls.of(redis, "pttl") >= looks + 1;
+        });
+        table.gate.countDown();
+        askUntil(here, () -> redis.pttl(KEY) > HOUR.toMillis() / 2);
+        long looksAfter = RedisCalls.of(redis, "pttl");
+        askUntil(here, () -> {
+            there.find(42L);
+            return RedisCalls.of(redis, "pttl") >= looksAfter + 2;
+        });
+        assertThat(here.stats().refreshes() + there.stats().refreshes()).isEqualTo(1);
+        assertThat(table.queries).hasValue(2);
+    }
+
+    @Test
+    void aChangeDuringTheLoadIsNotOverwritten() {
+        UserCache<Long, UserProfile> cache = cache(HOURLY);
+        cache.find(42L);
+        nearlyOver();
+        table.holdBackAfterReading();
+        askUntil(cache, () -> table.queries.get() == 2);
+        table.put(42L, profile("Anna"));
+        table.letOthersThrough();
+        cache.invalidate(42L);
+        assertThat(cache.find(42L)).contains(profile("Anna"));
+        table.gate.countDown();
+        askUntil(cache, () -> cache.stats().fillsRefused() == 1);
+        assertThat(cache.find(42L)).contains(profile("Anna"));
+        assertThat(redis.get(KEY)).contains("Anna");
+    }
+
+    @Test
+    void whatAForeignWriterStoresDuringTheLoadIsNotOverwritten() {
+        UserCache<Long, UserProfile> cache = cache(HOURLY);
+        cache.find(42L);
+        nearlyOver();
+        table.holdBackAfterReading();
+        askUntil(cache, () -> table.queries.get() == 2);
+        redis.setex(KEY, 1800, redis.get(KEY).replace("Ann", "Flask"));
+        table.gate.countDown();
+        askUntil(cache, () -> cache.stats().fillsRefused() == 1);
+        assertThat(redis.get(KEY)).contains("Flask");
+        askUntil(cache, () -> cache.find(42L).equals(Optional.of(profile("Flask"))));
+    }
+
+    @Test
+    void aSourceThatFailsLeavesTheEntryToItsEnd() {
+        UserCache<Long, UserProfile> cache = cache(HOURLY);
+        cache.find(42L);
+        nearlyOver();
+        table.failure = new IllegalStateException("the database is gone");
+        askUntil(cache, () -> cache.stats().loadFailures() == 1);
+        assertThat(cache.find(42L)).contains(ANN);
+        assertThat(redis.get(KEY)).contains("Ann");
+        assertThat(cache.stats().unavailable()).isZero();
+        table.failure = null;
+        assertThat(cache(HOURLY).find(42L)).as("the claim is given up").contains(ANN);
+    }
+
+    @Test
+    void whoDoesNotWantItIsLeftAlone() {
+        UserCache<Long, UserProfile> cache = cache(HOURLY.with(HOURLY.policy().withRefreshAhead(0)));
+        cache.find(42L);
+        nearlyOver();
+        long from = System.nanoTime();
+        askUntil(cache, () -> System.nanoTime() - from > Duration.ofMillis(1500).toNanos());
+        assertThat(cache.stats().refreshes()).isZero();
+        assertThat(RedisCalls.of(redis, "pttl")).as("this test's own").isLessThan(1);
+    }
+
+    private static void nearlyOver() {
+        redis.configResetstat();
+        redis.pexpire(KEY, HOUR.toMillis() / 20);
+    }
+
+    /** Keeps asking, as the callers do to whom it matters that the entry does not end. */
+    private static void askUntil(UserCache<Long, UserProfile> cache, Callable<Boolean> condition) {
+        await().until(() -> {
+            assertThat(cache.find(42L)).isPresent();
+            return condition.call();
+        });
+    }
+
+    private UserCache<Long, UserProfile> cache(Facet<UserProfile> facet) {
+        UserCaches caches = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofSeconds(5))
+                .build();
+        opened.add(caches);
+        return caches.cache(facet, table);
+    }
+
+    private static UserProfile profile(String name) {
+        return new UserProfile("13800000000", name, "", false, "", "");
+    }
+}
