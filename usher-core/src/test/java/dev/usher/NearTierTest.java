@@ -1,10 +1,13 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.NearTier.Reservation;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -143,6 +146,49 @@ class NearTierTest {
     void aReservationGivenBackLeavesNothing() {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), null);
         assertThat(answer(1L)).isNull();
+    }
+
+    @Test
+    void whoFindsWhatIsDueIsToldSoOnce() {
+        List<Long> due = new ArrayList<>();
+        NearTier<Long, String> watched = new NearTier<>(policy, (id, resident) -> due.add(id));
+        watched.publish(1L, watched.reserve(1L, session, Duration.ofHours(1)), VALUE);
+        watched.publish(2L, watched.reserve(2L, session, Duration.ZERO), VALUE);
+        watched.publish(3L, watched.reserve(3L, session, Duration.ZERO), VALUE);
+        for (int i = 0; i < 3; i++) {
+            assertThat(watched.find(1L)).isNotNull();
+            assertThat(watched.find(2L)).isNotNull();
+        }
+        assertThat(due)
+                .as("not the one whose time has not come, nor the one nobody asks for")
+                .containsExactly(2L);
+        requireNonNull(watched.find(2L)).dueIn(Duration.ZERO);
+        watched.find(2L);
+        assertThat(due).containsExactly(2L, 2L);
+    }
+
+    @Test
+    void anAbsentUserIsNeverDue() {
+        List<Long> due = new ArrayList<>();
+        NearTier<Long, String> watched = new NearTier<>(policy, (id, resident) -> due.add(id));
+        watched.publish(1L, watched.reserve(1L, session, Duration.ZERO), ABSENT);
+        watched.publish(1L, watched.reserve(1L, session, Duration.ZERO), ABSENT);
+        assertThat(watched.find(1L)).isNotNull();
+        assertThat(due).isEmpty();
+    }
+
+    @Test
+    void whatIsReadUntrackedLivesForTheStalenessBoundAndNotLongerThanItsSession() {
+        Session untracked = Session.untracked();
+        near.publish(1L, near.reserve(1L, untracked, NearTier.NEVER), VALUE);
+        assertThat(answer(1L)).contains("value");
+        untracked.end();
+        assertThat(answer(1L)).isNull();
+
+        NearTier<Long, String> strict =
+                new NearTier<>(policy.withStalenessBound(Duration.ofMillis(1)), (id, resident) -> {});
+        strict.publish(1L, strict.reserve(1L, Session.untracked(), NearTier.NEVER), VALUE);
+        await().until(() -> strict.find(1L) == null);
     }
 
     /** {@code null} when memory has none; empty when it knows that there is no such user. */

@@ -1,0 +1,306 @@
+package dev.usher;
+
+import dev.usher.NearTier.Reservation;
+import dev.usher.NearTier.Resident;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jetbrains.lincheck.datastructures.IntGen;
+import org.jetbrains.lincheck.datastructures.ManagedStrategyGuaranteeKt;
+import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
+import org.jetbrains.lincheck.datastructures.Operation;
+import org.jetbrains.lincheck.datastructures.Options;
+import org.jetbrains.lincheck.datastructures.Param;
+import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.jetbrains.lincheck.datastructures.ThreadIdGen;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * The near tier and its sessions are one machine whose steps, whatever threads take them, could have been taken one after
+ * the other: Lincheck looks for a schedule in which they could not.
+ *
+ * <p>The steps are those of {@link TieredUserCache} and {@link TrackedConnection}: a reader takes the session, reserves, and
+ * publishes or gives back; an event loop forgets, hears heartbeats, and ends and begins sessions.
+ *
+ * <p>Two steps take a user's place among those that exist and the one among the absent, one after the other, and that can
+ * be told when readers disagree: two that reserve at the same moment may keep an answer each, and one that sees a
+ * reservation half made, and forgets, may leave the other half. Neither is answered from before a change, as a read begins
+ * only after its reservation is whole. So where the user both comes and goes, only one thread reads here.
+ */
+class NearTierLincheckTest {
+
+    @ParameterizedTest
+    @ValueSource(classes = {Existing.class, InSessions.class, Absent.class, ComingAndGoing.class})
+    void underStress(Class<?> machine) {
+        check(machine, new StressOptions().iterations(40).invocationsPerIteration(20));
+    }
+
+    @ParameterizedTest
+    @ValueSource(classes = {Existing.class, InSessions.class, Absent.class, ComingAndGoing.class})
+    void inChosenSchedules(Class<?> machine) {
+        // Caffeine's own steps are its own business; between its calls any thread may come.
+        var atomicCaffeine = ManagedStrategyGuaranteeKt.forClasses(NearTierLincheckTest::isCaffeine)
+                .allMethods()
+                .treatAsAtomic();
+        check(
+                machine,
+                new ModelCheckingOptions()
+                        .iterations(25)
+                        .invocationsPerIteration(12)
+                        .addGuarantee(atomicCaffeine));
+    }
+
+    private static <O extends Options<O, ?>> void check(Class<?> machine, O options) {
+        options.threads(2)
+                .actorsPerThread(4)
+                .actorsBefore(2)
+                .actorsAfter(2)
+                .sequentialSpecification(
+                        machine == InSessions.class ? OneAfterTheOtherInSessions.class : OneAfterTheOther.class)
+                .check(machine);
+    }
+
+    private static boolean isCaffeine(String className) {
+        return className.startsWith("com.github.benmanes.caffeine") || className.equals(ConcurrentMap.class.getName());
+    }
+
+    /**
+     * The real thing, at the one id of a user that was found absent once, so that the next time is remembered. Each thread
+     * has a place for its reservation.
+     */
+    @Param(name = "value", gen = IntGen.class, conf = "1:9")
+    @Param(name = "thread", gen = ThreadIdGen.class)
+    public abstract static class Machine {
+
+        static final int ABSENT = -1;
+        static final int NOBODY = 0;
+        static final int THREADS = 8;
+
+        private static final Integer ID = 42;
+
+        final Session first = Session.tracked(System.nanoTime());
+        private final NearTier<Integer, Integer> near = new NearTier<>(
+                CachePolicy.of(Duration.ofHours(1))
+                        .withStalenessBound(Duration.ofMinutes(10))
+                        .withNearSize(10),
+                (id, due) -> {});
+        private final AtomicReferenceArray<@Nullable Reservation> reserved = new AtomicReferenceArray<>(THREADS);
+
+        private Machine() {
+            near.publish(ID, near.reserve(ID, first, NearTier.NEVER), new Entry<>(null));
+        }
+
+        @Operation
+        public void giveBack(@Param(name = "thread") int thread) {
+            near.publish(ID, reserved.get(thread), null);
+        }
+
+        @Operation
+        public void forget() {
+            near.forget(ID);
+        }
+
+        @Operation
+        public @Nullable Integer find() {
+            Resident<Integer> resident = near.find(ID);
+            return resident == null ? null : resident.answer().orElse(ABSENT);
+        }
+
+        void keepPlace(int thread) {
+            reserved.set(thread, near.reserve(ID, sessionOf(thread), NearTier.NEVER));
+        }
+
+        Session sessionOf(int thread) {
+            return first;
+        }
+
+        boolean keepAnswer(int thread, @Nullable Integer value) {
+            return near.publish(ID, reserved.get(thread), new Entry<>(value));
+        }
+    }
+
+    /** Every reader finds the user. */
+    public static class Existing extends Machine {
+
+        @Operation
+        public void reserve(@Param(name = "thread") int thread) {
+            keepPlace(thread);
+        }
+
+        @Operation
+        public boolean publish(@Param(name = "thread") int thread, @Param(name = "value") int value) {
+            return keepAnswer(thread, value);
+        }
+    }
+
+    /** An answer is there; besides, sessions end and begin, and heartbeats may come late. */
+    public static class InSessions extends Existing {
+
+        private final AtomicReferenceArray<@Nullable Session> readsIn = new AtomicReferenceArray<>(THREADS);
+        private volatile Session session = first;
+
+        public InSessions() {
+            reserve(NOBODY);
+            publish(NOBODY, 0);
+        }
+
+        @Operation
+        public void takeSession(@Param(name = "thread") int thread) {
+            readsIn.set(thread, session);
+        }
+
+        @Override
+        Session sessionOf(int thread) {
+            Session taken = readsIn.get(thread);
+            return taken == null ? first : taken;
+        }
+
+        @Operation
+        public void beat() {
+            session.seenUpTo(System.nanoTime());
+        }
+
+        @Operation(nonParallelGroup = "event loop")
+        public void endSession() {
+            session.end();
+        }
+
+        @Operation(nonParallelGroup = "event loop")
+        public void beginSession() {
+            session = Session.tracked(System.nanoTime());
+        }
+    }
+
+    /** No reader finds the user. */
+    public static class Absent extends Machine {
+
+        @Operation
+        public void reserve(@Param(name = "thread") int thread) {
+            keepPlace(thread);
+        }
+
+        @Operation
+        public boolean publishAbsence(@Param(name = "thread") int thread) {
+            return keepAnswer(thread, null);
+        }
+    }
+
+    /** One reader finds the user at one time and not at another, while others only bring changes. */
+    public static class ComingAndGoing extends Machine {
+
+        @Operation(nonParallelGroup = "reader")
+        public void reserve(@Param(name = "thread") int thread) {
+            keepPlace(thread);
+        }
+
+        @Operation(nonParallelGroup = "reader")
+        public boolean publish(@Param(name = "thread") int thread, @Param(name = "value") int value) {
+            return keepAnswer(thread, value);
+        }
+
+        @Operation(nonParallelGroup = "reader")
+        public boolean publishAbsence(@Param(name = "thread") int thread) {
+            return keepAnswer(thread, null);
+        }
+
+        @Override
+        @Operation(nonParallelGroup = "reader")
+        public void giveBack(@Param(name = "thread") int thread) {
+            super.giveBack(thread);
+        }
+
+        @Override
+        @Operation(nonParallelGroup = "reader")
+        public @Nullable Integer find() {
+            return super.find();
+        }
+    }
+
+    /** What it should be: one place, and numbered sessions. */
+    public static class OneAfterTheOther {
+
+        private final Map<Integer, Integer> readsIn = new HashMap<>();
+        private final Map<Integer, Stay> reserved = new HashMap<>();
+        private final Set<Integer> ended = new HashSet<>();
+        private int session;
+        private @Nullable Stay place;
+
+        /** One reader's, from its reservation on. */
+        private static final class Stay {
+
+            private final int session;
+            private @Nullable Integer answer;
+
+            private Stay(int session) {
+                this.session = session;
+            }
+        }
+
+        public void takeSession(int thread) {
+            readsIn.put(thread, session);
+        }
+
+        public void reserve(int thread) {
+            place = new Stay(readsIn.getOrDefault(thread, 0));
+            reserved.put(thread, place);
+        }
+
+        public boolean publish(int thread, int value) {
+            Stay mine = standing(thread);
+            if (mine == null) {
+                return false;
+            }
+            mine.answer = value;
+            return true;
+        }
+
+        public boolean publishAbsence(int thread) {
+            return publish(thread, Machine.ABSENT);
+        }
+
+        public void giveBack(int thread) {
+            if (standing(thread) != null) {
+                place = null;
+            }
+        }
+
+        private @Nullable Stay standing(int thread) {
+            Stay mine = reserved.get(thread);
+            return mine != null && mine == place && mine.answer == null ? mine : null;
+        }
+
+        public void forget() {
+            place = null;
+        }
+
+        /** Says nothing of a session that has ended, and here none grows old. */
+        public void beat() {}
+
+        public void endSession() {
+            ended.add(session);
+        }
+
+        public void beginSession() {
+            session++;
+        }
+
+        public @Nullable Integer find() {
+            return place == null || ended.contains(place.session) ? null : place.answer;
+        }
+    }
+
+    /** The same, when an answer is there already. */
+    public static class OneAfterTheOtherInSessions extends OneAfterTheOther {
+
+        public OneAfterTheOtherInSessions() {
+            reserve(Machine.NOBODY);
+            publish(Machine.NOBODY, 0);
+        }
+    }
+}
