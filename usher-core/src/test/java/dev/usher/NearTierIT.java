@@ -12,14 +12,21 @@ import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -40,6 +47,7 @@ class NearTierIT {
     private final Map<Long, UserProfile> table = new ConcurrentHashMap<>();
     private final AtomicInteger queries = new AtomicInteger();
     private final List<UserCaches> opened = new ArrayList<>();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
 
     @BeforeAll
     static void start() {
@@ -62,6 +70,7 @@ class NearTierIT {
 
     @AfterEach
     void close() {
+        threads.shutdownNow();
         opened.forEach(UserCaches::close);
     }
 
@@ -132,6 +141,87 @@ class NearTierIT {
         }
     }
 
+    /** What a reader has got, but not yet kept, when the change comes. */
+    @Test
+    void aPushBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
+        HeldCodec held = new HeldCodec();
+        UserCache<Long, UserProfile> cache = node(server.uri(), held.facet());
+        redis.setex(KEY, 1800, json("Ann"));
+        Future<Optional<UserProfile>> early = held.whileDecoding(threads, () -> cache.find(42L), () -> {
+            long pushes = cache.stats().nearInvalidations();
+            redis.setex(KEY, 1800, json("Anna"));
+            await().until(() -> cache.stats().nearInvalidations() > pushes);
+        });
+        assertThat(early.get()).contains(profile("Ann"));
+        assertThat(cache.find(42L)).as("asked after the change").contains(profile("Anna"));
+    }
+
+    @Test
+    void aDisconnectBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
+        HeldCodec held = new HeldCodec();
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCache<Long, UserProfile> cache = node("redis://" + proxy.host() + ":" + proxy.port(), held.facet());
+            redis.setex(KEY, 1800, json("Ann"));
+            Future<Optional<UserProfile>> early = held.whileDecoding(threads, () -> cache.find(42L), () -> {
+                proxy.refuse();
+                await().until(() -> !cache.stats().nearOpen());
+                redis.setex(KEY, 1800, json("Anna")); // nobody can say so
+                proxy.restore();
+                await().until(() -> cache.stats().nearOpen());
+            });
+            assertThat(early.get()).contains(profile("Ann"));
+            assertThat(cache.find(42L)).as("asked after the change").contains(profile("Anna"));
+        }
+    }
+
+    @Test
+    void aFlushBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
+        HeldCodec held = new HeldCodec();
+        UserCaches node = open(server.uri());
+        UserCache<Long, UserProfile> cache = node.cache(held.facet(), this::load);
+        table.put(42L, profile("Anna"));
+        redis.setex(KEY, 1800, json("Ann"));
+        Future<Optional<UserProfile>> early = held.whileDecoding(threads, () -> cache.find(42L), () -> {
+            Session before = node.shared().session();
+            redis.flushall();
+            await().until(() -> node.shared().session() != before);
+        });
+        assertThat(early.get()).contains(profile("Ann"));
+        assertThat(cache.find(42L)).as("asked after the change").contains(profile("Anna"));
+    }
+
+    @Test
+    void aRestartedServerIsAskedAgain() {
+        try (RedisServer restarted = RedisServer.start()) {
+            UserCache<Long, UserProfile> cache = node(restarted.uri(), PATIENT);
+            warm(cache);
+            table.put(42L, profile("Anna"));
+            restarted.kill();
+            await().until(() -> !cache.stats().nearOpen());
+            assertThat(cache.find(42L)).as("not from before").contains(profile("Anna"));
+            restarted.restart();
+            await().until(() -> cache.stats().nearOpen());
+            warm(cache);
+            redis(restarted, changed -> changed.setex(KEY, 1800, json("Flask")));
+            await().until(() -> cache.find(42L).equals(Optional.of(profile("Flask"))));
+        }
+    }
+
+    @Test
+    void whatWasReadWithoutRedisIsNotKeptOnceRedisTellsOfChanges() {
+        try (RedisServer late = RedisServer.start()) {
+            late.stop();
+            UserCache<Long, UserProfile> cache = node(late.uri(), PATIENT);
+            warm(cache);
+            assertThat(cache.find(42L)).as("kept, for the staleness bound").contains(profile("Ann"));
+            assertThat(queries).hasValue(1);
+            table.put(42L, profile("Anna"));
+            late.restart();
+            await().until(() -> cache.stats().nearOpen());
+            assertThat(cache.find(42L)).contains(profile("Anna"));
+        }
+    }
+
     @Test
     void aSilentConnectionIsBelievedForTheStalenessBoundOnly() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
@@ -189,6 +279,12 @@ class NearTierIT {
         assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
     }
 
+    private static void redis(RedisServer other, Consumer<RedisCommands<String, String>> change) {
+        try (RedisClient operator = RedisClient.create(other.uri())) {
+            change.accept(operator.connect().sync());
+        }
+    }
+
     /** Asks until memory answers. */
     private static void warm(UserCache<Long, UserProfile> cache) {
         long before = cache.stats().nearHits();
@@ -198,13 +294,56 @@ class NearTierIT {
         });
     }
 
+    /** A codec whose next reading can be held back: on the caller's thread, between Redis' reply and what becomes of it. */
+    private static final class HeldCodec implements FacetCodec<UserProfile> {
+
+        private final CountDownLatch reached = new CountDownLatch(1);
+        private final CountDownLatch released = new CountDownLatch(1);
+
+        Facet<UserProfile> facet() {
+            return new Facet<>("profile", this, PATIENT.policy());
+        }
+
+        /** Does something while a reader is held back. */
+        Future<Optional<UserProfile>> whileDecoding(
+                ExecutorService threads, Callable<Optional<UserProfile>> reader, Runnable action) throws Exception {
+            Future<Optional<UserProfile>> answer = threads.submit(reader);
+            reached.await();
+            action.run();
+            released.countDown();
+            return answer;
+        }
+
+        @Override
+        public byte[] encode(UserProfile value) {
+            return PATIENT.codec().encode(value);
+        }
+
+        @Override
+        public UserProfile decode(byte[] bytes) {
+            if (reached.getCount() > 0) {
+                reached.countDown();
+                try {
+                    released.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException("the test is over", e);
+                }
+            }
+            return PATIENT.codec().decode(bytes);
+        }
+    }
+
     private UserCache<Long, UserProfile> node(String uri, Facet<UserProfile> facet) {
+        return open(uri).cache(facet, this::load);
+    }
+
+    private UserCaches open(String uri) {
         UserCaches caches = UserCaches.builder()
                 .redis(uri)
                 .commandTimeout(Duration.ofMillis(300))
                 .build();
         opened.add(caches);
-        return caches.cache(facet, this::load);
+        return caches;
     }
 
     private Map<Long, UserProfile> load(Set<Long> ids) {
@@ -216,6 +355,10 @@ class NearTierIT {
 
     private static long reads() {
         return RedisCalls.of(redis, "get") + RedisCalls.of(redis, "mget");
+    }
+
+    private static String json(String name) {
+        return new String(PATIENT.codec().encode(profile(name)), StandardCharsets.UTF_8);
     }
 
     private static UserProfile profile(String name) {
