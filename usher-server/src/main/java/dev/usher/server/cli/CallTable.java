@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 final class CallTable {
 
     private static final List<List<String>> HEAD = List.of(
-            List.of("", "", "", "from", "from", "SQL", "p50", "p99", "max", "calls"),
-            List.of("what", "call", "calls", "Redis", "SQL", "queries", "ms", "ms", "ms", "per s"));
+            List.of("", "", "", "from", "from", "from", "SQL", "p50", "p99", "max", "calls"),
+            List.of("what", "call", "calls", "memory", "Redis", "SQL", "queries", "ms", "ms", "ms", "per s"));
 
     /** How many columns, from the first, hold text; the others hold numbers. */
     private static final int TEXTS = 2;
@@ -43,6 +43,7 @@ final class CallTable {
                 row.what(),
                 row.call(),
                 count(row.calls()),
+                count(row.tally().nearHits()),
                 count(row.tally().sharedHits()),
                 count(row.tally().sourceAnswers()),
                 count(row.tally().statements()),

@@ -104,8 +104,8 @@ final class Demo {
         Tally both = own.tally().plus(others.tally());
         findings.add(new Finding(
                 both.statements() == 0 && both.sourceAnswers() == 0,
-                count(own.calls() + others.calls()) + " warm reads, " + count(both.sharedHits())
-                        + " look-ups answered by Redis: " + count(both.statements()) + " SQL queries"));
+                count(own.calls() + others.calls()) + " warm reads, " + count(both.nearHits() + both.sharedHits())
+                        + " look-ups answered by memory and Redis: " + count(both.statements()) + " SQL queries"));
     }
 
     private void readUnknown(CallMeter meter) {
@@ -119,9 +119,9 @@ final class Demo {
                 callers,
                 call -> readNobody(firstId, call % UNKNOWN_IDS));
         findings.add(new Finding(
-                first.tally().statements() == UNKNOWN_IDS && again.tally().statements() == 0,
+                first.tally().statements() <= UNKNOWN_IDS && again.tally().statements() == 0,
                 count(UNKNOWN_IDS) + " ids that nobody has, each asked for " + (1 + UNKNOWN_ROUNDS) + " times: "
-                        + count(first.tally().plus(again.tally()).statements()) + " SQL queries, 1 per id"));
+                        + count(first.tally().plus(again.tally()).statements()) + " SQL queries, 1 per id at most"));
     }
 
     private void readForgotten(CallMeter meter) {
@@ -130,9 +130,9 @@ final class Demo {
         }
         CallRow cold = meter.measure("own profile, forgotten", "GET " + ME, forgotten(), callers, this::readOwn);
         findings.add(new Finding(
-                cold.tally().statements() == 2L * forgotten(),
+                cold.tally().statements() <= 2L * forgotten(),
                 count(forgotten()) + " users whom the caches forgot, read again: "
-                        + count(cold.tally().statements()) + " SQL queries, 1 per user and facet"));
+                        + count(cold.tally().statements()) + " SQL queries, 1 per user and facet at most"));
         caches.forget(users.id(0));
         CallRow crowd =
                 meter.measure("forgotten, " + CROWD + " at once", "GET " + ME, CROWD, CROWD, call -> readOwn(0));

@@ -20,6 +20,7 @@ record DemoCaches(UserProfileCache<Long> profiles, UserStatusCache<Long> statuse
         CacheStats profile = profiles.stats();
         CacheStats status = statuses.stats();
         return new Tally(
+                profile.nearHits() + status.nearHits(),
                 profile.sharedHits() + status.sharedHits(),
                 profile.sourceAnswers() + status.sourceAnswers(),
                 statements.count());

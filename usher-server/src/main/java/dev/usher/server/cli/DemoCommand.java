@@ -80,7 +80,7 @@ final class DemoCommand implements Callable<Integer> {
         }
         CallTable.print(rows, output);
         output.println(
-                "From Redis, from SQL: look-ups. A call with a token looks up two things: whether the caller may");
+                "From memory, Redis, SQL: look-ups. A call with a token looks up two things: whether the caller may");
         output.println("act (status), and a profile. Registering and logging in put both into Redis on their way.");
         output.println();
         demo.findings().forEach(output::println);

@@ -19,20 +19,20 @@ class CallTableTest {
                 "GET /v1/me",
                 LongStream.rangeClosed(1, 200).map(n -> n * 1_000_000).boxed().toList(),
                 Duration.ofMillis(500),
-                new Tally(1_000_000, 0, 0));
-        CallRow one =
-                new CallRow("log in", "POST /v1/login", List.of(1_234_567L), Duration.ofSeconds(2), new Tally(0, 0, 2));
+                new Tally(30, 1_000_000, 0, 0));
+        CallRow one = new CallRow(
+                "log in", "POST /v1/login", List.of(1_234_567L), Duration.ofSeconds(2), new Tally(0, 0, 0, 2));
         ByteArrayOutputStream output = new ByteArrayOutputStream();
 
         CallTable.print(List.of(many, one), new PrintStream(output, true, StandardCharsets.UTF_8));
 
         assertThat(output.toString(StandardCharsets.UTF_8).lines().map(String::stripTrailing))
                 .containsExactly(
-                        "                                               from  from      SQL    p50    p99    max  calls",
-                        "what               call            calls      Redis   SQL  queries     ms     ms     ms  per s",
-                        "-".repeat(94),
-                        "own profile, warm  GET /v1/me        200  1,000,000     0        0  100.0  198.0  200.0    400",
-                        "log in             POST /v1/login      1          0     0        2    1.2    1.2    1.2      1",
-                        "-".repeat(94));
+                        "                                       from       from  from      SQL    p50    p99    max  calls",
+                        "what               call            calls  memory      Redis   SQL  queries     ms     ms     ms  per s",
+                        "-".repeat(102),
+                        "own profile, warm  GET /v1/me        200      30  1,000,000     0        0  100.0  198.0  200.0    400",
+                        "log in             POST /v1/login      1       0          0     0        2    1.2    1.2    1.2      1",
+                        "-".repeat(102));
     }
 }
