@@ -28,6 +28,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -54,6 +55,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /** After which it is looked how long an entry has left in Redis, if it is still asked for. */
     private static final Duration LOOK_AHEAD = Duration.ofSeconds(1);
 
+    private static final int MOST_REFRESHING = 8;
+
     private final UserCaches caches;
     private final SharedTier shared;
     private final UserSource<K, V> source;
@@ -64,6 +67,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final SingleFlight<K, V> flights = new SingleFlight<>();
     private final BatchedLoads<K, V> loads = new BatchedLoads<>(this::ask);
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
+    private final Semaphore refreshing = new Semaphore(MOST_REFRESHING);
     private final Counters counters;
 
     /** How long before its end in Redis an entry that is asked for is loaded again; zero for never. */
@@ -536,14 +540,29 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** Called with each entry that is due, by the caller who found it and does not wait. */
     private void refreshLater(K id, Resident<V> resident) {
+        // Many may be due at once; they can wait, and what else the executor has to do cannot.
+        if (!refreshing.tryAcquire()) {
+            resident.dueIn(Duration.ofMillis(ThreadLocalRandom.current().nextLong(1, 100)));
+            return;
+        }
         try {
-            caches.executor().execute(() -> refresh(id, resident));
+            caches.executor().execute(() -> {
+                try {
+                    refresh(id, resident);
+                } finally {
+                    refreshing.release();
+                }
+            });
         } catch (RejectedExecutionException e) {
+            refreshing.release();
             resident.dueIn(dueAgain);
         }
     }
 
     private void refresh(K id, Resident<V> resident) {
+        if (caches.isClosed()) {
+            return;
+        }
         Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
         String token = caches.nextToken();
         resident.dueIn(dueAgain);

@@ -122,7 +122,8 @@ public final class UserCaches implements AutoCloseable {
         fences.drain();
         meters.close();
         scheduler.shutdownNow();
-        workers.shutdownNow();
+        // What has not begun ends at once, for it finds the caches closed.
+        workers.shutdownNow().forEach(Runnable::run);
         shared.close();
     }
 
@@ -158,6 +159,10 @@ public final class UserCaches implements AutoCloseable {
 
     String nextToken() {
         return node + '.' + tokens.incrementAndGet();
+    }
+
+    boolean isClosed() {
+        return closed.get();
     }
 
     void requireOpen() {

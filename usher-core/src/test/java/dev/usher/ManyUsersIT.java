@@ -349,6 +349,19 @@ class ManyUsersIT {
         });
     }
 
+    @Test
+    void closingLeavesNobodyWaiting() {
+        UserCaches node = node(server.uri());
+        UserCache<Long, UserProfile> cache = node.cache(PATIENT, table);
+        table.holdBackAfterReading();
+        List<CompletableFuture<Optional<UserProfile>>> answers =
+                ids(1, 100).stream().map(cache::findAsync).toList();
+        await().until(() -> table.queries.get() == 4);
+        node.close();
+        await().until(() -> answers.stream().allMatch(CompletableFuture::isDone));
+        assertThat(answers).allMatch(CompletableFuture::isCompletedExceptionally);
+    }
+
     private List<Future<Optional<UserProfile>>> submit(UserCache<Long, UserProfile> cache, long from, long to) {
         return ids(from, to).stream()
                 .map(id -> threads.submit(() -> cache.find(id)))
