@@ -250,9 +250,10 @@ final class SharedTier implements AutoCloseable {
     }
 
     /**
-     * Stores a loaded value, if the claim is still held and nothing else has been stored, without waiting for the answer.
+     * Stores a loaded value, if the claim is still held and nothing else stands there than when it was granted, without
+     * waiting for the answer.
      *
-     * @param replaced the value under which the claim was granted, if there was one
+     * @param replaced the value over which the claim was granted, or {@code null} when there was none
      */
     CompletableFuture<Boolean> fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced) {
         byte[][] arguments = replaced == null

@@ -198,6 +198,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         /** What stands in Redis and may be overwritten: it cannot be read, or will soon be gone. */
         private byte @Nullable [] replaced;
 
+        private boolean isRefused;
         private @Nullable Entry<V> loaded;
 
         /** The step in which what is loaded was still true. */
@@ -424,6 +425,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                     filled.add(sent.get(i));
                 } else {
                     counters.fillsRefused.increment();
+                    sent.get(i).isRefused = true;
+                    // The claim may stand all the same, and others would wait for it.
+                    shared.release(sent.get(i).key, token);
                 }
             }
         } catch (SharedTierException e) {
@@ -574,12 +578,20 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 counters.refreshes.increment();
                 miss.replaced = granted.value();
                 loadUnderClaim(List.of(miss), token);
+                if (miss.isRefused) {
+                    // What was to be replaced is there no more, and who has missed it since waits for a value.
+                    miss.replaced = null;
+                    token = caches.nextToken();
+                    claim(List.of(miss), token);
+                }
             }
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
             shared.release(miss.key, token);
         } catch (UserUnavailableException e) {
             log.debug("{} could not be refreshed; it stands until its end", miss.key, e);
+        } finally {
+            wakeUp(id);
         }
     }
 

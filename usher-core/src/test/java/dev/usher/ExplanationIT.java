@@ -21,7 +21,6 @@ import org.junit.jupiter.api.Test;
 class ExplanationIT {
 
     private static final String KEY = "user:42:profile";
-    private static final String GUARD = "{user:42:profile}:guard";
     private static final UserProfile ANN = profile("Ann");
     private static final Holding<UserProfile> NOTHING = new Holding.Nothing<>();
     private static final Holding<UserProfile> ABSENT = new Holding.Absent<>();

@@ -1,5 +1,6 @@
 package dev.usher;
 
+import static dev.usher.GuardModel.Chance.A_CLAIM_IS_GIVEN_UP;
 import static dev.usher.GuardModel.Chance.A_CLAIM_IS_RENEWED;
 import static dev.usher.GuardModel.Chance.A_FENCE_PASSES;
 import static dev.usher.GuardModel.Chance.A_LEASE_PASSES;
@@ -26,6 +27,7 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -40,7 +42,15 @@ import org.junit.jupiter.api.Test;
  */
 class GuardInterleavingsIT {
 
-    private static final List<Who> ALL = List.of(Who.values());
+    private static final List<Stored> ANYTHING = List.of(Stored.NOTHING, Stored.A_VALUE);
+    private static final List<Who> WITHOUT_REFRESH =
+            List.of(Who.READER_0, Who.READER_1, Who.LOGIN, Who.WRITER_0, Who.WRITER_1);
+    private static final List<Who> WITH_TWO_WRITERS =
+            List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.LOGIN, Who.WRITER_0, Who.WRITER_1);
+    private static final List<Who> WITH_REFRESH =
+            List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.LOGIN, Who.WRITER_0);
+    private static final Scripts AS_THEY_ARE = new Scripts();
+    private static final String REPLACES = "if text ~= ARGV[5] then return 0 end";
 
     private static RedisServer server;
     private static RedisClient client;
@@ -61,45 +71,116 @@ class GuardInterleavingsIT {
 
     @Test
     void noInterleavingLeavesAnOldValueBehind() throws Exception {
-        assertNoOldValue(ALL, Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1));
+        assertNoOldValue(WITHOUT_REFRESH, Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1));
+    }
+
+    @Test
+    void noRefreshLeavesAnOldValueBehind() throws Exception {
+        assertNoOldValue(WITH_TWO_WRITERS, Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1));
     }
 
     @Test
     void noRenewalHelpsAnOldValueToStay() throws Exception {
         assertNoOldValue(
-                ALL, Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, A_CLAIM_IS_RENEWED, 1));
+                WITHOUT_REFRESH,
+                Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, A_CLAIM_IS_RENEWED, 1));
+    }
+
+    @Test
+    void noRefreshThatIsRenewedOrGivenUpHelpsAnOldValueToStay() throws Exception {
+        assertNoOldValue(
+                List.of(Who.READER_0, Who.REFRESHER_0, Who.LOGIN, Who.WRITER_0, Who.WRITER_1),
+                Map.of(
+                        A_LEASE_PASSES,
+                        1,
+                        A_FENCE_PASSES,
+                        1,
+                        THE_VALUE_IS_EVICTED,
+                        1,
+                        A_CLAIM_IS_RENEWED,
+                        1,
+                        A_CLAIM_IS_GIVEN_UP,
+                        1));
     }
 
     @Test
     void readersAndWritersAreSafeEvenWhenGuardsAreLost() throws Exception {
-        List<Who> withoutLogin = List.of(Who.READER_0, Who.READER_1, Who.WRITER_0, Who.WRITER_1);
         assertNoOldValue(
-                withoutLogin,
+                List.of(Who.READER_0, Who.READER_1, Who.WRITER_0, Who.WRITER_1),
                 Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 2));
     }
 
     @Test
+    void refreshersAreSafeEvenWhenGuardsAreLost() throws Exception {
+        assertNoOldValue(
+                List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.WRITER_0, Who.WRITER_1),
+                Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 1));
+    }
+
+    @Test
+    void whatAForeignServiceSetsAfterItsChangeIsNotUndone() throws Exception {
+        assertNoOldValue(
+                List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.LOGIN, Who.FOREIGN_SETTER),
+                Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1));
+    }
+
+    @Test
+    void aRefreshDoesNotUndoWhatAForeignServiceHasSetEvenIfThatIsEvicted() throws Exception {
+        assertNoOldValue(
+                List.of(Stored.A_VALUE),
+                List.of(Who.REFRESHER_0, Who.REFRESHER_1, Who.FOREIGN_SETTER),
+                Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 1));
+    }
+
+    @Test
+    void aRefreshDoesNotUndoAForeignDeletion() throws Exception {
+        assertNoOldValue(
+                List.of(Stored.A_VALUE),
+                List.of(Who.READER_0, Who.READER_1, Who.REFRESHER_0, Who.REFRESHER_1, Who.FOREIGN_DELETER),
+                Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1));
+    }
+
+    @Test
     void theKnownHoleIsAGuardEvictedWhileALoginIsUnderWay() throws Exception {
-        assertThat(explore(new Scripts(), Fault.NONE, ALL, Map.of(THE_GUARD_IS_EVICTED, 1))
+        assertThat(explore(AS_THEY_ARE, Fault.NONE, WITHOUT_REFRESH, Map.of(THE_GUARD_IS_EVICTED, 1))
                         .story())
                 .contains("THE_GUARD_IS_EVICTED", "LOGIN OFFER 1");
     }
 
     @Test
+    void aKnownHoleIsAForeignDeletionOfWhatIsMissingAlready() throws Exception {
+        assertThat(explore(AS_THEY_ARE, Fault.NONE, List.of(Who.READER_0, Who.FOREIGN_DELETER), Map.of())
+                        .story())
+                .endsWith("FOREIGN_DELETER DELETE 2", "READER_0 FILL 1");
+    }
+
+    @Test
     void withoutRule1AReadFromBeforeTheClaimIsStored() throws Exception {
-        assertOldValue(new Scripts(), Fault.READ_BEFORE_CLAIM, Map.of(A_LEASE_PASSES, 1));
+        assertOldValue(new Scripts(), Fault.READ_BEFORE_CLAIM, WITHOUT_REFRESH, Map.of(A_LEASE_PASSES, 1));
+    }
+
+    @Test
+    void withoutRule1AReadFromBeforeTheRefreshIsStored() throws Exception {
+        assertOldValue(new Scripts(), Fault.READ_BEFORE_REFRESH, WITH_REFRESH, Map.of());
     }
 
     @Test
     void withoutRule2TheSlowerOfTwoWritersWins() throws Exception {
-        assertOldValue(new Scripts(), Fault.SET_INSTEAD_OF_FENCE, Map.of());
+        assertOldValue(new Scripts(), Fault.SET_INSTEAD_OF_FENCE, WITHOUT_REFRESH, Map.of());
     }
 
     @Test
     void withoutRule3AnExpiredClaimHidesTheFenceItReplaced() throws Exception {
         Scripts scripts = new Scripts();
         scripts.claim = without(scripts.claim, "'PX', millis + fence", "'PX', millis");
-        assertOldValue(scripts, Fault.NONE, Map.of(A_LEASE_PASSES, 1));
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of(A_LEASE_PASSES, 1));
+    }
+
+    @Test
+    void withoutRule3AnExpiredRefreshHidesTheFenceItReplaced() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.refresh = without(scripts.refresh, "'PX', millis + fence", "'PX', millis");
+        assertOldValue(scripts, Fault.NONE, WITH_REFRESH, Map.of(A_LEASE_PASSES, 1, THE_VALUE_IS_EVICTED, 1));
     }
 
     @Test
@@ -107,14 +188,14 @@ class GuardInterleavingsIT {
         Scripts scripts = new Scripts();
         scripts.fill =
                 without(scripts.fill, "redis.call('SET', KEYS[2], FENCE, 'PX', fence)", "redis.call('DEL', KEYS[2])");
-        assertOldValue(scripts, Fault.NONE, Map.of(THE_VALUE_IS_EVICTED, 1));
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of(THE_VALUE_IS_EVICTED, 1));
     }
 
     @Test
     void withoutRule5AnOfferOutlivesTheFenceThatShouldStopIt() throws Exception {
         Scripts scripts = new Scripts();
         scripts.offer = without(scripts.offer, "if now() >= tonumber(ARGV[4]) then return 0 end", "");
-        assertOldValue(scripts, Fault.NONE, Map.of(A_FENCE_PASSES, 1));
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of(A_FENCE_PASSES, 1));
     }
 
     @Test
@@ -124,38 +205,87 @@ class GuardInterleavingsIT {
                 scripts.fill,
                 "if claim() ~= ARGV[1] then return 0 end",
                 "if redis.call('EXISTS', KEYS[2]) == 1 and claim() ~= ARGV[1] then return 0 end");
-        assertOldValue(scripts, Fault.NONE, Map.of(A_FENCE_PASSES, 2));
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of(A_FENCE_PASSES, 2));
     }
 
     @Test
     void anOfferThatOverwritesIsTheSpecificationsOwnRace() throws Exception {
         Scripts scripts = new Scripts();
         scripts.offer = without(scripts.offer, "if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end", "");
-        assertOldValue(scripts, Fault.NONE, Map.of());
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of());
     }
 
     @Test
     void aRenewalThatClaimsAnewUndoesAFence() throws Exception {
         Scripts scripts = new Scripts();
         scripts.renew = scripts.claim;
-        assertOldValue(scripts, Fault.NONE, Map.of(A_CLAIM_IS_RENEWED, 1));
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of(A_CLAIM_IS_RENEWED, 1));
+    }
+
+    @Test
+    void aRefreshThatSetsInsteadOfFillingUndoesAFence() throws Exception {
+        assertOldValue(new Scripts(), Fault.SET_INSTEAD_OF_FILL, List.of(Who.REFRESHER_0, Who.WRITER_0), Map.of());
+    }
+
+    @Test
+    void aRefreshThatReplacesWhateverIsThereUndoesWhatAForeignServiceHasSet() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.fill = without(scripts.fill, REPLACES, "");
+        assertOldValue(scripts, Fault.NONE, List.of(Who.REFRESHER_0, Who.FOREIGN_SETTER), Map.of());
+    }
+
+    @Test
+    void aRefreshThatReplacesWhatIsGoneUndoesAForeignDeletion() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.fill =
+                without(scripts.fill, REPLACES, "if type(value) == 'string' and value ~= ARGV[5] then return 0 end");
+        List<Who> who = List.of(Who.REFRESHER_0, Who.FOREIGN_DELETER);
+        assertThat(explore(AS_THEY_ARE, Fault.NONE, List.of(Stored.A_VALUE), who, Map.of())
+                        .story())
+                .isEmpty();
+        assertThat(explore(scripts, Fault.NONE, List.of(Stored.A_VALUE), who, Map.of())
+                        .story())
+                .endsWith("FOREIGN_DELETER DELETE 2", "REFRESHER_0 FILL 1");
+    }
+
+    /** That a refresh leaves a claim alone which stands saves a query; safe it would be without, too. */
+    @Test
+    void aRefreshThatTakesAnothersClaimLeavesNoOldValueEither() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.refresh = without(scripts.refresh, "if claim() then return { 'unneeded' } end", "");
+        Map<Chance, Integer> chances = Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1);
+        assertThat(explore(scripts, Fault.NONE, WITH_REFRESH, chances).story()).isEmpty();
     }
 
     private static void assertNoOldValue(List<Who> who, Map<Chance, Integer> chances) throws Exception {
-        Finding finding = explore(new Scripts(), Fault.NONE, who, chances);
+        assertNoOldValue(ANYTHING, who, chances);
+    }
+
+    private static void assertNoOldValue(List<Stored> starts, List<Who> who, Map<Chance, Integer> chances)
+            throws Exception {
+        Finding finding = explore(AS_THEY_ARE, Fault.NONE, starts, who, chances);
         assertThat(finding.story()).isEmpty();
-        System.out.printf("%,d states, %,d calls of the scripts, no old value%n", finding.states(), finding.calls());
+        System.out.printf(
+                "%,d states, %,d calls of the scripts, no old value; %,d different calls so far%n",
+                finding.states(), finding.calls(), AS_THEY_ARE.known.size());
     }
 
     /** With the rules as they are, nothing is found within these chances; with one taken out, something is. */
-    private static void assertOldValue(Scripts scripts, Fault fault, Map<Chance, Integer> chances) throws Exception {
-        assertThat(explore(new Scripts(), Fault.NONE, ALL, chances).story()).isEmpty();
-        assertThat(explore(scripts, fault, ALL, chances).story()).isNotEmpty();
+    private static void assertOldValue(Scripts scripts, Fault fault, List<Who> who, Map<Chance, Integer> chances)
+            throws Exception {
+        assertThat(explore(AS_THEY_ARE, Fault.NONE, who, chances).story()).isEmpty();
+        assertThat(explore(scripts, fault, who, chances).story()).isNotEmpty();
     }
 
     private static Finding explore(Scripts scripts, Fault fault, List<Who> who, Map<Chance, Integer> chances)
             throws Exception {
-        return new GuardModel(scripts, fault).explore(who, chances);
+        return explore(scripts, fault, ANYTHING, who, chances);
+    }
+
+    private static Finding explore(
+            Scripts scripts, Fault fault, List<Stored> starts, List<Who> who, Map<Chance, Integer> chances)
+            throws Exception {
+        return new GuardModel(scripts, fault).explore(starts, who, chances);
     }
 
     private static GuardScript without(GuardScript script, String rule, String instead) {
@@ -163,20 +293,42 @@ class GuardInterleavingsIT {
         return GuardScript.of(script.source().replace(rule, instead));
     }
 
-    /** Runs each call on keys of its own, with times so long that the test's own does not count. */
+    /**
+     * Runs each call on keys of its own, with times so long that the test's own does not count; and no call twice, as the
+     * same call from the same state does the same.
+     */
     private static final class Scripts implements GuardModel.Redis {
 
         private static final long UNIT = Duration.ofMinutes(10).toMillis();
 
+        /** Of a value, in the last part of which it may be refreshed: all of it. */
+        private static final long LIFE = 1000 * UNIT;
+
+        private final Map<Call, Outcome> known = new HashMap<>();
         private GuardScript claim = GuardScript.CLAIM;
+        private GuardScript refresh = GuardScript.REFRESH;
         private GuardScript renew = GuardScript.RENEW;
         private GuardScript fill = GuardScript.FILL;
         private GuardScript offer = GuardScript.OFFER;
 
         @Override
         public List<Outcome> run(List<Call> calls) {
+            List<Call> unknown = calls.stream()
+                    .distinct()
+                    .filter(call -> !known.containsKey(call))
+                    .toList();
+            if (!unknown.isEmpty()) {
+                List<Outcome> outcomes = runEach(unknown);
+                for (int i = 0; i < unknown.size(); i++) {
+                    known.put(unknown.get(i), outcomes.get(i));
+                }
+            }
+            return calls.stream().map(call -> requireNonNull(known.get(call))).toList();
+        }
+
+        private List<Outcome> runEach(List<Call> calls) {
             RedisAsyncCommands<String, String> redis = connection.async();
-            for (GuardScript script : List.of(claim, renew, fill, offer, GuardScript.FENCE)) {
+            for (GuardScript script : List.of(claim, refresh, renew, fill, offer, GuardScript.FENCE)) {
                 done(redis.scriptLoad(script.source()));
             }
             long now = System.currentTimeMillis();
@@ -203,14 +355,14 @@ class GuardInterleavingsIT {
                 Stored stored = new Stored(
                         value == null ? null : Integer.valueOf((String) value),
                         guardOf((String) guard, (Long) requireNonNull(ttl), now));
-                outcomes.add(new Outcome(stored, isAccepted(answer)));
+                outcomes.add(new Outcome(stored, isAccepted(answer), replacedIn(answer)));
             }
             return outcomes;
         }
 
         private static void restore(RedisAsyncCommands<String, String> redis, String key, Stored stored, long now) {
             if (stored.value() != null) {
-                var unused = redis.set(key, stored.value().toString());
+                var unused = redis.set(key, stored.value().toString(), SetArgs.Builder.px(LIFE));
             }
             Guard guard = stored.guard();
             if (guard != null) {
@@ -224,15 +376,23 @@ class GuardInterleavingsIT {
             String version = Integer.toString(call.version());
             String lease = Long.toString(GuardModel.LEASE * UNIT);
             String fence = Long.toString(GuardModel.FENCE * UNIT);
-            String ttl = Long.toString(1000 * UNIT);
+            String ttl = Long.toString(LIFE);
             String tooOldFrom = Long.toString(now + (GuardModel.FENCE - call.age()) * UNIT);
             return switch (call.operation()) {
                 case CLAIM -> run(redis, claim, key, who, lease, fence);
+                case REFRESH -> run(redis, refresh, key, who, lease, fence, ttl);
                 case RENEW -> run(redis, renew, key, who, lease, fence);
-                case FILL -> run(redis, fill, key, who, version, ttl, fence);
+                case RELEASE -> run(redis, renew, key, who, "0", fence);
+                case FILL -> {
+                    Integer replaced = call.replaced();
+                    yield replaced == null
+                            ? run(redis, fill, key, who, version, ttl, fence)
+                            : run(redis, fill, key, who, version, ttl, fence, replaced.toString());
+                }
                 case OFFER -> run(redis, offer, key, version, ttl, fence, tooOldFrom);
                 case FENCE -> run(redis, GuardScript.FENCE, key, fence);
-                case SET -> redis.set(key, version);
+                case SET -> redis.psetex(key, LIFE, version);
+                case DELETE -> redis.del(key);
             };
         }
 
@@ -243,7 +403,15 @@ class GuardInterleavingsIT {
         }
 
         private static boolean isAccepted(@Nullable Object answer) {
-            return List.of("granted").equals(answer) || List.of(1L).equals(answer);
+            return answer instanceof List<?> words && List.of("granted", 1L).contains(words.get(0));
+        }
+
+        private static @Nullable Integer replacedIn(@Nullable Object answer) {
+            return answer instanceof List<?> words
+                            && words.size() == 2
+                            && words.get(0).equals("granted")
+                    ? Integer.valueOf((String) words.get(1))
+                    : null;
         }
 
         private static @Nullable Guard guardOf(@Nullable String text, long pttl, long now) {

@@ -7,16 +7,18 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Every interleaving of two readers, a login and two writers over one user's entry, with the passing of time and the loss
- * of keys; breadth first, so that the first old value found has the shortest story.
+ * Every interleaving of readers, refreshers, a login and writers over one user's entry, with the passing of time and the
+ * loss of keys; breadth first, so that the first old value found has the shortest story.
  *
  * <p>What the shared tier does is not modelled: each step that touches it is run by {@link Redis}, from the very state
  * that the interleaving has reached. What is modelled is the rest: who has read which version, and what is yet to come.
- * Time passes only in the steps that say so.
+ * Time passes only in the steps that say so. A value is always near enough to its end to be refreshed, and its end is one
+ * of the things that may happen at any time.
  */
 final class GuardModel {
 
@@ -30,19 +32,28 @@ final class GuardModel {
     enum Who {
         READER_0,
         READER_1,
+        REFRESHER_0,
+        REFRESHER_1,
         LOGIN,
         WRITER_0,
-        WRITER_1
+        WRITER_1,
+        /** Knows no guards: after its commit it sets the new value. */
+        FOREIGN_SETTER,
+        /** Knows no guards: after its commit it deletes the value. */
+        FOREIGN_DELETER
     }
 
     /** A call of the shared tier. */
     enum Operation {
         CLAIM,
+        REFRESH,
         RENEW,
+        RELEASE,
         FILL,
         OFFER,
         FENCE,
-        SET
+        SET,
+        DELETE
     }
 
     /** What may happen at any time, as often as a history's budget allows. */
@@ -51,13 +62,16 @@ final class GuardModel {
         A_FENCE_PASSES,
         THE_VALUE_IS_EVICTED,
         THE_GUARD_IS_EVICTED,
-        A_CLAIM_IS_RENEWED
+        A_CLAIM_IS_RENEWED,
+        A_CLAIM_IS_GIVEN_UP
     }
 
     /** What is taken out of the rules that callers follow, to see that it is missed. */
     enum Fault {
         NONE,
         READ_BEFORE_CLAIM,
+        READ_BEFORE_REFRESH,
+        SET_INSTEAD_OF_FILL,
         SET_INSTEAD_OF_FENCE
     }
 
@@ -71,18 +85,38 @@ final class GuardModel {
     record Guard(@Nullable Who holder, int lease, int ttl) {}
 
     /** What the shared tier holds: a version and a guard, either of which may be missing. */
-    record Stored(@Nullable Integer value, @Nullable Guard guard) {}
+    record Stored(@Nullable Integer value, @Nullable Guard guard) {
+
+        static final Stored NOTHING = new Stored(null, null);
+
+        /** What was true when it was stored, so long ago that its fence has expired. */
+        static final Stored A_VALUE = new Stored(1, null);
+    }
 
     /**
      * A call of the shared tier, from the state in which it finds it.
      *
      * @param version what is to be stored
      * @param age how long ago it was read
+     * @param replaced what it may replace
      */
-    record Call(Stored from, Operation operation, Who who, int version, int age) {}
+    record Call(
+            Stored from,
+            Operation operation,
+            Who who,
+            int version,
+            int age,
+            @Nullable Integer replaced) {}
 
-    /** The state after a call, and whether the call was granted or accepted. */
-    record Outcome(Stored stored, boolean accepted) {}
+    /**
+     * What a call has done.
+     *
+     * @param stored the state after it
+     * @param accepted whether it was granted or accepted
+     * @param replaced the version that it has allowed to replace
+     */
+    record Outcome(
+            Stored stored, boolean accepted, @Nullable Integer replaced) {}
 
     /** Runs calls on a real shared tier. */
     interface Redis {
@@ -94,7 +128,7 @@ final class GuardModel {
      * What an exploration has found.
      *
      * @param states how many states were reached
-     * @param calls how many calls the shared tier has answered
+     * @param calls how many calls of the shared tier were made
      * @param story the steps that lead to an old value that stays, or an empty list
      */
     record Finding(int states, long calls, List<String> story) {}
@@ -107,14 +141,26 @@ final class GuardModel {
         DONE
     }
 
-    private record Actor(Phase phase, int version, int age) {
+    private record Actor(
+            Phase phase, int version, int age, @Nullable Integer replaced) {
 
-        static final Actor IDLE = new Actor(Phase.IDLE, 0, 0);
-        static final Actor CLAIMED = new Actor(Phase.CLAIMED, 0, 0);
-        static final Actor DONE = new Actor(Phase.DONE, 0, 0);
+        static final Actor IDLE = new Actor(Phase.IDLE, 0, 0, null);
+        static final Actor DONE = new Actor(Phase.DONE, 0, 0, null);
+
+        Actor in(Phase next) {
+            return new Actor(next, version, age, replaced);
+        }
+
+        Actor with(int read) {
+            return new Actor(phase, read, 0, replaced);
+        }
+
+        Actor replacing(@Nullable Integer value) {
+            return new Actor(phase, version, age, value);
+        }
 
         Actor older(int by) {
-            return phase == Phase.READ ? new Actor(phase, version, Math.min(FENCE, age + by)) : this;
+            return phase == Phase.READ ? new Actor(phase, version, Math.min(FENCE, age + by), replaced) : this;
         }
     }
 
@@ -122,6 +168,10 @@ final class GuardModel {
 
         Actor actor(Who who) {
             return actors.getOrDefault(who, Actor.DONE);
+        }
+
+        boolean hasBegun(Who who) {
+            return actor(who).phase() != Phase.IDLE;
         }
 
         State with(Who who, Actor actor) {
@@ -180,17 +230,21 @@ final class GuardModel {
     /**
      * Explores until every state has been reached, or an old value that stays has been found.
      *
+     * @param starts what is stored in the beginning
      * @param idle who takes part
      * @param chances how often each of them may happen in one history
      */
-    Finding explore(List<Who> idle, Map<Chance, Integer> chances) throws Exception {
+    Finding explore(List<Stored> starts, List<Who> idle, Map<Chance, Integer> chances) throws Exception {
         Map<Who, Actor> actors = new HashMap<>();
         idle.forEach(who -> actors.put(who, Actor.IDLE));
-        State start = new State(1, new Stored(null, null), Map.copyOf(actors), Map.copyOf(chances));
         Map<State, @Nullable Step> reachedBy = new HashMap<>();
-        reachedBy.put(start, null);
-        Queue<State> frontier = new ArrayDeque<>(List.of(start));
-        long answered = 0;
+        Queue<State> frontier = new ArrayDeque<>();
+        for (Stored start : starts) {
+            State state = new State(1, start, Map.copyOf(actors), Map.copyOf(chances));
+            reachedBy.put(state, null);
+            frontier.add(state);
+        }
+        long made = 0;
         while (!frontier.isEmpty()) {
             List<Step> steps = new ArrayList<>();
             for (int i = 0; i < BATCH && !frontier.isEmpty(); i++) {
@@ -203,53 +257,59 @@ final class GuardModel {
                 }
             }
             var outcomes = redis.run(calls).iterator();
-            answered += calls.size();
+            made += calls.size();
             for (Step step : steps) {
-                Outcome outcome = step.call() == null ? new Outcome(step.from().stored(), true) : outcomes.next();
+                Outcome outcome = step.call() == null ? new Outcome(step.from().stored(), true, null) : outcomes.next();
                 State reached = step.to().apply(outcome);
                 if (!reachedBy.containsKey(reached)) {
                     reachedBy.put(reached, step);
                     if (reached.isOldForEver()) {
-                        return new Finding(reachedBy.size(), answered, story(reachedBy, reached));
+                        return new Finding(reachedBy.size(), made, story(reachedBy, reached));
                     }
                     frontier.add(reached);
                 }
             }
         }
-        return new Finding(reachedBy.size(), answered, List.of());
+        return new Finding(reachedBy.size(), made, List.of());
     }
 
     private List<Step> stepsFrom(State state) {
         List<Step> steps = new ArrayList<>();
-        // Readers are alike, and so are writers: which of two that have not begun begins, makes no difference.
-        addReaderSteps(steps, state, Who.READER_0);
-        if (state.actor(Who.READER_0).phase() != Phase.IDLE) {
-            addReaderSteps(steps, state, Who.READER_1);
+        // Who are alike begin in order: which of two that have not begun begins, makes no difference.
+        addLoaderSteps(steps, state, Who.READER_0);
+        if (state.hasBegun(Who.READER_0)) {
+            addLoaderSteps(steps, state, Who.READER_1);
+        }
+        addLoaderSteps(steps, state, Who.REFRESHER_0);
+        if (state.hasBegun(Who.REFRESHER_0)) {
+            addLoaderSteps(steps, state, Who.REFRESHER_1);
         }
         addLoginSteps(steps, state);
         addWriterSteps(steps, state, Who.WRITER_0);
-        if (state.actor(Who.WRITER_0).phase() != Phase.IDLE) {
+        if (state.hasBegun(Who.WRITER_0)) {
             addWriterSteps(steps, state, Who.WRITER_1);
         }
+        addWriterSteps(steps, state, Who.FOREIGN_SETTER);
+        addWriterSteps(steps, state, Who.FOREIGN_DELETER);
         addChances(steps, state);
         return steps;
     }
 
-    private void addReaderSteps(List<Step> steps, State state, Who who) {
-        Actor reader = state.actor(who);
-        boolean readsFirst = fault == Fault.READ_BEFORE_CLAIM;
-        switch (reader.phase()) {
-            case IDLE -> steps.add(readsFirst ? read(state, who) : claim(state, who, Actor.CLAIMED));
+    /** A reader, who claims what is missing, or a refresher, who claims what is there. */
+    private void addLoaderSteps(List<Step> steps, State state, Who who) {
+        boolean refreshes = who == Who.REFRESHER_0 || who == Who.REFRESHER_1;
+        boolean readsFirst = fault == (refreshes ? Fault.READ_BEFORE_REFRESH : Fault.READ_BEFORE_CLAIM);
+        Operation claim = refreshes ? Operation.REFRESH : Operation.CLAIM;
+        Operation fill = refreshes && fault == Fault.SET_INSTEAD_OF_FILL ? Operation.SET : Operation.FILL;
+        switch (state.actor(who).phase()) {
+            case IDLE -> steps.add(readsFirst ? read(state, who) : claim(state, claim, who));
             case CLAIMED -> {
-                steps.add(readsFirst ? store(state, Operation.FILL, who) : read(state, who));
-                addRenewal(steps, state, who);
+                steps.add(readsFirst ? store(state, fill, who) : read(state, who));
+                addRenewals(steps, state, who);
             }
             case READ -> {
-                steps.add(
-                        readsFirst
-                                ? claim(state, who, new Actor(Phase.CLAIMED, reader.version(), 0))
-                                : store(state, Operation.FILL, who));
-                addRenewal(steps, state, who);
+                steps.add(readsFirst ? claim(state, claim, who) : store(state, fill, who));
+                addRenewals(steps, state, who);
             }
             default -> {}
         }
@@ -267,13 +327,20 @@ final class GuardModel {
         switch (state.actor(who).phase()) {
             case IDLE -> {
                 State committed = state.withNextVersion();
-                Actor writer = new Actor(Phase.COMMITTED, committed.database(), 0);
+                Actor writer = Actor.IDLE.in(Phase.COMMITTED).with(committed.database());
                 steps.add(atOnce(state, who + " commits " + committed.database(), committed.with(who, writer)));
             }
-            case COMMITTED ->
-                steps.add(store(state, fault == Fault.SET_INSTEAD_OF_FENCE ? Operation.SET : Operation.FENCE, who));
+            case COMMITTED -> steps.add(store(state, afterCommit(who), who));
             default -> {}
         }
+    }
+
+    private Operation afterCommit(Who who) {
+        return switch (who) {
+            case FOREIGN_SETTER -> Operation.SET;
+            case FOREIGN_DELETER -> Operation.DELETE;
+            default -> fault == Fault.SET_INSTEAD_OF_FENCE ? Operation.SET : Operation.FENCE;
+        };
     }
 
     private static void addChances(List<Step> steps, State state) {
@@ -290,40 +357,45 @@ final class GuardModel {
         }
     }
 
-    private static void addRenewal(List<Step> steps, State state, Who who) {
+    private static void addRenewals(List<Step> steps, State state, Who who) {
         if (state.has(Chance.A_CLAIM_IS_RENEWED)) {
-            Call renew = new Call(state.stored(), Operation.RENEW, who, 0, 0);
-            steps.add(new Step(
+            steps.add(call(
+                    state, Operation.RENEW, who, (renewed, outcome) -> renewed.without(Chance.A_CLAIM_IS_RENEWED)));
+        }
+        if (state.has(Chance.A_CLAIM_IS_GIVEN_UP)) {
+            steps.add(call(
                     state,
-                    who + " RENEW",
-                    renew,
-                    outcome -> state.with(outcome.stored()).without(Chance.A_CLAIM_IS_RENEWED)));
+                    Operation.RELEASE,
+                    who,
+                    (released, outcome) -> released.with(who, Actor.DONE).without(Chance.A_CLAIM_IS_GIVEN_UP)));
         }
     }
 
-    private static Step claim(State state, Who who, Actor granted) {
-        Call claim = new Call(state.stored(), Operation.CLAIM, who, 0, 0);
-        return new Step(
+    private static Step claim(State state, Operation operation, Who who) {
+        Actor granted = state.actor(who).in(Phase.CLAIMED);
+        return call(
                 state,
-                who + " CLAIM",
-                claim,
-                outcome -> state.with(outcome.stored()).with(who, outcome.accepted() ? granted : Actor.DONE));
+                operation,
+                who,
+                (claimed, outcome) ->
+                        claimed.with(who, outcome.accepted() ? granted.replacing(outcome.replaced()) : Actor.DONE));
     }
 
     /** The last call of an actor. */
     private static Step store(State state, Operation operation, Who who) {
+        return call(state, operation, who, (stored, outcome) -> stored.with(who, Actor.DONE));
+    }
+
+    private static Step call(State state, Operation operation, Who who, BiFunction<State, Outcome, State> to) {
         Actor actor = state.actor(who);
-        Call call = new Call(state.stored(), operation, who, actor.version(), actor.age());
-        return new Step(
-                state,
-                who + " " + operation + " " + actor.version(),
-                call,
-                outcome -> state.with(outcome.stored()).with(who, Actor.DONE));
+        Call call = new Call(state.stored(), operation, who, actor.version(), actor.age(), actor.replaced());
+        String label = who + " " + operation + (actor.version() == 0 ? "" : " " + actor.version());
+        return new Step(state, label, call, outcome -> to.apply(state.with(outcome.stored()), outcome));
     }
 
     private static Step read(State state, Who who) {
-        return atOnce(
-                state, who + " reads " + state.database(), state.with(who, new Actor(Phase.READ, state.database(), 0)));
+        Actor reader = state.actor(who).in(Phase.READ).with(state.database());
+        return atOnce(state, who + " reads " + state.database(), state.with(who, reader));
     }
 
     private static Step atOnce(State from, String label, State to) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.SharedTier.Claim;
+import dev.usher.SharedTier.Refresh;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
@@ -275,11 +276,125 @@ class GuardScriptsIT {
     }
 
     @Test
+    void aValueThatCannotBeReadAndIsDeletedMeanwhileIsNotReplaced() throws Exception {
+        redis.set(KEY, "{broken");
+        claim(KEY, "t1", "{broken".getBytes(UTF_8));
+        redis.del(KEY);
+        assertThat(fill(KEY, "t1", VALUE, TTL, "{broken".getBytes(UTF_8))).isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
     void anEntryOfAnotherTypeIsClaimedAndOverwritten() throws Exception {
         redis.hset(KEY, "a", "b");
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).isTrue();
         assertThat(redis.get(KEY)).isEqualTo("value");
+    }
+
+    @Test
+    void aValueFarFromItsEndIsRefreshedLater() throws Exception {
+        redis.setex(KEY, 1800, "value");
+        assertThat(refresh("t1", Duration.ofMinutes(10)))
+                .isInstanceOfSatisfying(
+                        Refresh.Later.class,
+                        later -> assertThat(later.left())
+                                .isBetween(Duration.ofMinutes(20).minusSeconds(5), Duration.ofMinutes(20)));
+        assertThat(redis.exists(GUARD)).isZero();
+    }
+
+    @Test
+    void aValueNearItsEndIsClaimedAsWhatIsMissingIs() throws Exception {
+        redis.setex(KEY, 1800, "value");
+        assertThat(refresh("t1", TTL))
+                .isInstanceOfSatisfying(
+                        Refresh.Granted.class,
+                        granted -> assertThat(granted.value()).isEqualTo(VALUE));
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+        assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime())
+                .isBetween(1L, SharedTier.LEASE.toMillis());
+        assertThat(redis.pttl(GUARD))
+                .isGreaterThan(SharedTier.FENCE.toMillis())
+                .isLessThanOrEqualTo(SharedTier.FENCE.plus(SharedTier.LEASE).toMillis());
+        assertThat(redis.get(KEY)).as("it is answered meanwhile").isEqualTo("value");
+        assertThat(redis.pttl(KEY)).as("and does not live longer").isLessThanOrEqualTo(TTL.toMillis());
+    }
+
+    @Test
+    void whatHasNoEndOrIsNoValueIsNotRefreshed() throws Exception {
+        assertThat(refresh("t1", TTL)).as("nothing").isInstanceOf(Refresh.Unneeded.class);
+        redis.set(KEY, "value");
+        assertThat(refresh("t1", TTL)).as("no end").isInstanceOf(Refresh.Unneeded.class);
+        redis.del(KEY);
+        redis.hset(KEY, "a", "b");
+        redis.expire(KEY, 1);
+        assertThat(refresh("t1", TTL)).as("another type").isInstanceOf(Refresh.Unneeded.class);
+        assertThat(redis.exists(GUARD)).isZero();
+    }
+
+    @Test
+    void whatSomebodyLoadsAlreadyIsNotRefreshed() throws Exception {
+        claim(KEY, "t1", null);
+        redis.setex(KEY, 1800, "value");
+        assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Unneeded.class);
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+        passDeadlineOf("t1");
+        assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Granted.class);
+        assertThat(refresh("t3", TTL)).isInstanceOf(Refresh.Unneeded.class);
+        redis.del(KEY);
+        assertThat(claim(KEY, "t3", null)).as("its value has ended").isInstanceOf(Claim.Held.class);
+    }
+
+    @Test
+    void aFenceIsNoObstacleToARefreshAndEndsIt() throws Exception {
+        claim(KEY, "t1", null);
+        fill(KEY, "t1", VALUE, TTL, null);
+        assertFence();
+        assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Granted.class);
+        shared.fence(KEY);
+        assertThat(fill(KEY, "t2", VALUE, TTL, VALUE)).isFalse();
+        assertThat(refresh("t3", TTL)).isInstanceOf(Refresh.Unneeded.class);
+        assertThat(redis.exists(KEY)).isZero();
+        assertFence();
+    }
+
+    @Test
+    void aRefreshReplacesTheValueItWasGrantedFor() throws Exception {
+        redis.setex(KEY, 100, "value");
+        refresh("t1", TTL);
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE)).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("again");
+        assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
+        assertFence();
+    }
+
+    @Test
+    void aRefreshReplacesNothingElse() throws Exception {
+        redis.setex(KEY, 100, "value");
+        refresh("t1", TTL);
+        redis.setex(KEY, 1800, "by the Flask service");
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE)).isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("by the Flask service");
+        redis.del(KEY);
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE))
+                .as("deleted by the Flask service")
+                .isFalse();
+        redis.hset(KEY, "a", "b");
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE))
+                .as("another type")
+                .isFalse();
+    }
+
+    @Test
+    void aRefreshRefusesOffersEvenWhenTheValueHasEnded() throws Exception {
+        redis.setex(KEY, 100, "value");
+        refresh("t1", TTL);
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        redis.del(KEY);
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        passDeadlineOf("t1");
+        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(redis.exists(KEY)).isZero();
     }
 
     @Test
@@ -334,6 +449,10 @@ class GuardScriptsIT {
 
     private static Claim claim(String key, String token, byte @Nullable [] unreadable) throws SharedTierException {
         return shared.awaitAll(List.of(shared.claim(key, token, unreadable))).get(0);
+    }
+
+    private static Refresh refresh(String token, Duration ahead) throws SharedTierException {
+        return shared.refresh(KEY, token, ahead);
     }
 
     private static boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced)
