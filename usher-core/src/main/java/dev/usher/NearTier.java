@@ -59,7 +59,7 @@ final class NearTier<K, V> {
     }
 
     /** What stands at an id's place. */
-    private sealed interface Place {}
+    sealed interface Place {}
 
     /** A place that is kept for what is about to be read. Equal only to itself. */
     static final class Reservation implements Place {

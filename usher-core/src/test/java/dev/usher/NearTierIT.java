@@ -223,6 +223,18 @@ class NearTierIT {
     }
 
     @Test
+    void whatTheSourceAnswersInPlaceOfRedisIsNotKeptWhileRedisTellsOfChanges() {
+        UserCaches node = open(server.uri());
+        UserCache<Long, UserProfile> cache = node.cache(PATIENT, this::load);
+        await().until(() -> cache.stats().nearOpen());
+        node.fences().announce(KEY); // so that this node does not ask Redis, which then has nothing to tell it
+        cache.find(42L);
+        cache.find(42L);
+        assertThat(queries).hasValue(2);
+        assertThat(cache.stats().nearHits()).isZero();
+    }
+
+    @Test
     void aSilentConnectionIsBelievedForTheStalenessBoundOnly() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             Duration bound = Duration.ofMillis(400);
