@@ -151,7 +151,9 @@ final class NearTier<K, V> {
         }
         Reservation reservation = new Reservation(session, dueIn);
         places.put(id, reservation);
-        absentPlaces.put(id, reservation);
+        if (foundAbsent.getIfPresent(id) != null) {
+            absentPlaces.put(id, reservation);
+        }
         return reservation;
     }
 
@@ -176,12 +178,8 @@ final class NearTier<K, V> {
             return places.asMap().replace(id, reservation, resident);
         }
         places.asMap().remove(id, reservation);
-        boolean askedBefore = foundAbsent.asMap().putIfAbsent(id, true) != null;
-        if (askedBefore) {
-            return absentPlaces.asMap().replace(id, reservation, resident);
-        }
-        absentPlaces.asMap().remove(id, reservation);
-        return false;
+        foundAbsent.put(id, true);
+        return absentPlaces.asMap().replace(id, reservation, resident);
     }
 
     private Resident<V> residentOf(Reservation reservation, Entry<V> entry) {

@@ -11,6 +11,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
@@ -26,6 +28,10 @@ import java.util.concurrent.locks.LockSupport;
 final class CoherenceNode implements AutoCloseable {
 
     private static final int BURST = 32;
+
+    /** How many users are in a list that is read at once. */
+    private static final int LIST = 8;
+
     private static final long MEAN_PAUSE = Duration.ofMillis(20).toNanos();
 
     private final CoherenceRun run;
@@ -112,11 +118,14 @@ final class CoherenceNode implements AutoCloseable {
         long interval = run.duration().toNanos() / quota;
         long started = System.nanoTime();
         for (int done = 0; done < quota; done++) {
-            if (done % BURST == 0) {
+            if (done % BURST < LIST) {
                 pauseUntil(started + done * interval);
             }
             int choice = random.nextInt(groups.length * 4 + 1);
-            if (choice < groups.length * 4) {
+            if (choice < groups.length && done + LIST <= quota) {
+                readAll(log, groups[choice], random);
+                done += LIST - 1;
+            } else if (choice < groups.length * 4) {
                 read(log, groups[choice / 4].pick(random.nextDouble()));
             } else {
                 // Who has not been registered yet on that node.
@@ -126,6 +135,28 @@ final class CoherenceNode implements AutoCloseable {
                     registered[of]++;
                 }
             }
+        }
+    }
+
+    /** Reads a list of users of one cache. */
+    private void readAll(ReadLog log, Group group, SplittableRandom random) {
+        int first = group.pick(random.nextDouble());
+        UserCache<Long, UserProfile> cache = cacheOf(first);
+        List<Integer> list = new ArrayList<>(List.of(first));
+        while (list.size() < LIST) {
+            int next = group.pick(random.nextDouble());
+            list.add(cacheOf(next) == cache ? next : first);
+        }
+        long asked = System.nanoTime();
+        try {
+            Map<Long, UserProfile> answer =
+                    cache.findAll(list.stream().map(id -> ids[id]).toList());
+            long answered = System.nanoTime();
+            list.forEach(id ->
+                    log.add(asked, answered, id, VersionTable.versionOf(id, Optional.ofNullable(answer.get(ids[id])))));
+        } catch (UserUnavailableException e) {
+            long answered = System.nanoTime();
+            list.forEach(id -> log.add(asked, answered, id, ReadLog.UNAVAILABLE));
         }
     }
 
