@@ -101,6 +101,26 @@ class NearTierIT {
     }
 
     @Test
+    void whileAChangeIsBeingAnnouncedItsNodeDoesNotAnswerFromBeforeIt() throws Exception {
+        UserCaches caches = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofSeconds(20))
+                .build();
+        opened.add(caches);
+        UserCache<Long, UserProfile> cache = caches.cache(PATIENT, this::load);
+        warm(cache);
+        table.put(42L, profile("Anna"));
+        client("PAUSE", "20000", "WRITE"); // so that the fence stays on its way
+        try {
+            Future<Boolean> announced = threads.submit(() -> cache.invalidate(42L));
+            await().until(() -> cache.find(42L).equals(Optional.of(profile("Anna"))));
+            assertThat(announced).isNotDone();
+        } finally {
+            client("UNPAUSE");
+        }
+    }
+
+    @Test
     void aForeignWriterIsHeard() {
         UserCache<Long, UserProfile> cache = node(server.uri(), PATIENT);
         warm(cache);
@@ -289,6 +309,12 @@ class NearTierIT {
         long from = System.nanoTime();
         await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
         assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
+    }
+
+    private static void client(String... arguments) {
+        var words = new CommandArgs<>(StringCodec.UTF8);
+        List.of(arguments).forEach(words::add);
+        redis.dispatch(CommandType.CLIENT, new StatusOutput<>(StringCodec.UTF8), words);
     }
 
     private static void redis(RedisServer other, Consumer<RedisCommands<String, String>> change) {

@@ -28,7 +28,7 @@ class CallTableTest {
 
         assertThat(output.toString(StandardCharsets.UTF_8).lines().map(String::stripTrailing))
                 .containsExactly(
-                        "                                       from       from  from      SQL    p50    p99    max  calls",
+                        "                                            from       from  from      SQL    p50    p99    max  calls",
                         "what               call            calls  memory      Redis   SQL  queries     ms     ms     ms  per s",
                         "-".repeat(102),
                         "own profile, warm  GET /v1/me        200      30  1,000,000     0        0  100.0  198.0  200.0    400",
