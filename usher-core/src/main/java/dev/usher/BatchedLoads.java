@@ -12,9 +12,9 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,7 +36,7 @@ final class BatchedLoads<K, V> {
 
     private final Query<K, V> source;
     private final Duration longestWait;
-    private final AtomicInteger underWay = new AtomicInteger();
+    private final Semaphore places = new Semaphore(MAX_UNDER_WAY);
     private final Queue<Wish<K, V>> waiting = new ConcurrentLinkedQueue<>();
 
     /** One query of the source. */
@@ -90,7 +90,7 @@ final class BatchedLoads<K, V> {
      */
     Map<K, V> load(Set<K> ids) throws Exception {
         Wish<K, V> wish = new Wish<>(Set.copyOf(ids));
-        if (!tryBegin()) {
+        if (!places.tryAcquire()) {
             enqueue(List.of(wish));
             Map<K, V> answer = await(wish);
             if (answer != null) {
@@ -105,21 +105,10 @@ final class BatchedLoads<K, V> {
         return waiting.size();
     }
 
-    private boolean tryBegin() {
-        int now = underWay.get();
-        while (now < MAX_UNDER_WAY) {
-            if (underWay.compareAndSet(now, now + 1)) {
-                return true;
-            }
-            now = underWay.get();
-        }
-        return false;
-    }
-
     private void enqueue(List<Wish<K, V>> wishes) {
         waiting.addAll(wishes);
         // The last query under way may have ended just before they were added.
-        if (tryBegin()) {
+        if (places.tryAcquire()) {
             passOn();
         }
     }
@@ -203,7 +192,7 @@ final class BatchedLoads<K, V> {
                     return;
                 }
             }
-            underWay.decrementAndGet();
-        } while (!waiting.isEmpty() && tryBegin());
+            places.release();
+        } while (!waiting.isEmpty() && places.tryAcquire());
     }
 }

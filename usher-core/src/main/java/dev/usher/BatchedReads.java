@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.Semaphore;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +24,7 @@ final class BatchedReads {
 
     private final RedisAsyncCommands<String, byte[]> redis;
     private final IntConsumer sizes;
-    private final AtomicInteger underWay = new AtomicInteger();
+    private final Semaphore places = new Semaphore(MAX_UNDER_WAY);
     private final Queue<Read> waiting = new ConcurrentLinkedQueue<>();
 
     /**
@@ -61,12 +61,20 @@ final class BatchedReads {
                 send(reads.subList(from, Math.min(from + MAX_BATCH, reads.size())), () -> {});
             }
         }
-        return CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
+        CompletableFuture<List<byte @Nullable []>> all = CompletableFuture.allOf(
+                        reads.toArray(CompletableFuture[]::new))
                 .thenApply(done -> reads.stream().map(CompletableFuture::join).toList());
+        // Who has given up is not to be sent, nor to be kept, while Redis hangs.
+        var unused = all.whenComplete((values, failure) -> {
+            if (all.isCancelled()) {
+                reads.stream().filter(read -> read.cancel(false)).forEach(waiting::remove);
+            }
+        });
+        return all;
     }
 
     private Read get(String key) {
-        if (tryBegin()) {
+        if (places.tryAcquire()) {
             Read read = new Read(key);
             send(List.of(read), this::sendWaiting);
             return read;
@@ -74,21 +82,10 @@ final class BatchedReads {
         Read read = new Read(key);
         waiting.add(read);
         // The last call under way may have ended just before the read was added.
-        if (tryBegin()) {
+        if (places.tryAcquire()) {
             sendWaiting();
         }
         return read;
-    }
-
-    private boolean tryBegin() {
-        int now = underWay.get();
-        while (now < MAX_UNDER_WAY) {
-            if (underWay.compareAndSet(now, now + 1)) {
-                return true;
-            }
-            now = underWay.get();
-        }
-        return false;
     }
 
     /** Sends what waits, or ends a call: the place of one under way is this method's to give back. */
@@ -96,14 +93,16 @@ final class BatchedReads {
         while (true) {
             List<Read> batch = new ArrayList<>();
             for (Read next = waiting.poll(); next != null; next = batch.size() < MAX_BATCH ? waiting.poll() : null) {
-                batch.add(next);
+                if (!next.isDone()) {
+                    batch.add(next);
+                }
             }
             if (!batch.isEmpty()) {
                 send(batch, this::sendWaiting);
                 return;
             }
-            underWay.decrementAndGet();
-            if (waiting.isEmpty() || !tryBegin()) {
+            places.release();
+            if (waiting.isEmpty() || !places.tryAcquire()) {
                 return;
             }
         }

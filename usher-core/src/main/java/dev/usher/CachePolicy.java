@@ -9,11 +9,15 @@ import java.time.Duration;
  * @param jitter the share of a lifetime, from 0 (none) to less than 1, by which a life may be shortened at random, so
  *     that entries written together do not expire together
  * @param absentTtl the longest life of the knowledge that a user does not exist, at least one millisecond
- * @param stalenessBound how old an answer may ever be that is given without asking Redis, zero or more
- * @param nearSize how many users this process remembers by itself; 0 turns the near tier off
+ * @param stalenessBound how old an answer may ever be that is given without asking Redis, zero or more. Whether all changes
+ *     have been seen is known ten times a second, so below some 100 ms memory answers only part of the time; zero has Redis
+ *     asked each time
+ * @param nearSize how many users this process remembers by itself, besides up to 1,000 who do not exist; 0 turns the near
+ *     tier off, and {@code refreshAhead} with it
  * @param nearTtl the longest life of what this process remembers by itself, at least one millisecond
- * @param refreshAhead the last share of a stored value's life, from 0 (never) to less than 1, in which it is loaded again
- *     in the background if this process still answers with it, so that nobody has to wait when it ends
+ * @param refreshAhead how long before its end, as a share of {@code ttl}, a stored value is loaded again in the background
+ *     if this process still answers with it, so that nobody has to wait when it ends: from 0 (never) to less than 1, and
+ *     together with {@code jitter} less than 1
  * @param claimWait how long a caller waits for a load that another process has under way, before it asks the source by
  *     itself; zero or more
  */
@@ -40,6 +44,10 @@ public record CachePolicy(
         }
         requireShare(jitter, "jitter");
         requireShare(refreshAhead, "refreshAhead");
+        if (jitter + refreshAhead >= 1) {
+            throw new IllegalArgumentException("refreshAhead and jitter must together be less than 1, but are "
+                    + refreshAhead + " and " + jitter + ": what has just been stored would have to be loaded again");
+        }
     }
 
     /**

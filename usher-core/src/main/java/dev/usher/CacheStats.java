@@ -26,10 +26,10 @@ import org.jspecify.annotations.Nullable;
  * @param offersStored rows offered by a caller and stored
  * @param offersRefused rows offered by a caller and not stored
  * @param claimWaits misses that found another process loading, and waited for it
- * @param refreshes entries that were about to end and were loaded again before anybody missed them
+ * @param refreshes loads begun of entries that were about to end, before anybody missed them
  * @param nearInvalidations changes of what this process has read that Redis has told it of, its own included
  * @param unreadable entries in Redis that could not be read
- * @param sharedErrors calls of Redis that failed
+ * @param sharedErrors steps of loads, refreshes, offers and explanations that Redis failed or was too slow for
  * @param sharedBatches calls of Redis that read
  * @param sharedReads reads that rode in those calls
  * @param pendingFences invalidations that Redis has not confirmed yet

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param sharedTtl the life that Redis' entry has left, or {@code null} when there is none, or it has no end
  * @param guard what stands beside the entry in Redis
  * @param guardTtl the life that the guard has left, or {@code null} when there is none
+ * @param invalidationPending whether this process has a change of the user that Redis has not confirmed, and therefore asks
+ *     the source instead of Redis
  * @param source what the source says
  * @param <V> the type of the facet's value
  */
@@ -26,6 +28,7 @@ public record Explanation<V>(
         @Nullable Duration sharedTtl,
         Guard guard,
         @Nullable Duration guardTtl,
+        boolean invalidationPending,
         Holding<V> source) {
 
     /** What is held somewhere of a user. */

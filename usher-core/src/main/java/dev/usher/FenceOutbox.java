@@ -124,9 +124,7 @@ final class FenceOutbox {
             }
             String key = change.getKey();
             Object mark = change.getValue();
-            CompletableFuture<?> fence = shared.sendFence(key);
-            sent.add(fence);
-            var unused = fence.thenRun(() -> pending.remove(key, mark));
+            sent.add(shared.sendFence(key).thenRun(() -> pending.remove(key, mark)));
         }
         return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new));
     }

@@ -61,7 +61,7 @@ final class Meters implements AutoCloseable {
         offers(tags.and("outcome", "stored"), counters.offersStored);
         offers(tags.and("outcome", "refused"), counters.offersRefused);
         count("usher.claims.waited", "Misses that waited for another process", tags, counters.claimWaits);
-        count("usher.refreshes", "Entries loaded again before their end", tags, counters.refreshes);
+        count("usher.refreshes", "Loads of entries that were about to end", tags, counters.refreshes);
         count("usher.near.invalidations", "Changes that Redis has told of", tags, counters.nearInvalidations);
         count("usher.shared.unreadable", "Entries in Redis that could not be read", tags, counters.unreadable);
         count("usher.shared.errors", "Calls of Redis that failed", tags, counters.sharedErrors);

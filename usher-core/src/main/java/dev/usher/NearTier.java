@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -77,6 +78,10 @@ final class NearTier<K, V> {
     /** An answer. */
     static final class Resident<V> implements Place {
 
+        @SuppressWarnings("rawtypes")
+        private static final AtomicLongFieldUpdater<Resident> DUE_AT =
+                AtomicLongFieldUpdater.newUpdater(Resident.class, "dueAt");
+
         private final Optional<V> answer;
         private final Session session;
         private final long expiresAt;
@@ -98,44 +103,39 @@ final class NearTier<K, V> {
             dueAt = System.nanoTime() + delay.toNanos();
         }
 
-        private synchronized boolean takeTurn(long now) {
-            boolean mine = now - dueAt >= 0;
-            if (mine) {
-                dueAt = now + NEVER.toNanos();
-            }
-            return mine;
+        /** Whether it is due, and this caller is the first to find it so. */
+        private boolean takeTurn(long now) {
+            long due = dueAt;
+            return now - due >= 0 && DUE_AT.compareAndSet(this, due, now + NEVER.toNanos());
         }
     }
 
     /** The answer for an id, or {@code null} when this process cannot vouch for one. */
     @Nullable Resident<V> find(K id) {
-        Resident<V> resident = findPresent(id);
-        return resident != null ? resident : findAbsent(id);
+        Resident<V> resident = find(places, id, true);
+        return resident != null ? resident : find(absentPlaces, id, true);
     }
 
-    /** The answer for an id that exists. */
-    @Nullable Resident<V> findPresent(K id) {
-        return find(places, id);
-    }
-
-    /** The answer for an id that does not exist. */
-    @Nullable Resident<V> findAbsent(K id) {
-        return find(absentPlaces, id);
+    /** As {@link #find}, for somebody who only wants to see. */
+    @Nullable Resident<V> peek(K id) {
+        Resident<V> resident = find(places, id, false);
+        return resident != null ? resident : find(absentPlaces, id, false);
     }
 
     @SuppressWarnings("unchecked")
-    private @Nullable Resident<V> find(Cache<K, Place> from, K id) {
-        if (from.getIfPresent(id) instanceof Resident<?> resident) {
-            // Read now, not before: a process that was frozen in between must not answer from before the frost.
-            long now = System.nanoTime();
-            if (resident.session.isWithin(boundNanos, now) && now - resident.expiresAt < 0) {
-                if (now - resident.dueAt >= 0 && resident.takeTurn(now)) {
-                    due.accept(id, (Resident<V>) resident);
-                }
-                return (Resident<V>) resident;
-            }
+    private @Nullable Resident<V> find(Cache<K, Place> from, K id, boolean matters) {
+        if (!(from.getIfPresent(id) instanceof Resident<?> resident)) {
+            return null;
         }
-        return null;
+        // Read now, not before: a process that was frozen in between must not answer from before the freeze.
+        long now = System.nanoTime();
+        if (!resident.session.isWithin(boundNanos, now) || now - resident.expiresAt >= 0) {
+            return null;
+        }
+        if (matters && resident.takeTurn(now)) {
+            due.accept(id, (Resident<V>) resident);
+        }
+        return (Resident<V>) resident;
     }
 
     /**
@@ -192,7 +192,7 @@ final class NearTier<K, V> {
                 madeAt + (entry.value() == null ? NEVER : reservation.dueIn).toNanos());
     }
 
-    /** What has changed stands here no longer, nor does what was read before the change come to stand here. */
+    /** Forgets the id; a reservation that was made before cannot be published any more. */
     void forget(K id) {
         places.asMap().remove(id);
         absentPlaces.asMap().remove(id);

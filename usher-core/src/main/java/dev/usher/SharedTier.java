@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.Explanation.Guard;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.KeyValue;
 import io.lettuce.core.RedisChannelHandler;
@@ -286,16 +287,18 @@ final class SharedTier implements AutoCloseable {
     /**
      * What stands under a key and beside it.
      *
-     * @param value the bytes, or {@code null} when there are none
-     * @param left the life they have left, or {@code null} when there is no end to it
-     * @param guard the guard, or {@code null} when there is none
-     * @param guardLeft the life it has left
+     * @param value the bytes, or {@code null} when there is no string
+     * @param isOfAnotherType whether there is something else than a string
+     * @param left the life it has left, or {@code null} when there is no end to it
+     * @param guard what the guard says
+     * @param guardLeft the life the guard has left
      */
     @SuppressWarnings("ArrayRecordComponent")
     record Inspection(
             byte @Nullable [] value,
+            boolean isOfAnotherType,
             @Nullable Duration left,
-            byte @Nullable [] guard,
+            Guard guard,
             @Nullable Duration guardLeft) {}
 
     /** Looks at a key without having it tracked. */
@@ -309,12 +312,25 @@ final class SharedTier implements AutoCloseable {
                 redis.mget(key, guard).toCompletableFuture();
         CompletableFuture<Long> left = redis.pttl(key).toCompletableFuture();
         CompletableFuture<Long> guardLeft = redis.pttl(guard).toCompletableFuture();
-        return await(CompletableFuture.allOf(values, left, guardLeft)
-                .thenApply(done -> new Inspection(
-                        values.join().get(0).getValueOrElse(null),
-                        lifeOf(left.join()),
-                        values.join().get(1).getValueOrElse(null),
-                        lifeOf(guardLeft.join()))));
+        CompletableFuture<String> type = redis.type(key).toCompletableFuture();
+        return await(CompletableFuture.allOf(values, left, guardLeft, type).thenApply(done -> {
+            byte[] value = values.join().get(0).getValueOrElse(null);
+            byte[] guarding = values.join().get(1).getValueOrElse(null);
+            return new Inspection(
+                    value,
+                    value == null && !type.join().equals("none") && !type.join().equals("string"),
+                    lifeOf(left.join()),
+                    guardOf(guarding, guardLeft.join()),
+                    lifeOf(guardLeft.join()));
+        }));
+    }
+
+    /** A guard outlives its claim by the life of a fence, and is one then. */
+    private static Guard guardOf(byte @Nullable [] guard, long pttl) {
+        if (guard == null) {
+            return Guard.NONE;
+        }
+        return guard.length > 1 && pttl > FENCE.toMillis() ? Guard.CLAIM : Guard.FENCE;
     }
 
     private static @Nullable Duration lifeOf(long pttl) {

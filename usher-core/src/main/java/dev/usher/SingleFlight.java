@@ -14,6 +14,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -122,14 +123,14 @@ final class SingleFlight<K, V> {
      * Loads what nobody is loading, and waits for the loads that are under way.
      *
      * @param keys each of them once
-     * @param contentWithinBound whether this caller has no way to know better than by what is within the staleness bound
+     * @param contentWithinBound of which keys this caller has no way to know better than by what is within the staleness bound
      * @return what was brought; a key is missing when the flight under way had read before this caller came: ask anew
      * @throws InterruptedException when the caller was interrupted while it waited
      * @throws ExecutionException when a load under way has failed
      * @throws TimeoutException when a load under way takes longer than a caller can be expected to wait
      * @throws IllegalStateException when the calling thread is loading something for these flights already
      */
-    Map<K, Landing<V>> fly(Collection<K> keys, boolean contentWithinBound, Load<K, V> load)
+    Map<K, Landing<V>> fly(Collection<K> keys, Predicate<K> contentWithinBound, Load<K, V> load)
             throws InterruptedException, ExecutionException, TimeoutException {
         if (flying.get() != null) {
             // For whichever key: two sources that ask for each other's would wait for ever.
@@ -157,7 +158,8 @@ final class SingleFlight<K, V> {
         for (Seat<K, V> seat : others) {
             Landing<V> landing = seat.flight.landing.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
             if (landing != null
-                    && (seat.joinedIn < landing.readIn() || (contentWithinBound && landing.isWithinBound()))) {
+                    && (seat.joinedIn < landing.readIn()
+                            || (landing.isWithinBound() && contentWithinBound.test(seat.flight.key)))) {
                 landings.put(seat.flight.key, landing);
             }
         }

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -32,6 +33,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,7 +54,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
 
-    /** After which it is looked how long an entry has left in Redis, if it is still asked for. */
+    /** How long after a read the life that is left in Redis is looked at, if the entry is still asked for. */
     private static final Duration LOOK_AHEAD = Duration.ofSeconds(1);
 
     private static final int MOST_REFRESHING = 8;
@@ -76,7 +78,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final Duration dueAfterRead;
     private final Duration dueAfterFill;
     private final Duration dueAgain;
-    private volatile @Nullable IdType idType;
+    private final AtomicReference<@Nullable IdType> idType = new AtomicReference<>();
 
     TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, UserSource<K, V> source) {
         this.caches = caches;
@@ -91,7 +93,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         boolean never = window.isZero();
         Duration shortestLife = policy.jittered(policy.ttl(), 1);
         this.dueAgain = window.dividedBy(4);
-        this.dueAfterRead = never ? NearTier.NEVER : dueAgain.compareTo(LOOK_AHEAD) < 0 ? dueAgain : LOOK_AHEAD;
+        this.dueAfterRead = never ? NearTier.NEVER : Collections.min(List.of(dueAgain, LOOK_AHEAD));
         this.dueAfterFill = never ? NearTier.NEVER : shortestLife.minus(window);
     }
 
@@ -147,7 +149,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return resident.answer();
     }
 
-    /** What is not in memory, of each id. */
+    /** The entries that memory could not answer, by id. */
     private Map<K, Entry<V>> findMissing(Set<K> ids) {
         Map<K, Entry<V>> found = new HashMap<>();
         Set<K> missing = new LinkedHashSet<>(ids);
@@ -166,10 +168,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    /** Reads, or waits for who is reading already; without those whom that one has read too early for this caller. */
+    /** Loads, or joins the loads under way. An id whose load had read too early for this caller is missing. */
     private Map<K, Landing<V>> findTogether(Set<K> ids) {
         try {
-            return flights.fly(ids, shared.isFailing() || isAnyUnconfirmed(ids), this::load);
+            return flights.fly(ids, this::isWithoutRedis, this::load);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw unavailable(name(ids), "interrupted while it was loaded elsewhere", e);
@@ -180,19 +182,20 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private boolean isAnyUnconfirmed(Set<K> ids) {
-        return caches.fences().size() > 0
-                && ids.stream().anyMatch(id -> caches.fences().isPending(keys.keyOf(id)));
+    /** Whether Redis could not say of a user, or this node would not believe it. */
+    private boolean isWithoutRedis(K id) {
+        return shared.isFailing()
+                || (caches.fences().size() > 0 && caches.fences().isPending(keys.keyOf(id)));
     }
 
-    /** What a caller loads of one user. */
+    /** The load of one user, as it goes on. */
     private static final class Miss<K, V> {
 
         private final K id;
         private final String key;
         private final Flight<K, V> flight;
 
-        /** In which is read what may come next. */
+        /** The step in which the next read takes place. */
         private int step;
 
         /** What stands in Redis and may be overwritten: it cannot be read, or will soon be gone. */
@@ -438,16 +441,23 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** What to store, or {@code null}, with the claim given up, for a value that cannot be stored. */
     private byte @Nullable [] encodedToFill(Miss<K, V> miss, String token) {
-        try {
-            return codec.encode(miss.loaded());
-        } catch (RuntimeException e) {
+        byte[] value = encoded(miss.key, miss.loaded());
+        if (value == null) {
             counters.fillsNotEncoded.increment();
+            shared.release(miss.key, token);
+        }
+        return value;
+    }
+
+    private byte @Nullable [] encoded(String key, Entry<V> entry) {
+        try {
+            return codec.encode(entry);
+        } catch (RuntimeException e) {
             // Not quoted: an encoder's message may show the value.
             log.error(
-                    "The loaded value of {} cannot be encoded ({}), and is not cached",
-                    miss.key,
+                    "The value of {} cannot be encoded ({}), and is not cached",
+                    key,
                     e.getClass().getName());
-            shared.release(miss.key, token);
             return null;
         }
     }
@@ -508,6 +518,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         try {
             Map<K, V> answer = loads.load(ids);
             misses.forEach(miss -> miss.loaded = new Entry<>(answer.get(miss.id)));
+        } catch (TimeoutException e) {
+            throw unavailable(name(ids), "the source took too long", e);
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
@@ -601,7 +613,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public boolean save(K id, V value, Instant readAt) {
         String key = keyOf(id);
         requireNonNull(value, "a user that does not exist cannot be saved");
-        boolean stored = offer(key, codec.encode(new Entry<>(value)), readAt);
+        byte[] encoded = encoded(key, new Entry<>(value));
+        boolean stored = encoded != null && offer(key, encoded, readAt);
         (stored ? counters.offersStored : counters.offersRefused).increment();
         return stored;
     }
@@ -636,7 +649,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** Somebody has changed what Redis holds for an id. Called on an event loop. */
     void changed(String idText) {
-        IdType type = idType;
+        IdType type = idType.get();
         if (type == null) {
             return;
         }
@@ -654,7 +667,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public Explanation<V> explain(K id) {
         String key = keyOf(id);
-        Resident<V> resident = near.find(id);
+        Resident<V> resident = near.peek(id);
         Holding<V> inMemory = resident == null ? new Holding.Nothing<>() : Explanation.holdingOf(resident.answer());
         Holding<V> inSource;
         try {
@@ -667,13 +680,29 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
         try {
             Inspection found = shared.inspect(key);
-            Holding<V> inRedis = holdingOf(found.value());
+            Holding<V> inRedis =
+                    found.isOfAnotherType() ? new Holding.Unknown<>("another type") : holdingOf(found.value());
             return new Explanation<>(
-                    key, inMemory, inRedis, found.left(), guardOf(found.guard()), found.guardLeft(), inSource);
+                    key,
+                    inMemory,
+                    inRedis,
+                    found.left(),
+                    found.guard(),
+                    found.guardLeft(),
+                    caches.fences().isPending(key),
+                    inSource);
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
             Holding<V> inRedis = new Holding.Unknown<>(String.valueOf(e.getMessage()));
-            return new Explanation<>(key, inMemory, inRedis, null, Guard.UNKNOWN, null, inSource);
+            return new Explanation<>(
+                    key,
+                    inMemory,
+                    inRedis,
+                    null,
+                    Guard.UNKNOWN,
+                    null,
+                    caches.fences().isPending(key),
+                    inSource);
         }
     }
 
@@ -685,13 +714,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } catch (UnreadableEntryException e) {
             return new Holding.Unknown<>(String.valueOf(e.getMessage()));
         }
-    }
-
-    private static Guard guardOf(byte @Nullable [] guard) {
-        if (guard == null) {
-            return Guard.NONE;
-        }
-        return guard.length == 1 ? Guard.FENCE : Guard.CLAIM;
     }
 
     @Override
@@ -742,11 +764,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private String keyOf(K id) {
         caches.requireOpen();
         IdType type = IdType.of(id);
-        if (idType != type) {
-            if (idType != null) {
-                throw new IllegalArgumentException("the ids of one cache are of one type");
-            }
-            idType = type;
+        if (idType.get() != type && !idType.compareAndSet(null, type)) {
+            throw new IllegalArgumentException("the ids of one cache are of one type");
         }
         return keys.keyOf(id);
     }

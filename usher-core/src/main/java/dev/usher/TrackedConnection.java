@@ -3,10 +3,12 @@ package dev.usher;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.StatefulRedisConnectionImpl;
 import io.lettuce.core.TrackingArgs;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.push.PushMessage;
 import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.protocol.ProtocolVersion;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -82,13 +84,14 @@ final class TrackedConnection {
         return answer.handle((reply, failure) -> {
             if (current.isTracked() && failure == null) {
                 current.seenUpTo(sentAt);
-            } else if (failure == null) {
+            } else if (failure == null && isToldOfChanges()) {
                 session.replace(Session.tracked(sentAt));
-            } else if (!current.isTracked() && isRefusal(failure)) {
+            } else if (!current.isTracked() && (failure == null || isRefusal(failure))) {
                 refused = true;
                 log.warn(
-                        "This Redis does not track reads; every answer from memory is asked for again when it is as old as"
-                                + " its staleness bound");
+                        "This Redis does not track reads ({}); every answer from memory is asked for again when it is as old"
+                                + " as its staleness bound",
+                        failure == null ? "the connection speaks RESP2, which has no pushes" : "it refuses to");
             }
             beating.set(false);
             return null;
@@ -112,11 +115,16 @@ final class TrackedConnection {
         flushed.run();
     }
 
+    /** Over RESP2, Redis agrees to track, and then has no way to tell. */
+    private boolean isToldOfChanges() {
+        return connection instanceof StatefulRedisConnectionImpl<?, ?> known
+                && known.getConnectionState().getNegotiatedProtocolVersion() == ProtocolVersion.RESP3;
+    }
+
+    /** It will not, today or tomorrow; what is in the way for now (LOADING, BUSY, …) has words of its own. */
     private static boolean isRefusal(Throwable failure) {
         String message = String.valueOf(failure.getMessage());
         return failure instanceof RedisCommandExecutionException
-                && !message.startsWith("LOADING")
-                && !message.startsWith("NOAUTH")
-                && !message.startsWith("MASTERDOWN");
+                && (message.startsWith("ERR ") || message.startsWith("NOPERM"));
     }
 }

@@ -18,8 +18,9 @@ import java.util.concurrent.CompletableFuture;
  * }</pre>
  *
  * <p>Instances are made by {@link UserCaches#cache} and are safe for use by many threads. Every method that takes an id
- * throws {@link IllegalArgumentException} when the id's text is blank, longer than 128 characters, or contains braces,
- * white space, control characters or half a surrogate pair, and {@link IllegalStateException} once the {@link
+ * throws {@link IllegalArgumentException} when the id is of another type than {@code K} may be or than the ids before it, or
+ * when its text is blank, longer than 128 characters, or contains braces, white space, control characters or half a surrogate
+ * pair, and {@link IllegalStateException} once the {@link
  * UserCaches} is closed.
  *
  * @param <K> the type of a user's id: {@link Long}, {@link Integer}, {@link java.util.UUID} or {@link String}
@@ -34,13 +35,15 @@ public interface UserCache<K, V> {
      * that moment, and the rest of them wait for that one load. A process that has waited for another one as long as the
      * policy's {@link CachePolicy#claimWait} asks the source by itself.
      *
-     * <p>The load runs on the calling thread. Do not call this inside a transaction that has changed the user, or that
-     * reads from a snapshot: see {@link UserSource}.
+     * <p>The load runs on the calling thread, or on that of another caller that it rides with. Do not call this inside a
+     * transaction: see {@link UserSource}; and who holds a connection while he waits for a query that needs another can
+     * exhaust the pool.
      *
      * @param id whose value
      * @return the value, or empty for a user that does not exist
      * @throws UserUnavailableException when neither a tier nor the source could answer, another caller's load has taken
-     *     more than 30 s, or the calling thread was interrupted while it waited (its interrupt status is then set)
+     *     more than 30 s, the source is so busy that it was not this caller's turn for as long, or the calling thread was
+     *     interrupted while it waited (its interrupt status is then set)
      * @throws IllegalStateException when it is this cache's own source that asks
      */
     Optional<V> find(K id);
@@ -50,7 +53,7 @@ public interface UserCache<K, V> {
      * what is missing in both from the source in one query of up to 500 users, as {@link #find} does it for one.
      *
      * @param ids whose values; a repeated id counts once
-     * @return a value for each of them that exists; the caller's own, to change as it likes
+     * @return a value for each of them that exists, in no particular order; the caller's own, to change as it likes
      * @throws UserUnavailableException when of any of them neither a tier nor the source could answer, or as {@link #find}
      *     throws it
      * @throws IllegalStateException when it is this cache's own source that asks
@@ -62,8 +65,9 @@ public interface UserCache<K, V> {
      * on the {@linkplain UserCaches.Builder#executor executor}.
      *
      * @param id whose value
-     * @return the answer; it fails with what {@link #find} throws, and with a {@link UserUnavailableException} when the
-     *     executor takes no more
+     * @return the answer. It fails with what {@link #find} throws while it loads, and with a {@link
+     *     UserUnavailableException} when the executor takes no more. Cancelling it does not stop the load
+     * @throws IllegalArgumentException at once, when {@link #find} would
      */
     CompletableFuture<Optional<V>> findAsync(K id);
 
@@ -73,7 +77,7 @@ public interface UserCache<K, V> {
      *
      * <p>The offer is taken only if it cannot be out of date: nothing is cached for the user, nobody is loading it, and
      * it has not been {@linkplain #invalidate invalidated} since {@code readAt}. A refused offer is no error. Nor is a
-     * Redis that fails: it is logged, and the offer is dropped.
+     * Redis that fails, or a value that the facet's codec cannot write: it is logged, and the offer is dropped.
      *
      * @param id whose value
      * @param value what the row said
@@ -88,8 +92,9 @@ public interface UserCache<K, V> {
      * Makes every node forget the user's value. To be called after a change of the user has been committed; a user's
      * creation is a change too, for its absence may be cached.
      *
-     * <p>Once this has returned {@code true}, whatever was read from the source before cannot be stored any more. When
-     * Redis does not answer, the call still returns normally: the invalidation is kept and sent again, until Redis takes it
+     * <p>Once this has returned {@code true}, whatever was read from the source before cannot be stored any more. From the call
+     * on, this process does not answer with the old value; others may, from memory, for some milliseconds, and never for
+     * longer than the staleness bound. It waits for Redis no longer than the command timeout. When Redis does not answer, the call still returns normally: the invalidation is kept and sent again, until Redis takes it
      * or the {@link UserCaches} is closed.
      *
      * @param id whose value has changed
@@ -99,7 +104,7 @@ public interface UserCache<K, V> {
 
     /**
      * What this process's memory, Redis and the source hold of the user, and whether they agree. For operators: it queries
-     * the source each time, and stores nothing.
+     * the source each time, which counts as a load and does not ride with others, and stores nothing.
      *
      * @param id whose entry
      * @return what was found, also of tiers that failed; nothing is thrown for them

@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The caches of one application: owns the connection to Redis and makes a {@link UserCache} for each {@link Facet}.
+ * The caches of one application: owns the connections to Redis and makes a {@link UserCache} for each {@link Facet}.
  *
  * <pre>{@code
  * try (UserCaches caches = UserCaches.builder().redis("redis://127.0.0.1:6379").build()) {
@@ -228,7 +228,7 @@ public final class UserCaches implements AutoCloseable {
 
         /**
          * What all keys begin with, {@code user} by default. Applications and tenants that share a Redis differ in it, and
-         * no prefix may be another with a colon and more behind it.
+         * no prefix may be another one followed by a colon and more.
          *
          * @param keyPrefix a text of up to 128 characters without braces, white space and control characters
          * @return this builder
@@ -255,8 +255,9 @@ public final class UserCaches implements AutoCloseable {
         }
 
         /**
-         * Lettuce's own settings, for what is rarely needed: TLS material, socket options, the protocol version. How it
-         * reconnects, and what it does while it is not connected, usher decides.
+         * Lettuce's own settings, for what is rarely needed: TLS material, socket options. How it connects and reconnects, and
+         * what it does while it is not connected, usher decides. With RESP2 as the protocol, Redis cannot tell of changes:
+         * what was read is then answered from memory for the staleness bound only.
          *
          * @param clientOptions the settings
          * @return this builder
@@ -283,7 +284,8 @@ public final class UserCaches implements AutoCloseable {
          * will soon be missing. It waits more than it computes, so an executor of virtual threads is a good one. By default
          * it is up to 32 threads of usher's own, for which up to 10,000 tasks may wait.
          *
-         * @param executor stays open when the caches are closed; what it rejects is not done
+         * @param executor stays open when the caches are closed; what it rejects is not done. One that runs a task on the
+         *     thread that hands it in makes callers wait who are answered from memory
          * @return this builder
          */
         public Builder executor(Executor executor) {
@@ -298,7 +300,8 @@ public final class UserCaches implements AutoCloseable {
         }
 
         /**
-         * Connects. A Redis that cannot be reached does not prevent it: the source answers until it can.
+         * Connects, for two seconds at most. A Redis that cannot be reached does not prevent it: the source answers until it
+         * can.
          *
          * @return the caches, to be closed when the application stops
          * @throws IllegalStateException when no Redis was named

@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * The specification's cache of profiles, by its own name and with its own calls, made free of races.
@@ -40,6 +41,11 @@ public final class UserProfileCache<K> {
         return cache.findAll(ids);
     }
 
+    /** As {@link #find}, for a caller that may not be blocked. See {@link UserCache#findAsync}. */
+    public CompletableFuture<Optional<UserProfile>> findAsync(K id) {
+        return cache.findAsync(id);
+    }
+
     /**
      * Makes sure that the user's profile is cached: the source is read when nothing is.
      *
@@ -66,6 +72,11 @@ public final class UserProfileCache<K> {
     /** Makes every node forget the profile, after its change has been committed. See {@link UserCache#invalidate}. */
     public boolean invalidate(K id) {
         return cache.invalidate(id);
+    }
+
+    /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */
+    public Explanation<UserProfile> explain(K id) {
+        return cache.explain(id);
     }
 
     /** What this cache has done. See {@link UserCache#stats}. */

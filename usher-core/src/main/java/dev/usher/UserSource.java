@@ -15,7 +15,12 @@ import java.util.Set;
  * UserSource<Long, UserProfile> source = ids -> repository.profilesByIds(ids);
  * }</pre>
  *
- * <p>Implementations are called by many threads at once. They may not ask the very cache that they fill.
+ * <p>Implementations are called by many threads at once, on the thread of one of the callers or of the {@linkplain
+ * UserCaches.Builder#executor executor}, and for the users of other callers too: when many come at once, one asks for all. So
+ * they may not depend on what is bound to a thread: a tenant, a transaction, a security context. Give the queries a timeout:
+ * one that hangs holds one of four places, and after 30 s others may load the same users.
+ *
+ * <p>They may not ask the very cache that they fill, nor wait for somebody who does.
  *
  * @param <K> the type of a user's id
  * @param <V> the type of the value
@@ -26,7 +31,7 @@ public interface UserSource<K, V> {
     /**
      * Reads the values of the given users.
      *
-     * @param ids the users asked for, at least one
+     * @param ids the users asked for, from one to 500; unmodifiable
      * @return a value for each of them that exists: an id that is missing from the answer is a user that does not
      *     exist, and is remembered as such. An id that was not asked for, or a {@code null} value, is taken for an error
      *     of the source

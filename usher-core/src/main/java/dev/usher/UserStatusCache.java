@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * The specification's cache of statuses, by its own name and with its own calls, made free of races.
@@ -40,10 +41,15 @@ public final class UserStatusCache<K> {
         return cache.findAll(ids);
     }
 
+    /** As {@link #find}, for a caller that may not be blocked. See {@link UserCache#findAsync}. */
+    public CompletableFuture<Optional<UserStatus>> findAsync(K id) {
+        return cache.findAsync(id);
+    }
+
     /**
      * Whether the user may act.
      *
-     * @return {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
+     * @return what was true within the staleness bound: {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
      * @throws UserUnavailableException when it cannot be said; nobody is let in on a guess
      */
     public boolean isEnabled(K id) {
@@ -66,6 +72,11 @@ public final class UserStatusCache<K> {
     /** Makes every node forget the status, after its change has been committed. See {@link UserCache#invalidate}. */
     public boolean invalidate(K id) {
         return cache.invalidate(id);
+    }
+
+    /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */
+    public Explanation<UserStatus> explain(K id) {
+        return cache.explain(id);
     }
 
     /** What this cache has done. See {@link UserCache#stats}. */

@@ -1,7 +1,7 @@
 /**
  * usher: a user-information cache for Java services.
  *
- * <p>An application meets {@link dev.usher.UserCaches}, which owns the connection to Redis, the {@link
+ * <p>An application meets {@link dev.usher.UserCaches}, which owns the connections to Redis, the {@link
  * dev.usher.UserCache} that it makes for each {@link dev.usher.Facet}, and the specification's two by their own names:
  * {@link dev.usher.UserProfileCache} and {@link dev.usher.UserStatusCache}. What an application provides is a {@link
  * dev.usher.UserSource}, and a {@link dev.usher.FacetCodec} where JSON is not what it wants. Everything else in this

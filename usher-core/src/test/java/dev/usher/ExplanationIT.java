@@ -1,6 +1,7 @@
 package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.Explanation.Guard;
@@ -60,7 +61,7 @@ class ExplanationIT {
     void aUserThatNobodyHasAskedForIsOnlyInTheSource() {
         UserCache<Long, UserProfile> cache = cache(server.uri());
         assertThat(cache.explain(42L))
-                .isEqualTo(new Explanation<>(KEY, NOTHING, NOTHING, null, Guard.NONE, null, value("Ann")));
+                .isEqualTo(new Explanation<>(KEY, NOTHING, NOTHING, null, Guard.NONE, null, false, value("Ann")));
         assertThat(cache.explain(42L).agree()).isTrue();
         assertThat(redis.exists(KEY)).as("nothing is stored").isZero();
     }
@@ -94,13 +95,60 @@ class ExplanationIT {
     void anAbsentUserAndAClaim() {
         UserCache<Long, UserProfile> cache = cache(server.uri());
         redis.set("user:7:profile", "null");
-        redis.set("{user:7:profile}:guard", "somebody 99999999999999");
+        redis.psetex("{user:7:profile}:guard", 5_800, "somebody 99999999999999");
         Explanation<UserProfile> explanation = cache.explain(7L);
         assertThat(explanation.shared()).isEqualTo(ABSENT);
         assertThat(explanation.sharedTtl()).as("no end").isNull();
         assertThat(explanation.source()).isEqualTo(ABSENT);
         assertThat(explanation.guard()).isEqualTo(Guard.CLAIM);
         assertThat(explanation.agree()).isTrue();
+    }
+
+    @Test
+    void aClaimThatWasGivenUpShowsAsAFence() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        table.failure = new IllegalStateException("the database is gone");
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.find(42L));
+        table.failure = null;
+        await().until(() -> cache.explain(42L).guard() == Guard.FENCE);
+    }
+
+    @Test
+    void aChangeThatIsNotConfirmedShows() {
+        try (RedisServer deaf = RedisServer.start()) {
+            UserCaches caches = open(deaf.uri());
+            UserCache<Long, UserProfile> cache = caches.cache(UserProfile.FACET, table);
+            assertThat(cache.explain(42L).invalidationPending()).isFalse();
+            deaf.stop();
+            cache.invalidate(42L);
+            assertThat(cache.explain(42L).invalidationPending()).isTrue();
+            deaf.restart();
+            await().until(() -> !cache.explain(42L).invalidationPending());
+        }
+    }
+
+    @Test
+    void anotherTypeIsNoAgreement() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        redis.lpush(KEY, "a list");
+        assertThat(cache.explain(42L).shared()).isEqualTo(new Holding.Unknown<>("another type"));
+        assertThat(cache.explain(42L).agree()).isFalse();
+    }
+
+    @Test
+    void lookingStartsNothing() {
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+        warm(cache);
+        redis.pexpire(KEY, 60_000);
+        warm(cache);
+        // Whoever asks once the entry is due has it loaded again; whoever only looks does not.
+        await().pollDelay(Duration.ofMillis(1500))
+                .until(() -> cache.explain(42L).agree());
+        assertThat(cache.stats().refreshes()).isZero();
+        await().until(() -> {
+            cache.find(42L);
+            return cache.stats().refreshes() == 1;
+        });
     }
 
     @Test
@@ -135,20 +183,25 @@ class ExplanationIT {
 
     private static void warm(UserCache<Long, UserProfile> cache) {
         await().until(() -> {
+            long before = cache.stats().nearHits();
             cache.find(42L);
-            return cache.stats().nearHits() > 0;
+            return cache.stats().nearHits() > before;
         });
     }
 
     private UserCache<Long, UserProfile> cache(String uri) {
+        Facet<UserProfile> patient =
+                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+        return open(uri).cache(patient, table);
+    }
+
+    private UserCaches open(String uri) {
         UserCaches caches = UserCaches.builder()
                 .redis(uri)
                 .commandTimeout(Duration.ofSeconds(5))
                 .build();
         opened.add(caches);
-        Facet<UserProfile> patient =
-                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
-        return caches.cache(patient, table);
+        return caches;
     }
 
     private static Holding<UserProfile> value(String name) {

@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -270,6 +271,28 @@ class ManyUsersIT {
     }
 
     @Test
+    void whatNobodyWaitsForAnyMoreIsNotSentWhenRedisAnswersAgain() {
+        cache(PATIENT).findAll(ids(1, 100));
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches node = UserCaches.builder()
+                    .redis("redis://" + proxy.host() + ":" + proxy.port())
+                    .commandTimeout(Duration.ofMillis(20))
+                    .build();
+            opened.add(node);
+            UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
+            proxy.freeze();
+            redis.configResetstat();
+            ids(1, 100).forEach(id -> assertThat(cache.find(id)).contains(profile(id)));
+            proxy.thaw();
+            await().until(() -> {
+                cache.find(1L);
+                return cache.stats().sharedHits() > 0;
+            });
+        }
+        assertThat(calls("mget")).isZero();
+    }
+
+    @Test
     void queriesThatComeWhileFourAreUnderWayRideTogether() throws Exception {
         UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
         table.holdBackAfterReading();
@@ -315,6 +338,39 @@ class ManyUsersIT {
         });
         assertThat(cache.findAsync(1L).get()).contains(profile(1));
         assertThat(loaders).containsExactly("usher-worker");
+    }
+
+    @Test
+    void nothingIsDecodedAndNobodyAsksTheSourceOnAnEventLoop() {
+        Set<String> threadNames = ConcurrentHashMap.newKeySet();
+        FacetCodec<UserProfile> noting = new FacetCodec<>() {
+            @Override
+            public byte[] encode(UserProfile value) {
+                threadNames.add(Thread.currentThread().getName());
+                return PATIENT.codec().encode(value);
+            }
+
+            @Override
+            public UserProfile decode(byte[] bytes) {
+                threadNames.add(Thread.currentThread().getName());
+                return PATIENT.codec().decode(bytes);
+            }
+        };
+        UserCache<Long, UserProfile> cache = node(server.uri())
+                .cache(new Facet<>("profile", noting, PATIENT.policy()), ids -> {
+                    threadNames.add(Thread.currentThread().getName());
+                    return table.load(ids);
+                });
+        String mine = Thread.currentThread().getName();
+        cache.findAll(ids(1, 100));
+        cache.find(101L);
+        warm(cache, 1);
+        assertThat(threadNames).containsExactly(mine);
+        assertThat(cache.findAsync(102L)
+                        .thenApply(found -> Thread.currentThread().getName()))
+                .succeedsWithin(Duration.ofSeconds(5))
+                .isIn("usher-worker", mine);
+        assertThat(threadNames).containsExactlyInAnyOrder(mine, "usher-worker");
     }
 
     @Test

@@ -259,6 +259,20 @@ class MetricsIT {
     }
 
     @Test
+    void whatIsLoadedBeforeItsEndIsCounted() {
+        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        redis.setex(KEY, 60, JSON); // of a life of half an hour
+        await().until(() -> {
+            cache.find(42L);
+            return redis.pttl(KEY) > Duration.ofMinutes(20).toMillis();
+        });
+        await().until(() -> cache.stats().loads() == 1);
+        assertThat(moved())
+                .contains(
+                        Map.entry("usher.refreshes{facet=profile}", "1"), Map.entry("usher.loads{facet=profile}", "1"));
+    }
+
+    @Test
     void withoutRedisTheNearTierIsClosedAndChangesWaitToBeSent() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache =
@@ -351,6 +365,7 @@ class MetricsIT {
                 entry("usher.loads{facet=profile}", stats.loads()),
                 entry("usher.load.duration{facet=profile, outcome=answered}", stats.loads() - stats.loadFailures()),
                 entry("usher.offers{facet=profile, outcome=refused}", stats.offersRefused()),
+                entry("usher.refreshes{facet=profile}", stats.refreshes()),
                 entry("usher.near.invalidations{facet=profile}", stats.nearInvalidations()),
                 Map.entry("usher.source.batch.size{facet=profile}", stats.loads() + " of " + stats.loadedUsers()),
                 Map.entry("usher.shared.batch.size{}", stats.sharedBatches() + " of " + stats.sharedReads())));

@@ -3,15 +3,20 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
+import io.lettuce.core.protocol.ProtocolVersion;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,6 +37,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /** The near tier on a real Redis that tracks, loses and forgets. */
 class NearTierIT {
@@ -299,16 +305,54 @@ class NearTierIT {
                         .add("SETUSER")
                         .add("untracked")
                         .add("-client"));
-        Duration bound = Duration.ofMillis(300);
-        UserCache<Long, UserProfile> cache = node(
-                "redis://untracked:none@" + server.host() + ":" + server.port(),
-                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)));
-        warm(cache);
-        table.put(42L, profile("Anna"));
-        redis.del(KEY);
-        long from = System.nanoTime();
-        await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
-        assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
+        assertIsReportedOnceAndBelievedForTheBoundOnly(
+                server, UserCaches.builder().redis("redis://untracked:none@" + server.host() + ":" + server.port()));
+    }
+
+    @Test
+    void aServerWithoutResp3IsReportedOnceAndAnsweredFromMemoryForTheBound() {
+        try (RedisServer old = RedisServer.start("rename-command HELLO \"\"")) {
+            assertIsReportedOnceAndBelievedForTheBoundOnly(
+                    old, UserCaches.builder().redis(old.uri()));
+        }
+    }
+
+    @Test
+    void aConnectionWithoutPushesIsNotBelievedToTrack() {
+        try (RedisServer plain = RedisServer.start()) {
+            assertIsReportedOnceAndBelievedForTheBoundOnly(
+                    plain,
+                    UserCaches.builder()
+                            .redis(plain.uri())
+                            .clientOptions(ClientOptions.builder()
+                                    .protocolVersion(ProtocolVersion.RESP2)
+                                    .build()));
+        }
+    }
+
+    private void assertIsReportedOnceAndBelievedForTheBoundOnly(RedisServer server, UserCaches.Builder builder) {
+        Logger logger = (Logger) LoggerFactory.getLogger(TrackedConnection.class);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        logger.addAppender(log);
+        try {
+            UserCaches caches = builder.commandTimeout(Duration.ofSeconds(5)).build();
+            opened.add(caches);
+            UserCache<Long, UserProfile> cache = caches.cache(
+                    UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMillis(300))),
+                    this::load);
+            warm(cache);
+            redis(server, foreign -> foreign.setex(KEY, 1800, json("Flask")));
+            await().until(() -> cache.find(42L).equals(Optional.of(profile("Flask"))));
+            assertThat(cache.stats().nearOpen()).isFalse();
+            assertThat(log.list)
+                    .extracting(ILoggingEvent::getFormattedMessage)
+                    .singleElement()
+                    .asString()
+                    .startsWith("This Redis does not track reads");
+        } finally {
+            logger.detachAppender(log);
+        }
     }
 
     private static void client(String... arguments) {

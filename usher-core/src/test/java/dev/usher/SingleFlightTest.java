@@ -241,7 +241,7 @@ class SingleFlightTest {
             throws InterruptedException, ExecutionException, TimeoutException {
         return flights.fly(
                         List.of(key),
-                        contentWithinBound,
+                        any -> contentWithinBound,
                         mine -> mine.forEach(flight -> flight.land(load.apply(flight))))
                 .get(key);
     }

@@ -674,6 +674,7 @@ class TieredUserCacheIT {
         List<String> log = logOf(() -> {
             assertThat(unwritten.find(42L)).contains(ANN);
             assertThat(unwritten.find(42L)).contains(ANN);
+            assertThat(unwritten.save(42L, ANN, Instant.now())).isFalse();
         });
         assertThat(redis.exists(KEY)).isZero();
         assertThat(unwritten.stats().claimWaits()).as("claims given up").isZero();
