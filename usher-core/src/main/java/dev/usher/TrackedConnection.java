@@ -3,10 +3,12 @@ package dev.usher;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.StatefulRedisConnectionImpl;
 import io.lettuce.core.TrackingArgs;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.push.PushMessage;
 import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.protocol.ProtocolVersion;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -82,9 +84,9 @@ final class TrackedConnection {
         return answer.handle((reply, failure) -> {
             if (current.isTracked() && failure == null) {
                 current.seenUpTo(sentAt);
-            } else if (failure == null) {
+            } else if (failure == null && hearsPushes()) {
                 session.replace(Session.tracked(sentAt));
-            } else if (!current.isTracked() && isRefusal(failure)) {
+            } else if (!current.isTracked() && (failure == null || isRefusal(failure))) {
                 refused = true;
                 log.warn(
                         "This Redis does not track reads; every answer from memory is asked for again when it is as old as"
@@ -110,6 +112,12 @@ final class TrackedConnection {
         }
         session.renew();
         flushed.run();
+    }
+
+    /** In the older protocol Redis grants the tracking all the same, and then says nothing. */
+    private boolean hearsPushes() {
+        return connection instanceof StatefulRedisConnectionImpl<?, ?> known
+                && known.getConnectionState().getNegotiatedProtocolVersion() == ProtocolVersion.RESP3;
     }
 
     private static boolean isRefusal(Throwable failure) {

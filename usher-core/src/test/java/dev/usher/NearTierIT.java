@@ -6,12 +6,14 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
+import io.lettuce.core.protocol.ProtocolVersion;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -289,6 +291,29 @@ class NearTierIT {
         long from = System.nanoTime();
         await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
         assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
+    }
+
+    /** Redis grants the tracking there too, but can push nothing. */
+    @Test
+    void aConnectionInTheOlderProtocolIsAnsweredFromMemoryForTheBound() {
+        Duration bound = Duration.ofMillis(300);
+        UserCaches node = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofMillis(300))
+                .clientOptions(ClientOptions.builder()
+                        .protocolVersion(ProtocolVersion.RESP2)
+                        .build())
+                .build();
+        opened.add(node);
+        UserCache<Long, UserProfile> cache =
+                node.cache(UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)), this::load);
+        warm(cache);
+        table.put(42L, profile("Anna"));
+        redis.del(KEY);
+        long from = System.nanoTime();
+        await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
+        assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
+        assertThat(cache.stats().nearOpen()).isFalse();
     }
 
     private static void redis(RedisServer other, Consumer<RedisCommands<String, String>> change) {
