@@ -120,11 +120,10 @@ final class TrackedConnection {
                 && known.getConnectionState().getNegotiatedProtocolVersion() == ProtocolVersion.RESP3;
     }
 
+    /** Whether it would say the same again: not that it is loading, or busy with somebody's script. */
     private static boolean isRefusal(Throwable failure) {
         String message = String.valueOf(failure.getMessage());
         return failure instanceof RedisCommandExecutionException
-                && !message.startsWith("LOADING")
-                && !message.startsWith("NOAUTH")
-                && !message.startsWith("MASTERDOWN");
+                && (message.startsWith("ERR") || message.startsWith("NOPERM"));
     }
 }

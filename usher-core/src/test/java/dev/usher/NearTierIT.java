@@ -8,6 +8,7 @@ import dev.usher.testkit.RedisServer;
 import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
@@ -314,6 +315,25 @@ class NearTierIT {
         await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
         assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
         assertThat(cache.stats().nearOpen()).isFalse();
+    }
+
+    @Test
+    void aServerThatIsBusyWhenItIsAskedToTrackIsAskedAgain() {
+        try (RedisServer busy = RedisServer.start("lua-time-limit 1");
+                FaultProxy proxy = FaultProxy.inFrontOf(busy.host(), busy.port());
+                RedisClient operator = RedisClient.create(busy.uri())) {
+            RedisCommands<String, String> commands = operator.connect().sync();
+            UserCache<Long, UserProfile> cache = node("redis://" + proxy.host() + ":" + proxy.port(), PATIENT);
+            await().until(() -> cache.stats().nearOpen());
+            proxy.refuse();
+            await().until(() -> !cache.stats().nearOpen());
+            var unused = operator.connect().async().eval("while true do end", ScriptOutputType.STATUS);
+            proxy.restore();
+            await().until(() -> proxy.connections() == 2);
+            await().during(Duration.ofMillis(300)).until(() -> !cache.stats().nearOpen()); // it has been asked
+            commands.scriptKill();
+            await().until(() -> cache.stats().nearOpen());
+        }
     }
 
     private static void redis(RedisServer other, Consumer<RedisCommands<String, String>> change) {
