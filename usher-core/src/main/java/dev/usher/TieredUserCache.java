@@ -337,7 +337,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return entries;
         } finally {
             for (int i = 0; i < misses.size(); i++) {
-                near.publish(misses.get(i).id, reservations.get(i), i < entries.size() ? entries.get(i) : null);
+                Miss<K, V> miss = misses.get(i);
+                near.publish(miss.id, reservations.get(i), i < entries.size() ? entries.get(i) : null);
+                if (caches.fences().isPending(miss.key)) {
+                    // Of this node's own change Redis does not know yet, and would not say that this is old.
+                    near.forget(miss.id);
+                }
             }
         }
     }

@@ -336,6 +336,27 @@ class NearTierIT {
         }
     }
 
+    @Test
+    void whatAnotherNodeStoresIsNotKeptBeforeThisNodesOwnChangeIsConfirmed() throws Exception {
+        UserCaches node = open(server.uri());
+        UserCache<Long, UserProfile> here = node.cache(PATIENT, this::load);
+        CountDownLatch gate = new CountDownLatch(1);
+        UserCache<Long, UserProfile> there = open(server.uri()).cache(PATIENT, ids -> {
+            gate.await();
+            return Map.of(42L, profile("Ann"));
+        });
+        Future<Optional<UserProfile>> loading = threads.submit(() -> there.find(42L));
+        await().until(() -> redis.exists(KeySpace.guardOf(KEY)) == 1);
+        Future<Optional<UserProfile>> waiting = threads.submit(() -> here.find(42L));
+        await().until(() -> here.stats().claimWaits() == 1);
+        table.put(42L, profile("Anna"));
+        node.fences().announce(KEY); // an invalidation that Redis does not take
+        gate.countDown();
+        assertThat(loading.get()).contains(profile("Ann"));
+        assertThat(waiting.get()).as("asked before the change").contains(profile("Ann"));
+        assertThat(here.find(42L)).as("asked after the change").contains(profile("Anna"));
+    }
+
     private static void redis(RedisServer other, Consumer<RedisCommands<String, String>> change) {
         try (RedisClient operator = RedisClient.create(other.uri())) {
             change.accept(operator.connect().sync());
