@@ -558,11 +558,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             caches.executor().execute(() -> {
                 try {
                     refresh(id, resident);
+                } catch (RuntimeException | Error e) {
+                    // An executor may run this on the thread of the caller, who has its answer.
+                    log.warn("The refresh of {} broke off ({})", keys.keyOf(id), e.getClass().getName());
                 } finally {
                     refreshing.release();
                 }
             });
-        } catch (RejectedExecutionException e) {
+        } catch (RuntimeException | Error e) {
+            // Rejected, or no thread could be started; the answer in memory is as good as before.
             refreshing.release();
             resident.dueIn(dueAgain);
         }
