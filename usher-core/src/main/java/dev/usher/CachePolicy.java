@@ -12,8 +12,8 @@ import java.time.Duration;
  * @param stalenessBound how old an answer may ever be that is given without asking Redis, zero or more
  * @param nearSize how many users this process remembers by itself; 0 turns the near tier off
  * @param nearTtl the longest life of what this process remembers by itself, at least one millisecond
- * @param refreshAhead the last share of a stored value's life, from 0 (never) to less than 1, in which it is loaded again
- *     in the background if this process still answers with it, so that nobody has to wait when it ends
+ * @param refreshAhead the last share of a stored value's shortest life, from 0 (never) to less than 1, in which it is loaded
+ *     again in the background if this process still answers with it, so that nobody has to wait when it ends
  * @param claimWait how long a caller waits for a load that another process has under way, before it asks the source by
  *     itself; zero or more
  */
@@ -113,9 +113,12 @@ public record CachePolicy(
         return Duration.ofMillis(Math.max(1, millis - (long) (millis * jitter * random)));
     }
 
-    /** How long before its end a stored value is loaded again; zero for never. */
+    /**
+     * How long before its end a stored value is loaded again; zero for never. A share of the shortest life that jitter leaves,
+     * so that no value is due when it has just been stored.
+     */
     Duration refreshWindow() {
-        return Duration.ofMillis((long) (ttl.toMillis() * refreshAhead));
+        return Duration.ofMillis((long) (jittered(ttl, 1).toMillis() * refreshAhead));
     }
 
     private static void requireShare(double share, String name) {

@@ -54,7 +54,10 @@ class CachePolicyTest {
 
     @Test
     void aRefreshComesInTheLastShareOfALife() {
-        assertThat(policy.refreshWindow()).isEqualTo(Duration.ofMinutes(3));
+        assertThat(policy.withJitter(0).refreshWindow()).isEqualTo(Duration.ofMinutes(3));
+        assertThat(policy.withJitter(0.5).refreshWindow())
+                .as("of the shortest life")
+                .isEqualTo(Duration.ofSeconds(90));
         assertThat(policy.withRefreshAhead(0).refreshWindow()).isZero();
     }
 

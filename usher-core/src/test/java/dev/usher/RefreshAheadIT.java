@@ -14,6 +14,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -220,6 +221,22 @@ class RefreshAheadIT {
         nearlyOver();
         askUntil(cache, () -> table.queries.get() > 1);
         assertThat(cache.find(42L)).contains(ANN);
+    }
+
+    @Test
+    void aLifeShortenedByJitterIsNotDueAtOnce() {
+        UserCache<Long, UserProfile> cache =
+                cache(HOURLY.with(HOURLY.policy().withJitter(0.9).withRefreshAhead(0.9)));
+        List<Long> users = LongStream.range(0, 100).boxed().toList();
+        users.forEach(id -> table.put(id, ANN));
+        redis.configResetstat();
+        long from = System.nanoTime();
+        await().until(() -> {
+            cache.findAll(users);
+            return System.nanoTime() - from > Duration.ofSeconds(3).toNanos();
+        });
+        assertThat(RedisCalls.of(redis, "pttl")).as("it was looked").isPositive();
+        assertThat(cache.stats().refreshes()).isZero();
     }
 
     private static void nearlyOver() {
