@@ -95,7 +95,8 @@ final class NearTier<K, V> {
 
         /** Who finds this resident from then on is to see to it that it stays known. */
         void dueIn(Duration delay) {
-            dueAt = System.nanoTime() + delay.toNanos();
+            // A foreign writer's entry may live longer than nanoseconds can count.
+            dueAt = System.nanoTime() + (delay.compareTo(NEVER) < 0 ? delay : NEVER).toNanos();
         }
 
         private synchronized boolean takeTurn(long now) {
