@@ -49,7 +49,8 @@ final class BatchedReads {
 
     /**
      * The bytes under each key, or {@code null} where there are none, or something else than a string; completed on Redis'
-     * event loop. One key rides with others, several are company enough.
+     * event loop. One key rides with others, several are company enough. Who cancels the answer withdraws what has not been
+     * sent yet.
      */
     CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
         List<Read> reads = new ArrayList<>(keys.size());
@@ -61,8 +62,15 @@ final class BatchedReads {
                 send(reads.subList(from, Math.min(from + MAX_BATCH, reads.size())), () -> {});
             }
         }
-        return CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
+        CompletableFuture<List<byte @Nullable []>> answer = CompletableFuture.allOf(
+                        reads.toArray(CompletableFuture[]::new))
                 .thenApply(done -> reads.stream().map(CompletableFuture::join).toList());
+        var unused = answer.whenComplete((values, failure) -> {
+            if (answer.isCancelled()) {
+                waiting.removeAll(reads);
+            }
+        });
+        return answer;
     }
 
     private Read get(String key) {

@@ -1,5 +1,6 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -267,6 +268,27 @@ class ManyUsersIT {
         }
         assertThat(calls("get")).isBetween(16L, 40L);
         assertThat(calls("mget")).isBetween(1L, 16L);
+    }
+
+    @Test
+    void readsThatNobodyWaitsForAnyMoreAreNotSent() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches node = UserCaches.builder()
+                    .redis("redis://" + proxy.host() + ":" + proxy.port())
+                    .commandTimeout(Duration.ofMillis(200))
+                    .build();
+            opened.add(node);
+            UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
+            await().until(() -> cache.stats().nearOpen());
+            proxy.freeze();
+            for (Future<Optional<UserProfile>> caller : submit(cache, 1, 100)) {
+                assertThat(caller.get()).isPresent();
+            }
+            proxy.thaw();
+            // A heartbeat of after the frost has been answered, and so has all that was sent before it.
+            await().until(() -> requireNonNull(cache.stats().watermarkAge()).toMillis() < 150);
+            assertThat(cache.stats().sharedReads()).isBetween(1L, 16L);
+        }
     }
 
     @Test
