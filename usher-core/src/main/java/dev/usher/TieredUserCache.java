@@ -32,6 +32,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,6 +57,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private static final Duration LOOK_AHEAD = Duration.ofSeconds(1);
 
     private static final int MOST_REFRESHING = 8;
+
+    /** How many users are looked up at a time: no more than Redis can answer well within the time that one call may take. */
+    private static final int MOST_TOGETHER = 500;
 
     private final UserCaches caches;
     private final SharedTier shared;
@@ -153,7 +157,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         Set<K> missing = new LinkedHashSet<>(ids);
         try {
             while (!missing.isEmpty()) {
-                findTogether(missing).forEach((id, landing) -> {
+                findTogether(firstOf(missing)).forEach((id, landing) -> {
                     missing.remove(id);
                     counters.answered(landing.tier(), landing.entry());
                     found.put(id, landing.entry());
@@ -164,6 +168,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             counters.unavailable.add(missing.size());
             throw e;
         }
+    }
+
+    private static <K> Set<K> firstOf(Set<K> ids) {
+        return ids.size() <= MOST_TOGETHER
+                ? ids
+                : ids.stream().limit(MOST_TOGETHER).collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     /** Reads, or waits for who is reading already; without those whom that one has read too early for this caller. */
@@ -560,7 +570,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                     refresh(id, resident);
                 } catch (RuntimeException | Error e) {
                     // An executor may run this on the thread of the caller, who has its answer.
-                    log.warn("The refresh of {} broke off ({})", keys.keyOf(id), e.getClass().getName());
+                    log.warn(
+                            "The refresh of {} broke off ({})",
+                            keys.keyOf(id),
+                            e.getClass().getName());
                 } finally {
                     refreshing.release();
                 }

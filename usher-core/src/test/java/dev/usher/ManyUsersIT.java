@@ -292,6 +292,25 @@ class ManyUsersIT {
     }
 
     @Test
+    void aListTooLongForOneCallOfRedisIsStoredAllTheSame() {
+        UserCaches node = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofMillis(300))
+                .build();
+        opened.add(node);
+        UserCache<Long, Long> cache = node.cache(Facet.of("number", Long.class).with(WITHOUT_MEMORY.policy()), ids -> {
+            table.queries.incrementAndGet();
+            return ids.stream().collect(Collectors.toMap(id -> id, id -> id));
+        });
+        cache.findAll(ids(1, 500)); // the scripts are known and the code is warm
+        Set<Long> many = ids(1, 20_000);
+        assertThat(cache.findAll(many)).hasSize(20_000);
+        int queries = table.queries.get();
+        assertThat(cache.findAll(many)).hasSize(20_000);
+        assertThat(table.queries).as("the second time").hasValue(queries);
+    }
+
+    @Test
     void queriesThatComeWhileFourAreUnderWayRideTogether() throws Exception {
         UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
         table.holdBackAfterReading();
