@@ -49,7 +49,8 @@ final class BatchedReads {
 
     /**
      * The bytes under each key, or {@code null} where there are none, or something else than a string; completed on Redis'
-     * event loop. One key rides with others, several are company enough.
+     * event loop. One key rides with others, several are company enough. Who cancels the answer withdraws what has not been
+     * sent yet.
      */
     CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
         List<Read> reads = new ArrayList<>(keys.size());

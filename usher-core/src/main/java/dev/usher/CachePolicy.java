@@ -15,9 +15,8 @@ import java.time.Duration;
  * @param nearSize how many users this process remembers by itself, besides up to 1,000 who do not exist; 0 turns the near
  *     tier off, and {@code refreshAhead} with it
  * @param nearTtl the longest life of what this process remembers by itself, at least one millisecond
- * @param refreshAhead how long before its end, as a share of {@code ttl}, a stored value is loaded again in the background
- *     if this process still answers with it, so that nobody has to wait when it ends: from 0 (never) to less than 1, and
- *     together with {@code jitter} less than 1
+ * @param refreshAhead the last share of a stored value's shortest life, from 0 (never) to less than 1, in which it is loaded
+ *     again in the background if this process still answers with it, so that nobody has to wait when it ends
  * @param claimWait how long a caller waits for a load that another process has under way, before it asks the source by
  *     itself; zero or more
  */
@@ -44,10 +43,6 @@ public record CachePolicy(
         }
         requireShare(jitter, "jitter");
         requireShare(refreshAhead, "refreshAhead");
-        if (jitter + refreshAhead >= 1) {
-            throw new IllegalArgumentException("refreshAhead and jitter must together be less than 1, but are "
-                    + refreshAhead + " and " + jitter + ": what has just been stored would have to be loaded again");
-        }
     }
 
     /**
@@ -121,9 +116,12 @@ public record CachePolicy(
         return Duration.ofMillis(Math.max(1, millis - (long) (millis * jitter * random)));
     }
 
-    /** How long before its end a stored value is loaded again; zero for never. */
+    /**
+     * How long before its end a stored value is loaded again; zero for never. A share of the shortest life that jitter leaves,
+     * so that no value is due when it has just been stored.
+     */
     Duration refreshWindow() {
-        return Duration.ofMillis((long) (ttl.toMillis() * refreshAhead));
+        return Duration.ofMillis((long) (jittered(ttl, 1).toMillis() * refreshAhead));
     }
 
     private static void requireShare(double share, String name) {

@@ -100,7 +100,8 @@ final class NearTier<K, V> {
 
         /** Who finds this resident from then on is to see to it that it stays known. */
         void dueIn(Duration delay) {
-            dueAt = System.nanoTime() + delay.toNanos();
+            // A foreign writer's entry may live longer than nanoseconds can count.
+            dueAt = System.nanoTime() + (delay.compareTo(NEVER) < 0 ? delay : NEVER).toNanos();
         }
 
         /** Whether it is due, and this caller is the first to find it so. */

@@ -34,6 +34,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,6 +59,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private static final Duration LOOK_AHEAD = Duration.ofSeconds(1);
 
     private static final int MOST_REFRESHING = 8;
+
+    /** How many users are looked up at a time: no more than Redis can answer well within the time that one call may take. */
+    private static final int MOST_TOGETHER = 500;
 
     private final UserCaches caches;
     private final SharedTier shared;
@@ -155,7 +159,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         Set<K> missing = new LinkedHashSet<>(ids);
         try {
             while (!missing.isEmpty()) {
-                findTogether(missing).forEach((id, landing) -> {
+                findTogether(firstOf(missing)).forEach((id, landing) -> {
                     missing.remove(id);
                     counters.answered(landing.tier(), landing.entry());
                     found.put(id, landing.entry());
@@ -166,6 +170,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             counters.unavailable.add(missing.size());
             throw e;
         }
+    }
+
+    private static <K> Set<K> firstOf(Set<K> ids) {
+        return ids.size() <= MOST_TOGETHER
+                ? ids
+                : ids.stream().limit(MOST_TOGETHER).collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     /** Loads, or joins the loads under way. An id whose load had read too early for this caller is missing. */
@@ -340,7 +350,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return entries;
         } finally {
             for (int i = 0; i < misses.size(); i++) {
-                near.publish(misses.get(i).id, reservations.get(i), i < entries.size() ? entries.get(i) : null);
+                Miss<K, V> miss = misses.get(i);
+                near.publish(miss.id, reservations.get(i), i < entries.size() ? entries.get(i) : null);
+                if (caches.fences().isPending(miss.key)) {
+                    // Of this node's own change Redis does not know yet, and would not say that this is old.
+                    near.forget(miss.id);
+                }
             }
         }
     }
@@ -565,11 +580,18 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             caches.executor().execute(() -> {
                 try {
                     refresh(id, resident);
+                } catch (RuntimeException | Error e) {
+                    // An executor may run this on the thread of the caller, who has its answer.
+                    log.warn(
+                            "The refresh of {} broke off ({})",
+                            keys.keyOf(id),
+                            e.getClass().getName());
                 } finally {
                     refreshing.release();
                 }
             });
-        } catch (RejectedExecutionException e) {
+        } catch (RuntimeException | Error e) {
+            // Rejected, or no thread could be started; the answer in memory is as good as before.
             refreshing.release();
             resident.dueIn(dueAgain);
         }

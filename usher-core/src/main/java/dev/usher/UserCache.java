@@ -50,7 +50,8 @@ public interface UserCache<K, V> {
 
     /**
      * The values of several users, each from the nearest tier that knows it: from memory, from Redis in one round trip, and
-     * what is missing in both from the source in one query of up to 500 users, as {@link #find} does it for one.
+     * what is missing in both from the source in one query, as {@link #find} does it for one. Of what is not in memory, 500
+     * users are looked up at a time.
      *
      * @param ids whose values; a repeated id counts once
      * @return a value for each of them that exists, in no particular order; the caller's own, to change as it likes

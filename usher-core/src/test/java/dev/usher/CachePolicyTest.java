@@ -48,13 +48,16 @@ class CachePolicyTest {
 
     @Test
     void theShortestLifeSurvivesItsJitter() {
-        assertThat(policy.withRefreshAhead(0).withJitter(0.99).jittered(Duration.ofMillis(1), Math.nextDown(1.0)))
+        assertThat(policy.withJitter(0.99).jittered(Duration.ofMillis(1), Math.nextDown(1.0)))
                 .isEqualTo(Duration.ofMillis(1));
     }
 
     @Test
     void aRefreshComesInTheLastShareOfALife() {
-        assertThat(policy.refreshWindow()).isEqualTo(Duration.ofMinutes(3));
+        assertThat(policy.withJitter(0).refreshWindow()).isEqualTo(Duration.ofMinutes(3));
+        assertThat(policy.withJitter(0.5).refreshWindow())
+                .as("of the shortest life")
+                .isEqualTo(Duration.ofSeconds(90));
         assertThat(policy.withRefreshAhead(0).refreshWindow()).isZero();
     }
 
@@ -103,9 +106,6 @@ class CachePolicyTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withTtl(ChronoUnit.FOREVER.getDuration()))
                 .withMessageStartingWith("ttl must be at most ten years");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withJitter(0.5).withRefreshAhead(0.5))
-                .withMessageStartingWith("refreshAhead and jitter");
         for (double share : new double[] {-0.1, 1, Double.NaN}) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> policy.withJitter(share))

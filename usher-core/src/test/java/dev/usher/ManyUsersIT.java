@@ -1,5 +1,6 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -271,25 +272,43 @@ class ManyUsersIT {
     }
 
     @Test
-    void whatNobodyWaitsForAnyMoreIsNotSentWhenRedisAnswersAgain() {
-        cache(PATIENT).findAll(ids(1, 100));
+    void readsThatNobodyWaitsForAnyMoreAreNotSent() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = UserCaches.builder()
                     .redis("redis://" + proxy.host() + ":" + proxy.port())
-                    .commandTimeout(Duration.ofMillis(20))
+                    .commandTimeout(Duration.ofMillis(200))
                     .build();
             opened.add(node);
             UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
+            await().until(() -> cache.stats().nearOpen());
             proxy.freeze();
-            redis.configResetstat();
-            ids(1, 100).forEach(id -> assertThat(cache.find(id)).contains(profile(id)));
+            for (Future<Optional<UserProfile>> caller : submit(cache, 1, 100)) {
+                assertThat(caller.get()).isPresent();
+            }
             proxy.thaw();
-            await().until(() -> {
-                cache.find(1L);
-                return cache.stats().sharedHits() > 0;
-            });
+            // A heartbeat of after the frost has been answered, and so has all that was sent before it.
+            await().until(() -> requireNonNull(cache.stats().watermarkAge()).toMillis() < 150);
+            assertThat(cache.stats().sharedReads()).isBetween(1L, 16L);
         }
-        assertThat(calls("mget")).isZero();
+    }
+
+    @Test
+    void aListTooLongForOneCallOfRedisIsStoredAllTheSame() {
+        UserCaches node = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofMillis(300))
+                .build();
+        opened.add(node);
+        UserCache<Long, Long> cache = node.cache(Facet.of("number", Long.class).with(WITHOUT_MEMORY.policy()), ids -> {
+            table.queries.incrementAndGet();
+            return ids.stream().collect(Collectors.toMap(id -> id, id -> id));
+        });
+        cache.findAll(ids(1, 500)); // the scripts are known and the code is warm
+        Set<Long> many = ids(1, 20_000);
+        assertThat(cache.findAll(many)).hasSize(20_000);
+        int queries = table.queries.get();
+        assertThat(cache.findAll(many)).hasSize(20_000);
+        assertThat(table.queries).as("the second time").hasValue(queries);
     }
 
     @Test

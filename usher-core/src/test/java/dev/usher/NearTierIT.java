@@ -11,6 +11,7 @@ import dev.usher.testkit.RedisServer;
 import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
@@ -359,6 +360,69 @@ class NearTierIT {
         var words = new CommandArgs<>(StringCodec.UTF8);
         List.of(arguments).forEach(words::add);
         redis.dispatch(CommandType.CLIENT, new StatusOutput<>(StringCodec.UTF8), words);
+    }
+
+    /** Redis grants the tracking there too, but can push nothing. */
+    @Test
+    void aConnectionInTheOlderProtocolIsAnsweredFromMemoryForTheBound() {
+        Duration bound = Duration.ofMillis(300);
+        UserCaches node = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofMillis(300))
+                .clientOptions(ClientOptions.builder()
+                        .protocolVersion(ProtocolVersion.RESP2)
+                        .build())
+                .build();
+        opened.add(node);
+        UserCache<Long, UserProfile> cache =
+                node.cache(UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)), this::load);
+        warm(cache);
+        table.put(42L, profile("Anna"));
+        redis.del(KEY);
+        long from = System.nanoTime();
+        await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
+        assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
+        assertThat(cache.stats().nearOpen()).isFalse();
+    }
+
+    @Test
+    void aServerThatIsBusyWhenItIsAskedToTrackIsAskedAgain() {
+        try (RedisServer busy = RedisServer.start("lua-time-limit 1");
+                FaultProxy proxy = FaultProxy.inFrontOf(busy.host(), busy.port());
+                RedisClient operator = RedisClient.create(busy.uri())) {
+            RedisCommands<String, String> commands = operator.connect().sync();
+            UserCache<Long, UserProfile> cache = node("redis://" + proxy.host() + ":" + proxy.port(), PATIENT);
+            await().until(() -> cache.stats().nearOpen());
+            proxy.refuse();
+            await().until(() -> !cache.stats().nearOpen());
+            var unused = operator.connect().async().eval("while true do end", ScriptOutputType.STATUS);
+            proxy.restore();
+            await().until(() -> proxy.connections() == 2);
+            await().during(Duration.ofMillis(300)).until(() -> !cache.stats().nearOpen()); // it has been asked
+            commands.scriptKill();
+            await().until(() -> cache.stats().nearOpen());
+        }
+    }
+
+    @Test
+    void whatAnotherNodeStoresIsNotKeptBeforeThisNodesOwnChangeIsConfirmed() throws Exception {
+        UserCaches node = open(server.uri());
+        UserCache<Long, UserProfile> here = node.cache(PATIENT, this::load);
+        CountDownLatch gate = new CountDownLatch(1);
+        UserCache<Long, UserProfile> there = open(server.uri()).cache(PATIENT, ids -> {
+            gate.await();
+            return Map.of(42L, profile("Ann"));
+        });
+        Future<Optional<UserProfile>> loading = threads.submit(() -> there.find(42L));
+        await().until(() -> redis.exists(KeySpace.guardOf(KEY)) == 1);
+        Future<Optional<UserProfile>> waiting = threads.submit(() -> here.find(42L));
+        await().until(() -> here.stats().claimWaits() == 1);
+        table.put(42L, profile("Anna"));
+        node.fences().announce(KEY); // an invalidation that Redis does not take
+        gate.countDown();
+        assertThat(loading.get()).contains(profile("Ann"));
+        assertThat(waiting.get()).as("asked before the change").contains(profile("Ann"));
+        assertThat(here.find(42L)).as("asked after the change").contains(profile("Anna"));
     }
 
     private static void redis(RedisServer other, Consumer<RedisCommands<String, String>> change) {

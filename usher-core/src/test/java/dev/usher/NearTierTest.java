@@ -169,6 +169,9 @@ class NearTierTest {
         requireNonNull(watched.find(2L)).dueIn(Duration.ZERO);
         watched.find(2L);
         assertThat(due).containsExactly(2L, 2L);
+        requireNonNull(watched.find(2L)).dueIn(Duration.ofSeconds(9_999_999_999_999L));
+        watched.find(2L);
+        assertThat(due).as("what Redis holds for ages is never due").containsExactly(2L, 2L);
     }
 
     @Test

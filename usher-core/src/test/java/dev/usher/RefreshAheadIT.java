@@ -13,6 +13,8 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -177,6 +179,64 @@ class RefreshAheadIT {
         askUntil(cache, () -> System.nanoTime() - from > Duration.ofMillis(1500).toNanos());
         assertThat(cache.stats().refreshes()).isZero();
         assertThat(RedisCalls.of(redis, "pttl")).as("this test's own").isLessThan(1);
+    }
+
+    @Test
+    void anExecutorThatFailsNowAndThenFailsNobodyAndIsAskedAgain() {
+        AtomicInteger failures = new AtomicInteger();
+        UserCaches caches = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofSeconds(5))
+                .executor(task -> {
+                    if (failures.incrementAndGet() <= 10) {
+                        throw new OutOfMemoryError("unable to create native thread");
+                    }
+                    task.run();
+                })
+                .build();
+        opened.add(caches);
+        CachePolicy brief =
+                HOURLY.policy().withTtl(Duration.ofMillis(800)).withJitter(0).withRefreshAhead(0.5);
+        UserCache<Long, UserProfile> cache = caches.cache(HOURLY.with(brief), table);
+        askUntil(cache, () -> cache.stats().refreshes() > 0);
+        assertThat(failures).hasValueGreaterThan(10);
+    }
+
+    @Test
+    void aRefreshOnTheThreadOfACallerWhoHasHisAnswerDoesNotTakeItAway() {
+        UserCaches caches = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofSeconds(5))
+                .executor(Runnable::run)
+                .build();
+        opened.add(caches);
+        UserCache<Long, UserProfile> cache = caches.cache(HOURLY, ids -> {
+            if (table.queries.get() > 0) {
+                table.queries.incrementAndGet();
+                throw new StackOverflowError();
+            }
+            return table.load(ids);
+        });
+        cache.find(42L);
+        nearlyOver();
+        askUntil(cache, () -> table.queries.get() > 1);
+        assertThat(cache.find(42L)).contains(ANN);
+    }
+
+    @Test
+    void aLifeShortenedByJitterIsNotDueAtOnce() {
+        UserCache<Long, UserProfile> cache =
+                cache(HOURLY.with(HOURLY.policy().withJitter(0.9).withRefreshAhead(0.9)));
+        List<Long> users = LongStream.range(0, 100).boxed().toList();
+        users.forEach(id -> table.put(id, ANN));
+        redis.configResetstat();
+        long from = System.nanoTime();
+        await().until(() -> {
+            cache.findAll(users);
+            return System.nanoTime() - from > Duration.ofSeconds(3).toNanos();
+        });
+        assertThat(RedisCalls.of(redis, "pttl")).as("it was looked").isPositive();
+        assertThat(cache.stats().refreshes()).isZero();
     }
 
     private static void nearlyOver() {
