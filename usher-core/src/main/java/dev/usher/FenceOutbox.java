@@ -21,8 +21,11 @@ final class FenceOutbox {
     private static final Logger log = LoggerFactory.getLogger(FenceOutbox.class);
 
     private static final Duration RETRY = Duration.ofMillis(100);
-    private static final Duration ROUND = Duration.ofSeconds(1);
+    private static final Duration LAST_ROUND = Duration.ofSeconds(1);
     private static final int ROUND_SIZE = 1000;
+
+    /** Until then a silent Redis is not sent the same again: it may still have what was sent before. */
+    private static final Duration LONGEST_ROUND = Duration.ofSeconds(30);
 
     private final SharedTier shared;
     private final ScheduledExecutorService scheduler;
@@ -81,7 +84,7 @@ final class FenceOutbox {
             return;
         }
         try {
-            sendPending().get(ROUND.toMillis(), TimeUnit.MILLISECONDS);
+            sendPending().get(LAST_ROUND.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
@@ -104,7 +107,7 @@ final class FenceOutbox {
 
     private void retry() {
         var unused = sendPending()
-                .orTimeout(ROUND.toMillis(), TimeUnit.MILLISECONDS)
+                .orTimeout(LONGEST_ROUND.toMillis(), TimeUnit.MILLISECONDS)
                 .whenComplete((done, failure) -> {
                     retrying.set(false);
                     if (pending.isEmpty()) {

@@ -211,6 +211,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         /** What stands in Redis and may be overwritten: it cannot be read, or will soon be gone. */
         private byte @Nullable [] replaced;
 
+        /** A claim has been asked for, and may have been granted. */
+        private boolean isClaimed;
+
         private boolean isRefused;
         private @Nullable Entry<V> loaded;
 
@@ -264,7 +267,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             counters.sharedErrors.increment();
             List<Miss<K, V>> left = misses.stream().filter(Miss::isOpen).toList();
             // Claims may have been granted although the answer did not come.
-            release(left, token);
+            release(left.stream().filter(miss -> miss.isClaimed).toList(), token);
             loadWithoutRedis(left);
         } finally {
             // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
@@ -377,7 +380,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      * @return how long others hold their claims on the rest, at least; zero when nobody does
      */
     private Duration claim(List<Miss<K, V>> misses, String token) throws SharedTierException {
-        misses.forEach(Miss::nextStep);
+        for (Miss<K, V> miss : misses) {
+            miss.nextStep();
+            miss.isClaimed = true;
+        }
         List<Claim> claims = shared.awaitAll(misses.stream()
                 .map(miss -> shared.claim(miss.key, token, miss.replaced))
                 .toList());

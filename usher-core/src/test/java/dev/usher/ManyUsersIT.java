@@ -293,6 +293,31 @@ class ManyUsersIT {
     }
 
     @Test
+    void aFrozenRedisIsNotSentMoreAndMoreScripts() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches node = UserCaches.builder()
+                    .redis("redis://" + proxy.host() + ":" + proxy.port())
+                    .commandTimeout(Duration.ofMillis(100))
+                    .build();
+            opened.add(node);
+            UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
+            cache.invalidate(1_000L); // the script is known
+            redis.configResetstat();
+            proxy.freeze();
+            assertThat(cache.invalidate(1_000L)).isFalse();
+            for (int i = 0; i < 5; i++) {
+                for (Future<Optional<UserProfile>> caller : submit(cache, 1, 100)) {
+                    assertThat(caller.get()).isPresent();
+                }
+                await().pollDelay(Duration.ofMillis(700)).until(() -> true);
+            }
+            proxy.thaw();
+            await().until(() -> cache.stats().pendingFences() == 0);
+            assertThat(calls("evalsha")).as("the fence, and the fence again").isLessThanOrEqualTo(2);
+        }
+    }
+
+    @Test
     void aListTooLongForOneCallOfRedisIsStoredAllTheSame() {
         UserCaches node = UserCaches.builder()
                 .redis(server.uri())
