@@ -145,7 +145,7 @@ final class CoherenceNode implements AutoCloseable {
         List<Integer> list = new ArrayList<>(List.of(first));
         while (list.size() < LIST) {
             int next = group.pick(random.nextDouble());
-            list.add(cacheOf(next) == cache ? next : first);
+            list.add(cacheOf(next).equals(cache) ? next : first);
         }
         long asked = System.nanoTime();
         try {
