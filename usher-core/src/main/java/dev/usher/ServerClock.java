@@ -32,9 +32,8 @@ final class ServerClock {
         }
 
         long leastAt(long nanoTime) {
-            // The server answered before the answer came, so at receivedAt its clock showed at least `millis`. Since
-            // then it
-            // may have run slower than ours: a clock that is being corrected is slewed by up to a twelfth.
+            // The server answered before the answer came, so at receivedAt its clock showed at least `millis`. It may
+            // have run slower than ours since then: a clock that is being corrected is slewed by up to a twelfth.
             long since = (nanoTime - receivedAt) / 1_000_000L;
             return millis + since - since / 10 - 1;
         }

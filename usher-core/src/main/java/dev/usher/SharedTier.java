@@ -56,6 +56,7 @@ final class SharedTier implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(SharedTier.class);
 
     private static final Duration HEARTBEAT = Duration.ofMillis(100);
+
     /** How often the server's clock is looked at. */
     private static final Duration LOOK = Duration.ofSeconds(10);
 
@@ -272,9 +273,8 @@ final class SharedTier implements AutoCloseable {
      * @param readAt a moment of {@link System#nanoTime()} not later than the query
      */
     boolean offer(String key, byte[] value, Duration ttl, long readAt) throws SharedTierException {
-        // The age is judged by the server, when it comes to it: a command may lie in a frozen server's buffer for
-        // longer
-        // than the fence that should have stopped it lives.
+        // The age is judged by the server, when it comes to it: a command may lie in the buffer of a frozen server
+        // for longer than the fence lives that should have stopped it.
         OptionalLong readAtLeastAt = clock.leastAt(readAt);
         if (readAtLeastAt.isEmpty()) {
             return false;

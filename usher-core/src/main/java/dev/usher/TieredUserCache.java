@@ -71,7 +71,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final EntryCodec<V> codec;
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
-    private final BatchedLoads<K, V> loads = new BatchedLoads<>(this::ask);
+    private final BatchedLoads<K, V> loads = new BatchedLoads<>(this::callSource);
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
     private final Semaphore refreshing = new Semaphore(MOST_REFRESHING);
     private final Counters counters;
@@ -242,6 +242,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             flight.land(new Landing<>(entry, Tier.SHARED, step, false));
         }
 
+        private void landLoaded() {
+            landLoaded(false);
+        }
+
         private void landLoaded(boolean isWithinBound) {
             flight.land(new Landing<>(loaded(), Tier.SOURCE, loadedIn, isWithinBound));
         }
@@ -296,8 +300,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
             long patience = givesUpAt - System.nanoTime();
             if (patience <= 0) {
-                query(left);
-                left.forEach(miss -> miss.landLoaded(false));
+                loadFromSource(left);
+                left.forEach(miss -> miss.landLoaded());
                 return;
             }
             if (awaited.isEmpty()) {
@@ -348,7 +352,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             List<byte @Nullable []> read =
                     shared.getAll(misses.stream().map(miss -> miss.key).toList());
             for (int i = 0; i < misses.size(); i++) {
-                entries.add(decoded(misses.get(i), read.get(i)));
+                entries.add(decodedOrReplaceable(misses.get(i), read.get(i)));
             }
             return entries;
         } finally {
@@ -363,7 +367,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private @Nullable Entry<V> decoded(Miss<K, V> miss, byte @Nullable [] bytes) {
+    private @Nullable Entry<V> decodedOrReplaceable(Miss<K, V> miss, byte @Nullable [] bytes) {
         miss.replaced = null;
         try {
             return bytes == null ? null : codec.decode(bytes);
@@ -414,7 +418,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     private void loadUnderClaim(List<Miss<K, V>> claimed, String token) {
-        queryRenewing(claimed, token);
+        loadRenewing(claimed, token);
         List<Miss<K, V>> filled = fill(claimed, token);
         try {
             // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
@@ -424,7 +428,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
         }
-        claimed.forEach(miss -> miss.landLoaded(false));
+        claimed.forEach(miss -> miss.landLoaded());
     }
 
     /** Stores what was loaded, and returns those of whom it was taken. */
@@ -495,7 +499,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             reservations.add(near.reserve(miss.id, session, NearTier.NEVER));
         }
         try {
-            query(misses);
+            loadFromSource(misses);
         } finally {
             for (int i = 0; i < misses.size(); i++) {
                 near.publish(misses.get(i).id, reservations.get(i), misses.get(i).loaded);
@@ -506,7 +510,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         misses.forEach(miss -> miss.landLoaded(isWithinBound));
     }
 
-    private void queryRenewing(List<Miss<K, V>> claimed, String token) {
+    private void loadRenewing(List<Miss<K, V>> claimed, String token) {
         long giveUpAt = System.nanoTime() + SingleFlight.LONGEST_WAIT.toNanos();
         ScheduledFuture<?> renewal = caches.scheduler()
                 .scheduleAtFixedRate(
@@ -520,7 +524,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                         RENEWAL.toNanos(),
                         TimeUnit.NANOSECONDS);
         try {
-            query(claimed);
+            loadFromSource(claimed);
         } catch (RuntimeException | Error e) {
             release(claimed, token);
             throw e;
@@ -529,7 +533,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private void query(List<Miss<K, V>> misses) {
+    private void loadFromSource(List<Miss<K, V>> misses) {
         Set<K> ids = new LinkedHashSet<>();
         for (Miss<K, V> miss : misses) {
             ids.add(miss.id);
@@ -550,7 +554,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** One query of the source, for however many callers. */
-    private Map<K, V> ask(Set<K> ids) throws Exception {
+    private Map<K, V> callSource(Set<K> ids) throws Exception {
         counters.loadBegins(ids.size());
         long from = System.nanoTime();
         try {
@@ -699,7 +703,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         Holding<V> inMemory = resident == null ? new Holding.Nothing<>() : Explanation.holdingOf(resident.answer());
         Holding<V> inSource;
         try {
-            inSource = Explanation.holdingOf(Optional.ofNullable(ask(Set.of(id)).get(id)));
+            inSource = Explanation.holdingOf(
+                    Optional.ofNullable(callSource(Set.of(id)).get(id)));
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
@@ -748,6 +753,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public CacheStats stats() {
         return caches.statsOf(counters);
     }
+
+    // How busy it is, for tests that wait for it.
 
     /** How many callers of this process wait for another one's load of this user, about. */
     int waitingFor(K id) {

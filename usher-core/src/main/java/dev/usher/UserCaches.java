@@ -187,6 +187,7 @@ public final class UserCaches implements AutoCloseable {
     public static final class Builder {
 
         private static final Duration DEFAULT_COMMAND_TIMEOUT = Duration.ofMillis(100);
+        private static final Duration LONGEST_COMMAND_TIMEOUT = Duration.ofHours(1);
 
         private String keyPrefix = "user";
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
@@ -243,12 +244,16 @@ public final class UserCaches implements AutoCloseable {
         /**
          * How long a call of Redis may take before it is given up, 100 ms by default.
          *
-         * @param commandTimeout a positive duration
+         * @param commandTimeout a positive duration of at most one hour
          * @return this builder
+         * @throws IllegalArgumentException when it is not
          */
         public Builder commandTimeout(Duration commandTimeout) {
-            if (commandTimeout.isNegative() || commandTimeout.isZero()) {
-                throw new IllegalArgumentException("commandTimeout must be positive, but is " + commandTimeout);
+            if (commandTimeout.isNegative()
+                    || commandTimeout.isZero()
+                    || commandTimeout.compareTo(LONGEST_COMMAND_TIMEOUT) > 0) {
+                throw new IllegalArgumentException(
+                        "commandTimeout must be positive and at most one hour, but is " + commandTimeout);
             }
             this.commandTimeout = commandTimeout;
             return this;
@@ -284,7 +289,8 @@ public final class UserCaches implements AutoCloseable {
          * will soon be missing. It waits more than it computes, so an executor of virtual threads is a good one. By default
          * it is up to 32 threads of usher's own, for which up to 10,000 tasks may wait.
          *
-         * @param executor stays open when the caches are closed; what it rejects is not done. One that runs a task on the
+         * @param executor stays open when the caches are closed. What it rejects is not done; it must not drop a task without
+         *     rejecting it, or somebody waits for it for ever. One that runs a task on the
          *     thread that hands it in makes callers wait who are answered from memory
          * @return this builder
          */

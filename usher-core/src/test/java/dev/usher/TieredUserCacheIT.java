@@ -731,6 +731,8 @@ class TieredUserCacheIT {
                 .isThrownBy(() -> UserCaches.builder().keyPrefix("a{b"));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> UserCaches.builder().commandTimeout(Duration.ZERO));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> UserCaches.builder().commandTimeout(Duration.ofDays(1)));
     }
 
     private UserCaches node() {
