@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.assertj.core.api.SoftAssertions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -42,6 +43,7 @@ class CoherenceIT {
     private final boolean withFaults = Boolean.getBoolean("usher.coherence.faults");
 
     @Test
+    @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run
     void noNodeAnswersOlderThanTheBoundOrGoesBackOrStaysBehind() throws Exception {
         List<FaultProxy> proxies = new ArrayList<>();
         List<CoherenceNode> local = new ArrayList<>();

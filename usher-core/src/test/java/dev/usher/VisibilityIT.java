@@ -14,6 +14,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
@@ -35,6 +36,7 @@ class VisibilityIT {
     private Path directory;
 
     @Test
+    @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run
     void aChangeIsSeenByEightNodesLongBeforeTheBound() throws Exception {
         List<JavaProcess> nodes = new ArrayList<>();
         try (RedisServer redis = RedisServer.start();
