@@ -7,54 +7,23 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.Explanation.Guard;
 import dev.usher.Explanation.Holding;
 import dev.usher.testkit.RedisServer;
-import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What an operator is told of one user. */
-class ExplanationIT {
+class ExplanationIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
     private static final UserProfile ANN = profile("Ann");
     private static final Holding<UserProfile> NOTHING = new Holding.Nothing<>();
     private static final Holding<UserProfile> ABSENT = new Holding.Absent<>();
 
-    private static RedisServer server;
-    private static RedisClient client;
-    private static RedisCommands<String, String> redis;
-
     private final Table table = new Table();
-    private final List<UserCaches> opened = new ArrayList<>();
-
-    @BeforeAll
-    static void start() {
-        server = RedisServer.start();
-        client = RedisClient.create(server.uri());
-        redis = client.connect().sync();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.shutdown();
-        server.close();
-    }
 
     @BeforeEach
     void clear() {
-        redis.keys("*").forEach(redis::del);
         table.put(42L, ANN);
-    }
-
-    @AfterEach
-    void close() {
-        opened.forEach(UserCaches::close);
     }
 
     @Test
@@ -196,12 +165,7 @@ class ExplanationIT {
     }
 
     private UserCaches open(String uri) {
-        UserCaches caches = UserCaches.builder()
-                .redis(uri)
-                .commandTimeout(Duration.ofSeconds(5))
-                .build();
-        opened.add(caches);
-        return caches;
+        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private static Holding<UserProfile> value(String name) {

@@ -8,8 +8,6 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
-import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -30,44 +28,23 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** One request for many users, and the requests of many callers as one. */
-class ManyUsersIT {
+class ManyUsersIT extends NodesOnRedis {
 
     private static final Facet<UserProfile> PATIENT =
             UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
     private static final Facet<UserProfile> WITHOUT_MEMORY =
             UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0));
 
-    private static RedisServer server;
-    private static RedisClient client;
-    private static RedisCommands<String, String> redis;
-
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();
-    private final List<UserCaches> opened = new ArrayList<>();
-
-    @BeforeAll
-    static void start() {
-        server = RedisServer.start();
-        client = RedisClient.create(server.uri());
-        redis = client.connect().sync();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.shutdown();
-        server.close();
-    }
 
     @BeforeEach
     void clear() {
-        redis.keys("*").forEach(redis::del);
         redis.configResetstat();
         LongStream.rangeClosed(1, 1_200).forEach(id -> table.put(id, profile(id)));
     }
@@ -76,7 +53,6 @@ class ManyUsersIT {
     void close() {
         table.gate.countDown();
         threads.shutdownNow();
-        opened.forEach(UserCaches::close);
     }
 
     // A list of users.
@@ -274,11 +250,9 @@ class ManyUsersIT {
     @Test
     void readsThatNobodyWaitsForAnyMoreAreNotSent() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = UserCaches.builder()
+            UserCaches node = open(UserCaches.builder()
                     .redis("redis://" + proxy.host() + ":" + proxy.port())
-                    .commandTimeout(Duration.ofMillis(200))
-                    .build();
-            opened.add(node);
+                    .commandTimeout(Duration.ofMillis(200)));
             UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
             await().until(() -> cache.stats().nearOpen());
             proxy.freeze();
@@ -295,11 +269,9 @@ class ManyUsersIT {
     @Test
     void aFrozenRedisIsNotSentMoreAndMoreScripts() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = UserCaches.builder()
+            UserCaches node = open(UserCaches.builder()
                     .redis("redis://" + proxy.host() + ":" + proxy.port())
-                    .commandTimeout(Duration.ofMillis(100))
-                    .build();
-            opened.add(node);
+                    .commandTimeout(Duration.ofMillis(100)));
             UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
             cache.invalidate(1_000L); // the script is known
             redis.configResetstat();
@@ -319,11 +291,7 @@ class ManyUsersIT {
 
     @Test
     void aListTooLongForOneCallOfRedisIsStoredAllTheSame() {
-        UserCaches node = UserCaches.builder()
-                .redis(server.uri())
-                .commandTimeout(Duration.ofMillis(300))
-                .build();
-        opened.add(node);
+        UserCaches node = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofMillis(300)));
         UserCache<Long, Long> cache = node.cache(Facet.of("number", Long.class).with(WITHOUT_MEMORY.policy()), ids -> {
             table.queries.incrementAndGet();
             return ids.stream().collect(Collectors.toMap(id -> id, id -> id));
@@ -473,18 +441,14 @@ class ManyUsersIT {
     }
 
     private UserCaches node(String uri) {
-        return open(UserCaches.builder().redis(uri));
+        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private UserCaches node(Executor executor) {
-        return open(UserCaches.builder().redis(server.uri()).executor(executor));
-    }
-
-    /** Tracking has begun, so that what is read is kept. */
-    private UserCaches open(UserCaches.Builder builder) {
-        UserCaches caches = builder.commandTimeout(Duration.ofSeconds(5)).build();
-        opened.add(caches);
-        return caches;
+        return open(UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofSeconds(5))
+                .executor(executor));
     }
 
     private static long calls(String command) {

@@ -5,9 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.testkit.FaultProxy;
-import dev.usher.testkit.RedisServer;
-import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Metrics;
@@ -18,7 +15,6 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -29,14 +25,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Every meter moves when it should, by what it should, and no other meter does. */
-class MetricsIT {
+class MetricsIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
     private static final String JSON = new String(UserProfile.FACET.codec().encode(ANN), StandardCharsets.UTF_8);
@@ -44,37 +36,9 @@ class MetricsIT {
     private static final Facet<UserProfile> PATIENT =
             UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
 
-    private static RedisServer server;
-    private static RedisClient client;
-    private static RedisCommands<String, String> redis;
-
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
-    private final List<UserCaches> opened = new ArrayList<>();
     private final Map<Long, UserProfile> table = new ConcurrentHashMap<>(Map.of(42L, ANN));
     private Map<String, Double> before = Map.of();
-
-    @BeforeAll
-    static void start() {
-        server = RedisServer.start();
-        client = RedisClient.create(server.uri());
-        redis = client.connect().sync();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.shutdown();
-        server.close();
-    }
-
-    @BeforeEach
-    void flush() {
-        redis.keys("*").forEach(redis::del); // a FLUSHALL would have the rows that were read before it refused
-    }
-
-    @AfterEach
-    void close() {
-        opened.forEach(UserCaches::close);
-    }
 
     @Test
     void aMissIsALoad() {
@@ -412,24 +376,17 @@ class MetricsIT {
     /** A cache with meters, whose near tier is open. */
     private UserCache<Long, UserProfile> metered(
             String uri, Facet<UserProfile> facet, UserSource<Long, UserProfile> source) {
-        UserCaches caches = UserCaches.builder()
+        UserCaches caches = open(UserCaches.builder()
                 .redis(uri)
                 .commandTimeout(Duration.ofSeconds(5))
-                .meterRegistry(registry)
-                .build();
-        opened.add(caches);
+                .meterRegistry(registry));
         UserCache<Long, UserProfile> cache = caches.cache(facet, source);
         await().until(() -> gauge("usher.near.open") == 1);
         return cache;
     }
 
     private UserCaches node(String uri) {
-        UserCaches caches = UserCaches.builder()
-                .redis(uri)
-                .commandTimeout(Duration.ofSeconds(5))
-                .build();
-        opened.add(caches);
-        return caches;
+        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private Map<Long, UserProfile> load(Set<Long> ids) {

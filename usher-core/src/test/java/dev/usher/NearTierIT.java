@@ -20,7 +20,6 @@ import io.lettuce.core.protocol.CommandType;
 import io.lettuce.core.protocol.ProtocolVersion;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,52 +32,30 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
 /** The near tier on a real Redis that tracks, loses and forgets. */
-class NearTierIT {
+class NearTierIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
     private static final Facet<UserProfile> PATIENT =
             UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
 
-    private static RedisServer server;
-    private static RedisClient client;
-    private static RedisCommands<String, String> redis;
-
     private final Map<Long, UserProfile> table = new ConcurrentHashMap<>();
     private final AtomicInteger queries = new AtomicInteger();
-    private final List<UserCaches> opened = new ArrayList<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();
-
-    @BeforeAll
-    static void start() {
-        server = RedisServer.start();
-        client = RedisClient.create(server.uri());
-        redis = client.connect().sync();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.shutdown();
-        server.close();
-    }
 
     @BeforeEach
     void flush() {
-        redis.flushall();
         table.put(42L, profile("Ann"));
     }
 
     @AfterEach
     void close() {
         threads.shutdownNow();
-        opened.forEach(UserCaches::close);
     }
 
     @Test
@@ -109,11 +86,7 @@ class NearTierIT {
 
     @Test
     void whileAChangeIsBeingAnnouncedItsNodeDoesNotAnswerFromBeforeIt() throws Exception {
-        UserCaches caches = UserCaches.builder()
-                .redis(server.uri())
-                .commandTimeout(Duration.ofSeconds(20))
-                .build();
-        opened.add(caches);
+        UserCaches caches = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(20)));
         UserCache<Long, UserProfile> cache = caches.cache(PATIENT, this::load);
         warm(cache);
         table.put(42L, profile("Anna"));
@@ -337,8 +310,7 @@ class NearTierIT {
         log.start();
         logger.addAppender(log);
         try {
-            UserCaches caches = builder.commandTimeout(Duration.ofSeconds(5)).build();
-            opened.add(caches);
+            UserCaches caches = open(builder.commandTimeout(Duration.ofSeconds(5)));
             UserCache<Long, UserProfile> cache = caches.cache(
                     UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMillis(300))),
                     this::load);
@@ -366,14 +338,12 @@ class NearTierIT {
     @Test
     void aConnectionInTheOlderProtocolIsAnsweredFromMemoryForTheBound() {
         Duration bound = Duration.ofMillis(300);
-        UserCaches node = UserCaches.builder()
+        UserCaches node = open(UserCaches.builder()
                 .redis(server.uri())
                 .commandTimeout(Duration.ofMillis(300))
                 .clientOptions(ClientOptions.builder()
                         .protocolVersion(ProtocolVersion.RESP2)
-                        .build())
-                .build();
-        opened.add(node);
+                        .build()));
         UserCache<Long, UserProfile> cache =
                 node.cache(UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)), this::load);
         warm(cache);
@@ -484,12 +454,7 @@ class NearTierIT {
     }
 
     private UserCaches open(String uri) {
-        UserCaches caches = UserCaches.builder()
-                .redis(uri)
-                .commandTimeout(Duration.ofMillis(300))
-                .build();
-        opened.add(caches);
-        return caches;
+        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofMillis(300)));
     }
 
     private Map<Long, UserProfile> load(Set<Long> ids) {

@@ -13,7 +13,6 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
@@ -32,17 +31,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.LoggerFactory;
 
 /** The read path and the write path on a real Redis, with the near tier turned off. */
-class TieredUserCacheIT {
+class TieredUserCacheIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
     private static final String GUARD = "{user:42:profile}:guard";
@@ -53,38 +49,14 @@ class TieredUserCacheIT {
     private static final Facet<UserStatus> STATUS =
             UserStatus.FACET.with(UserStatus.FACET.policy().withNearSize(0));
 
-    private static RedisServer server;
-    private static RedisClient client;
-    private static RedisCommands<String, String> redis;
-
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();
-    private final List<UserCaches> opened = new ArrayList<>();
     private final UserCache<Long, UserProfile> cache = node().cache(PROFILE, table);
-
-    @BeforeAll
-    static void start() {
-        server = RedisServer.start();
-        client = RedisClient.create(server.uri());
-        redis = client.connect().sync();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.shutdown();
-        server.close();
-    }
-
-    @BeforeEach
-    void flush() {
-        redis.keys("*").forEach(redis::del); // a FLUSHALL would have the rows that were read before it refused
-    }
 
     @AfterEach
     void close() {
         table.gate.countDown();
         threads.shutdownNow();
-        opened.forEach(UserCaches::close);
     }
 
     // What is in Redis.
@@ -737,12 +709,6 @@ class TieredUserCacheIT {
 
     private UserCaches node() {
         return open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(10)));
-    }
-
-    private UserCaches open(UserCaches.Builder builder) {
-        UserCaches caches = builder.build();
-        opened.add(caches);
-        return caches;
     }
 
     private static void client(RedisClient operator, String... arguments) {
