@@ -33,7 +33,6 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -82,7 +81,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final Duration dueAfterRead;
     private final Duration dueAfterFill;
     private final Duration dueAgain;
-    private final AtomicReference<@Nullable IdType> idType = new AtomicReference<>();
+    private final OneIdType idType = new OneIdType();
 
     TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, UserSource<K, V> source) {
         this.caches = caches;
@@ -681,12 +680,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** Somebody has changed what Redis holds for an id. Called on an event loop. */
     void changed(String idText) {
-        IdType type = idType.get();
-        if (type == null) {
-            return;
-        }
         @SuppressWarnings("unchecked")
-        K id = (K) type.parseOrNull(idText);
+        K id = (K) idType.parseOrNull(idText);
         if (id != null) {
             counters.nearInvalidations.increment();
             near.forget(id);
@@ -798,10 +793,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     private String keyOf(K id) {
         caches.requireOpen();
-        IdType type = IdType.of(id);
-        if (idType.get() != type && !idType.compareAndSet(null, type)) {
-            throw new IllegalArgumentException("the ids of one cache are of one type");
-        }
+        idType.require(id);
         return keys.keyOf(id);
     }
 

@@ -675,6 +675,15 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
+    void theIdsOfOneCacheAreOfOneType() {
+        UserCache<Object, UserProfile> careless = node().cache(PROFILE, ids -> Map.of());
+        careless.find(42L);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> careless.find(42))
+                .withMessage("the ids of one cache are of one type");
+    }
+
+    @Test
     void oneFacetHasOneCache() {
         UserCaches node = node();
         node.cache(PROFILE, table);
