@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -29,7 +28,6 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -54,11 +52,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
 
-    /** How long after a read the life that is left in Redis is looked at, if the entry is still asked for. */
-    private static final Duration LOOK_AHEAD = Duration.ofSeconds(1);
-
-    private static final int MOST_REFRESHING = 8;
-
     /** How many users are looked up at a time: no more than Redis can answer well within the time that one call may take. */
     private static final int MOST_TOGETHER = 500;
 
@@ -72,15 +65,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final SingleFlight<K, V> flights = new SingleFlight<>();
     private final BatchedLoads<K, V> loads = new BatchedLoads<>(this::callSource);
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
-    private final Semaphore refreshing = new Semaphore(MOST_REFRESHING);
     private final Counters counters;
 
-    /** How long before its end in Redis an entry that is asked for is loaded again; zero for never. */
-    private final Duration window;
-
-    private final Duration dueAfterRead;
-    private final Duration dueAfterFill;
-    private final Duration dueAgain;
+    private final RefreshAhead ahead;
     private final OneIdType idType = new OneIdType();
 
     TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, UserSource<K, V> source) {
@@ -90,14 +77,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.source = source;
         this.policy = facet.policy();
         this.codec = new EntryCodec<>(facet.codec());
-        this.near = new NearTier<>(policy, this::refreshLater);
+        this.ahead = new RefreshAhead(policy, caches.executor());
+        this.near = new NearTier<>(policy, (id, resident) -> ahead.submit(resident, () -> refresh(id, resident)));
         this.counters = caches.meters().countersOf(facet.name());
-        this.window = policy.refreshWindow();
-        boolean never = window.isZero();
-        Duration shortestLife = policy.jittered(policy.ttl(), 1);
-        this.dueAgain = window.dividedBy(4);
-        this.dueAfterRead = never ? NearTier.NEVER : Collections.min(List.of(dueAgain, LOOK_AHEAD));
-        this.dueAfterFill = never ? NearTier.NEVER : shortestLife.minus(window);
     }
 
     // The read path.
@@ -321,7 +303,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /** Lands what Redis holds, and returns the rest. */
     private List<Miss<K, V>> readShared(List<Miss<K, V>> misses) throws SharedTierException {
         misses.forEach(Miss::nextStep);
-        List<@Nullable Entry<V>> entries = readAndKeep(misses, dueAfterRead);
+        List<@Nullable Entry<V>> entries = readAndKeep(misses, ahead.afterRead());
         List<Miss<K, V>> left = new ArrayList<>();
         for (int i = 0; i < misses.size(); i++) {
             Entry<V> entry = entries.get(i);
@@ -422,7 +404,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         try {
             // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
             if (!filled.isEmpty()) {
-                var unused = readAndKeep(filled, dueAfterFill);
+                var unused = readAndKeep(filled, ahead.afterFill());
             }
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
@@ -578,43 +560,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before anybody misses it.
 
-    /** Called with each entry that is due, by the caller who found it and does not wait. */
-    private void refreshLater(K id, Resident<V> resident) {
-        // Many may be due at once; they can wait, and what else the executor has to do cannot.
-        if (!refreshing.tryAcquire()) {
-            resident.dueIn(Duration.ofMillis(ThreadLocalRandom.current().nextLong(1, 100)));
-            return;
-        }
-        try {
-            caches.executor().execute(() -> {
-                try {
-                    refresh(id, resident);
-                } catch (RuntimeException | Error e) {
-                    // An executor may run this on the thread of the caller, who has its answer.
-                    log.warn(
-                            "The refresh of {} broke off ({})",
-                            keys.keyOf(id),
-                            e.getClass().getName());
-                } finally {
-                    refreshing.release();
-                }
-            });
-        } catch (RuntimeException | Error e) {
-            // Rejected, or no thread could be started; the answer in memory is as good as before.
-            refreshing.release();
-            resident.dueIn(dueAgain);
-        }
-    }
-
     private void refresh(K id, Resident<V> resident) {
         if (caches.isClosed()) {
             return;
         }
         Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
         String token = caches.nextToken();
-        resident.dueIn(dueAgain);
         try {
-            Refresh answer = shared.refresh(miss.key, token, window);
+            Refresh answer = shared.refresh(miss.key, token, ahead.window());
             if (answer instanceof Refresh.Later later) {
                 resident.dueIn(later.left());
             } else if (answer instanceof Refresh.Granted granted) {
@@ -633,6 +586,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             shared.release(miss.key, token);
         } catch (UserUnavailableException e) {
             log.debug("{} could not be refreshed; it stands until its end", miss.key, e);
+        } catch (RuntimeException | Error e) {
+            // An executor may run this on the thread of the caller, who has its answer.
+            log.warn("The refresh of {} broke off ({})", miss.key, e.getClass().getName());
         } finally {
             wakeUp(id);
         }

@@ -1,0 +1,79 @@
+package dev.usher;
+
+import dev.usher.NearTier.Resident;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * When an entry with which memory still answers is loaded again, so that nobody has to wait when it ends in Redis; and that
+ * only a few are at a time.
+ *
+ * <p>Memory does not know how long what it has read will still live in Redis. So each entry that is still asked for is looked
+ * at a moment later, which tells. Thread-safe.
+ */
+final class RefreshAhead {
+
+    private static final Duration FIRST_LOOK = Duration.ofSeconds(1);
+    private static final int MOST_AT_A_TIME = 8;
+
+    private final Executor executor;
+    private final Duration window;
+    private final Duration afterRead;
+    private final Duration afterFill;
+    private final Semaphore places = new Semaphore(MOST_AT_A_TIME);
+
+    RefreshAhead(CachePolicy policy, Executor executor) {
+        this.executor = executor;
+        this.window = policy.refreshWindow();
+        boolean never = window.isZero();
+        this.afterRead = never ? NearTier.NEVER : Collections.min(List.of(again(), FIRST_LOOK));
+        this.afterFill =
+                never ? NearTier.NEVER : policy.jittered(policy.ttl(), 1).minus(window);
+    }
+
+    /** How long before its end in Redis an entry is loaded again; zero for never. */
+    Duration window() {
+        return window;
+    }
+
+    /** After which an entry is due that was found in Redis. */
+    Duration afterRead() {
+        return afterRead;
+    }
+
+    /** After which an entry is due that this process has stored in Redis. */
+    Duration afterFill() {
+        return afterFill;
+    }
+
+    /** After which an entry is due again whose refresh came to nothing. */
+    Duration again() {
+        return window.dividedBy(4);
+    }
+
+    /** Called by whoever finds an entry that is due, and does not wait: he has his answer, whatever becomes of this. */
+    void submit(Resident<?> due, Runnable refresh) {
+        // Many may be due at once; they can wait, and what else the executor has to do cannot.
+        if (!places.tryAcquire()) {
+            due.dueIn(Duration.ofMillis(ThreadLocalRandom.current().nextLong(1, 100)));
+            return;
+        }
+        due.dueIn(again());
+        try {
+            executor.execute(() -> {
+                try {
+                    refresh.run();
+                } finally {
+                    places.release();
+                }
+            });
+        } catch (RuntimeException | Error e) {
+            // Rejected, or no thread could be started.
+            places.release();
+        }
+    }
+}
