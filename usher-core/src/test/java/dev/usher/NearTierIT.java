@@ -336,26 +336,6 @@ class NearTierIT extends NodesOnRedis {
 
     /** Redis grants the tracking there too, but can push nothing. */
     @Test
-    void aConnectionInTheOlderProtocolIsAnsweredFromMemoryForTheBound() {
-        Duration bound = Duration.ofMillis(300);
-        UserCaches node = open(UserCaches.builder()
-                .redis(server.uri())
-                .commandTimeout(Duration.ofMillis(300))
-                .clientOptions(ClientOptions.builder()
-                        .protocolVersion(ProtocolVersion.RESP2)
-                        .build()));
-        UserCache<Long, UserProfile> cache =
-                node.cache(UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)), this::load);
-        warm(cache);
-        table.put(42L, profile("Anna"));
-        redis.del(KEY);
-        long from = System.nanoTime();
-        await().until(() -> cache.find(42L).orElseThrow().name().equals("Anna"));
-        assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(bound.plusSeconds(1));
-        assertThat(cache.stats().nearOpen()).isFalse();
-    }
-
-    @Test
     void aServerThatIsBusyWhenItIsAskedToTrackIsAskedAgain() {
         try (RedisServer busy = RedisServer.start("lua-time-limit 1");
                 FaultProxy proxy = FaultProxy.inFrontOf(busy.host(), busy.port());
