@@ -75,12 +75,11 @@ final class BatchedReads {
     }
 
     private Read get(String key) {
+        Read read = new Read(key);
         if (places.tryAcquire()) {
-            Read read = new Read(key);
             send(List.of(read), this::sendWaiting);
             return read;
         }
-        Read read = new Read(key);
         waiting.add(read);
         // The last call under way may have ended just before the read was added.
         if (places.tryAcquire()) {

@@ -66,7 +66,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final BatchedLoads<K, V> loads = new BatchedLoads<>(this::callSource);
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
     private final Counters counters;
-
     private final RefreshAhead ahead;
     private final OneIdType idType = new OneIdType();
 
@@ -323,11 +322,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      * @return an entry for each, or {@code null} where there is none
      */
     private List<@Nullable Entry<V>> readAndKeep(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
-        Session session = shared.sessionOfReads();
-        List<@Nullable Reservation> reservations = new ArrayList<>(misses.size());
-        for (Miss<K, V> miss : misses) {
-            reservations.add(near.reserve(miss.id, session, dueIn));
-        }
+        List<@Nullable Reservation> reservations = reserve(misses, shared.sessionOfReads(), dueIn);
         List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
         try {
             List<byte @Nullable []> read =
@@ -346,6 +341,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 }
             }
         }
+    }
+
+    private List<@Nullable Reservation> reserve(List<Miss<K, V>> misses, @Nullable Session session, Duration dueIn) {
+        List<@Nullable Reservation> reservations = new ArrayList<>(misses.size());
+        for (Miss<K, V> miss : misses) {
+            reservations.add(near.reserve(miss.id, session, dueIn));
+        }
+        return reservations;
     }
 
     private @Nullable Entry<V> decodedOrReplaceable(Miss<K, V> miss, byte @Nullable [] bytes) {
@@ -474,11 +477,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      */
     private void loadWithoutRedis(List<Miss<K, V>> misses) {
         long readFrom = System.nanoTime();
-        Session session = shared.sessionWithoutRedis();
-        List<@Nullable Reservation> reservations = new ArrayList<>(misses.size());
-        for (Miss<K, V> miss : misses) {
-            reservations.add(near.reserve(miss.id, session, NearTier.NEVER));
-        }
+        List<@Nullable Reservation> reservations = reserve(misses, shared.sessionWithoutRedis(), NearTier.NEVER);
         try {
             loadFromSource(misses);
         } finally {

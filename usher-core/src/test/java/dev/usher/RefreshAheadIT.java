@@ -77,11 +77,7 @@ class RefreshAheadIT extends NodesOnRedis {
 
     @Test
     void aChangeDuringTheLoadIsNotOverwritten() {
-        UserCache<Long, UserProfile> cache = cache(HOURLY);
-        cache.find(42L);
-        nearlyOver();
-        table.holdBackAfterReading();
-        askUntil(cache, () -> table.queries.get() == 2);
+        UserCache<Long, UserProfile> cache = cacheThatIsLoadingAgain();
         table.put(42L, profile("Anna"));
         table.letOthersThrough();
         cache.invalidate(42L);
@@ -94,11 +90,7 @@ class RefreshAheadIT extends NodesOnRedis {
 
     @Test
     void whatAForeignWriterStoresDuringTheLoadIsNotOverwritten() {
-        UserCache<Long, UserProfile> cache = cache(HOURLY);
-        cache.find(42L);
-        nearlyOver();
-        table.holdBackAfterReading();
-        askUntil(cache, () -> table.queries.get() == 2);
+        UserCache<Long, UserProfile> cache = cacheThatIsLoadingAgain();
         redis.setex(KEY, 1800, redis.get(KEY).replace("Ann", "Flask"));
         table.gate.countDown();
         askUntil(cache, () -> cache.stats().fillsRefused() == 1);
@@ -207,6 +199,16 @@ class RefreshAheadIT extends NodesOnRedis {
             return RedisCalls.of(redis, "pttl") >= 100; // each has been looked at
         });
         assertThat(reader.stats().refreshes()).isZero();
+    }
+
+    /** One whose refresh has read its row, and is held back before it can store it. */
+    private UserCache<Long, UserProfile> cacheThatIsLoadingAgain() {
+        UserCache<Long, UserProfile> cache = cache(HOURLY);
+        cache.find(42L);
+        nearlyOver();
+        table.holdBackAfterReading();
+        askUntil(cache, () -> table.queries.get() == 2);
+        return cache;
     }
 
     private static void nearlyOver() {
