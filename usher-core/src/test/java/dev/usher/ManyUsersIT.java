@@ -411,7 +411,7 @@ class ManyUsersIT extends NodesOnRedis {
     /** Asks until memory answers: the push of a node's own fill may drive out what it reads back. */
     private static void warm(UserCache<Long, UserProfile> cache, long id) {
         long before = cache.stats().nearPresent();
-        await().until(() -> {
+        await().pollInSameThread().until(() -> {
             cache.find(id);
             return cache.stats().nearPresent() > before;
         });
