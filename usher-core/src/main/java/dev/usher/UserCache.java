@@ -39,14 +39,27 @@ public interface UserCache<K, V> {
      * transaction: see {@link UserSource}; and who holds a connection while he waits for a query that needs another can
      * exhaust the pool.
      *
+     * <p>When nobody can say, it is the last answer that this process knows, for as long as the policy's {@link
+     * CachePolicy#serveStaleFor} allows, unless the user is known to have changed since. {@link #lookUp} tells it from others.
+     *
      * @param id whose value
      * @return the value, or empty for a user that does not exist
      * @throws UserUnavailableException when neither a tier nor the source could answer, another caller's load has taken
-     *     more than 30 s, the source is so busy that it was not this caller's turn for as long, or the calling thread was
-     *     interrupted while it waited (its interrupt status is then set)
+     *     more than 30 s, the source is so busy that it was not this caller's turn for as long, so many callers wait for it that
+     *     this one may not, or the calling thread was interrupted while it waited (its interrupt status is then set)
      * @throws IllegalStateException when it is this cache's own source that asks
      */
     Optional<V> find(K id);
+
+    /**
+     * As {@link #find}, for a caller that wants to know how good the answer is.
+     *
+     * @param id whose value
+     * @return the value, and whether it is only the last known one
+     * @throws UserUnavailableException as {@link #find} throws it
+     * @throws IllegalStateException when it is this cache's own source that asks
+     */
+    Found<V> lookUp(K id);
 
     /**
      * The values of several users, each from the nearest tier that knows it: from memory, from Redis in one round trip, and
@@ -105,7 +118,7 @@ public interface UserCache<K, V> {
 
     /**
      * What this process's memory, Redis and the source hold of the user, and whether they agree. For operators: it queries
-     * the source each time, which counts as a load and does not ride with others, and stores nothing.
+     * the source each time, which counts as a load, and stores nothing.
      *
      * @param id whose entry
      * @return what was found, also of tiers that failed; nothing is thrown for them

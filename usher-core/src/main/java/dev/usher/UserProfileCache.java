@@ -36,6 +36,11 @@ public final class UserProfileCache<K> {
         return cache.find(id);
     }
 
+    /** As {@link #find}, and whether it is only the last known profile. See {@link UserCache#lookUp}. */
+    public Found<UserProfile> lookUp(K id) {
+        return cache.lookUp(id);
+    }
+
     /** The profiles of those users that exist. See {@link UserCache#findAll}. */
     public Map<K, UserProfile> findAll(Collection<? extends K> ids) {
         return cache.findAll(ids);

@@ -49,7 +49,8 @@ public final class UserStatusCache<K> {
     /**
      * Whether the user may act.
      *
-     * @return what was true within the staleness bound: {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
+     * @return what was true within the staleness bound, or, when nobody can say, within {@link CachePolicy#serveStaleFor} (by
+     *     default not at all): {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
      * @throws UserUnavailableException when it cannot be said; nobody is let in on a guess
      */
     public boolean isEnabled(K id) {

@@ -64,6 +64,7 @@ class ArchitectureTest {
                         "Explanation",
                         "Facet",
                         "FacetCodec",
+                        "Found",
                         "UserCache",
                         "UserCaches",
                         "UserProfile",
