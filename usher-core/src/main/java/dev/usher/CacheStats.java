@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a {@link UserCache} has done since it was made: the figures that its meters show, without a meter registry.
  *
- * <p>Every {@code find} or {@code lookUp} that has ended is counted once: as present or absent in the tier
+ * <p>Every {@code find}, {@code lookUp} or {@code findFresh} that has ended is counted once: as present or absent in the tier
  * that answered it, or as unavailable. The last four are of all caches of this {@link UserCaches} together.
  *
  * @param nearPresent users that this process answered from its memory

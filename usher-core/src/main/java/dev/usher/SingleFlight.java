@@ -1,5 +1,7 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
+
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -119,6 +121,18 @@ final class SingleFlight<K, V> {
     /** A flight by itself, which nobody can join. */
     static <K, V> Flight<K, V> alone(K key) {
         return new Flight<>(key, new ConcurrentHashMap<>());
+    }
+
+    /**
+     * Loads one entry by itself, whoever else is loading it; nobody can join.
+     *
+     * @throws IllegalStateException when the calling thread is loading something for these flights already
+     */
+    Landing<V> flyAlone(K key, Load<K, V> load) throws InterruptedException {
+        requireNotFlying();
+        Flight<K, V> flight = alone(key);
+        pilot(List.of(flight), load);
+        return requireNonNull(flight.landing.join());
     }
 
     /**

@@ -236,6 +236,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         private boolean isRefused;
         private @Nullable Entry<V> loaded;
 
+        /** What is loaded stands in memory, as an answer or as the last known one. */
+        private boolean isKept;
+
         /** The step in which what is loaded was still true. */
         private int loadedIn;
 
@@ -442,7 +445,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return held;
     }
 
-    private void loadUnderClaim(List<Miss<K, V>> claimed, String token) {
+    /** Loads, stores and keeps; returns those that were stored. */
+    private List<Miss<K, V>> loadUnderClaim(List<Miss<K, V>> claimed, String token) {
         loadRenewing(claimed, token);
         List<Miss<K, V>> filled = fill(claimed, token);
         try {
@@ -454,6 +458,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             counters.sharedErrors.increment();
         }
         claimed.forEach(miss -> miss.landLoaded());
+        return filled;
     }
 
     /** Stores what was loaded, and returns those of whom it was taken. */
@@ -579,7 +584,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } finally {
             for (int i = 0; i < misses.size(); i++) {
                 Miss<K, V> miss = misses.get(i);
-                near.publish(miss.id, reservations.get(i), miss.loaded);
+                miss.isKept = near.publish(miss.id, reservations.get(i), miss.loaded);
             }
         }
     }
@@ -642,6 +647,74 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } finally {
             wakeUp(id);
         }
+    }
+
+    // The read past all tiers.
+
+    @Override
+    public Optional<V> findFresh(K id) {
+        String key = keyOf(id);
+        try {
+            Landing<V> landing = flights.flyAlone(id, alone -> loadFresh(new Miss<>(key, alone.get(0))));
+            // What is under way may have read before.
+            flights.forget(id);
+            return foundIn(landing).value();
+        } catch (UserUnavailableException e) {
+            counters.unavailable.increment();
+            throw e;
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("a load by itself waits for nobody", e);
+        } finally {
+            wakeUp(id);
+        }
+    }
+
+    private void loadFresh(Miss<K, V> miss) {
+        if (caches.fences().isPending(miss.key)) {
+            loadFreshWithoutRedis(miss);
+            return;
+        }
+        String token = caches.nextToken();
+        boolean claimed;
+        try {
+            claimed = claimFresh(miss, token);
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            shared.release(miss.key, token);
+            loadFreshWithoutRedis(miss);
+            return;
+        }
+        boolean filled;
+        if (claimed) {
+            filled = !loadUnderClaim(List.of(miss), token).isEmpty();
+        } else {
+            loadFromSource(List.of(miss), null);
+            miss.landLoaded();
+            filled = false;
+        }
+        if (!filled) {
+            // What is there, or is about to be stored by another, may have been read before this call.
+            invalidate(miss.id);
+        }
+    }
+
+    /** Asks for the right to store, whether there is a value or not. */
+    private boolean claimFresh(Miss<K, V> miss, String token) throws SharedTierException {
+        Refresh answer = shared.refresh(miss.key, token, NearTier.NEVER);
+        if (answer instanceof Refresh.Granted granted) {
+            miss.replaced = granted.value();
+            return true;
+        }
+        return answer instanceof Refresh.Unneeded
+                && shared.awaitAll(List.of(shared.claim(miss.key, token, null))).get(0) instanceof Claim.Granted;
+    }
+
+    private void loadFreshWithoutRedis(Miss<K, V> miss) {
+        loadFromSource(List.of(miss), shared.sessionWithoutRedis());
+        if (!miss.isKept) {
+            near.forget(miss.id);
+        }
+        miss.landLoaded();
     }
 
     // The write path.

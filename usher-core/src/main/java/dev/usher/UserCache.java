@@ -62,6 +62,24 @@ public interface UserCache<K, V> {
     Found<V> lookUp(K id);
 
     /**
+     * The user's value as the source says it now, past all tiers, for the moments that must be exact: a payment, a change of
+     * rights. It was true at some moment between the call and its end, whatever any tier holds, and also when a change was not
+     * announced.
+     *
+     * <p>The tiers are brought up to date: what this call returns is stored, or what they hold is dropped. Not so what Redis
+     * holds while it does not answer. When the source cannot say, everything stays as it is.
+     *
+     * <p>Each call queries the source, though many ride together.
+     *
+     * @param id whose value
+     * @return the value, or empty for a user that does not exist
+     * @throws UserUnavailableException when the source could not answer, or is too busy, or the calling thread was interrupted
+     *     while it waited; the last known answer is not given
+     * @throws IllegalStateException when it is this cache's own source that asks
+     */
+    Optional<V> findFresh(K id);
+
+    /**
      * The values of several users, each from the nearest tier that knows it: from memory, from Redis in one round trip, and
      * what is missing in both from the source in one query, as {@link #find} does it for one. Of what is not in memory, 500
      * users are looked up at a time.

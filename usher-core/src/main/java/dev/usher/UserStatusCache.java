@@ -36,6 +36,11 @@ public final class UserStatusCache<K> {
         return cache.find(id);
     }
 
+    /** The user's status as the source says it now, past all tiers. See {@link UserCache#findFresh}. */
+    public Optional<UserStatus> findFresh(K id) {
+        return cache.findFresh(id);
+    }
+
     /** The statuses of those users that exist. See {@link UserCache#findAll}. */
     public Map<K, UserStatus> findAll(Collection<? extends K> ids) {
         return cache.findAll(ids);

@@ -70,9 +70,10 @@ class BulkheadIT extends NodesOnRedis {
                         .isExactlyInstanceOf(UserUnavailableException.class)
                         .withMessageEndingWith("is unavailable: too many callers wait for the source already");
             }
+            assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.findFresh(77L));
             assertThat(cache.explain(77L).source()).isInstanceOf(Holding.Unknown.class);
-            assertThat(cache.stats().loadsRejected()).isEqualTo(37 + 1);
-            assertThat(cache.stats().unavailable()).isEqualTo(37);
+            assertThat(cache.stats().loadsRejected()).isEqualTo(37 + 2);
+            assertThat(cache.stats().unavailable()).isEqualTo(37 + 1);
 
             gate.countDown();
             for (Future<Optional<UserProfile>> caller : callers) {

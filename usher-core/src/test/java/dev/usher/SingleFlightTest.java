@@ -188,6 +188,24 @@ class SingleFlightTest {
     }
 
     @Test
+    void aLoadByItselfIsNobodyElses() throws Exception {
+        Landing<String> alone = flights.flyAlone(1L, mine -> {
+            assertThat(flights.size()).isZero();
+            var other = threads.submit(() -> fly(1L, false, flight -> landing("other", flight.nextStep())));
+            await().until(other::isDone);
+            mine.get(0).land(landing("alone", mine.get(0).nextStep()));
+        });
+        assertThat(alone.entry().value()).isEqualTo("alone");
+    }
+
+    @Test
+    void aSourceThatAsksItsOwnCachePastAllTiersIsToldSoToo() {
+        assertThatIllegalStateException()
+                .isThrownBy(() -> flights.flyAlone(1L, mine -> flights.flyAlone(1L, again -> {})))
+                .withMessage("a source may not ask the cache that it fills");
+    }
+
+    @Test
     void whoCannotKnowBetterIsContentWithWhatIsWithinTheBound() throws Exception {
         for (boolean withinBound : new boolean[] {true, false}) {
             CountDownLatch read = new CountDownLatch(1);
