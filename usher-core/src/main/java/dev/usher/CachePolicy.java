@@ -124,6 +124,11 @@ public record CachePolicy(
         return Duration.ofMillis((long) (jittered(ttl, 1).toMillis() * refreshAhead));
     }
 
+    /** How long a node may answer from memory after the last moment up to which it has seen every change. */
+    Duration longestAnswer() {
+        return stalenessBound;
+    }
+
     private static void requireShare(double share, String name) {
         if (!(share >= 0 && share < 1)) {
             throw new IllegalArgumentException(name + " must be at least 0 and less than 1, but is " + share);

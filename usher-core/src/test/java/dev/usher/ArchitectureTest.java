@@ -31,7 +31,8 @@ class ArchitectureTest {
     void redisIsSpokenToInOnePlace() {
         noClasses()
                 .that()
-                .haveNameNotMatching("dev\\.usher\\.(SharedTier|BatchedReads|TrackedConnection|UserCaches).*")
+                .haveNameNotMatching(
+                        "dev\\.usher\\.(SharedTier|Redis|NodeRegister|BatchedReads|TrackedConnection|UserCaches).*")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lettuce..")
@@ -64,6 +65,8 @@ class ArchitectureTest {
                         "Explanation",
                         "Facet",
                         "FacetCodec",
+                        "RevocationReceipt",
+                        "RevocationReceipt",
                         "UserCache",
                         "UserCaches",
                         "UserProfile",
