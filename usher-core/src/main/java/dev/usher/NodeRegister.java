@@ -167,6 +167,7 @@ final class NodeRegister {
         Published next = new Published(seen, System.nanoTime());
         return entry(next.seen).handle((done, failure) -> {
             published = failure == null ? next : null;
+            scripts.note(failure);
             publishing.set(false);
             if (failure == null && !next.seen.equals(seen)) {
                 var unused = register();

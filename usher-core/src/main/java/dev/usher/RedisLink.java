@@ -130,6 +130,11 @@ final class RedisLink {
         return breaker.getState() != State.CLOSED;
     }
 
+    /** How many callers wait, about. */
+    int waiting() {
+        return waiting.size();
+    }
+
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
     <T> T await(CompletableFuture<T> answer) throws SharedTierException {
         long from = System.nanoTime();
@@ -178,6 +183,15 @@ final class RedisLink {
     void requireAsked() throws SharedTierException {
         if (isLeftAlone()) {
             throw troubles.failed("does not answer, and is not asked until it does");
+        }
+    }
+
+    /** Notes how a call went that nobody waited for. */
+    void note(@Nullable Throwable failure) {
+        if (failure == null) {
+            troubles.answered();
+        } else if (!(failure instanceof SharedTierException)) {
+            var unused = troubles.failed("failed: " + RedisTroubles.reasonOf(failure));
         }
     }
 

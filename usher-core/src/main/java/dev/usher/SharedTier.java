@@ -55,6 +55,9 @@ final class SharedTier implements AutoCloseable {
     /** How often the server's clock is looked at. */
     private static final Duration LOOK = Duration.ofSeconds(10);
 
+    /** How often it is looked at how Redis makes room. */
+    private static final Duration EVICTION_LOOK = Duration.ofMinutes(1);
+
     /** After which a connection that is silent, although the pulse asks for a sign of life, is given up and made anew. */
     private static final Duration SILENCE = Duration.ofSeconds(2);
 
@@ -74,6 +77,7 @@ final class SharedTier implements AutoCloseable {
     private final NodeRegister register;
     private final ServerClock clock = new ServerClock();
     private final CurrentSession session = new CurrentSession();
+    private volatile @Nullable Eviction eviction;
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
 
@@ -368,6 +372,32 @@ final class SharedTier implements AutoCloseable {
         return troubles.areThere();
     }
 
+    /** How Redis is doing, as far as is known without asking. */
+    CachesHealth.Redis state() {
+        if (!readLink.isConnected() || !scriptLink.isConnected()) {
+            return CachesHealth.Redis.UNREACHABLE;
+        }
+        if (readLink.isLeftAlone() || scriptLink.isLeftAlone()) {
+            return CachesHealth.Redis.SILENT;
+        }
+        return troubles.areThere() ? CachesHealth.Redis.FAILING : CachesHealth.Redis.ANSWERING;
+    }
+
+    /** How many callers wait for a read, about. */
+    int waitingForReads() {
+        return readLink.waiting();
+    }
+
+    /** What went wrong last with Redis, or {@code null} when nothing ever has. */
+    @Nullable String trouble() {
+        return troubles.latest();
+    }
+
+    /** How Redis makes room when its memory is full, or {@code null} while that is not known. */
+    @Nullable Eviction eviction() {
+        return eviction;
+    }
+
     /** The nodes that share this Redis. */
     NodeRegister register() {
         return register;
@@ -392,11 +422,15 @@ final class SharedTier implements AutoCloseable {
 
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
-                scheduler.execute(() -> lookAtClock(connected.async()));
+                scheduler.execute(() -> {
+                    var unused = lookAtClock(connected.async());
+                    lookAtEviction(connected.async());
+                });
             }
         });
-        var unused = scheduler.scheduleAtFixedRate(
-                () -> lookAtClock(connected.async()), LOOK.toMillis(), LOOK.toMillis(), TimeUnit.MILLISECONDS);
+        lookAtEviction(connected.async());
+        every(EVICTION_LOOK, () -> lookAtEviction(connected.async()));
+        every(LOOK, () -> lookAtClock(connected.async()));
         return lookAtClock(connected.async()).thenCombine(register.register(), (looked, registered) -> null);
     }
 
@@ -405,6 +439,20 @@ final class SharedTier implements AutoCloseable {
         return redis.time().whenComplete((time, failure) -> {
             if (failure == null) {
                 clock.look(time, System.nanoTime());
+            }
+        });
+    }
+
+    private void lookAtEviction(RedisAsyncCommands<String, byte[]> redis) {
+        var unused = redis.info("memory").thenAccept(info -> {
+            Eviction before = eviction;
+            Eviction now = Eviction.parse(info);
+            eviction = now;
+            if (now != null && now.takesYoungGuards() && !now.equals(before)) {
+                log.warn(
+                        "This Redis evicts by {}, which may take a guard that was written a moment ago: a login may then"
+                                + " store a row from before a change. Choose allkeys-lru, allkeys-lfu or noeviction",
+                        now.policy());
             }
         });
     }
@@ -423,9 +471,12 @@ final class SharedTier implements AutoCloseable {
         TrackedConnection connection = new TrackedConnection(connected, register, session, changed, this::flushed);
         reads = new BatchedReads(connected.async(), batchSizes);
         tracked = connection;
-        var unused = scheduler.scheduleAtFixedRate(
-                connection::beat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
+        every(HEARTBEAT, connection::beat);
         return connection.beat();
+    }
+
+    private void every(Duration period, Runnable task) {
+        var unused = scheduler.scheduleAtFixedRate(task, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private CompletableFuture<Boolean> isOne(GuardScript script, String key, byte[]... arguments) {

@@ -123,6 +123,26 @@ public final class UserCaches implements AutoCloseable {
     }
 
     /**
+     * How the caches are doing. It asks nobody, so it can be called as often as one likes, also after they are closed.
+     *
+     * @return what is known at the moment
+     */
+    public CachesHealth health() {
+        CachesHealth.Redis redis = shared.state();
+        Session session = shared.session();
+        Eviction eviction = shared.eviction();
+        return new CachesHealth(
+                redis,
+                redis == CachesHealth.Redis.ANSWERING ? null : shared.trouble(),
+                session != null,
+                session == null ? null : Duration.ofNanos(session.age(System.nanoTime())),
+                fences.size(),
+                null,
+                false,
+                eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy());
+    }
+
+    /**
      * Closes the connections, after a last attempt, of a second at most, to send the invalidations that Redis has not
      * confirmed; those that are left are logged. The meters are removed. Calls under way may fail. Closing a second time
      * does nothing.

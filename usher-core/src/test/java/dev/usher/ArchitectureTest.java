@@ -62,10 +62,10 @@ class ArchitectureTest {
                 .containsExactlyInAnyOrder(
                         "CachePolicy",
                         "CacheStats",
+                        "CachesHealth",
                         "Explanation",
                         "Facet",
                         "FacetCodec",
-                        "RevocationReceipt",
                         "RevocationReceipt",
                         "UserCache",
                         "UserCaches",
