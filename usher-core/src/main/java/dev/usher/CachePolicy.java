@@ -283,6 +283,11 @@ public record CachePolicy(
         return stalenessBound.compareTo(serveStaleFor) < 0 ? stalenessBound : serveStaleFor;
     }
 
+    /** How long a node may answer from memory after the last moment up to which it has seen every change. */
+    Duration longestAnswer() {
+        return stalenessBound.compareTo(serveStaleFor) > 0 ? stalenessBound : serveStaleFor;
+    }
+
     private static void requireAtLeast(long least, long number, String name) {
         if (number < least) {
             throw new IllegalArgumentException(name + " must be at least " + least + ", but is " + number);

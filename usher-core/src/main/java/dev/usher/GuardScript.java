@@ -33,6 +33,11 @@ record GuardScript(String source, String sha1) {
         }
     }
 
+    /** A script that is no part of the guard protocol, and stands by itself. */
+    static GuardScript alone(String name) {
+        return of(resource(name));
+    }
+
     private static GuardScript load(String name) {
         return of(resource("guard") + "\n" + resource(name));
     }

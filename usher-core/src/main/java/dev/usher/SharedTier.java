@@ -5,7 +5,6 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.KeyValue;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
-import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.RedisURI;
@@ -13,29 +12,25 @@ import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
-import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.codec.RedisCodec;
-import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
+import io.lettuce.core.resource.NettyCustomizer;
+import io.netty.channel.Channel;
+import io.netty.handler.timeout.ReadTimeoutHandler;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,36 +55,37 @@ final class SharedTier implements AutoCloseable {
     /** How often the server's clock is looked at. */
     private static final Duration LOOK = Duration.ofSeconds(10);
 
-    /** How often trouble is logged while it lasts. */
-    private static final Duration WARNING = Duration.ofSeconds(10);
+    /** How often it is looked at how Redis makes room. */
+    private static final Duration EVICTION_LOOK = Duration.ofMinutes(1);
+
+    /** After which a connection that is silent, although the pulse asks for a sign of life, is given up and made anew. */
+    private static final Duration SILENCE = Duration.ofSeconds(2);
 
     private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
     private static final Duration SLOWEST_RECONNECT = Duration.ofSeconds(1);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
-    /** What an operator looks for; inside a script it stands behind other words. */
-    private static final Pattern ERROR_CODE = Pattern.compile(
-            "\\b(OOM|READONLY|NOPERM|NOAUTH|WRONGPASS|MISCONF|LOADING|NOREPLICAS|BUSY|MASTERDOWN|CLUSTERDOWN)\\b");
-
     private final ClientResources resources;
     private final RedisClient client;
     private final RedisURI uri;
-    private final Duration commandTimeout;
     private final ScheduledExecutorService scheduler;
     private final Consumer<String> changed;
+    private final IntConsumer batchSizes;
+    private final RedisTroubles troubles;
+    private final RedisLink readLink;
+    private final RedisLink scriptLink;
+    private final NodeRegister register;
     private final ServerClock clock = new ServerClock();
     private final CurrentSession session = new CurrentSession();
-    private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
-    private volatile boolean failing;
-    private volatile boolean warned;
-    private final IntConsumer batchSizes;
-    private volatile @Nullable RedisAsyncCommands<String, byte[]> commands;
+    private volatile @Nullable Eviction eviction;
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
 
     /**
      * Not yet connected.
      *
+     * @param keyPrefix what all keys begin with
+     * @param node this process's name in the register of nodes
      * @param changed is called, on an event loop, with each key that has changed since it was read
      * @param batchSizes is told of how many reads are in each call
      */
@@ -98,15 +94,27 @@ final class SharedTier implements AutoCloseable {
             ClientOptions options,
             Duration commandTimeout,
             ScheduledExecutorService scheduler,
+            String keyPrefix,
+            String node,
             Consumer<String> changed,
             IntConsumer batchSizes) {
         this.uri = uri;
-        this.commandTimeout = commandTimeout;
         this.scheduler = scheduler;
         this.changed = changed;
         this.batchSizes = batchSizes;
+        this.troubles = new RedisTroubles(uri);
+        this.readLink = new RedisLink("reads", commandTimeout, scheduler, troubles);
+        this.scriptLink = new RedisLink("scripts", commandTimeout, scheduler, troubles);
+        this.register = new NodeRegister(keyPrefix, node, scriptLink);
+        Duration silence = SILENCE.compareTo(commandTimeout) > 0 ? SILENCE : commandTimeout;
         this.resources = ClientResources.builder()
                 .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
+                .nettyCustomizer(new NettyCustomizer() {
+                    @Override
+                    public void afterChannelInitialized(Channel channel) {
+                        channel.pipeline().addFirst(new ReadTimeoutHandler(silence.toMillis(), TimeUnit.MILLISECONDS));
+                    }
+                })
                 .build();
         this.client = RedisClient.create(resources, uri);
         SocketOptions socketOptions = options.getSocketOptions();
@@ -121,14 +129,18 @@ final class SharedTier implements AutoCloseable {
     /** Connects, and waits until the connections stand or the first attempt has failed. */
     void open() {
         try {
+            // In the register first: nothing is kept in memory before.
+            CompletableFuture<?> scripts =
+                    scriptLink.connect(client, uri, this::useForScripts).toCompletableFuture();
             CompletableFuture.allOf(
-                            connect(this::useForCommands).toCompletableFuture(),
-                            connect(this::useForReads).toCompletableFuture())
+                            scripts,
+                            scripts.handle((connected, failure) -> null)
+                                    .thenCompose(any -> readLink.connect(client, uri, this::useForReads)))
                     .get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
-            failed("cannot be reached: " + reasonOf(e));
+            var unused = troubles.failed("cannot be reached: " + RedisTroubles.reasonOf(e));
         }
     }
 
@@ -165,9 +177,10 @@ final class SharedTier implements AutoCloseable {
     List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
         BatchedReads current = reads;
         if (current == null) {
-            throw notConnected();
+            throw troubles.failed("is not connected");
         }
-        return await(current.getAll(keys));
+        readLink.requireAsked();
+        return readLink.await(current.getAll(keys));
     }
 
     /** What CLAIM answers. */
@@ -228,7 +241,7 @@ final class SharedTier implements AutoCloseable {
      */
     Refresh refresh(String key, String token, Duration ahead) throws SharedTierException {
         byte[][] arguments = {bytes(token), bytes(LEASE), bytes(FENCE), bytes(ahead)};
-        return await(this.<List<?>, Refresh>run(
+        return scriptLink.await(this.<List<?>, Refresh>run(
                 GuardScript.REFRESH, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer)) {
                     case "later" -> new Refresh.Later(millis(answer.get(1)));
                     case "granted" -> new Refresh.Granted((byte[]) answer.get(1));
@@ -281,7 +294,7 @@ final class SharedTier implements AutoCloseable {
         }
         long tooOldFrom = readAtLeastAt.getAsLong() + FENCE.toMillis();
         byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
-        return await(isOne(GuardScript.OFFER, key, arguments));
+        return scriptLink.await(isOne(GuardScript.OFFER, key, arguments));
     }
 
     /**
@@ -303,26 +316,26 @@ final class SharedTier implements AutoCloseable {
 
     /** Looks at a key without having it tracked. */
     Inspection inspect(String key) throws SharedTierException {
-        RedisAsyncCommands<String, byte[]> redis = commands;
-        if (redis == null) {
-            throw notConnected();
-        }
+        RedisAsyncCommands<String, byte[]> redis = scriptLink.commandsToWaitFor();
         String guard = KeySpace.guardOf(key);
         CompletableFuture<List<KeyValue<String, byte[]>>> values =
                 redis.mget(key, guard).toCompletableFuture();
         CompletableFuture<Long> left = redis.pttl(key).toCompletableFuture();
         CompletableFuture<Long> guardLeft = redis.pttl(guard).toCompletableFuture();
         CompletableFuture<String> type = redis.type(key).toCompletableFuture();
-        return await(CompletableFuture.allOf(values, left, guardLeft, type).thenApply(done -> {
-            byte[] value = values.join().get(0).getValueOrElse(null);
-            byte[] guarding = values.join().get(1).getValueOrElse(null);
-            return new Inspection(
-                    value,
-                    value == null && !type.join().equals("none") && !type.join().equals("string"),
-                    lifeOf(left.join()),
-                    guardOf(guarding, guardLeft.join()),
-                    lifeOf(guardLeft.join()));
-        }));
+        return scriptLink.await(CompletableFuture.allOf(values, left, guardLeft, type)
+                .thenApply(done -> {
+                    byte[] value = values.join().get(0).getValueOrElse(null);
+                    byte[] guarding = values.join().get(1).getValueOrElse(null);
+                    return new Inspection(
+                            value,
+                            value == null
+                                    && !type.join().equals("none")
+                                    && !type.join().equals("string"),
+                            lifeOf(left.join()),
+                            guardOf(guarding, guardLeft.join()),
+                            lifeOf(guardLeft.join()));
+                }));
     }
 
     /** A guard outlives its claim by the life of a fence, and is one then. */
@@ -339,17 +352,55 @@ final class SharedTier implements AutoCloseable {
 
     /** Marks a change: drops the value, and refuses whatever was read before. */
     void fence(String key) throws SharedTierException {
-        await(sendFence(key));
+        scriptLink.requireAsked();
+        scriptLink.await(sendFence(key));
     }
 
-    /** Sends a fence without waiting. */
+    /** Sends a fence without waiting, even while Redis does not answer. */
     CompletableFuture<?> sendFence(String key) {
-        return isOne(GuardScript.FENCE, key, bytes(FENCE));
+        try {
+            byte[][] arguments = {bytes(FENCE)};
+            return SharedTier.<Long, Long>run(
+                    scriptLink.commands(), GuardScript.FENCE, key, ScriptOutputType.INTEGER, arguments, done -> done);
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedFuture(e);
+        }
     }
 
     /** Whether the last call of Redis has failed. */
     boolean isFailing() {
-        return failing;
+        return troubles.areThere();
+    }
+
+    /** How Redis is doing, as far as is known without asking. */
+    CachesHealth.Redis state() {
+        if (!readLink.isConnected() || !scriptLink.isConnected()) {
+            return CachesHealth.Redis.UNREACHABLE;
+        }
+        if (readLink.isLeftAlone() || scriptLink.isLeftAlone()) {
+            return CachesHealth.Redis.SILENT;
+        }
+        return troubles.areThere() ? CachesHealth.Redis.FAILING : CachesHealth.Redis.ANSWERING;
+    }
+
+    /** How many callers wait for a read, about. */
+    int waitingForReads() {
+        return readLink.waiting();
+    }
+
+    /** What went wrong last with Redis, or {@code null} when nothing ever has. */
+    @Nullable String trouble() {
+        return troubles.latest();
+    }
+
+    /** How Redis makes room when its memory is full, or {@code null} while that is not known. */
+    @Nullable Eviction eviction() {
+        return eviction;
+    }
+
+    /** The nodes that share this Redis. */
+    NodeRegister register() {
+        return register;
     }
 
     @Override
@@ -361,19 +412,7 @@ final class SharedTier implements AutoCloseable {
         }
     }
 
-    private CompletionStage<?> connect(Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
-        // Once a connection stands, Lettuce restores it by itself; a first one that fails, nobody tries again but us.
-        return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
-                .whenComplete((connected, failure) -> {
-                    if (failure != null) {
-                        var unused = scheduler.schedule(
-                                () -> connect(use), SLOWEST_RECONNECT.toMillis(), TimeUnit.MILLISECONDS);
-                    }
-                })
-                .thenCompose(connected -> use.apply(connected).thenApply(any -> connected));
-    }
-
-    private CompletionStage<?> useForCommands(StatefulRedisConnection<String, byte[]> connected) {
+    private CompletionStage<?> useForScripts(StatefulRedisConnection<String, byte[]> connected) {
         connected.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
@@ -383,13 +422,16 @@ final class SharedTier implements AutoCloseable {
 
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
-                scheduler.execute(() -> lookAtClock(connected.async()));
+                scheduler.execute(() -> {
+                    var unused = lookAtClock(connected.async());
+                    lookAtEviction(connected.async());
+                });
             }
         });
-        commands = connected.async();
-        var unused = scheduler.scheduleAtFixedRate(
-                () -> lookAtClock(connected.async()), LOOK.toMillis(), LOOK.toMillis(), TimeUnit.MILLISECONDS);
-        return lookAtClock(connected.async());
+        lookAtEviction(connected.async());
+        every(EVICTION_LOOK, () -> lookAtEviction(connected.async()));
+        every(LOOK, () -> lookAtClock(connected.async()));
+        return lookAtClock(connected.async()).thenCombine(register.register(), (looked, registered) -> null);
     }
 
     /** Completed on the connection's event loop, before the end of that connection can be. */
@@ -401,34 +443,63 @@ final class SharedTier implements AutoCloseable {
         });
     }
 
+    private void lookAtEviction(RedisAsyncCommands<String, byte[]> redis) {
+        var unused = redis.info("memory").thenAccept(info -> {
+            Eviction before = eviction;
+            Eviction now = Eviction.parse(info);
+            eviction = now;
+            if (now != null && now.takesYoungGuards() && !now.equals(before)) {
+                log.warn(
+                        "This Redis evicts by {}, which may take a guard that was written a moment ago: a login may then"
+                                + " store a row from before a change. Choose allkeys-lru, allkeys-lfu or noeviction",
+                        now.policy());
+            }
+        });
+    }
+
     /** The fences are gone with all the rest, and rows that were read before may not be offered any more. */
     private void flushed() {
         clock.forget();
-        RedisAsyncCommands<String, byte[]> redis = commands;
-        if (redis != null) {
-            var unused = lookAtClock(redis);
+        try {
+            var unused = lookAtClock(scriptLink.commands());
+        } catch (SharedTierException e) {
+            log.debug("The clock cannot be looked at: {}", e.getMessage());
         }
     }
 
     private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
-        TrackedConnection connection = new TrackedConnection(connected, session, changed, this::flushed);
+        TrackedConnection connection = new TrackedConnection(connected, register, session, changed, this::flushed);
         reads = new BatchedReads(connected.async(), batchSizes);
         tracked = connection;
-        var unused = scheduler.scheduleAtFixedRate(
-                connection::beat, HEARTBEAT.toMillis(), HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
+        every(HEARTBEAT, connection::beat);
         return connection.beat();
+    }
+
+    private void every(Duration period, Runnable task) {
+        var unused = scheduler.scheduleAtFixedRate(task, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private CompletableFuture<Boolean> isOne(GuardScript script, String key, byte[]... arguments) {
         return this.<Long, Boolean>run(script, key, ScriptOutputType.INTEGER, arguments, answer -> answer == 1);
     }
 
+    /** Runs a script, unless Redis does not answer. */
     private <A, T> CompletableFuture<T> run(
             GuardScript script, String key, ScriptOutputType type, byte[][] arguments, Function<A, T> meaning) {
-        RedisAsyncCommands<String, byte[]> redis = commands;
-        if (redis == null) {
-            return CompletableFuture.failedFuture(notConnected());
+        try {
+            return run(scriptLink.commandsToWaitFor(), script, key, type, arguments, meaning);
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedFuture(e);
         }
+    }
+
+    private static <A, T> CompletableFuture<T> run(
+            RedisAsyncCommands<String, byte[]> redis,
+            GuardScript script,
+            String key,
+            ScriptOutputType type,
+            byte[][] arguments,
+            Function<A, T> meaning) {
         String[] keys = {key, KeySpace.guardOf(key)};
         CompletableFuture<A> bySha =
                 redis.<A>evalsha(script.sha1(), type, keys, arguments).toCompletableFuture();
@@ -449,86 +520,12 @@ final class SharedTier implements AutoCloseable {
     <T> List<T> awaitAll(List<CompletableFuture<T>> commands) throws SharedTierException {
         CompletableFuture<?>[] all = commands.toArray(CompletableFuture[]::new);
         try {
-            await(CompletableFuture.allOf(all));
+            scriptLink.await(CompletableFuture.allOf(all));
         } catch (SharedTierException e) {
             commands.forEach(command -> command.cancel(true));
             throw e;
         }
         return commands.stream().map(CompletableFuture::join).toList();
-    }
-
-    /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
-    private <T> T await(CompletableFuture<T> command) throws SharedTierException {
-        long until = System.nanoTime() + commandTimeout.toNanos();
-        boolean interrupted = false;
-        try {
-            while (true) {
-                try {
-                    T answer = command.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
-                    noteSuccess();
-                    return answer;
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-        } catch (TimeoutException e) {
-            command.cancel(true);
-            throw failed("did not answer within " + commandTimeout.toMillis() + " ms");
-        } catch (ExecutionException e) {
-            throw e.getCause() instanceof SharedTierException known ? known : failed("failed: " + reasonOf(e));
-        } catch (CancellationException e) {
-            throw failed("was closed");
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    private void noteSuccess() {
-        if (failing) {
-            failing = false;
-            // Not while it answers one call and refuses the next.
-            if (warned && System.nanoTime() - nextWarningAt.get() > 0) {
-                warned = false;
-                log.info("Redis at {} answers again", address());
-            }
-        }
-    }
-
-    private SharedTierException notConnected() {
-        return failed("is not connected");
-    }
-
-    /** A line in the log now and then, not one for each call that fails. */
-    private SharedTierException failed(String what) {
-        var exception = new SharedTierException("Redis at " + address() + " " + what);
-        failing = true;
-        long now = System.nanoTime();
-        long due = nextWarningAt.get();
-        if (now - due >= 0 && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
-            warned = true;
-            log.warn("{}; the source answers instead", exception.getMessage());
-        }
-        return exception;
-    }
-
-    /** What went wrong, without the texts of Redis: they quote the arguments of the command, and so the user. */
-    private static String reasonOf(@Nullable Throwable failure) {
-        String reason = "unknown";
-        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof RedisCommandExecutionException) {
-                String message = String.valueOf(cause.getMessage());
-                Matcher code = ERROR_CODE.matcher(message);
-                return code.find() ? code.group() : message.split(" ", 2)[0];
-            }
-            reason = cause.getClass().getSimpleName();
-        }
-        return reason;
-    }
-
-    private String address() {
-        return uri.getHost() + ":" + uri.getPort();
     }
 
     private static boolean isNoScript(Throwable failure) {

@@ -761,6 +761,17 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return confirmed;
     }
 
+    @Override
+    public RevocationReceipt revoke(K id) {
+        long askedAt = System.nanoTime();
+        if (!invalidate(id)) {
+            return new RevocationReceipt(
+                    false, Set.of(), Set.of(), Set.of(), Duration.ofNanos(System.nanoTime() - askedAt));
+        }
+        return new Revocation(shared.register(), keys.facet(), policy.stalenessBound(), policy.longestAnswer())
+                .await(askedAt);
+    }
+
     /** Somebody has changed what Redis holds for an id. Called on an event loop. */
     void changed(String idText) {
         @SuppressWarnings("unchecked")

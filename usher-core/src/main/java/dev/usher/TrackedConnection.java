@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.NodeRegister.Look;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
@@ -9,8 +10,10 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.push.PushMessage;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.protocol.ProtocolVersion;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -20,7 +23,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The connection whose reads Redis tracks: whoever changes a key that was read over it, Redis says so on it.
  *
- * <p>Its {@link Session} begins when Redis has acknowledged the tracking, and ends when the connection is lost; when Redis
+ * <p>Its {@link Session} begins when Redis has acknowledged the tracking and this node is in the register, and ends when the connection is lost; when Redis
  * says that everything is forgotten, the next one begins. All pushes and replies are processed in the order in which Redis
  * sent them, on one event loop: so when the reply to a heartbeat is processed, every change from before its sending has
  * been.
@@ -29,26 +32,35 @@ final class TrackedConnection {
 
     private static final Logger log = LoggerFactory.getLogger(TrackedConnection.class);
 
+    /** After which a refusal is put to the test again: somebody may have mended the rights. */
+    private static final Duration REFUSED_FOR = Duration.ofSeconds(1);
+
     private final StatefulRedisConnection<String, byte[]> connection;
+    private final NodeRegister register;
     private final CurrentSession session;
     private final Consumer<String> changed;
     private final Runnable flushed;
     private final AtomicBoolean beating = new AtomicBoolean();
+    private volatile boolean rung;
     private volatile boolean refused;
+    private volatile long askAgainAt;
 
     /**
      * Takes over a connection.
      *
+     * @param register is looked at with every heartbeat
      * @param session is told when one begins and ends
      * @param changed is called, on the connection's event loop, with each key that has changed
      * @param flushed is called there when all may have changed
      */
     TrackedConnection(
             StatefulRedisConnection<String, byte[]> connection,
+            NodeRegister register,
             CurrentSession session,
             Consumer<String> changed,
             Runnable flushed) {
         this.connection = connection;
+        this.register = register;
         this.session = session;
         this.changed = changed;
         this.flushed = flushed;
@@ -57,45 +69,76 @@ final class TrackedConnection {
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
                 refused = false;
+                register.lost();
                 session.replace(Session.untracked());
             }
         });
     }
 
-    /** Whether Redis will not track, so that there will be no session but an untracked one. */
+    /** Whether Redis will not track, so that there is no session but an untracked one. */
     boolean isRefused() {
         return refused;
     }
 
     /**
-     * Asks Redis for a sign of life, or for tracking where there is no session; not before the last one is answered.
+     * Asks Redis for a sign of life, which is a look at the register, and for tracking where there is no session; not before
+     * the last one is answered.
      *
      * @return completed when it is answered, or there was nothing to ask
      */
     CompletionStage<?> beat() {
-        Session current = session.get();
-        if (refused || !beating.compareAndSet(false, true)) {
+        if ((refused && System.nanoTime() - askAgainAt < 0) || !beating.compareAndSet(false, true)) {
             return CompletableFuture.completedStage(null);
         }
+        rung = false;
+        Session current = session.get();
         long sentAt = System.nanoTime();
-        CompletionStage<?> answer = current.isTracked()
-                ? connection.async().ping()
+        CompletionStage<?> tracking = current.isTracked()
+                ? CompletableFuture.completedStage(null)
                 : connection.async().clientTracking(TrackingArgs.Builder.enabled());
-        return answer.handle((reply, failure) -> {
-            if (current.isTracked() && failure == null) {
-                current.seenUpTo(sentAt);
-            } else if (failure == null && isToldOfChanges()) {
-                session.replace(Session.tracked(sentAt));
-            } else if (!current.isTracked() && (failure == null || isRefusal(failure))) {
-                refused = true;
-                log.warn(
-                        "This Redis does not track reads ({}); every answer from memory is asked for again when it is as old"
-                                + " as its staleness bound",
-                        failure == null ? "the connection speaks RESP2, which has no pushes" : "it refuses to");
+        return register.look(connection.async())
+                .thenCombine(tracking, (look, any) -> look)
+                .handle((look, failure) -> {
+                    if (failure == null) {
+                        answered(current, sentAt, look);
+                    } else if (isRefusal(failure)) {
+                        refuse("it refuses to");
+                    }
+                    beating.set(false);
+                    if (rung) {
+                        var unused = beat();
+                    }
+                    return null;
+                });
+    }
+
+    private void answered(Session current, long sentAt, Look look) {
+        if (!isToldOfChanges()) {
+            refuse("the connection speaks RESP2, which has no pushes");
+            return;
+        }
+        if (look.isRegistered() && current.isTracked()) {
+            current.seenUpTo(sentAt);
+        } else if (look.isRegistered()) {
+            if (refused) {
+                refused = false;
+                log.info("This Redis tracks reads again");
             }
-            beating.set(false);
-            return null;
-        });
+            session.replace(Session.tracked(sentAt));
+        }
+        register.processed(look);
+    }
+
+    private void refuse(String why) {
+        askAgainAt = System.nanoTime() + REFUSED_FOR.toNanos();
+        if (!refused) {
+            refused = true;
+            log.warn(
+                    "This Redis does not track reads ({}); what it answers is kept in memory for the staleness bound at most,"
+                            + " and not at all where stale answers are not allowed",
+                    why);
+            session.replace(Session.untracked());
+        }
     }
 
     private void onPush(PushMessage message) {
@@ -104,7 +147,7 @@ final class TrackedConnection {
         }
         try {
             if (message.getContent(StringCodec.UTF8::decodeKey).get(1) instanceof List<?> keys) {
-                keys.forEach(key -> changed.accept((String) key));
+                keys.forEach(key -> changed((String) key));
                 return;
             }
         } catch (RuntimeException e) {
@@ -115,6 +158,15 @@ final class TrackedConnection {
         flushed.run();
     }
 
+    private void changed(String key) {
+        if (register.isBell(key)) {
+            rung = true;
+            var unused = beat();
+        } else {
+            changed.accept(key);
+        }
+    }
+
     /** Over RESP2, Redis agrees to track, and then has no way to tell. */
     private boolean isToldOfChanges() {
         return connection instanceof StatefulRedisConnectionImpl<?, ?> known
@@ -123,8 +175,9 @@ final class TrackedConnection {
 
     /** It will not, today or tomorrow; what is in the way for now (LOADING, BUSY, …) has words of its own. */
     private static boolean isRefusal(Throwable failure) {
-        String message = String.valueOf(failure.getMessage());
-        return failure instanceof RedisCommandExecutionException
+        Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+        String message = String.valueOf(cause == null ? null : cause.getMessage());
+        return cause instanceof RedisCommandExecutionException
                 && (message.startsWith("ERR ") || message.startsWith("NOPERM"));
     }
 }

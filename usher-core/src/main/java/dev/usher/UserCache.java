@@ -135,6 +135,19 @@ public interface UserCache<K, V> {
     boolean invalidate(K id);
 
     /**
+     * As {@link #invalidate}, and waits until every node has provably forgotten the user's value. To be called after a change
+     * has been committed that must not be overlooked by anybody from now on: a ban.
+     *
+     * <p>It waits for no node longer than the staleness bound, and not at all when Redis does not take the invalidation.
+     * All nodes are to have the same bound for this facet. A thread that is interrupted gets its receipt at once, unconfirmed,
+     * and stays interrupted.
+     *
+     * @param id whose value has changed
+     * @return which nodes have forgotten it
+     */
+    RevocationReceipt revoke(K id);
+
+    /**
      * What this process's memory, Redis and the source hold of the user, and whether they agree. For operators: it queries
      * the source each time, which counts as a load, and stores nothing.
      *

@@ -3,6 +3,7 @@ package dev.usher;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.UUID;
@@ -53,6 +54,11 @@ public final class UserCaches implements AutoCloseable {
     /** Makes the tokens of this process unlike those of every other. */
     private final String node = UUID.randomUUID().toString();
 
+    /** What an operator knows this process by. */
+    private final String name = ManagementFactory.getRuntimeMXBean().getName().replaceAll("\\s", "-")
+            + '-'
+            + node.substring(0, node.indexOf('-'));
+
     private final AtomicLong tokens = new AtomicLong();
 
     private UserCaches(Builder builder, RedisURI redis) {
@@ -76,7 +82,14 @@ public final class UserCaches implements AutoCloseable {
         this.meters = new Meters(builder.meterRegistry);
         this.batchSizes = meters.sharedBatchSizes();
         this.shared = new SharedTier(
-                redis, builder.clientOptions, builder.commandTimeout, scheduler, this::changed, batchSizes);
+                redis,
+                builder.clientOptions,
+                builder.commandTimeout,
+                scheduler,
+                keyPrefix,
+                name,
+                this::changed,
+                batchSizes);
         this.fences = new FenceOutbox(shared, scheduler);
         meters.watermarkOf(shared);
         meters.pendingOf(fences);
@@ -105,7 +118,28 @@ public final class UserCaches implements AutoCloseable {
         if (caches.putIfAbsent(facet.name(), cache) != null) {
             throw new IllegalStateException("the facet '" + facet.name() + "' has a cache already");
         }
+        shared.register().limit(facet.name(), facet.policy().longestAnswer());
         return cache;
+    }
+
+    /**
+     * How the caches are doing. It asks nobody, so it can be called as often as one likes, also after they are closed.
+     *
+     * @return what is known at the moment
+     */
+    public CachesHealth health() {
+        CachesHealth.Redis redis = shared.state();
+        Session session = shared.session();
+        Eviction eviction = shared.eviction();
+        return new CachesHealth(
+                redis,
+                redis == CachesHealth.Redis.ANSWERING ? null : shared.trouble(),
+                session != null,
+                session == null ? null : Duration.ofNanos(session.age(System.nanoTime())),
+                fences.size(),
+                null,
+                false,
+                eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy());
     }
 
     /**
@@ -124,6 +158,7 @@ public final class UserCaches implements AutoCloseable {
         scheduler.shutdownNow();
         // What has not begun ends at once, for it finds the caches closed.
         workers.shutdownNow().forEach(Runnable::run);
+        shared.register().leave();
         shared.close();
     }
 

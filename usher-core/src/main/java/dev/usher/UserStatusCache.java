@@ -80,6 +80,45 @@ public final class UserStatusCache<K> {
         return cache.invalidate(id);
     }
 
+    /**
+     * Bans a user: commits it, and waits until no node lets the user in any more.
+     *
+     * <pre>{@code
+     * RevocationReceipt receipt = statuses.disable(42L, () -> repository.setStatus(42L, UserStatus.DISABLED));
+     * }</pre>
+     *
+     * @param id whom
+     * @param commit writes the row and commits; not to be called inside a transaction that is committed later
+     * @return which nodes have provably stopped honouring the user, see {@link UserCache#revoke}
+     * @throws RuntimeException what {@code commit} throws; the status is {@linkplain #invalidate invalidated} all the same, for
+     *     nobody knows what was committed
+     */
+    public RevocationReceipt disable(K id, Runnable commit) {
+        return change(id, commit);
+    }
+
+    /**
+     * Lets a user in again: commits it, and waits until every node does.
+     *
+     * @param id whom
+     * @param commit writes the row and commits; see {@link #disable}
+     * @return which nodes have provably forgotten that the user was disabled, see {@link UserCache#revoke}
+     * @throws RuntimeException what {@code commit} throws
+     */
+    public RevocationReceipt enable(K id, Runnable commit) {
+        return change(id, commit);
+    }
+
+    private RevocationReceipt change(K id, Runnable commit) {
+        try {
+            commit.run();
+        } catch (RuntimeException | Error e) {
+            var unused = cache.invalidate(id);
+            throw e;
+        }
+        return cache.revoke(id);
+    }
+
     /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */
     public Explanation<UserStatus> explain(K id) {
         return cache.explain(id);

@@ -31,7 +31,8 @@ class ArchitectureTest {
     void redisIsSpokenToInOnePlace() {
         noClasses()
                 .that()
-                .haveNameNotMatching("dev\\.usher\\.(SharedTier|BatchedReads|TrackedConnection|UserCaches).*")
+                .haveNameNotMatching(
+                        "dev\\.usher\\.(SharedTier|Redis|NodeRegister|BatchedReads|TrackedConnection|UserCaches).*")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lettuce..")
@@ -61,10 +62,12 @@ class ArchitectureTest {
                 .containsExactlyInAnyOrder(
                         "CachePolicy",
                         "CacheStats",
+                        "CachesHealth",
                         "Explanation",
                         "Facet",
                         "FacetCodec",
                         "Found",
+                        "RevocationReceipt",
                         "UserCache",
                         "UserCaches",
                         "UserProfile",

@@ -414,6 +414,8 @@ class GuardScriptsIT {
                 ClientOptions.create(),
                 Duration.ofSeconds(10),
                 scheduler,
+                "user",
+                "node",
                 key -> {},
                 size -> {});
         tier.open();

@@ -131,6 +131,15 @@ public final class FaultProxy implements AutoCloseable {
         connections.forEach(connection -> connection.wake(direction));
     }
 
+    /**
+     * Drops whatever comes over the current connections from now on, the end of a stream included: each side sees an open
+     * connection on which nothing ever comes again, as when the other machine was switched off, or something between them
+     * has forgotten the connection. New ones work. {@link #restore} does not take it back.
+     */
+    public void swallow() {
+        connections.forEach(ProxiedConnection::swallow);
+    }
+
     /** Closes all current connections on both sides, frozen or not; bytes on their way are lost. New ones work. */
     public void cut() {
         connections.forEach(ProxiedConnection::close);

@@ -13,10 +13,14 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 
 /**
- * A real PostgreSQL 18 in processes of its own, on a free port of 127.0.0.1, that trades durability for speed.
+ * A real PostgreSQL 18 in processes of its own, on a free port of 127.0.0.1, that trades durability for speed: what is
+ * committed survives the death of its processes, and not that of the machine.
  *
  * <pre>{@code
  * try (PostgresServer postgres = PostgresServer.start()) {
@@ -41,19 +45,23 @@ public final class PostgresServer implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final String SUPERUSER = "postgres";
     private static final Pattern DATABASE_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
+    private static final String LOCK_FILE = "postmaster.pid";
+    private static final Pattern QUOTED = Pattern.compile("\"([^\"]*)\"");
 
     private final ServerDirectory directory;
     private final EmbeddedPostgres postgres;
-    private final long postmaster;
-    private final Guardian guardian;
+    private final Path data;
     private final ShutdownHook shutdownHook = new ShutdownHook("postgres-shutdown", this::end);
 
+    private long postmaster;
+    private Guardian guardian;
     private boolean killed;
     private boolean closed;
 
-    private PostgresServer(ServerDirectory directory, EmbeddedPostgres postgres, long postmaster) {
+    private PostgresServer(ServerDirectory directory, EmbeddedPostgres postgres, Path data, long postmaster) {
         this.directory = directory;
         this.postgres = postgres;
+        this.data = data;
         this.postmaster = postmaster;
         this.guardian = Guardian.over(postmaster, Signal.QUIT, directory.path());
     }
@@ -78,11 +86,13 @@ public final class PostgresServer implements AutoCloseable {
                     .setLocaleConfig("locale", "C")
                     .setServerConfig("listen_addresses", LoopbackPort.HOST)
                     .setServerConfig("full_page_writes", "off")
+                    // To the kernel, not to the disk: what is committed survives the death of the server.
+                    .setServerConfig("synchronous_commit", "on")
                     // What is in the data directory is removed with it, even after a kill.
                     .setServerConfig("unix_socket_directories", "")
                     .setServerConfig("dynamic_shared_memory_type", "mmap")
                     .start();
-            PostgresServer server = new PostgresServer(directory, postgres, postmasterOf(data));
+            PostgresServer server = new PostgresServer(directory, postgres, data, postmasterOf(data));
             server.shutdownHook.add();
             return server;
         } catch (IOException | RuntimeException e) {
@@ -147,7 +157,7 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     /** The id of the postmaster, the parent of all other processes of the server. */
-    public long pid() {
+    public synchronized long pid() {
         return postmaster;
     }
 
@@ -197,9 +207,8 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     /**
-     * Ends all processes of the server as {@code kill -9} does, frozen or not. It cannot be started again; to see a
-     * database go and come back, put a {@link FaultProxy} in front of it. A few bytes of System V shared memory stay with
-     * the kernel. A second call does nothing.
+     * Ends all processes of the server as {@code kill -9} does, frozen or not, until {@link #restart}. A few bytes of System
+     * V shared memory stay with the kernel. A second call does nothing.
      */
     public synchronized void kill() {
         if (killed || closed) {
@@ -212,6 +221,78 @@ public final class PostgresServer implements AutoCloseable {
         killed = true;
         LoopbackPort.awaitRefusal(port(), LIMIT);
         guardian.dismiss();
+        await(() -> all.stream().noneMatch(PostgresServer::runs), "its processes were killed, and still run");
+    }
+
+    /**
+     * Kills the server if it is running, and starts it again, on the same port, with all that was committed: what the kernel
+     * was given survives a {@code kill -9}.
+     *
+     * @throws IllegalStateException if the server was closed or does not answer; the message then ends with its log
+     */
+    public synchronized void restart() {
+        kill();
+        if (closed) {
+            throw new IllegalStateException("the PostgreSQL of port " + port() + " is closed");
+        }
+        try {
+            // A killed process of which nobody takes notice would pass for one that still holds the lock.
+            Files.deleteIfExists(data.resolve(LOCK_FILE));
+            Process started = new ProcessBuilder(command())
+                    .directory(data.toFile())
+                    .redirectErrorStream(true)
+                    .redirectOutput(
+                            ProcessBuilder.Redirect.appendTo(directory.log().toFile()))
+                    .start();
+            postmaster = started.pid();
+            guardian = Guardian.over(postmaster, Signal.QUIT, directory.path());
+            killed = false;
+            await(this::answers, "it does not answer on port " + port());
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot start the PostgreSQL of port " + port(), e);
+        }
+    }
+
+    /** The command with which the server was first started: it keeps it beside its data. */
+    private List<String> command() throws IOException {
+        String line = Files.readString(data.resolve("postmaster.opts")).trim();
+        int executableTo = line.indexOf(" \"");
+        List<String> command = new ArrayList<>();
+        if (ProcessHandle.current().info().user().equals(Optional.of("root"))) {
+            command.addAll(List.of("unshare", "-U"));
+        }
+        command.add(line.substring(0, executableTo));
+        QUOTED.matcher(line.substring(executableTo)).results().forEach(argument -> command.add(argument.group(1)));
+        return command;
+    }
+
+    private boolean answers() {
+        Properties properties = new Properties();
+        properties.setProperty("user", username());
+        properties.setProperty("loginTimeout", "1");
+        try (Connection connection = DriverManager.getConnection(jdbcUrl(), properties)) {
+            return connection.isValid(1);
+        } catch (SQLException e) {
+            return false;
+        }
+    }
+
+    private void await(BooleanSupplier condition, String otherwise) {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException(
+                        "PostgreSQL: " + otherwise + ", after " + LIMIT + "; its log:\n" + directory.logTail());
+            }
+            LoopbackPort.pause();
+        }
+    }
+
+    /** Whether a process has a program: one that has ended has none, though nobody may have taken notice of its end yet. */
+    private static boolean runs(long pid) {
+        return ProcessHandle.of(pid)
+                .flatMap(process -> process.info().command())
+                .isPresent();
     }
 
     /** Ends the server and removes what it wrote. A second call does nothing. */
@@ -259,8 +340,7 @@ public final class PostgresServer implements AutoCloseable {
 
     /** The process id in the first line of the lock file that a postmaster keeps in its data directory. */
     private static long postmasterOf(Path data) throws IOException {
-        return Long.parseLong(
-                Files.readAllLines(data.resolve("postmaster.pid")).get(0).trim());
+        return Long.parseLong(Files.readAllLines(data.resolve(LOCK_FILE)).get(0).trim());
     }
 
     private static void abandon(Path data) {

@@ -34,6 +34,7 @@ final class ProxiedConnection {
     private final CountDownLatch dialled = new CountDownLatch(1);
     private final AtomicInteger openDirections = new AtomicInteger(2);
     private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile boolean swallowing;
 
     ProxiedConnection(
             Socket client,
@@ -64,6 +65,10 @@ final class ProxiedConnection {
 
     void wake(Direction direction) {
         (direction == Direction.TO_SERVER ? toServer : toClient).wake();
+    }
+
+    void swallow() {
+        swallowing = true;
     }
 
     void close() {
@@ -114,6 +119,9 @@ final class ProxiedConnection {
     private void write(HeldBytes held, Socket sink) throws IOException, InterruptedException {
         Parcel parcel;
         while ((parcel = held.take()) != null) {
+            if (swallowing) {
+                continue;
+            }
             switch (parcel.kind()) {
                 case BYTES -> {
                     Faults.Passage passage = held.faults().pass(parcel.bytes().remaining());

@@ -85,6 +85,19 @@ class FaultProxyTest {
     }
 
     @Test
+    void aSwallowedConnectionStaysOpenAndSilentForEverWhileNewOnesWork() throws IOException {
+        proxy.swallow();
+        assertThat(client.send("lost").reply(SHORT)).isEqualTo(NOTHING);
+        try (LineClient other = new LineClient(proxy.port())) {
+            assertThat(other.ask("new")).isEqualTo("new");
+        }
+        proxy.restore();
+        server.close();
+        assertThat(client.send("lost too").reply(SHORT)).isEqualTo(NOTHING);
+        assertThat(server.received()).isEqualTo("hello\r\nnew\r\n".length());
+    }
+
+    @Test
     void frozenTowardsTheClientTheServerGetsTheCommandButTheClientNoReply() throws IOException {
         proxy.freeze(Direction.TO_CLIENT);
         client.send("executed");

@@ -110,6 +110,31 @@ class PostgresServerIT {
     }
 
     @Test
+    void aKilledServerIsStartedAgainOnItsPortWithAllThatWasCommitted() throws SQLException {
+        try (PostgresServer killed = PostgresServer.start()) {
+            try (Connection connection = connect(killed.jdbcUrl());
+                    Statement statement = connection.createStatement()) {
+                statement.execute("CREATE TABLE kept AS SELECT 'committed' AS text");
+                killed.kill();
+            }
+            int port = killed.port();
+            long pid = killed.pid();
+            for (int time = 0; time < 2; time++) {
+                killed.restart();
+                try (Connection connection = connect(killed.jdbcUrl())) {
+                    assertThat(text(connection, "SELECT text FROM kept")).isEqualTo("committed");
+                    assertThat(text(connection, "SHOW listen_addresses")).isEqualTo("127.0.0.1");
+                }
+            }
+            assertThat(killed.port()).isEqualTo(port);
+            assertThat(killed.pid()).isNotEqualTo(pid);
+            killed.close();
+            assertThatThrownBy(() -> connect(killed.jdbcUrl())).isInstanceOf(SQLException.class);
+            assertThatIllegalStateException().isThrownBy(killed::restart);
+        }
+    }
+
+    @Test
     void closingAFrozenServerLeavesNoProcess() {
         PostgresServer frozen = PostgresServer.start();
         frozen.freeze();

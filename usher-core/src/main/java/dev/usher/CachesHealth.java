@@ -1,0 +1,48 @@
+package dev.usher;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How the caches of an application are doing: what an operator asks first. Asking costs no call of Redis or of the source.
+ *
+ * @param redis whether Redis answers
+ * @param trouble what went wrong last with Redis, in words without any of a user, or {@code null} while it answers
+ * @param nearOpen whether Redis tells this process of every change, so that it answers from memory
+ * @param watermarkAge how long ago the moment was up to which this process has provably seen every change, or {@code null}
+ *     while it does not hear of changes
+ * @param pendingFences invalidations that Redis has not confirmed yet
+ * @param oldestPendingFence for how long the oldest of them has been waiting, or {@code null} when there is none
+ * @param fencesOverflowed whether there were more of them than are kept one by one: all entries are dropped when Redis is back
+ * @param riskyEviction the {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}
+ */
+public record CachesHealth(
+        Redis redis,
+        @Nullable String trouble,
+        boolean nearOpen,
+        @Nullable Duration watermarkAge,
+        long pendingFences,
+        @Nullable Duration oldestPendingFence,
+        boolean fencesOverflowed,
+        @Nullable String riskyEviction) {
+
+    /** Whether Redis answers. */
+    public enum Redis {
+        /** It does. */
+        ANSWERING,
+        /** It does, but the last call has failed: it refuses, or is too slow now and then. */
+        FAILING,
+        /** It is connected and does not answer in time, so that nobody waits for it. */
+        SILENT,
+        /** It is not connected. */
+        UNREACHABLE
+    }
+
+    /**
+     * Whether everything is as it should be. When it is not, users are still answered: by the source, or with the last known
+     * answer.
+     */
+    public boolean isWell() {
+        return redis == Redis.ANSWERING && nearOpen && pendingFences == 0 && !fencesOverflowed && riskyEviction == null;
+    }
+}

@@ -1,0 +1,257 @@
+package dev.usher;
+
+import io.lettuce.core.KeyValue;
+import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The register of the nodes that share a Redis, and this node's part in it.
+ *
+ * <p>It is a hash in Redis. Each node has a field with the number of the last revocation that it has <em>seen</em>: what it
+ * processes over its tracked connection comes in the order of Redis, so a node that has read the number there has processed
+ * the push of every fence from before that number. A node answers from memory only while it is in the register, which every
+ * heartbeat looks at. So when every node in it has seen a revocation's number, no node answers from before it.
+ *
+ * <p>That holds for a register that is complete. One that may have lost a node is in a new <em>epoch</em>, and is believed
+ * only after all that was lost must have closed by itself. Thread-safe.
+ */
+final class NodeRegister {
+
+    /** After which a node that says nothing is dropped from the register. */
+    private static final Duration LIFE = Duration.ofSeconds(10);
+
+    /** How often a node says that it is there. */
+    private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(1);
+
+    /** Fields of the register that are no nodes begin with a character that no node's name begins with. */
+    private static final String EPOCH = "#epoch";
+
+    private static final String REVOCATIONS = "#revocations";
+
+    private static final GuardScript REGISTER = GuardScript.alone("register");
+
+    private final String key;
+    private final String bell;
+    private final String node;
+    private final RedisLink scripts;
+
+    /** How long this node may answer after its last sign of life, by facet. */
+    private final ConcurrentMap<String, Duration> limits = new ConcurrentHashMap<>();
+
+    private final AtomicBoolean publishing = new AtomicBoolean();
+    private volatile Seen seen = Seen.NOTHING;
+    private volatile @Nullable Published published;
+    private volatile @Nullable Epoch epoch;
+
+    /** What this node has seen: the last revocation of an epoch. */
+    record Seen(String epoch, long revocation) {
+
+        /** As an epoch has no such name, it is taken for nothing. */
+        private static final Seen NOTHING = new Seen("-", 0);
+    }
+
+    /** What the register says of this node, and since when. */
+    private record Published(Seen seen, long at) {}
+
+    /**
+     * A look at the register.
+     *
+     * @param isRegistered whether this node is in it
+     * @param seen what can be seen there
+     */
+    record Look(boolean isRegistered, Seen seen) {}
+
+    /** The epoch of the register, and since when this node knows it. */
+    private record Epoch(String name, long knownSince) {}
+
+    /**
+     * A node of the register.
+     *
+     * @param epoch in which it has seen it
+     * @param seen the number of the last revocation that it has seen
+     * @param limits how long it may answer after its last sign of life, by facet
+     */
+    record Member(String epoch, long seen, Map<String, Duration> limits) {}
+
+    /**
+     * What the register says.
+     *
+     * @param epoch in which it is, or {@code null} when there is none
+     * @param members all nodes, by name
+     */
+    record Roll(@Nullable String epoch, Map<String, Member> members) {}
+
+    /**
+     * Not yet in the register.
+     *
+     * @param keyPrefix what all keys of these caches begin with
+     * @param node this node's name
+     * @param scripts over which it is written
+     */
+    NodeRegister(String keyPrefix, String node, RedisLink scripts) {
+        this.key = "{" + keyPrefix + ":nodes}";
+        this.bell = key + ":revoked";
+        this.node = node;
+        this.scripts = scripts;
+    }
+
+    /** Whether a key that has changed is the bell: a revocation waits for the nodes. */
+    boolean isBell(String changed) {
+        return changed.equals(bell);
+    }
+
+    /** Says how long this node may answer after its last sign of life. */
+    void limit(String facet, Duration limit) {
+        limits.put(facet, limit);
+        published = null;
+    }
+
+    /** Looks at the register over the tracked connection, and listens for the bell. Completed on the event loop. */
+    CompletionStage<Look> look(RedisAsyncCommands<String, byte[]> tracked) {
+        CompletionStage<Long> listening = tracked.strlen(bell);
+        return tracked.hmget(key, EPOCH, REVOCATIONS, node).thenCombine(listening, (fields, any) -> looked(fields));
+    }
+
+    private Look looked(List<KeyValue<String, byte[]>> fields) {
+        String name = text(fields.get(0));
+        if (name == null) {
+            epoch = null;
+            return new Look(false, Seen.NOTHING);
+        }
+        Epoch known = epoch;
+        if (known == null || !known.name.equals(name)) {
+            epoch = new Epoch(name, System.nanoTime());
+        }
+        String revocations = text(fields.get(1));
+        return new Look(
+                fields.get(2).hasValue(), new Seen(name, revocations == null ? 0 : Long.parseLong(revocations)));
+    }
+
+    /** This node has processed every change from before a look, and says so if the register does not know, or now and then. */
+    void processed(Look look) {
+        seen = look.seen;
+        Published before = published;
+        if (!look.isRegistered
+                || before == null
+                || !before.seen.equals(seen)
+                || System.nanoTime() - before.at >= SIGN_OF_LIFE.toNanos()) {
+            var unused = register();
+        }
+    }
+
+    /** This node is not told of changes any more, and who answers next may have another register. */
+    void lost() {
+        epoch = null;
+        seen = Seen.NOTHING;
+        published = null;
+    }
+
+    /** Enters what this node has seen, without waiting for the answer. A failed attempt is made again with the next look. */
+    CompletionStage<?> register() {
+        if (!publishing.compareAndSet(false, true)) {
+            return CompletableFuture.completedStage(null);
+        }
+        Published next = new Published(seen, System.nanoTime());
+        return entry(next.seen).handle((done, failure) -> {
+            published = failure == null ? next : null;
+            scripts.note(failure);
+            publishing.set(false);
+            if (failure == null && !next.seen.equals(seen)) {
+                var unused = register();
+            }
+            return null;
+        });
+    }
+
+    private CompletionStage<?> entry(Seen seen) {
+        String answersFor = limits.entrySet().stream()
+                .map(limit -> limit.getKey() + '=' + limit.getValue().toMillis())
+                .collect(Collectors.joining(","));
+        byte[][] arguments = {
+            bytes(node),
+            bytes(Long.toString(seen.revocation)),
+            bytes(seen.epoch),
+            bytes(answersFor),
+            bytes(Long.toString(LIFE.toMillis())),
+            bytes(UUID.randomUUID().toString())
+        };
+        try {
+            return scripts.commands().eval(REGISTER.source(), ScriptOutputType.INTEGER, new String[] {key}, arguments);
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedStage(e);
+        }
+    }
+
+    /** Leaves the register; to be called when nothing is answered any more. */
+    void leave() {
+        try {
+            var unused = scripts.commands().hdel(key, node);
+        } catch (SharedTierException e) {
+            // It is dropped after a while.
+        }
+    }
+
+    /** Gives a revocation its number, which comes after every fence that has been confirmed, and rings the bell. */
+    long revoke() throws SharedTierException {
+        RedisAsyncCommands<String, byte[]> redis = scripts.commandsToWaitFor();
+        CompletableFuture<Long> number = redis.hincrby(key, REVOCATIONS, 1).toCompletableFuture();
+        var rung = redis.set(bell, bytes(node));
+        return scripts.await(number.thenCombine(rung, (counted, any) -> counted));
+    }
+
+    /** Reads the register. */
+    Roll read() throws SharedTierException {
+        Map<String, byte[]> fields =
+                scripts.await(scripts.commandsToWaitFor().hgetall(key).toCompletableFuture());
+        Map<String, Member> members = new HashMap<>();
+        fields.forEach((field, value) -> {
+            if (!field.startsWith("#")) {
+                members.put(field, memberOf(new String(value, StandardCharsets.UTF_8)));
+            }
+        });
+        byte[] name = fields.get(EPOCH);
+        return new Roll(name == null ? null : new String(name, StandardCharsets.UTF_8), members);
+    }
+
+    /** Whether a register in this epoch holds every node that could still answer, none having been lost within a bound. */
+    boolean isComplete(Roll roll, Duration bound) {
+        Epoch known = epoch;
+        return known != null
+                && known.name.equals(roll.epoch)
+                && roll.members.containsKey(node)
+                && System.nanoTime() - known.knownSince > bound.toNanos();
+    }
+
+    private static Member memberOf(String text) {
+        String[] words = text.split(" ", 4);
+        Map<String, Duration> limits = new HashMap<>();
+        for (String limit : words[3].split(",", -1)) {
+            int equals = limit.indexOf('=');
+            if (equals > 0) {
+                limits.put(limit.substring(0, equals), Duration.ofMillis(Long.parseLong(limit.substring(equals + 1))));
+            }
+        }
+        return new Member(words[2], Long.parseLong(words[0]), limits);
+    }
+
+    private static @Nullable String text(KeyValue<String, byte[]> field) {
+        return field.hasValue() ? new String(field.getValue(), StandardCharsets.UTF_8) : null;
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+}

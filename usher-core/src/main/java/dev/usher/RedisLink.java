@@ -1,0 +1,231 @@
+package dev.usher;
+
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreaker.State;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.codec.RedisCodec;
+import io.lettuce.core.codec.StringCodec;
+import java.time.Duration;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection to Redis, and whether it is worth waiting for: it is made as soon as Redis can be reached, and while Redis
+ * does not answer on it, nobody waits.
+ *
+ * <p>A circuit breaker counts the calls that were not answered in time. When they are half of the last ten, it opens: who
+ * waits is sent away, and who comes is not let in. Only the {@linkplain #PULSE pulse} goes on asking, and closes the breaker
+ * when it is answered. An answer that is an error is an answer.
+ *
+ * <p>Thread-safe.
+ */
+final class RedisLink {
+
+    /** How often a sign of life is asked for, which is also the probe while nothing else is asked. */
+    static final Duration PULSE = Duration.ofMillis(250);
+
+    private static final Logger log = LoggerFactory.getLogger(RedisLink.class);
+
+    private static final Duration FIRST_CONNECT_RETRY = Duration.ofSeconds(1);
+
+    private static final CircuitBreakerConfig BREAKER = CircuitBreakerConfig.custom()
+            .slidingWindow(10, 5, SlidingWindowType.COUNT_BASED)
+            .failureRateThreshold(50)
+            .waitDurationInOpenState(PULSE.dividedBy(2))
+            .permittedNumberOfCallsInHalfOpenState(1)
+            .build();
+
+    private final String name;
+    private final Duration timeout;
+    private final ScheduledExecutorService scheduler;
+    private final RedisTroubles troubles;
+    private final CircuitBreaker breaker;
+
+    /** Who waits for what. */
+    private final ConcurrentMap<Thread, CompletableFuture<?>> waiting = new ConcurrentHashMap<>();
+
+    private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
+
+    /**
+     * Not yet connected.
+     *
+     * @param name what it is for, in a word
+     * @param timeout how long an answer is waited for
+     */
+    RedisLink(String name, Duration timeout, ScheduledExecutorService scheduler, RedisTroubles troubles) {
+        this.name = name;
+        this.timeout = timeout;
+        this.scheduler = scheduler;
+        this.troubles = troubles;
+        this.breaker = CircuitBreaker.of(name, BREAKER);
+        breaker.getEventPublisher()
+                .onStateTransition(event -> turned(event.getStateTransition().getToState()));
+    }
+
+    /**
+     * Connects, until it has succeeded; from then on Lettuce restores the connection by itself.
+     *
+     * @param use what to do with the connection when it stands, once
+     * @return completed when that is done, or the first attempt has failed
+     */
+    CompletionStage<?> connect(
+            RedisClient client,
+            RedisURI uri,
+            Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
+        return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
+                .whenComplete((connected, failure) -> {
+                    if (failure != null) {
+                        var unused = scheduler.schedule(
+                                () -> connect(client, uri, use), FIRST_CONNECT_RETRY.toMillis(), TimeUnit.MILLISECONDS);
+                    }
+                })
+                .thenCompose(connected -> {
+                    connection = connected;
+                    var unused = scheduler.scheduleAtFixedRate(
+                            this::pulse, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
+                    return use.apply(connected).thenApply(any -> connected);
+                });
+    }
+
+    /** What can be asked without waiting, whether the breaker is open or not. */
+    RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
+        StatefulRedisConnection<String, byte[]> current = connection;
+        if (current == null) {
+            throw troubles.failed("is not connected");
+        }
+        return current.async();
+    }
+
+    /** As {@link #commands}, for who is going to wait. */
+    RedisAsyncCommands<String, byte[]> commandsToWaitFor() throws SharedTierException {
+        requireAsked();
+        return commands();
+    }
+
+    boolean isConnected() {
+        StatefulRedisConnection<String, byte[]> current = connection;
+        return current != null && current.isOpen();
+    }
+
+    /** Whether Redis does not answer in time, so that it is not asked. */
+    boolean isLeftAlone() {
+        return breaker.getState() != State.CLOSED;
+    }
+
+    /** How many callers wait, about. */
+    int waiting() {
+        return waiting.size();
+    }
+
+    /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
+    <T> T await(CompletableFuture<T> answer) throws SharedTierException {
+        long from = System.nanoTime();
+        long until = from + timeout.toNanos();
+        boolean interrupted = false;
+        Thread caller = Thread.currentThread();
+        waiting.put(caller, answer);
+        try {
+            requireAsked();
+            while (true) {
+                try {
+                    T result = answer.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+                    breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
+                    troubles.answered();
+                    return result;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } catch (TimeoutException e) {
+            breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
+            throw troubles.failed("did not answer within " + timeout.toMillis() + " ms");
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof SharedTierException known) {
+                throw known;
+            }
+            if (isAnswer(e.getCause())) {
+                breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
+            }
+            throw troubles.failed("failed: " + RedisTroubles.reasonOf(e));
+        } catch (CancellationException e) {
+            requireAsked();
+            throw troubles.failed("was closed");
+        } finally {
+            waiting.remove(caller);
+            if (!answer.isDone()) {
+                answer.cancel(true);
+            }
+            if (interrupted) {
+                caller.interrupt();
+            }
+        }
+    }
+
+    /** Lets nobody wait for a Redis that does not answer. */
+    void requireAsked() throws SharedTierException {
+        if (isLeftAlone()) {
+            throw troubles.failed("does not answer, and is not asked until it does");
+        }
+    }
+
+    /** Notes how a call went that nobody waited for. */
+    void note(@Nullable Throwable failure) {
+        if (failure == null) {
+            troubles.answered();
+        } else if (!(failure instanceof SharedTierException)) {
+            var unused = troubles.failed("failed: " + RedisTroubles.reasonOf(failure));
+        }
+    }
+
+    private void pulse() {
+        if (isLeftAlone() && !breaker.tryAcquirePermission()) {
+            return;
+        }
+        StatefulRedisConnection<String, byte[]> current = connection;
+        if (current == null) {
+            return;
+        }
+        long from = System.nanoTime();
+        var unused = current.async()
+                .ping()
+                .toCompletableFuture()
+                .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
+                .whenComplete((pong, failure) -> {
+                    long took = System.nanoTime() - from;
+                    if (failure == null || isAnswer(failure)) {
+                        breaker.onSuccess(took, TimeUnit.NANOSECONDS);
+                    } else if (isLeftAlone() || failure instanceof TimeoutException) {
+                        breaker.onError(took, TimeUnit.NANOSECONDS, failure);
+                    }
+                });
+    }
+
+    private void turned(State state) {
+        if (state == State.OPEN) {
+            waiting.values().forEach(answer -> answer.cancel(true));
+        }
+        log.debug("The breaker of the connection for {} is {}", name, state);
+    }
+
+    private static boolean isAnswer(@Nullable Throwable failure) {
+        return failure instanceof RedisCommandExecutionException;
+    }
+}

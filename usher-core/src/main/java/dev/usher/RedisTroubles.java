@@ -1,0 +1,85 @@
+package dev.usher;
+
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisURI;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What goes wrong with a Redis, and since when; said in the log now and then, not for each call that fails. Thread-safe. */
+final class RedisTroubles {
+
+    private static final Logger log = LoggerFactory.getLogger(RedisTroubles.class);
+
+    /** How often trouble is logged while it lasts. */
+    private static final Duration WARNING = Duration.ofSeconds(10);
+
+    /** What an operator looks for; inside a script it stands behind other words. */
+    private static final Pattern ERROR_CODE =
+            Pattern.compile("\\b(OOM|READONLY|NOPERM|NOAUTH|WRONGPASS|MISCONF|LOADING|NOREPLICAS|BUSY|MASTERDOWN"
+                    + "|CLUSTERDOWN|max number of clients)\\b");
+
+    private final String address;
+    private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
+    private volatile @Nullable String latest;
+    private volatile boolean failing;
+    private volatile boolean warned;
+
+    RedisTroubles(RedisURI uri) {
+        this.address = uri.getHost() + ":" + uri.getPort();
+    }
+
+    /** Notes that a call has failed. */
+    SharedTierException failed(String what) {
+        var exception = new SharedTierException("Redis at " + address + " " + what);
+        latest = what;
+        failing = true;
+        long now = System.nanoTime();
+        long due = nextWarningAt.get();
+        if (now - due >= 0 && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
+            warned = true;
+            log.warn("{}; the source answers instead", exception.getMessage());
+        }
+        return exception;
+    }
+
+    /** Notes that a call has been answered. */
+    void answered() {
+        if (failing) {
+            failing = false;
+            // Not while it answers one call and refuses the next.
+            if (warned && System.nanoTime() - nextWarningAt.get() > 0) {
+                warned = false;
+                log.info("Redis at {} answers again", address);
+            }
+        }
+    }
+
+    /** Whether the last call has failed. */
+    boolean areThere() {
+        return failing;
+    }
+
+    /** What went wrong last, or {@code null} when nothing ever has; without a word of what was asked for. */
+    @Nullable String latest() {
+        return latest;
+    }
+
+    /** What went wrong, without the texts of Redis: they quote the arguments of the command, and so the user. */
+    static String reasonOf(@Nullable Throwable failure) {
+        String reason = "unknown";
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof RedisCommandExecutionException) {
+                String message = String.valueOf(cause.getMessage());
+                Matcher code = ERROR_CODE.matcher(message);
+                return code.find() ? code.group() : message.split(" ", 2)[0];
+            }
+            reason = cause.getClass().getSimpleName();
+        }
+        return reason;
+    }
+}

@@ -1,0 +1,141 @@
+package dev.usher;
+
+import dev.usher.NodeRegister.Member;
+import dev.usher.NodeRegister.Roll;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The wait for all nodes after a fence has been confirmed.
+ *
+ * <p>It ends when every node of a complete register has seen the fence; or when the staleness bound has passed since the fence:
+ * whoever has not seen it by then has had no sign of life from after it, and so answers from memory no more.
+ */
+final class Revocation {
+
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(1);
+    private static final Duration LONGEST_PAUSE = Duration.ofMillis(10);
+
+    private final NodeRegister register;
+    private final String facet;
+    private final Duration bound;
+    private final Duration limit;
+    private final long fencedAt = System.nanoTime();
+
+    /**
+     * Of a fence that has just been confirmed.
+     *
+     * @param bound the facet's staleness bound
+     * @param limit how long a node like this one may answer after its last sign of life
+     */
+    Revocation(NodeRegister register, String facet, Duration bound, Duration limit) {
+        this.register = register;
+        this.facet = facet;
+        this.bound = bound;
+        this.limit = limit;
+    }
+
+    /**
+     * Waits.
+     *
+     * @param askedAt when the caller came
+     */
+    RevocationReceipt await(long askedAt) {
+        // Clocks of different machines do not run equally fast: a thousandth is more than any of them is off.
+        long until = fencedAt + bound.toNanos() + bound.toNanos() / 1000;
+        long number = number();
+        Roll roll = null;
+        for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
+            Roll latest = read();
+            roll = latest == null ? roll : latest;
+            if (latest != null
+                    && number > 0
+                    && register.isComplete(latest, bound)
+                    && silent(latest, number).isEmpty()) {
+                return new RevocationReceipt(true, latest.members().keySet(), Set.of(), Set.of(), since(askedAt));
+            }
+            long left = until - System.nanoTime();
+            if (left <= 0) {
+                return waitedOut(roll, number, askedAt);
+            }
+            try {
+                TimeUnit.NANOSECONDS.sleep(Math.min(pause.toNanos(), left));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return brokenOff(roll, number, askedAt);
+            }
+        }
+    }
+
+    private RevocationReceipt waitedOut(@Nullable Roll roll, long number, long askedAt) {
+        Set<String> unheard = new HashSet<>();
+        Set<String> closed = new HashSet<>();
+        for (String node : silent(roll, number)) {
+            (limitOf(roll, node).compareTo(bound) > 0 ? unheard : closed).add(node);
+        }
+        boolean unknownNodesHaveClosed = limit.compareTo(bound) <= 0;
+        return new RevocationReceipt(
+                unheard.isEmpty() && unknownNodesHaveClosed, confirmed(roll, number), closed, unheard, since(askedAt));
+    }
+
+    private RevocationReceipt brokenOff(@Nullable Roll roll, long number, long askedAt) {
+        return new RevocationReceipt(false, confirmed(roll, number), Set.of(), silent(roll, number), since(askedAt));
+    }
+
+    private static Set<String> confirmed(@Nullable Roll roll, long number) {
+        Set<String> confirmed =
+                new HashSet<>(roll == null ? Set.of() : roll.members().keySet());
+        confirmed.removeAll(silent(roll, number));
+        return confirmed;
+    }
+
+    private Duration limitOf(@Nullable Roll roll, String node) {
+        Member member = roll == null ? null : roll.members().get(node);
+        return member == null ? limit : member.limits().getOrDefault(facet, limit);
+    }
+
+    /** The nodes that have not seen the revocation. */
+    private static Set<String> silent(@Nullable Roll roll, long number) {
+        Set<String> silent = new HashSet<>();
+        if (roll == null) {
+            return silent;
+        }
+        for (Map.Entry<String, Member> node : roll.members().entrySet()) {
+            Member member = node.getValue();
+            if (number == 0 || member.seen() < number || !member.epoch().equals(roll.epoch())) {
+                silent.add(node.getKey());
+            }
+        }
+        return silent;
+    }
+
+    /** The number that the nodes are to see, or 0 when Redis gives none: then nobody will have seen it. */
+    private long number() {
+        try {
+            return register.revoke();
+        } catch (SharedTierException e) {
+            return 0;
+        }
+    }
+
+    private @Nullable Roll read() {
+        try {
+            return register.read();
+        } catch (SharedTierException e) {
+            return null;
+        }
+    }
+
+    private static Duration next(Duration pause) {
+        Duration doubled = pause.multipliedBy(2);
+        return doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
+    }
+
+    private static Duration since(long askedAt) {
+        return Duration.ofNanos(System.nanoTime() - askedAt);
+    }
+}

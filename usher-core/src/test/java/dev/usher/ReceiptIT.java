@@ -1,0 +1,190 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.protocol.CommandType;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class ReceiptIT extends NodesOnRedis {
+
+    private static final Duration BOUND = UserStatus.FACET.policy().stalenessBound();
+
+    private final Map<Long, UserStatus> rows = new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED));
+
+    @Test
+    void aReceiptNamesEveryNodeAndNoneOfThemLetsTheUserIn() {
+        List<UserStatusCache<Long>> nodes =
+                IntStream.range(0, 4).mapToObj(i -> node(server.uri())).toList();
+        letTheRegisterBeBelieved();
+        nodes.forEach(node -> assertThat(node.isEnabled(42L)).isTrue());
+
+        RevocationReceipt receipt = disable(nodes.get(0));
+
+        assertThat(nodes).noneMatch(node -> node.isEnabled(42L));
+        assertThat(receipt.confirmed()).isTrue();
+        assertThat(receipt.nodesConfirmed()).hasSize(4);
+        assertThat(receipt.nodesWaitedOut()).isEmpty();
+        assertThat(receipt.nodesUnheard()).isEmpty();
+        assertThat(receipt.took()).isLessThan(BOUND);
+
+        RevocationReceipt pardon = nodes.get(1).enable(42L, () -> rows.put(42L, UserStatus.ENABLED));
+        assertThat(pardon.confirmed()).isTrue();
+        assertThat(nodes).allMatch(node -> node.isEnabled(42L));
+    }
+
+    @Test
+    void aNodeThatIsCutOffIsWaitedOutAndHasClosedItsMemoryByThen() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserStatusCache<Long> near = node(server.uri());
+            UserStatusCache<Long> far = node("redis://" + proxy.host() + ":" + proxy.port());
+            letTheRegisterBeBelieved();
+            assertThat(far.isEnabled(42L)).isTrue();
+            proxy.freeze();
+
+            RevocationReceipt receipt = disable(near);
+
+            assertThat(far.isEnabled(42L)).isFalse();
+            assertThat(receipt.confirmed()).isTrue();
+            assertThat(receipt.nodesConfirmed()).hasSize(1);
+            assertThat(receipt.nodesWaitedOut()).hasSize(1);
+            assertThat(receipt.took()).isBetween(BOUND, BOUND.multipliedBy(3));
+        }
+    }
+
+    @Test
+    void aRegisterThatHasJustBegunIsNotTakenForComplete() {
+        UserStatusCache<Long> first = node(server.uri());
+        redis.del(register());
+        // A node that nobody knows of any more may be answering still, for as long as the bound.
+        RevocationReceipt receipt = disable(first);
+        assertThat(receipt.confirmed()).isTrue();
+        assertThat(receipt.took()).isGreaterThanOrEqualTo(BOUND);
+    }
+
+    @Test
+    void aNodeThatIsNotInTheRegisterDoesNotAnswerFromMemoryUntilItIsAgain() {
+        UserStatusCache<Long> node = node(server.uri());
+        await().until(() -> node.stats().nearOpen());
+        redis.hset(register(), "#epoch", "another");
+        redis.hkeys(register()).stream()
+                .filter(field -> !field.startsWith("#"))
+                .forEach(field -> redis.hdel(register(), field));
+        redis.aclSetuser("default", AclSetuserArgs.Builder.removeCommand(CommandType.EVAL));
+        try {
+            await().until(() -> !answersFromMemory(node));
+        } finally {
+            redis.aclSetuser("default", AclSetuserArgs.Builder.allCommands());
+        }
+        await().until(() -> answersFromMemory(node));
+    }
+
+    @Test
+    void aNodeThatLeavesIsNotWaitedFor() {
+        UserStatusCache<Long> stays = node(server.uri());
+        node(server.uri());
+        letTheRegisterBeBelieved();
+        opened.get(1).close();
+        RevocationReceipt receipt = disable(stays);
+        assertThat(receipt.nodesConfirmed()).hasSize(1);
+        assertThat(receipt.nodesWaitedOut()).isEmpty();
+        assertThat(receipt.took()).isLessThan(BOUND);
+    }
+
+    @Test
+    void withoutRedisTheReceiptIsUnconfirmedAtOnceAndTheBanIsKept() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserStatusCache<Long> node = node("redis://" + proxy.host() + ":" + proxy.port());
+            assertThat(node.isEnabled(42L)).isTrue();
+            proxy.refuse();
+            proxy.cut();
+            await().until(() -> !node.stats().nearOpen());
+
+            RevocationReceipt receipt = disable(node);
+
+            assertThat(receipt.confirmed()).isFalse();
+            assertThat(receipt.took()).isLessThan(BOUND);
+            assertThat(node.isEnabled(42L)).isFalse();
+            assertThat(node.stats().pendingFences()).isOne();
+            proxy.restore();
+            await().until(() -> node.stats().pendingFences() == 0);
+            assertThat(redis.get("user:42:status")).isNotEqualTo("1");
+        }
+    }
+
+    @Test
+    void aChangeThatFailsIsInvalidatedAllTheSame() {
+        UserStatusCache<Long> node = node(server.uri());
+        assertThat(node.isEnabled(42L)).isTrue();
+        // Committed, although the answer to the commit was lost.
+        assertThatIllegalStateException()
+                .isThrownBy(() -> node.disable(42L, () -> {
+                    rows.put(42L, UserStatus.DISABLED);
+                    throw new IllegalStateException("the connection was lost");
+                }));
+        assertThat(node.isEnabled(42L)).isFalse();
+    }
+
+    @Test
+    void whoIsInterruptedGetsHisReceiptAtOnce() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserStatusCache<Long> near = node(server.uri());
+            node("redis://" + proxy.host() + ":" + proxy.port());
+            letTheRegisterBeBelieved();
+            proxy.freeze();
+            Thread.currentThread().interrupt();
+            RevocationReceipt receipt = disable(near);
+            assertThat(Thread.interrupted()).isTrue();
+            assertThat(receipt.confirmed()).isFalse();
+            assertThat(receipt.nodesUnheard()).isNotEmpty();
+            assertThat(receipt.took()).isLessThan(BOUND);
+        }
+    }
+
+    private static boolean answersFromMemory(UserStatusCache<Long> node) {
+        Duration age = node.stats().watermarkAge();
+        return age != null && age.compareTo(BOUND) < 0;
+    }
+
+    private RevocationReceipt disable(UserStatusCache<Long> node) {
+        return node.disable(42L, () -> rows.put(42L, UserStatus.DISABLED));
+    }
+
+    private UserStatusCache<Long> node(String uri) {
+        return new UserStatusCache<>(open(UserCaches.builder().redis(uri)).cache(UserStatus.FACET, this::load));
+    }
+
+    private Map<Long, UserStatus> load(Set<Long> ids) {
+        Map<Long, UserStatus> found = new HashMap<>(rows);
+        found.keySet().retainAll(ids);
+        return found;
+    }
+
+    /** Only when the bound has passed is nobody left who may have been lost with an earlier register. */
+    private void letTheRegisterBeBelieved() {
+        await().until(() -> {
+            for (UserCaches node : opened) {
+                NodeRegister register = node.shared().register();
+                NodeRegister.Roll roll = register.read();
+                if (!register.isComplete(roll, BOUND) || roll.members().size() != opened.size()) {
+                    return false;
+                }
+            }
+            return true;
+        });
+    }
+
+    private static String register() {
+        return "{user:nodes}";
+    }
+}

@@ -1,0 +1,205 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.FaultProxy.Direction;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.protocol.CommandType;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** How long callers wait for a Redis that does not answer, and how it is found again. */
+class RedisLinkIT extends NodesOnRedis {
+
+    private static final Duration DEADLINE = Duration.ofMillis(400);
+
+    private static final Facet<UserProfile> PROFILE =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0).withJitter(0));
+
+    private final Table table = new Table();
+    private FaultProxy proxy;
+    private UserCaches node;
+    private UserCache<Long, UserProfile> cache;
+
+    @BeforeEach
+    void openNode() {
+        for (long id = 0; id < 1000; id++) {
+            table.put(id, new UserProfile("13800000000", "name " + id, "", false, "", ""));
+        }
+        proxy = FaultProxy.inFrontOf(server.host(), server.port());
+        node = open(UserCaches.builder()
+                .redis("redis://" + proxy.host() + ":" + proxy.port())
+                .commandTimeout(DEADLINE));
+        cache = node.cache(PROFILE, table);
+        await().until(() -> cache.stats().nearOpen());
+        cache.find(0L);
+    }
+
+    @AfterEach
+    void closeProxy() {
+        proxy.close();
+    }
+
+    @Test
+    void onlyTheFirstFewCallersWaitForARedisThatHangs() {
+        proxy.freeze();
+        assertThat(waits(1, 60)).as("of 60 callers, one after the other").isLessThanOrEqualTo(5);
+        assertThat(node.shared().state()).isEqualTo(CachesHealth.Redis.SILENT);
+    }
+
+    @Test
+    void whoWaitsIsSentAwayWhenTheBreakerOpens() throws Exception {
+        proxy.freeze();
+        ExecutorService callers = Executors.newFixedThreadPool(8);
+        try {
+            List<Future<Boolean>> first = new ArrayList<>();
+            for (long id = 1; id <= 5; id++) {
+                first.add(callers.submit(waits(id)));
+            }
+            await().until(() -> node.shared().waitingForReads() == 5);
+            // These come when the others have waited for half of their time.
+            await().pollDelay(DEADLINE.dividedBy(2)).until(() -> true);
+            List<Future<Boolean>> late = List.of(callers.submit(waits(6)), callers.submit(waits(7)));
+            for (Future<Boolean> caller : first) {
+                assertThat(caller.get()).as("waited for the whole deadline").isTrue();
+            }
+            for (Future<Boolean> caller : late) {
+                assertThat(caller.get()).as("waited for the whole deadline").isFalse();
+            }
+        } finally {
+            callers.shutdownNow();
+        }
+    }
+
+    @Test
+    void nobodyWaitsForARedisThatIsDown() {
+        proxy.refuse();
+        await().until(() -> node.shared().state() == CachesHealth.Redis.UNREACHABLE);
+        assertThat(waits(1, 60)).isZero();
+    }
+
+    @Test
+    void aRedisThatAnswersAgainIsAskedAgainByItself() {
+        proxy.freeze();
+        waits(1, 6);
+        assertThat(node.shared().state()).isEqualTo(CachesHealth.Redis.SILENT);
+        proxy.thaw();
+        await().until(() -> node.shared().state() == CachesHealth.Redis.ANSWERING);
+        cache.find(500L);
+        assertThat(redis.get("user:500:profile")).isNotNull();
+    }
+
+    @Test
+    void aRedisThatIsMerelyIdleAndHangsIsNoticedBeforeAnybodyAsks() {
+        proxy.freeze();
+        await().until(() -> node.shared().state() != CachesHealth.Redis.ANSWERING);
+    }
+
+    @Test
+    void aSlowRedisIsLeftAloneAndAsksNobodyToWait() {
+        proxy.delay(DEADLINE.multipliedBy(2));
+        assertThat(waits(1, 60)).isLessThanOrEqualTo(5);
+        proxy.restore();
+        await().until(() -> node.shared().state() == CachesHealth.Redis.ANSWERING);
+    }
+
+    @Test
+    void anErrorIsAnAnswerAndTheBreakerStaysClosed() {
+        redis.configSet("maxmemory", "1");
+        try {
+            for (long id = 1; id < 30; id++) {
+                assertThat(cache.find(id)).isPresent();
+            }
+            assertThat(node.shared().state()).isEqualTo(CachesHealth.Redis.FAILING);
+            assertThat(cache.find(0L)).isPresent();
+            assertThat(cache.stats().sharedPresent())
+                    .as("what is in Redis is read all the same")
+                    .isOne();
+        } finally {
+            redis.configSet("maxmemory", "0");
+        }
+        await().until(() -> node.shared().state() == CachesHealth.Redis.ANSWERING);
+    }
+
+    @Test
+    void aHalfOpenConnectionIsMadeAnew() {
+        proxy.swallow();
+        await().atMost(Duration.ofSeconds(8)).until(() -> node.shared().state() != CachesHealth.Redis.ANSWERING);
+        // The proxy would carry a new connection, but never again an old one; and the kernel keeps those for many
+        // minutes.
+        await().atMost(Duration.ofSeconds(8))
+                .until(() -> cache.stats().nearOpen() && node.shared().state() == CachesHealth.Redis.ANSWERING);
+        cache.find(500L);
+        assertThat(redis.get("user:500:profile")).isNotNull();
+    }
+
+    @Test
+    void aConnectionCutInOneDirectionIsMadeAnewWhenItCanBe() {
+        proxy.freeze(Direction.TO_CLIENT);
+        assertThat(waits(1, 30)).isLessThanOrEqualTo(5);
+        proxy.thaw(Direction.TO_CLIENT);
+        await().atMost(Duration.ofSeconds(8))
+                .until(() -> cache.stats().nearOpen() && node.shared().state() == CachesHealth.Redis.ANSWERING);
+    }
+
+    @Test
+    void trackingThatWasRefusedIsAskedForAgain() {
+        redis.aclSetuser("default", AclSetuserArgs.Builder.removeCommand(CommandType.CLIENT));
+        try {
+            proxy.cut();
+            await().until(() -> !cache.stats().nearOpen());
+        } finally {
+            redis.aclSetuser("default", AclSetuserArgs.Builder.allCommands());
+        }
+        await().until(() -> cache.stats().nearOpen());
+    }
+
+    @Test
+    void anApplicationStartsWithoutRedisAndJoinsWhenItAppears() {
+        RedisServer late = RedisServer.start();
+        try {
+            late.stop();
+            UserCaches early = open(UserCaches.builder().redis(late.uri()));
+            UserCache<Long, UserProfile> profiles = early.cache(UserProfile.FACET, table);
+            assertThat(profiles.find(1L)).isPresent();
+            assertThat(early.shared().state()).isEqualTo(CachesHealth.Redis.UNREACHABLE);
+            late.restart();
+            await().until(() -> profiles.stats().nearOpen());
+            assertThat(early.shared().state()).isEqualTo(CachesHealth.Redis.ANSWERING);
+        } finally {
+            late.close();
+        }
+    }
+
+    /** How many of some callers, one after the other, had to wait for the whole deadline. */
+    private int waits(long from, long to) {
+        int waits = 0;
+        for (long id = from; id <= to; id++) {
+            try {
+                waits += waits(id).call() ? 1 : 0;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+        return waits;
+    }
+
+    private Callable<Boolean> waits(long id) {
+        return () -> {
+            long from = System.nanoTime();
+            assertThat(cache.find(id)).isPresent();
+            return System.nanoTime() - from >= DEADLINE.toNanos();
+        };
+    }
+}
