@@ -9,6 +9,8 @@ import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.ScanArgs;
+import io.lettuce.core.ScanCursor;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -63,6 +65,9 @@ final class SharedTier implements AutoCloseable {
     /** How often trouble is logged while it lasts. */
     private static final Duration WARNING = Duration.ofSeconds(10);
 
+    /** How many keys Redis looks at before it lets others in again. */
+    private static final int SCANNED = 1000;
+
     private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
     private static final Duration SLOWEST_RECONNECT = Duration.ofSeconds(1);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
@@ -77,6 +82,7 @@ final class SharedTier implements AutoCloseable {
     private final Duration commandTimeout;
     private final ScheduledExecutorService scheduler;
     private final Consumer<String> changed;
+    private final Runnable disconnected;
     private final ServerClock clock = new ServerClock();
     private final CurrentSession session = new CurrentSession();
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
@@ -91,6 +97,7 @@ final class SharedTier implements AutoCloseable {
      * Not yet connected.
      *
      * @param changed is called, on an event loop, with each key that has changed since it was read
+     * @param disconnected is called, on an event loop, when the connection of the scripts is lost
      * @param batchSizes is told of how many reads are in each call
      */
     SharedTier(
@@ -99,11 +106,13 @@ final class SharedTier implements AutoCloseable {
             Duration commandTimeout,
             ScheduledExecutorService scheduler,
             Consumer<String> changed,
+            Runnable disconnected,
             IntConsumer batchSizes) {
         this.uri = uri;
         this.commandTimeout = commandTimeout;
         this.scheduler = scheduler;
         this.changed = changed;
+        this.disconnected = disconnected;
         this.batchSizes = batchSizes;
         this.resources = ClientResources.builder()
                 .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
@@ -337,14 +346,37 @@ final class SharedTier implements AutoCloseable {
         return pttl < 0 ? null : Duration.ofMillis(pttl);
     }
 
-    /** Marks a change: drops the value, and refuses whatever was read before. */
-    void fence(String key) throws SharedTierException {
-        await(sendFence(key));
-    }
-
-    /** Sends a fence without waiting. */
+    /**
+     * Marks a change, without waiting for the answer: drops the value, and refuses whatever was read before. Completed on the
+     * connection's event loop, before the end of that connection can be.
+     */
     CompletableFuture<?> sendFence(String key) {
         return isOne(GuardScript.FENCE, key, bytes(FENCE));
+    }
+
+    /**
+     * Some of the keys in Redis.
+     *
+     * @param names of values, guards and others
+     * @param cursor where the next ones begin
+     * @param isLast whether there are no next ones
+     */
+    record Keys(List<String> names, String cursor, boolean isLast) {
+
+        /** Where the first ones begin. */
+        static final String START = "0";
+    }
+
+    /** Goes on through the keys whose names match a pattern, without waiting for the answer. */
+    CompletableFuture<Keys> scan(String cursor, String pattern) {
+        RedisAsyncCommands<String, byte[]> redis = commands;
+        if (redis == null) {
+            return CompletableFuture.failedFuture(notConnected());
+        }
+        return redis.scan(
+                        ScanCursor.of(cursor), ScanArgs.Builder.matches(pattern).limit(SCANNED))
+                .thenApply(found -> new Keys(found.getKeys(), found.getCursor(), found.isFinished()))
+                .toCompletableFuture();
     }
 
     /** Whether the last call of Redis has failed. */
@@ -379,6 +411,7 @@ final class SharedTier implements AutoCloseable {
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
                 // Who answers next may have lost the fences, or be another server with another clock.
                 clock.forget();
+                disconnected.run();
             }
 
             @Override
@@ -514,7 +547,7 @@ final class SharedTier implements AutoCloseable {
     }
 
     /** What went wrong, without the texts of Redis: they quote the arguments of the command, and so the user. */
-    private static String reasonOf(@Nullable Throwable failure) {
+    static String reasonOf(@Nullable Throwable failure) {
         String reason = "unknown";
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof RedisCommandExecutionException) {

@@ -76,8 +76,14 @@ public final class UserCaches implements AutoCloseable {
         this.meters = new Meters(builder.meterRegistry);
         this.batchSizes = meters.sharedBatchSizes();
         this.shared = new SharedTier(
-                redis, builder.clientOptions, builder.commandTimeout, scheduler, this::changed, batchSizes);
-        this.fences = new FenceOutbox(shared, scheduler);
+                redis,
+                builder.clientOptions,
+                builder.commandTimeout,
+                scheduler,
+                this::changed,
+                this::disconnected,
+                batchSizes);
+        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, builder.mostFences);
         meters.watermarkOf(shared);
         meters.pendingOf(fences);
         shared.open();
@@ -183,6 +189,11 @@ public final class UserCaches implements AutoCloseable {
         }
     }
 
+    /** What has been announced may have been lost with the connection. Called on an event loop. */
+    private void disconnected() {
+        fences.doubtRecent();
+    }
+
     /** Settings of a {@link UserCaches}. Not thread-safe. */
     public static final class Builder {
 
@@ -193,6 +204,7 @@ public final class UserCaches implements AutoCloseable {
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
         private ClientOptions clientOptions = ClientOptions.create();
         private InstantSource clock = InstantSource.system();
+        private int mostFences = FenceOutbox.LIMIT;
         private @Nullable MeterRegistry meterRegistry;
         private @Nullable Executor executor;
         private @Nullable RedisURI redis;
@@ -302,6 +314,12 @@ public final class UserCaches implements AutoCloseable {
         /** The clock by which the age of an offered row is judged. */
         Builder clock(InstantSource clock) {
             this.clock = clock;
+            return this;
+        }
+
+        /** How many invalidations that Redis has not confirmed are kept, each by itself. */
+        Builder mostFences(int mostFences) {
+            this.mostFences = mostFences;
             return this;
         }
 

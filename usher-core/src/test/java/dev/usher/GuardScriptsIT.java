@@ -435,6 +435,7 @@ class GuardScriptsIT {
                 Duration.ofSeconds(10),
                 scheduler,
                 key -> {},
+                () -> {},
                 size -> {});
         tier.open();
         return tier;
