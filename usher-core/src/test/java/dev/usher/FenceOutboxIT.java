@@ -130,6 +130,17 @@ class FenceOutboxIT extends NodesOnRedis {
         assertThat(here.fences().isOverflowed()).isTrue();
     }
 
+    @Test
+    void closingSendsAllThatIsKept() {
+        UserCaches here = node(FenceOutbox.LIMIT);
+        for (long id = 0; id < 1_500; id++) {
+            redis.set(keyOf(id), STORED);
+            here.fences().announce(keyOf(id));
+        }
+        here.close();
+        assertThat(redis.keys("user:*")).isEmpty();
+    }
+
     // More changes than there is room for.
 
     @Test
