@@ -55,8 +55,11 @@ final class Meters implements AutoCloseable {
         requests(tags, "shared", "absent", counters.sharedAbsent);
         requests(tags, "source", "present", counters.sourcePresent);
         requests(tags, "source", "absent", counters.sourceAbsent);
+        requests(tags, "stale", "present", counters.stalePresent);
+        requests(tags, "stale", "absent", counters.staleAbsent);
         requests(tags, "none", "unavailable", counters.unavailable);
         count("usher.loads", "Calls of the source", tags, counters.loads);
+        count("usher.loads.rejected", "Calls of the source that too many waited for", tags, counters.loadsRejected);
         refusedFills(tags.and("reason", "changed"), counters.fillsRefused);
         refusedFills(tags.and("reason", "codec"), counters.fillsNotEncoded);
         offers(tags.and("outcome", "stored"), counters.offersStored);
