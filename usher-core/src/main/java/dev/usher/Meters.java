@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -109,6 +110,15 @@ final class Meters implements AutoCloseable {
                 .description("Invalidations that Redis has not confirmed yet")
                 .baseUnit("fences")
                 .register(registry));
+        ToDoubleFunction<FenceOutbox> oldest = outbox -> {
+            Duration age = outbox.oldest();
+            return age == null ? 0 : age.toNanos();
+        };
+        add(TimeGauge.builder("usher.fences.oldest.age", fences, TimeUnit.NANOSECONDS, oldest)
+                .description("Time since the first of the invalidations that Redis has not confirmed yet")
+                .register(registry));
+        count("usher.fences.overflows", "Times that invalidations found no room", Tags.empty(), fences.overflows());
+        count("usher.fences.resent", "Invalidations confirmed when sent again", Tags.empty(), fences.resent());
     }
 
     @Override

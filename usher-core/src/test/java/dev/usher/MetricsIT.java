@@ -310,9 +310,13 @@ class MetricsIT extends NodesOnRedis {
             cache.invalidate(42L);
             assertThat(gauge("usher.fences.pending")).isEqualTo(1);
             assertThat(cache.stats().pendingFences()).isEqualTo(1);
+            assertThat(gauge("usher.fences.oldest.age")).isBetween(0.0, 20.0).isNotZero();
 
+            moved();
             proxy.restore();
             await().until(() -> gauge("usher.fences.pending") == 0 && gauge("usher.near.open") == 1);
+            assertThat(gauge("usher.fences.oldest.age")).isZero();
+            assertThat(moved()).containsEntry("usher.fences.resent{}", "1");
         }
     }
 
