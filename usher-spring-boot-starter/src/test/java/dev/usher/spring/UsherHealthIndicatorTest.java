@@ -1,0 +1,69 @@
+package dev.usher.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.entry;
+
+import dev.usher.CachesHealth;
+import java.time.Duration;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.health.actuate.endpoint.SimpleHttpCodeStatusMapper;
+import org.springframework.boot.health.actuate.endpoint.SimpleStatusAggregator;
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.Status;
+
+class UsherHealthIndicatorTest {
+
+    @Test
+    void whatIsWellIsUpAndSaysNothingOfTroubles() {
+        Health health = healthOf(new CachesHealth(
+                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, null));
+
+        assertThat(health.getStatus()).isEqualTo(Status.UP);
+        assertThat(health.getDetails())
+                .containsExactly(
+                        entry("redis", CachesHealth.Redis.ANSWERING),
+                        entry("nearOpen", true),
+                        entry("watermarkAge", "42ms"),
+                        entry("pendingFences", 0L),
+                        entry("fencesOverflowed", false));
+    }
+
+    @Test
+    void whatIsNotWellIsDegradedAndSaysAllThatIsKnown() {
+        Health health = healthOf(new CachesHealth(
+                CachesHealth.Redis.UNREACHABLE,
+                "is not connected",
+                false,
+                null,
+                3,
+                Duration.ofSeconds(12),
+                true,
+                "allkeys-random"));
+
+        assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
+        assertThat(health.getDetails())
+                .containsExactly(
+                        entry("redis", CachesHealth.Redis.UNREACHABLE),
+                        entry("trouble", "is not connected"),
+                        entry("nearOpen", false),
+                        entry("pendingFences", 3L),
+                        entry("oldestPendingFence", "12000ms"),
+                        entry("fencesOverflowed", true),
+                        entry("riskyEviction", "allkeys-random"));
+    }
+
+    @Test
+    void toBeDegradedTakesNobodyOutOfRotation() {
+        Status overall =
+                new SimpleStatusAggregator().getAggregateStatus(Set.of(Status.UP, UsherHealthIndicator.DEGRADED));
+        SimpleHttpCodeStatusMapper codes = new SimpleHttpCodeStatusMapper();
+
+        assertThat(overall).isEqualTo(Status.UP);
+        assertThat(codes.getStatusCode(UsherHealthIndicator.DEGRADED)).isEqualTo(200);
+    }
+
+    private static Health healthOf(CachesHealth caches) {
+        return new UsherHealthIndicator(() -> caches).health();
+    }
+}
