@@ -14,6 +14,8 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +44,11 @@ final class NodeRegister {
     private static final String REVOCATIONS = "#revocations";
 
     private static final GuardScript REGISTER = GuardScript.alone("register");
+
+    /** Number, moment, epoch and limits. */
+    private static final Pattern MEMBER = Pattern.compile("(\\d{1,18}) \\d+ (\\S+) (\\S*)");
+
+    private static final Pattern LIMIT = Pattern.compile("([^=,]+)=(\\d{1,15})");
 
     private final String key;
     private final String bell;
@@ -159,6 +166,11 @@ final class NodeRegister {
         published = null;
     }
 
+    /** Whether this node could enter what it has seen, since it has been connected. */
+    boolean isEntered() {
+        return published != null;
+    }
+
     /** Enters what this node has seen, without waiting for the answer. A failed attempt is made again with the next look. */
     CompletionStage<?> register() {
         if (!publishing.compareAndSet(false, true)) {
@@ -166,7 +178,12 @@ final class NodeRegister {
         }
         Published next = new Published(seen, System.nanoTime());
         return entry(next.seen).handle((done, failure) -> {
-            published = failure == null ? next : null;
+            if (failure == null) {
+                published = next;
+            } else if (RedisTroubles.reasonOf(failure).equals("READONLY")) {
+                // What a replica says is not what the others are told.
+                published = null;
+            }
             scripts.note(failure);
             publishing.set(false);
             if (failure == null && !next.seen.equals(seen)) {
@@ -226,25 +243,31 @@ final class NodeRegister {
         return new Roll(name == null ? null : new String(name, StandardCharsets.UTF_8), members);
     }
 
-    /** Whether a register in this epoch holds every node that could still answer, none having been lost within a bound. */
-    boolean isComplete(Roll roll, Duration bound) {
+    /**
+     * Whether a register holds every node that could still answer.
+     *
+     * @param limit how long a node may answer that has been lost from it
+     */
+    boolean isComplete(Roll roll, Duration limit) {
         Epoch known = epoch;
         return known != null
                 && known.name.equals(roll.epoch)
                 && roll.members.containsKey(node)
-                && System.nanoTime() - known.knownSince > bound.toNanos();
+                && System.nanoTime() - known.knownSince > limit.toNanos();
     }
 
+    /** A field that cannot be read is that of a node that has seen nothing. */
     private static Member memberOf(String text) {
-        String[] words = text.split(" ", 4);
-        Map<String, Duration> limits = new HashMap<>();
-        for (String limit : words[3].split(",", -1)) {
-            int equals = limit.indexOf('=');
-            if (equals > 0) {
-                limits.put(limit.substring(0, equals), Duration.ofMillis(Long.parseLong(limit.substring(equals + 1))));
-            }
+        Matcher member = MEMBER.matcher(text);
+        if (!member.matches()) {
+            return new Member(Seen.NOTHING.epoch, Seen.NOTHING.revocation, Map.of());
         }
-        return new Member(words[2], Long.parseLong(words[0]), limits);
+        Map<String, Duration> limits = new HashMap<>();
+        Matcher limit = LIMIT.matcher(member.group(3));
+        while (limit.find()) {
+            limits.put(limit.group(1), Duration.ofMillis(Long.parseLong(limit.group(2))));
+        }
+        return new Member(member.group(2), Long.parseLong(member.group(1)), limits);
     }
 
     private static @Nullable String text(KeyValue<String, byte[]> field) {

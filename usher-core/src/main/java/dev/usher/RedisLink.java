@@ -22,6 +22,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -62,7 +63,9 @@ final class RedisLink {
     /** Who waits for what. */
     private final ConcurrentMap<Thread, CompletableFuture<?>> waiting = new ConcurrentHashMap<>();
 
+    private final AtomicBoolean pulsing = new AtomicBoolean();
     private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
+    private volatile boolean failing;
 
     /**
      * Not yet connected.
@@ -109,7 +112,7 @@ final class RedisLink {
     RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
         StatefulRedisConnection<String, byte[]> current = connection;
         if (current == null) {
-            throw troubles.failed("is not connected");
+            throw failed("is not connected");
         }
         return current.async();
     }
@@ -148,7 +151,7 @@ final class RedisLink {
                 try {
                     T result = answer.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
                     breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
-                    troubles.answered();
+                    answered();
                     return result;
                 } catch (InterruptedException e) {
                     interrupted = true;
@@ -156,7 +159,7 @@ final class RedisLink {
             }
         } catch (TimeoutException e) {
             breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
-            throw troubles.failed("did not answer within " + timeout.toMillis() + " ms");
+            throw failed("did not answer within " + timeout.toMillis() + " ms");
         } catch (ExecutionException e) {
             if (e.getCause() instanceof SharedTierException known) {
                 throw known;
@@ -164,10 +167,10 @@ final class RedisLink {
             if (isAnswer(e.getCause())) {
                 breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
             }
-            throw troubles.failed("failed: " + RedisTroubles.reasonOf(e));
+            throw failed("failed: " + RedisTroubles.reasonOf(e));
         } catch (CancellationException e) {
             requireAsked();
-            throw troubles.failed("was closed");
+            throw failed("was closed");
         } finally {
             waiting.remove(caller);
             if (!answer.isDone()) {
@@ -182,25 +185,43 @@ final class RedisLink {
     /** Lets nobody wait for a Redis that does not answer. */
     void requireAsked() throws SharedTierException {
         if (isLeftAlone()) {
-            throw troubles.failed("does not answer, and is not asked until it does");
+            throw failed("does not answer, and is not asked until it does");
         }
     }
 
     /** Notes how a call went that nobody waited for. */
     void note(@Nullable Throwable failure) {
         if (failure == null) {
-            troubles.answered();
+            answered();
         } else if (!(failure instanceof SharedTierException)) {
-            var unused = troubles.failed("failed: " + RedisTroubles.reasonOf(failure));
+            var unused = failed("failed: " + RedisTroubles.reasonOf(failure));
         }
     }
 
+    /** Whether the last call has failed. */
+    boolean isFailing() {
+        return failing;
+    }
+
+    private void answered() {
+        if (failing) {
+            failing = false;
+            troubles.ended();
+        }
+    }
+
+    private SharedTierException failed(String what) {
+        failing = true;
+        return troubles.failed(what);
+    }
+
     private void pulse() {
-        if (isLeftAlone() && !breaker.tryAcquirePermission()) {
+        StatefulRedisConnection<String, byte[]> current = connection;
+        if (current == null || !pulsing.compareAndSet(false, true)) {
             return;
         }
-        StatefulRedisConnection<String, byte[]> current = connection;
-        if (current == null) {
+        if (isLeftAlone() && !breaker.tryAcquirePermission()) {
+            pulsing.set(false);
             return;
         }
         long from = System.nanoTime();
@@ -209,6 +230,7 @@ final class RedisLink {
                 .toCompletableFuture()
                 .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
                 .whenComplete((pong, failure) -> {
+                    pulsing.set(false);
                     long took = System.nanoTime() - from;
                     if (failure == null || isAnswer(failure)) {
                         breaker.onSuccess(took, TimeUnit.NANOSECONDS);

@@ -26,7 +26,6 @@ final class RedisTroubles {
     private final String address;
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile @Nullable String latest;
-    private volatile boolean failing;
     private volatile boolean warned;
 
     RedisTroubles(RedisURI uri) {
@@ -37,7 +36,6 @@ final class RedisTroubles {
     SharedTierException failed(String what) {
         var exception = new SharedTierException("Redis at " + address + " " + what);
         latest = what;
-        failing = true;
         long now = System.nanoTime();
         long due = nextWarningAt.get();
         if (now - due >= 0 && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
@@ -47,21 +45,13 @@ final class RedisTroubles {
         return exception;
     }
 
-    /** Notes that a call has been answered. */
-    void answered() {
-        if (failing) {
-            failing = false;
-            // Not while it answers one call and refuses the next.
-            if (warned && System.nanoTime() - nextWarningAt.get() > 0) {
-                warned = false;
-                log.info("Redis at {} answers again", address);
-            }
+    /** Notes that a call has been answered where the last one had failed. */
+    void ended() {
+        // Not while it answers one call and refuses the next.
+        if (warned && System.nanoTime() - nextWarningAt.get() > 0) {
+            warned = false;
+            log.info("Redis at {} answers again", address);
         }
-    }
-
-    /** Whether the last call has failed. */
-    boolean areThere() {
-        return failing;
     }
 
     /** What went wrong last, or {@code null} when nothing ever has; without a word of what was asked for. */

@@ -54,7 +54,7 @@ final class Revocation {
             roll = latest == null ? roll : latest;
             if (latest != null
                     && number > 0
-                    && register.isComplete(latest, bound)
+                    && register.isComplete(latest, limit)
                     && silent(latest, number).isEmpty()) {
                 return new RevocationReceipt(true, latest.members().keySet(), Set.of(), Set.of(), since(askedAt));
             }

@@ -367,9 +367,9 @@ final class SharedTier implements AutoCloseable {
         }
     }
 
-    /** Whether the last call of Redis has failed. */
+    /** Whether the last call of either kind has failed. */
     boolean isFailing() {
-        return troubles.areThere();
+        return readLink.isFailing() || scriptLink.isFailing();
     }
 
     /** How Redis is doing, as far as is known without asking. */
@@ -380,7 +380,7 @@ final class SharedTier implements AutoCloseable {
         if (readLink.isLeftAlone() || scriptLink.isLeftAlone()) {
             return CachesHealth.Redis.SILENT;
         }
-        return troubles.areThere() ? CachesHealth.Redis.FAILING : CachesHealth.Redis.ANSWERING;
+        return isFailing() ? CachesHealth.Redis.FAILING : CachesHealth.Redis.ANSWERING;
     }
 
     /** How many callers wait for a read, about. */
@@ -468,7 +468,8 @@ final class SharedTier implements AutoCloseable {
     }
 
     private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
-        TrackedConnection connection = new TrackedConnection(connected, register, session, changed, this::flushed);
+        TrackedConnection connection =
+                new TrackedConnection(connected, readLink, register, session, changed, this::flushed);
         reads = new BatchedReads(connected.async(), batchSizes);
         tracked = connection;
         every(HEARTBEAT, connection::beat);

@@ -36,6 +36,7 @@ final class TrackedConnection {
     private static final Duration REFUSED_FOR = Duration.ofSeconds(1);
 
     private final StatefulRedisConnection<String, byte[]> connection;
+    private final RedisLink link;
     private final NodeRegister register;
     private final CurrentSession session;
     private final Consumer<String> changed;
@@ -48,6 +49,7 @@ final class TrackedConnection {
     /**
      * Takes over a connection.
      *
+     * @param link is told how each heartbeat went
      * @param register is looked at with every heartbeat
      * @param session is told when one begins and ends
      * @param changed is called, on the connection's event loop, with each key that has changed
@@ -55,11 +57,13 @@ final class TrackedConnection {
      */
     TrackedConnection(
             StatefulRedisConnection<String, byte[]> connection,
+            RedisLink link,
             NodeRegister register,
             CurrentSession session,
             Consumer<String> changed,
             Runnable flushed) {
         this.connection = connection;
+        this.link = link;
         this.register = register;
         this.session = session;
         this.changed = changed;
@@ -99,6 +103,7 @@ final class TrackedConnection {
         return register.look(connection.async())
                 .thenCombine(tracking, (look, any) -> look)
                 .handle((look, failure) -> {
+                    link.note(failure);
                     if (failure == null) {
                         answered(current, sentAt, look);
                     } else if (isRefusal(failure)) {
@@ -117,9 +122,10 @@ final class TrackedConnection {
             refuse("the connection speaks RESP2, which has no pushes");
             return;
         }
-        if (look.isRegistered() && current.isTracked()) {
+        boolean registered = look.isRegistered() && register.isEntered();
+        if (registered && current.isTracked()) {
             current.seenUpTo(sentAt);
-        } else if (look.isRegistered()) {
+        } else if (registered) {
             if (refused) {
                 refused = false;
                 log.info("This Redis tracks reads again");

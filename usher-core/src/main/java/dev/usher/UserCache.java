@@ -108,7 +108,8 @@ public interface UserCache<K, V> {
      * has been committed that must not be overlooked by anybody from now on: a ban.
      *
      * <p>It waits for no node longer than the staleness bound, and not at all when Redis does not take the invalidation.
-     * All nodes are to have the same bound for this facet. A thread that is interrupted gets its receipt at once, unconfirmed,
+     * All nodes are to have the same policy for this facet, one that fails closed: where it
+     * does not, a node that has lost Redis may answer with what it knows, and receipts are confirmed only while there is none. A thread that is interrupted gets its receipt at once, unconfirmed,
      * and stays interrupted.
      *
      * @param id whose value has changed

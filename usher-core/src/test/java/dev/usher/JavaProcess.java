@@ -82,8 +82,13 @@ final class JavaProcess implements AutoCloseable {
         }
     }
 
+    /** Ends it without a warning. */
+    void kill() {
+        process.destroyForcibly();
+    }
+
     @Override
     public void close() {
-        process.destroyForcibly();
+        kill();
     }
 }

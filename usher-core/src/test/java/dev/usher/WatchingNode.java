@@ -19,8 +19,7 @@ final class WatchingNode {
     public static void main(String[] args) throws Exception {
         int id = Integer.parseInt(args[3]);
         Long boxed = (long) id;
-        Facet<UserProfile> facet =
-                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.parse(args[4])));
+        Facet<UserProfile> facet = facet(Duration.parse(args[4]));
         long pause = Duration.parse(args[5]).toNanos();
         ReadLog log = ReadLog.create(Path.of(args[2]), CAPACITY);
         Thread input = new Thread(WatchingNode::awaitEndOfInput, "end-of-input");
@@ -42,6 +41,11 @@ final class WatchingNode {
             }
             System.out.println(cache.stats().nearHits());
         }
+    }
+
+    /** What is watched. */
+    static Facet<UserProfile> facet(Duration bound) {
+        return UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound));
     }
 
     private static void awaitEndOfInput() {

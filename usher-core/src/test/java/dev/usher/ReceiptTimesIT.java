@@ -1,0 +1,198 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.CoherenceChecker.Spread;
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisServer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * How long it takes until a receipt is confirmed over eight nodes, seven of them processes of their own that ask for the user
+ * all the time: when all is well, and with one of them cut off, frozen or killed. Whatever was asked after a confirmed receipt,
+ * on any node, must have been answered with what the receipt is for.
+ *
+ * <p>How often is set by {@code -Dusher.receipts}.
+ */
+@EnabledOnOs(OS.LINUX)
+class ReceiptTimesIT {
+
+    private static final int NODES = 8;
+    private static final int USER = 42;
+    private static final int RECEIPTS = Integer.getInteger("usher.receipts", 60);
+    private static final Duration BOUND = Duration.ofSeconds(1);
+    private static final Duration PAUSE = Duration.ofNanos(400_000);
+
+    @TempDir
+    private Path directory;
+
+    private final List<JavaProcess> processes = new ArrayList<>();
+    private final List<Confirmation> confirmations = new ArrayList<>();
+    private final SplittableRandom random = new SplittableRandom();
+
+    /** From when on no node may answer an older version. */
+    private record Confirmation(int version, long at) {}
+
+    @Test
+    @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run
+    void aReceiptIsAMatterOfMillisecondsAndANodeThatIsLostDelaysItByItsBoundAtMost() throws Exception {
+        try (RedisServer redis = RedisServer.start();
+                PostgresServer postgres = PostgresServer.start();
+                FaultProxy proxy = FaultProxy.inFrontOf(redis.host(), redis.port());
+                VersionTable table = new VersionTable(url(postgres));
+                UserCaches caches = UserCaches.builder().redis(redis.uri()).build()) {
+            table.create(USER + 1);
+            UserCache<Long, UserProfile> writer = caches.cache(WatchingNode.facet(BOUND), table);
+            start(redis.uri(), url(postgres));
+            start(redis.uri(), url(postgres));
+            start("redis://" + proxy.host() + ":" + proxy.port(), url(postgres));
+            while (processes.size() < NODES - 1) {
+                start(redis.uri(), url(postgres));
+            }
+            for (JavaProcess process : processes) {
+                assertThat(process.answer()).isEqualTo("watching");
+            }
+            NodeRegister register = caches.shared().register();
+            await().until(() -> register.isComplete(register.read(), BOUND));
+
+            List<RevocationReceipt> healthy = revoke(table, writer, RECEIPTS);
+            assertThat(healthy)
+                    .allSatisfy(receipt -> assertThat(receipt.confirmed()).isTrue());
+            // The first ones are the warm-up of everything that a receipt needs.
+            report("all well", healthy.subList(RECEIPTS / 10, RECEIPTS));
+            assertThat(healthy.stream()
+                            .filter(receipt -> receipt.nodesConfirmed().size() == NODES))
+                    .as("confirmed by all nodes, though the machine may be busy")
+                    .hasSizeGreaterThan(RECEIPTS * 9 / 10);
+
+            int few = Math.max(2, RECEIPTS / 20);
+            send("STOP", processes.get(0));
+            requireOneWaitedOut("one frozen", revoke(table, writer, few));
+            send("CONT", processes.get(0));
+
+            proxy.freeze();
+            requireOneWaitedOut("one cut off", revoke(table, writer, few));
+            proxy.restore();
+            awaitAll(table, writer);
+
+            processes.remove(1).kill();
+            requireOneWaitedOut("one killed", revoke(table, writer, few));
+            letPass(Duration.ofMillis(200));
+        } finally {
+            processes.forEach(JavaProcess::close);
+        }
+        assertNobodyAnsweredFromBeforeAReceipt();
+    }
+
+    private void start(String redis, String database) {
+        int node = processes.size();
+        processes.add(JavaProcess.start(
+                WatchingNode.class,
+                directory.resolve("log-" + node),
+                List.of(
+                        redis,
+                        database,
+                        reads(node).toString(),
+                        Integer.toString(USER),
+                        BOUND.toString(),
+                        PAUSE.toString())));
+    }
+
+    private List<RevocationReceipt> revoke(VersionTable table, UserCache<Long, UserProfile> writer, int times)
+            throws InterruptedException {
+        List<RevocationReceipt> receipts = new ArrayList<>();
+        for (int i = 0; i < times; i++) {
+            // Long enough for every node to hold the last value in its memory again.
+            letPass(Duration.ofMillis(60 + random.nextInt(20)));
+            int version = table.change(USER);
+            RevocationReceipt receipt = writer.revoke((long) USER);
+            if (receipt.confirmed()) {
+                confirmations.add(new Confirmation(version, System.nanoTime()));
+            }
+            receipts.add(receipt);
+        }
+        return receipts;
+    }
+
+    /** Until nobody is missing any more. */
+    private void awaitAll(VersionTable table, UserCache<Long, UserProfile> writer) {
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> revoke(table, writer, 1).get(0).nodesConfirmed().size() == NODES);
+    }
+
+    private static void requireOneWaitedOut(String how, List<RevocationReceipt> receipts) {
+        report(how, receipts);
+        assertThat(receipts).allSatisfy(receipt -> {
+            assertThat(receipt.confirmed()).isTrue();
+            assertThat(receipt.nodesWaitedOut()).hasSize(1);
+            assertThat(receipt.took()).isGreaterThanOrEqualTo(BOUND).isLessThan(BOUND.plusMillis(500));
+        });
+    }
+
+    private static void report(String how, List<RevocationReceipt> receipts) {
+        System.out.printf(
+                "receipts over %d nodes, %s: %s; confirmed by %d to %d nodes%n",
+                NODES,
+                how,
+                Spread.of(receipts.stream()
+                        .mapToLong(receipt -> receipt.took().toNanos())
+                        .toArray()),
+                receipts.stream()
+                        .mapToInt(receipt -> receipt.nodesConfirmed().size())
+                        .min()
+                        .orElseThrow(),
+                receipts.stream()
+                        .mapToInt(receipt -> receipt.nodesConfirmed().size())
+                        .max()
+                        .orElseThrow());
+    }
+
+    private void assertNobodyAnsweredFromBeforeAReceipt() {
+        long reads = 0;
+        for (int node = 0; node < NODES - 1; node++) {
+            ReadLog log = ReadLog.open(reads(node));
+            int next = 0;
+            int least = 0;
+            for (int row = 0; row < log.size(); row++) {
+                while (next < confirmations.size() && confirmations.get(next).at() <= log.asked(row)) {
+                    least = confirmations.get(next++).version();
+                }
+                assertThat(log.version(row)).as("node %d, read %d", node, row).isGreaterThanOrEqualTo(least);
+            }
+            reads += log.size();
+        }
+        System.out.printf("%,d reads, none of them from before a confirmed receipt%n", reads);
+    }
+
+    private Path reads(int node) {
+        return directory.resolve("reads-" + node);
+    }
+
+    private static void send(String signal, JavaProcess process) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start();
+        assertThat(kill.waitFor()).isZero();
+    }
+
+    private static void letPass(Duration duration) throws InterruptedException {
+        assertThat(new CountDownLatch(1).await(duration.toMillis(), TimeUnit.MILLISECONDS))
+                .isFalse();
+    }
+
+    private static String url(PostgresServer postgres) {
+        return postgres.jdbcUrl() + "?user=" + postgres.username() + "&password=" + postgres.password();
+    }
+}
