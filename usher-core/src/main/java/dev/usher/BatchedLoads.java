@@ -18,9 +18,10 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Queries of a source that ride together when many come at once (natural batching): up to {@value #MAX_UNDER_WAY} are
- * under way at a time; what is wanted while they are goes with the next one, as one query of at most {@value #MAX_BATCH}
- * ids.
+ * Queries of a source that ride together when many come at once (natural batching): only so many are under way at a time;
+ * what is wanted while they are goes with the next one, as one query of at most {@value #MAX_BATCH} ids. And only so many
+ * callers wait: who comes when they do is refused at once (a bulkhead), so that what keeps one source busy does not hold all
+ * threads of an application.
  *
  * <p>A query runs on the thread of one of its callers. When it ends, that thread hands its place to whoever has waited
  * longest, who leads the next query and takes the others along. Nobody is taken along by a query that has begun: a change
@@ -31,12 +32,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class BatchedLoads<K, V> {
 
-    private static final int MAX_UNDER_WAY = 4;
     private static final int MAX_BATCH = 500;
 
     private final Query<K, V> source;
     private final Duration longestWait;
-    private final Semaphore places = new Semaphore(MAX_UNDER_WAY);
+    private final Semaphore places;
+    private final Semaphore seats;
     private final Queue<Wish<K, V>> waiting = new ConcurrentLinkedQueue<>();
 
     /** One query of the source. */
@@ -67,21 +68,40 @@ final class BatchedLoads<K, V> {
         }
     }
 
-    /** Of a source; a caller waits for its turn no longer than for another's load. */
-    BatchedLoads(Query<K, V> source) {
-        this(source, SingleFlight.LONGEST_WAIT);
+    /** As many callers wait as may. */
+    static final class CrowdedException extends Exception {
+
+        private static final long serialVersionUID = 1L;
+
+        private CrowdedException() {
+            super("too many callers wait for the source already");
+        }
     }
 
-    /** Of a source, with the longest time for which a caller waits for its turn. */
-    BatchedLoads(Query<K, V> source, Duration longestWait) {
+    /** Of a source; a caller waits for its turn no longer than for another's load. */
+    BatchedLoads(Query<K, V> source, CachePolicy policy) {
+        this(source, policy.maxLoads(), policy.maxWaitingLoads(), SingleFlight.LONGEST_WAIT);
+    }
+
+    /**
+     * Of a source.
+     *
+     * @param maxUnderWay how many queries are under way at a time
+     * @param maxWaiting how many callers wait for their turn, or ride in a query of another
+     * @param longestWait for which a caller waits
+     */
+    BatchedLoads(Query<K, V> source, int maxUnderWay, int maxWaiting, Duration longestWait) {
         this.source = source;
         this.longestWait = longestWait;
+        this.places = new Semaphore(maxUnderWay);
+        this.seats = new Semaphore(maxWaiting);
     }
 
     /**
      * The values of the given ids, read after this call.
      *
      * @return an answer that may hold more than was asked for, unmodifiable
+     * @throws CrowdedException when too many callers wait already
      * @throws InterruptedException when the caller was interrupted while it waited
      * @throws TimeoutException when it has waited longer than a caller can be expected to
      * @throws ExecutionException when the query in which it rode on another caller's thread has failed, with what that
@@ -91,8 +111,7 @@ final class BatchedLoads<K, V> {
     Map<K, V> load(Set<K> ids) throws Exception {
         Wish<K, V> wish = new Wish<>(Set.copyOf(ids));
         if (!places.tryAcquire()) {
-            enqueue(List.of(wish));
-            Map<K, V> answer = await(wish);
+            Map<K, V> answer = awaitSeated(wish);
             if (answer != null) {
                 return answer;
             }
@@ -103,6 +122,20 @@ final class BatchedLoads<K, V> {
     /** How many wishes wait for a query, about. */
     int waiting() {
         return waiting.size();
+    }
+
+    /** The answer, or {@code null} when the caller is to lead. */
+    private @Nullable Map<K, V> awaitSeated(Wish<K, V> wish)
+            throws CrowdedException, InterruptedException, ExecutionException, TimeoutException {
+        if (!seats.tryAcquire()) {
+            throw new CrowdedException();
+        }
+        try {
+            enqueue(List.of(wish));
+            return await(wish);
+        } finally {
+            seats.release();
+        }
     }
 
     private void enqueue(List<Wish<K, V>> wishes) {

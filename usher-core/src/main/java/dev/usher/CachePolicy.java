@@ -3,7 +3,7 @@ package dev.usher;
 import java.time.Duration;
 
 /**
- * How long a facet's answers live and how long callers wait for them.
+ * How long a facet's answers live, how long callers wait for them, and how many may.
  *
  * @param ttl the longest life of a stored value, at least one millisecond
  * @param jitter the share of a lifetime, from 0 (none) to less than 1, by which a life may be shortened at random, so
@@ -19,6 +19,13 @@ import java.time.Duration;
  *     again in the background if this process still answers with it, so that nobody has to wait when it ends
  * @param claimWait how long a caller waits for a load that another process has under way, before it asks the source by
  *     itself; zero or more
+ * @param serveStaleFor when nobody can say, for how long the last answer that this process knows, and of which it knows no
+ *     change, stands in for none, counted from the moment at which it was last known to be true; zero for never. While
+ *     Redis does not tell of changes, nothing is answered from memory for longer than this either, so that with zero a change
+ *     that cannot be heard of is never missed. It is this process's memory: a {@code nearSize} of 0 turns it off
+ * @param maxLoads how many queries of the source this process may have under way at a time, at least one
+ * @param maxWaitingLoads how many callers of this process may wait for a query, zero or more; who comes when so many do is
+ *     told at once that the user is unavailable
  */
 public record CachePolicy(
         Duration ttl,
@@ -28,7 +35,10 @@ public record CachePolicy(
         long nearSize,
         Duration nearTtl,
         double refreshAhead,
-        Duration claimWait) {
+        Duration claimWait,
+        Duration serveStaleFor,
+        int maxLoads,
+        int maxWaitingLoads) {
 
     private static final Duration LONGEST = Duration.ofDays(3650);
 
@@ -38,9 +48,10 @@ public record CachePolicy(
         requireNotNegative(stalenessBound, "stalenessBound");
         requireAtLeastOneMillisecond(nearTtl, "nearTtl");
         requireNotNegative(claimWait, "claimWait");
-        if (nearSize < 0) {
-            throw new IllegalArgumentException("nearSize must not be negative, but is " + nearSize);
-        }
+        requireNotNegative(serveStaleFor, "serveStaleFor");
+        requireAtLeast(0, nearSize, "nearSize");
+        requireAtLeast(1, maxLoads, "maxLoads");
+        requireAtLeast(0, maxWaitingLoads, "maxWaitingLoads");
         requireShare(jitter, "jitter");
         requireShare(refreshAhead, "refreshAhead");
     }
@@ -48,7 +59,8 @@ public record CachePolicy(
     /**
      * The default policy: lives shortened by up to 10 %, absent users remembered for 60 s, a staleness bound of 5 s,
      * 10,000 users remembered by this process for up to 5 minutes, those of them that are asked for loaded again in the last
-     * 10 % of their lives, and 1 s of waiting for another process.
+     * 10 % of their lives, 1 s of waiting for another process, the last known answer given for up to 5 minutes when nobody can
+     * say, and 4 queries of the source at a time, for which up to 1,000 callers may wait.
      *
      * @param ttl the longest life of a stored value, at least one millisecond
      * @return the policy
@@ -62,47 +74,186 @@ public record CachePolicy(
                 10_000,
                 Duration.ofMinutes(5),
                 0.1,
-                Duration.ofSeconds(1));
+                Duration.ofSeconds(1),
+                Duration.ofMinutes(5),
+                4,
+                1000);
     }
 
     /** This policy with another {@link #ttl}. */
     public CachePolicy withTtl(Duration ttl) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /** This policy with another {@link #jitter}. */
     public CachePolicy withJitter(double jitter) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /** This policy with another {@link #absentTtl}. */
     public CachePolicy withAbsentTtl(Duration absentTtl) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /** This policy with another {@link #stalenessBound}. */
     public CachePolicy withStalenessBound(Duration stalenessBound) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /** This policy with another {@link #nearSize}. */
     public CachePolicy withNearSize(long nearSize) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /** This policy with another {@link #nearTtl}. */
     public CachePolicy withNearTtl(Duration nearTtl) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /** This policy with another {@link #refreshAhead}. */
     public CachePolicy withRefreshAhead(double refreshAhead) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /** This policy with another {@link #claimWait}. */
     public CachePolicy withClaimWait(Duration claimWait) {
-        return new CachePolicy(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait);
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
+    }
+
+    /** This policy with another {@link #serveStaleFor}. */
+    public CachePolicy withServeStaleFor(Duration serveStaleFor) {
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
+    }
+
+    /** This policy with another {@link #maxLoads}. */
+    public CachePolicy withMaxLoads(int maxLoads) {
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
+    }
+
+    /** This policy with another {@link #maxWaitingLoads}. */
+    public CachePolicy withMaxWaitingLoads(int maxWaitingLoads) {
+        return new CachePolicy(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads);
     }
 
     /**
@@ -124,9 +275,23 @@ public record CachePolicy(
         return Duration.ofMillis((long) (jittered(ttl, 1).toMillis() * refreshAhead));
     }
 
+    /**
+     * How long an answer may be repeated while Redis does not tell of changes: no longer than the last known one may be when
+     * nobody can say at all.
+     */
+    Duration unheardBound() {
+        return stalenessBound.compareTo(serveStaleFor) < 0 ? stalenessBound : serveStaleFor;
+    }
+
     /** How long a node may answer from memory after the last moment up to which it has seen every change. */
     Duration longestAnswer() {
-        return stalenessBound;
+        return stalenessBound.compareTo(serveStaleFor) > 0 ? stalenessBound : serveStaleFor;
+    }
+
+    private static void requireAtLeast(long least, long number, String name) {
+        if (number < least) {
+            throw new IllegalArgumentException(name + " must be at least " + least + ", but is " + number);
+        }
     }
 
     private static void requireShare(double share, String name) {

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a {@link UserCache} has done since it was made: the figures that its meters show, without a meter registry.
  *
- * <p>Every {@code find} that has ended is counted once: as present or absent in the tier that answered it, or as
- * unavailable. The last four are of all caches of this {@link UserCaches} together.
+ * <p>Every {@code find}, {@code lookUp} or {@code findFresh} that has ended is counted once: as present or absent in the tier
+ * that answered it, or as unavailable. The last four are of all caches of this {@link UserCaches} together.
  *
  * @param nearPresent users that this process answered from its memory
  * @param nearAbsent times that this process knew by itself that there is no such user
@@ -15,9 +15,12 @@ import org.jspecify.annotations.Nullable;
  * @param sharedAbsent times that Redis said that there is no such user
  * @param sourcePresent users that the source answered, to the caller that loaded and to all who waited for it
  * @param sourceAbsent times that the source said that there is no such user
+ * @param stalePresent users for whom the last known answer was given, because nobody could say
+ * @param staleAbsent times that the last known answer, given because nobody could say, was that there is no such user
  * @param unavailable calls that ended in a {@link UserUnavailableException}
  * @param loads calls of the source
  * @param loadFailures calls of the source that threw, or that answered what was not asked
+ * @param loadsRejected calls of the source that were not made, because too many callers waited for one already
  * @param loadedUsers users that those calls asked for
  * @param loadTime the time that those calls took, added up
  * @param fillsRefused loaded values that Redis refused, because the user changed meanwhile or the claim was lost: it does
@@ -43,9 +46,12 @@ public record CacheStats(
         long sharedAbsent,
         long sourcePresent,
         long sourceAbsent,
+        long stalePresent,
+        long staleAbsent,
         long unavailable,
         long loads,
         long loadFailures,
+        long loadsRejected,
         long loadedUsers,
         Duration loadTime,
         long fillsRefused,
@@ -75,6 +81,11 @@ public record CacheStats(
     /** Answers that came from the source, to the caller that loaded and to all who waited for it. */
     public long sourceAnswers() {
         return sourcePresent + sourceAbsent;
+    }
+
+    /** Last known answers, given because nobody could say. */
+    public long staleAnswers() {
+        return stalePresent + staleAbsent;
     }
 
     /**

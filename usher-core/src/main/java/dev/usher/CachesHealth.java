@@ -38,11 +38,15 @@ public record CachesHealth(
         UNREACHABLE
     }
 
+    /** Within which an invalidation is confirmed when all is well, also after a connection has been restored. */
+    private static final Duration SOON = Duration.ofSeconds(2);
+
     /**
      * Whether everything is as it should be. When it is not, users are still answered: by the source, or with the last known
      * answer.
      */
     public boolean isWell() {
-        return redis == Redis.ANSWERING && nearOpen && pendingFences == 0 && !fencesOverflowed && riskyEviction == null;
+        boolean fencesLand = oldestPendingFence == null || oldestPendingFence.compareTo(SOON) < 0;
+        return redis == Redis.ANSWERING && nearOpen && fencesLand && !fencesOverflowed && riskyEviction == null;
     }
 }

@@ -15,9 +15,12 @@ final class Counters {
     final LongAdder sharedAbsent = new LongAdder();
     final LongAdder sourcePresent = new LongAdder();
     final LongAdder sourceAbsent = new LongAdder();
+    final LongAdder stalePresent = new LongAdder();
+    final LongAdder staleAbsent = new LongAdder();
     final LongAdder unavailable = new LongAdder();
     final LongAdder loads = new LongAdder();
     final LongAdder loadFailures = new LongAdder();
+    final LongAdder loadsRejected = new LongAdder();
     final LongAdder loadedUsers = new LongAdder();
     final LongAdder loadNanos = new LongAdder();
     final LongAdder fillsRefused = new LongAdder();
@@ -50,6 +53,15 @@ final class Counters {
         this.sizes = sizes;
         this.answeredAfter = answeredAfter;
         this.failedAfter = failedAfter;
+    }
+
+    /** An answer from memory. */
+    void remembered(boolean present, boolean stale) {
+        if (stale) {
+            (present ? stalePresent : staleAbsent).increment();
+        } else {
+            (present ? nearPresent : nearAbsent).increment();
+        }
     }
 
     /** An answer that did not come from memory. */
@@ -96,9 +108,12 @@ final class Counters {
                 sharedAbsent.sum(),
                 sourcePresent.sum(),
                 sourceAbsent.sum(),
+                stalePresent.sum(),
+                staleAbsent.sum(),
                 unavailable.sum(),
                 loads.sum(),
                 loadFailures.sum(),
+                loadsRejected.sum(),
                 loadedUsers.sum(),
                 Duration.ofNanos(loadNanos.sum()),
                 fillsRefused.sum(),

@@ -2,6 +2,8 @@ package dev.usher;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -12,32 +14,101 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Sends fences, and keeps those that Redis has not confirmed until it has. Thread-safe. */
+/**
+ * Sends fences, and keeps those that Redis has not confirmed until it has.
+ *
+ * <p>There is room for a limited number. When a change finds none, its key is forgotten and its facet is noted: any key of
+ * that facet is then pending, until a {@link FullFlush} has fenced them all.
+ *
+ * <p>What Redis has confirmed of late is pending again when the connection is lost, for Redis may come back with older data.
+ *
+ * <p>Thread-safe.
+ */
 final class FenceOutbox {
+
+    /** How many keys are kept. */
+    static final int LIMIT = 10_000;
 
     private static final Logger log = LoggerFactory.getLogger(FenceOutbox.class);
 
     private static final Duration RETRY = Duration.ofMillis(100);
     private static final Duration LAST_ROUND = Duration.ofSeconds(1);
-    private static final int ROUND_SIZE = 1000;
+    private static final int BATCH = 1000;
+
+    /** What is sent first, so that a Redis that is away costs little. */
+    private static final int PROBE = 10;
 
     /** Until then a silent Redis is not sent the same again: it may still have what was sent before. */
     private static final Duration LONGEST_ROUND = Duration.ofSeconds(30);
 
+    /** How often trouble is logged while it lasts. */
+    private static final Duration WARNING = Duration.ofSeconds(10);
+
+    private static final String SILENT = "Redis has not answered yet";
+
     private final SharedTier shared;
     private final ScheduledExecutorService scheduler;
+    private final String keyPrefix;
+    private final int limit;
 
-    /** By key, a mark of the latest change: a fence that was sent before that change does not strike it off. */
-    private final ConcurrentMap<String, Object> pending = new ConcurrentHashMap<>();
+    /** By key, a mark of the latest change. */
+    private final ConcurrentMap<String, Mark> pending = new ConcurrentHashMap<>();
+
+    private final RecentFences recent = new RecentFences(LIMIT);
+
+    /** How many of what is pending had been confirmed once: they take nobody's room. */
+    private volatile int doubted;
+
+    /** What found no room, or {@code null}; another object after each change that a flush under way may have missed. */
+    private final AtomicReference<@Nullable Overflow> overflow = new AtomicReference<>();
 
     private final AtomicBoolean retrying = new AtomicBoolean();
+    private final AtomicBoolean flushing = new AtomicBoolean();
 
-    FenceOutbox(SharedTier shared, ScheduledExecutorService scheduler) {
+    /** Where the next round begins: a key that is always refused does not hold up the others. */
+    private Iterator<Map.Entry<String, Mark>> unsent = Collections.emptyIterator();
+
+    private final LongAdder overflows = new LongAdder();
+    private final LongAdder resent = new LongAdder();
+    private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
+    private final AtomicBoolean warned = new AtomicBoolean();
+
+    /** What has failed last. */
+    private volatile String trouble = SILENT;
+
+    /**
+     * An empty outbox.
+     *
+     * @param keyPrefix what all keys begin with
+     * @param limit how many keys are kept
+     */
+    FenceOutbox(SharedTier shared, ScheduledExecutorService scheduler, String keyPrefix, int limit) {
         this.shared = shared;
         this.scheduler = scheduler;
+        this.keyPrefix = keyPrefix;
+        this.limit = limit;
+    }
+
+    /** A change, told apart from every other: a fence that was sent before it does not strike it off. */
+    private static final class Mark {
+
+        /** When the first change of the key that is still pending was announced, in {@link System#nanoTime()}. */
+        private final long since;
+
+        /** There has been no change since Redis confirmed the fence; only, it may have forgotten it. */
+        private final boolean isDoubt;
+
+        private Mark(long since, boolean isDoubt) {
+            this.since = since;
+            this.isDoubt = isDoubt;
+        }
     }
 
     /**
@@ -47,8 +118,14 @@ final class FenceOutbox {
      * @return the mark of this change
      */
     Object announce(String key) {
-        Object mark = new Object();
-        pending.put(key, mark);
+        long now = System.nanoTime();
+        Mark earlier = pending.get(key);
+        Mark mark = new Mark(earlier == null ? now : earlier.since, false);
+        if (earlier == null && pending.size() >= limit + doubted) {
+            overflow(key, now);
+        } else {
+            pending.put(key, mark);
+        }
         return mark;
     }
 
@@ -59,11 +136,11 @@ final class FenceOutbox {
      */
     boolean send(String key, Object mark) {
         try {
-            shared.fence(key);
-            pending.remove(key, mark);
+            shared.awaitAll(List.of(sendAndStrikeOff(key, mark)));
             return true;
         } catch (SharedTierException e) {
-            log.warn("The invalidation of {} could not be sent, and is kept: {}", key, e.getMessage());
+            trouble = "the invalidation of " + key + " failed: " + e.getMessage();
+            warn();
             retryLater();
             return false;
         }
@@ -71,32 +148,102 @@ final class FenceOutbox {
 
     /** Whether Redis may still hold what a change on this node has made old. */
     boolean isPending(String key) {
-        return !pending.isEmpty() && pending.containsKey(key);
+        Overflow overflowed = overflow.get();
+        return (!pending.isEmpty() && pending.containsKey(key)) || (overflowed != null && overflowed.covers(key));
     }
 
+    /** How many changes Redis has not confirmed: several of one key count once, if its key is kept. */
     int size() {
-        return pending.size();
+        Overflow overflowed = overflow.get();
+        return pending.size() + (overflowed == null ? 0 : overflowed.changes());
+    }
+
+    /** Whether the keys of some changes are forgotten, and not all that Redis holds of their facets has been fenced yet. */
+    boolean isOverflowed() {
+        return overflow.get() != null;
+    }
+
+    /** For how long the first of the changes has been pending, or {@code null} when none is. */
+    @Nullable Duration oldest() {
+        long now = System.nanoTime();
+        Overflow overflowed = overflow.get();
+        long oldest = overflowed == null ? -1 : now - overflowed.first();
+        for (Mark mark : pending.values()) {
+            oldest = Math.max(oldest, now - mark.since);
+        }
+        return oldest < 0 ? null : Duration.ofNanos(oldest);
+    }
+
+    /** How often changes began to find no room. */
+    LongAdder overflows() {
+        return overflows;
+    }
+
+    /** How many fences were confirmed only when they were sent again. */
+    LongAdder resent() {
+        return resent;
+    }
+
+    /**
+     * The connection over which fences are sent is lost. Who answers next may be without those that were confirmed of late,
+     * and without those of a flush under way. Called on that connection's event loop.
+     */
+    void doubtRecent() {
+        long now = System.nanoTime();
+        List<String> keys = recent.takeAll(now);
+        doubted = Math.max(doubted, keys.size());
+        keys.forEach(key -> pending.putIfAbsent(key, new Mark(now, true)));
+        overflow.updateAndGet(overflowed -> overflowed == null ? null : overflowed.anew());
+        if (size() > 0) {
+            retryLater();
+        }
     }
 
     /** Sends what is kept, a last time. */
     void drain() {
-        if (pending.isEmpty()) {
+        if (size() == 0) {
             return;
         }
         try {
-            sendPending().get(LAST_ROUND.toMillis(), TimeUnit.MILLISECONDS);
+            sendAll(pending.entrySet().iterator(), BATCH).get(LAST_ROUND.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
             // What is left is said below.
         }
-        if (!pending.isEmpty()) {
+        List<String> left = pending.entrySet().stream()
+                .filter(change -> !change.getValue().isDoubt)
+                .map(Map.Entry::getKey)
+                .toList();
+        if (!left.isEmpty()) {
             log.error(
                     "{} invalidations could not be sent before the end: Redis may hold old values of {}{}",
-                    pending.size(),
-                    pending.keySet().stream().limit(20).toList(),
-                    pending.size() > 20 ? " and others" : "");
+                    left.size(),
+                    left.subList(0, Math.min(20, left.size())),
+                    left.size() > 20 ? " and others" : "");
         }
+        Overflow overflowed = overflow.get();
+        if (overflowed != null) {
+            log.error(
+                    "{} more invalidations had found no room, and there was no time to flush Redis before the end: it may"
+                            + " hold old values of any {}",
+                    overflowed.changes(),
+                    overflowed.facets());
+        }
+    }
+
+    private void overflow(String key, long now) {
+        Overflow before = overflow.getAndUpdate(
+                overflowed -> overflowed == null ? Overflow.of(key, now) : overflowed.and(key, now));
+        if (before == null) {
+            overflows.increment();
+            log.warn(
+                    "{} invalidations are not confirmed, and there is no room for more: no {} in Redis is believed until it"
+                            + " has been flushed of them",
+                    pending.size(),
+                    KeySpace.facetOf(key));
+        }
+        retryLater();
     }
 
     private void retryLater() {
@@ -106,29 +253,88 @@ final class FenceOutbox {
     }
 
     private void retry() {
-        var unused = sendPending()
+        flush();
+        if (!unsent.hasNext()) {
+            unsent = pending.entrySet().iterator();
+        }
+        var unused = sendAll(unsent, PROBE)
                 .orTimeout(LONGEST_ROUND.toMillis(), TimeUnit.MILLISECONDS)
                 .whenComplete((done, failure) -> {
                     retrying.set(false);
-                    if (pending.isEmpty()) {
-                        log.info("All invalidations that were kept have been sent");
-                    } else {
+                    if (size() > 0) {
+                        warn();
                         retryLater();
+                    } else {
+                        doubted = 0;
+                        trouble = SILENT;
+                        if (warned.compareAndSet(true, false)) {
+                            log.info("All invalidations that were kept have been sent");
+                        }
                     }
                 });
     }
 
-    /** Sends without waiting, so that nobody's renewal waits behind it. */
-    private CompletableFuture<?> sendPending() {
-        List<CompletableFuture<?>> sent = new ArrayList<>();
-        for (Map.Entry<String, Object> change : pending.entrySet()) {
-            if (sent.size() == ROUND_SIZE) {
-                break;
-            }
-            String key = change.getKey();
-            Object mark = change.getValue();
-            sent.add(shared.sendFence(key).thenRun(() -> pending.remove(key, mark)));
+    /** Flushes, where there has been an overflow, from the beginning. */
+    private void flush() {
+        Overflow overflowed = overflow.get();
+        if (overflowed != null && flushing.compareAndSet(false, true)) {
+            var unused = new FullFlush(shared, scheduler, keyPrefix, overflowed)
+                    .run()
+                    .whenComplete((done, failure) -> {
+                        if (failure != null) {
+                            trouble = "the flush failed: " + RedisTroubles.reasonOf(failure);
+                        } else if (overflow.compareAndSet(overflowed, null)) {
+                            log.info("Redis has been flushed of every {}, and is believed again", overflowed.facets());
+                        }
+                        flushing.set(false);
+                    });
         }
-        return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new));
+    }
+
+    /** Sends batch after batch, as long as Redis confirms any; without waiting, so that nobody's renewal waits behind it. */
+    private CompletableFuture<?> sendAll(Iterator<Map.Entry<String, Mark>> changes, int most) {
+        List<CompletableFuture<Boolean>> sent = new ArrayList<>();
+        while (sent.size() < most && changes.hasNext()) {
+            Map.Entry<String, Mark> change = changes.next();
+            sent.add(sendAndStrikeOff(change.getKey(), change.getValue()).handle((done, failure) -> failure == null));
+        }
+        return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new))
+                .thenComposeAsync(
+                        done -> {
+                            long confirmed = sent.stream()
+                                    .filter(CompletableFuture::join)
+                                    .count();
+                            resent.add(confirmed);
+                            return confirmed > 0 && changes.hasNext()
+                                    ? sendAll(changes, BATCH)
+                                    : CompletableFuture.completedFuture(null);
+                        },
+                        scheduler);
+    }
+
+    /**
+     * Sends a fence without waiting. It is struck off on the connection's event loop: a loss of the connection that comes
+     * after the confirmation finds it among the recent ones.
+     */
+    private CompletableFuture<Void> sendAndStrikeOff(String key, Object mark) {
+        return shared.sendFence(key).thenAccept(done -> {
+            recent.add(key, System.nanoTime());
+            pending.remove(key, mark);
+        });
+    }
+
+    /** A line in the log now and then, not one for each fence. */
+    private void warn() {
+        long now = System.nanoTime();
+        long due = nextWarningAt.get();
+        Duration oldest = oldest();
+        if (oldest != null && now - due >= 0 && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
+            warned.set(true);
+            log.warn(
+                    "{} invalidations are not confirmed, the first for {} s, and are sent until they are ({})",
+                    size(),
+                    oldest.toSeconds(),
+                    trouble);
+        }
     }
 }

@@ -9,9 +9,30 @@ package dev.usher;
 record KeySpace(String prefix, String facet) {
 
     private static final int MAX_ID_LENGTH = 128;
+    private static final String GUARD = "}:guard";
 
     static String guardOf(String key) {
-        return "{" + key + "}:guard";
+        return "{" + key + GUARD;
+    }
+
+    /** The key to which a guard belongs; a key that is no guard's stays what it is. */
+    static String guarded(String key) {
+        return key.startsWith("{") && key.endsWith(GUARD) ? key.substring(1, key.length() - GUARD.length()) : key;
+    }
+
+    /** The facet of a value's key. */
+    static String facetOf(String key) {
+        return key.substring(key.lastIndexOf(':') + 1);
+    }
+
+    /** Whether this is the key of a user's value. */
+    boolean contains(String key) {
+        int idFrom = prefix.length() + 1;
+        int idTo = key.length() - facet.length() - 1;
+        return idFrom < idTo
+                && key.startsWith(prefix + ":")
+                && key.endsWith(":" + facet)
+                && isPlainText(key.substring(idFrom, idTo));
     }
 
     /**
@@ -35,10 +56,14 @@ record KeySpace(String prefix, String facet) {
             throw new IllegalArgumentException(
                     what + " may have " + MAX_ID_LENGTH + " characters at most, but has " + text.length());
         }
-        if (!text.codePoints().allMatch(KeySpace::isPlain)) {
+        if (!isPlainText(text)) {
             throw new IllegalArgumentException(
                     what + " may not contain braces, white space, control characters or half a surrogate pair");
         }
+    }
+
+    private static boolean isPlainText(String text) {
+        return text.length() <= MAX_ID_LENGTH && text.codePoints().allMatch(KeySpace::isPlain);
     }
 
     private static boolean isPlain(int c) {

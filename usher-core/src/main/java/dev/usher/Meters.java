@@ -8,6 +8,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.TimeGauge;
 import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -54,8 +55,11 @@ final class Meters implements AutoCloseable {
         requests(tags, "shared", "absent", counters.sharedAbsent);
         requests(tags, "source", "present", counters.sourcePresent);
         requests(tags, "source", "absent", counters.sourceAbsent);
+        requests(tags, "stale", "present", counters.stalePresent);
+        requests(tags, "stale", "absent", counters.staleAbsent);
         requests(tags, "none", "unavailable", counters.unavailable);
         count("usher.loads", "Calls of the source", tags, counters.loads);
+        count("usher.loads.rejected", "Calls of the source that too many waited for", tags, counters.loadsRejected);
         refusedFills(tags.and("reason", "changed"), counters.fillsRefused);
         refusedFills(tags.and("reason", "codec"), counters.fillsNotEncoded);
         offers(tags.and("outcome", "stored"), counters.offersStored);
@@ -106,6 +110,15 @@ final class Meters implements AutoCloseable {
                 .description("Invalidations that Redis has not confirmed yet")
                 .baseUnit("fences")
                 .register(registry));
+        ToDoubleFunction<FenceOutbox> oldest = outbox -> {
+            Duration age = outbox.oldest();
+            return age == null ? 0 : age.toNanos();
+        };
+        add(TimeGauge.builder("usher.fences.oldest.age", fences, TimeUnit.NANOSECONDS, oldest)
+                .description("Time since the first of the invalidations that Redis has not confirmed yet")
+                .register(registry));
+        count("usher.fences.overflows", "Times that invalidations found no room", Tags.empty(), fences.overflows());
+        count("usher.fences.resent", "Invalidations confirmed when sent again", Tags.empty(), fences.resent());
     }
 
     @Override

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * very reservation. A change {@linkplain #forget removes} whatever stands there; what had been read before it then finds no
  * place any more.
  *
+ * <p>What stood there is remembered, until it is replaced or a change removes it, however old it grows: it is {@linkplain
+ * #lastKnown the last known answer}, for when nobody can say.
+ *
  * <p>Thread-safe, and without a lock when a resident is found.
  */
 final class NearTier<K, V> {
@@ -24,6 +27,9 @@ final class NearTier<K, V> {
 
     /** How many absent users are remembered, however many are asked for. */
     private static final long MAX_ABSENT = 1000;
+
+    /** How long the last known answer is repeated before somebody is asked again. */
+    private static final Duration REPEATED = Duration.ofSeconds(1);
 
     private final Cache<K, Place> places;
 
@@ -38,6 +44,14 @@ final class NearTier<K, V> {
     private final boolean enabled;
     private final long boundNanos;
     private final long ttlNanos;
+    private final long untrackedNanos;
+    private final long staleNanos;
+
+    /** Of what is repeated for want of anything better. */
+    private final Session always = Session.untracked();
+
+    /** Of what is remembered, and not answered. */
+    private final Session ended = Session.ended();
 
     /**
      * Nobody is known yet.
@@ -57,14 +71,25 @@ final class NearTier<K, V> {
         this.enabled = policy.nearSize() > 0;
         this.boundNanos = policy.stalenessBound().toNanos();
         this.ttlNanos = policy.nearTtl().toNanos();
+        this.untrackedNanos = Math.min(ttlNanos, policy.unheardBound().toNanos());
+        this.staleNanos = policy.serveStaleFor().toNanos();
     }
 
     /** What stands at an id's place. */
     sealed interface Place {}
 
-    /** A place that is kept for what is about to be read. Equal only to itself. */
-    static final class Reservation implements Place {
+    /** Stands at a place for a reservation. Equal only to itself. */
+    private static final class Kept implements Place {
 
+        /** What stood there, and is put back if nothing is read. */
+        private @Nullable Resident<?> last;
+    }
+
+    /** The places, among users and among the absent, that are kept for what is about to be read. */
+    static final class Reservation {
+
+        private final Kept present = new Kept();
+        private final Kept absent = new Kept();
         private final Session session;
         private final long madeAt = System.nanoTime();
         private final Duration dueIn;
@@ -84,18 +109,36 @@ final class NearTier<K, V> {
 
         private final Optional<V> answer;
         private final Session session;
+        private final long readAt;
+        private final boolean stale;
         private final long expiresAt;
         private volatile long dueAt;
 
-        private Resident(Optional<V> answer, Session session, long expiresAt, long dueAt) {
+        private Resident(Optional<V> answer, Session session, long readAt, boolean stale, long expiresAt, long dueAt) {
             this.answer = answer;
             this.session = session;
+            this.readAt = readAt;
+            this.stale = stale;
             this.expiresAt = expiresAt;
             this.dueAt = dueAt;
         }
 
         Optional<V> answer() {
             return answer;
+        }
+
+        /** Whether it is the last known answer, which nobody vouches for. */
+        boolean isStale() {
+            return stale;
+        }
+
+        /** How long ago it was last known to be true, if it is stale; else zero. */
+        Duration staleFor() {
+            return stale ? Duration.ofNanos(Math.max(1, System.nanoTime() - knownUntil())) : Duration.ZERO;
+        }
+
+        private long knownUntil() {
+            return session.knownUntil(readAt);
         }
 
         /** Who finds this resident from then on is to see to it that it stays known. */
@@ -130,7 +173,7 @@ final class NearTier<K, V> {
         }
         // Read now, not before: a process that was frozen in between must not answer from before the freeze.
         long now = System.nanoTime();
-        if (!resident.session.isWithin(boundNanos, now) || now - resident.expiresAt >= 0) {
+        if (!isAnswer(resident, now)) {
             return null;
         }
         if (matters && resident.takeTurn(now)) {
@@ -139,29 +182,84 @@ final class NearTier<K, V> {
         return (Resident<V>) resident;
     }
 
+    private boolean isAnswer(Resident<?> resident, long now) {
+        return resident.session.isWithin(boundNanos, now) && now - resident.expiresAt < 0;
+    }
+
+    /**
+     * The last answer that this process knows for an id, for when nobody can say: as it stands if memory can vouch for it, else
+     * marked as stale, and found by who asks in the next moment.
+     *
+     * @return {@code null} when none is known, a change has removed it, or it was known to be true too long ago
+     */
+    @Nullable Resident<V> lastKnown(K id) {
+        Resident<V> present = lastOf(places.getIfPresent(id));
+        Resident<V> absent = lastOf(absentPlaces.getIfPresent(id));
+        if (present != null && (absent == null || present.knownUntil() - absent.knownUntil() >= 0)) {
+            return repeated(places, id, present);
+        }
+        return absent == null ? null : repeated(absentPlaces, id, absent);
+    }
+
+    private @Nullable Resident<V> repeated(Cache<K, Place> in, K id, Resident<V> last) {
+        long now = System.nanoTime();
+        if (isAnswer(last, now)) {
+            return last;
+        }
+        long knownUntil = last.knownUntil();
+        long left = staleNanos - (now - knownUntil);
+        if (left <= 0) {
+            return null;
+        }
+        long expiresAt = now + Math.min(REPEATED.toNanos(), left);
+        Resident<V> stale = new Resident<>(last.answer, always, knownUntil, true, expiresAt, now + NEVER.toNanos());
+        // Not if another load has reserved the place since: what it reads is better.
+        in.asMap().replace(id, last, stale);
+        return stale;
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <V> @Nullable Resident<V> lastOf(@Nullable Place place) {
+        return (Resident<V>) (place instanceof Kept kept ? kept.last : place);
+    }
+
     /**
      * Keeps the id's place for what is read from now on.
      *
-     * @param session in which it will be read, or {@code null} when what is read may not be kept
+     * @param session in which it will be read, or {@code null} when what is read may not be answered again: then it is only
+     *     remembered as the last known answer, and displaces none that memory can vouch for
      * @param dueIn after which what is read is due, if somebody exists
      * @return {@code null} when there is nothing to publish into
      */
     @Nullable Reservation reserve(K id, @Nullable Session session, Duration dueIn) {
-        if (session == null || !enabled) {
+        Session kept = session == null || (!session.isTracked() && untrackedNanos == 0) ? ended : session;
+        boolean answers = kept != ended;
+        if (!enabled || (!answers && staleNanos == 0)) {
             return null;
         }
-        Reservation reservation = new Reservation(session, dueIn);
-        places.put(id, reservation);
-        if (foundAbsent.getIfPresent(id) != null) {
-            absentPlaces.put(id, reservation);
-        }
+        Reservation reservation = new Reservation(kept, dueIn);
+        boolean wasAbsent = foundAbsent.getIfPresent(id) != null;
+        places.asMap().compute(id, (same, place) -> keep(reservation.present, place, true, answers));
+        absentPlaces.asMap().compute(id, (same, place) -> keep(reservation.absent, place, wasAbsent, answers));
         return reservation;
+    }
+
+    /** What is to stand at a place. What stood there is taken over in the same step, so that no change is missed. */
+    private @Nullable Place keep(Kept kept, @Nullable Place place, boolean evenIfFree, boolean evenOverAnAnswer) {
+        boolean mayKeep = place == null
+                ? evenIfFree
+                : evenOverAnAnswer || !(place instanceof Resident<?> resident && isAnswer(resident, System.nanoTime()));
+        if (!mayKeep) {
+            return place;
+        }
+        kept.last = lastOf(place);
+        return kept;
     }
 
     /**
      * Puts what was read into its reservation, if that still stands.
      *
-     * @param entry what was read, or {@code null} when nothing was, and the reservation is given back
+     * @param entry what was read, or {@code null} when nothing was, and the reservation is given back to what stood there
      * @return whether the answer is kept
      */
     boolean publish(K id, @Nullable Reservation reservation, @Nullable Entry<V> entry) {
@@ -169,18 +267,25 @@ final class NearTier<K, V> {
             return false;
         }
         if (entry == null) {
-            places.asMap().remove(id, reservation);
-            absentPlaces.asMap().remove(id, reservation);
+            replace(places, id, reservation.present, reservation.present.last);
+            replace(absentPlaces, id, reservation.absent, reservation.absent.last);
             return false;
         }
         Resident<V> resident = residentOf(reservation, entry);
         if (entry.value() != null) {
-            absentPlaces.asMap().remove(id, reservation);
-            return places.asMap().replace(id, reservation, resident);
+            replace(absentPlaces, id, reservation.absent, null);
+            return replace(places, id, reservation.present, resident);
         }
-        places.asMap().remove(id, reservation);
-        foundAbsent.put(id, true);
-        return absentPlaces.asMap().replace(id, reservation, resident);
+        replace(places, id, reservation.present, null);
+        if (reservation.session != ended) {
+            // What is only remembered will be read again by the same caller, who counts once.
+            foundAbsent.put(id, true);
+        }
+        return replace(absentPlaces, id, reservation.absent, resident);
+    }
+
+    private static <K> boolean replace(Cache<K, Place> in, K id, Kept kept, @Nullable Resident<?> with) {
+        return with == null ? in.asMap().remove(id, kept) : in.asMap().replace(id, kept, with);
     }
 
     private Resident<V> residentOf(Reservation reservation, Entry<V> entry) {
@@ -189,11 +294,13 @@ final class NearTier<K, V> {
         return new Resident<>(
                 entry.toOptional(),
                 session,
-                madeAt + (session.isTracked() ? ttlNanos : Math.min(ttlNanos, boundNanos)),
+                madeAt,
+                false,
+                madeAt + (session.isTracked() ? ttlNanos : untrackedNanos),
                 madeAt + (entry.value() == null ? NEVER : reservation.dueIn).toNanos());
     }
 
-    /** Forgets the id; a reservation that was made before cannot be published any more. */
+    /** Forgets the id; a reservation that was made before cannot be published any more, and nothing is known any more. */
     void forget(K id) {
         places.asMap().remove(id);
         absentPlaces.asMap().remove(id);

@@ -19,8 +19,8 @@ import java.util.Set;
  * @param confirmed whether every node has provably forgotten the old value
  * @param nodesConfirmed the nodes that have processed the change
  * @param nodesWaitedOut the nodes that have not, and have closed their memory
- * @param nodesUnheard the nodes that have not, and may still answer from memory: they
- *     serve stale answers, or have a longer staleness bound than this one
+ * @param nodesUnheard the nodes that have not, and may still answer from memory: they {@linkplain
+ *     CachePolicy#serveStaleFor serve stale answers}, or have a longer staleness bound than this one
  * @param took the time from the call to the receipt
  */
 public record RevocationReceipt(

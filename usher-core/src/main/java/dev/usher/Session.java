@@ -7,8 +7,8 @@ package dev.usher;
  * and ends with the connection, or when Redis forgets everything. What was read in it may be answered from memory as long as
  * its watermark is recent: the moment up to which the node has provably seen every change.
  *
- * <p>In an <em>untracked</em> one it hears of none: it lasts while there is no other. What was read in it may be answered as
- * long as it is younger than the staleness bound itself.
+ * <p>In an <em>untracked</em> one it hears of none: it lasts while there is no other. What was read in it may be answered for
+ * a while, by its own age.
  *
  * <p>Thread-safe; reading takes no lock.
  */
@@ -20,6 +20,9 @@ final class Session {
     private final boolean tracked;
     private volatile long watermark;
     private boolean ended;
+
+    /** The watermark at the end. */
+    private long lastWatermark;
 
     private Session(boolean tracked, long watermark) {
         this.tracked = tracked;
@@ -33,6 +36,13 @@ final class Session {
 
     static Session untracked() {
         return new Session(false, System.nanoTime() + FAR);
+    }
+
+    /** One that has ended, for what is read while nothing may be answered again. */
+    static Session ended() {
+        Session session = untracked();
+        session.end();
+        return session;
     }
 
     boolean isTracked() {
@@ -53,13 +63,22 @@ final class Session {
 
     /** Nothing that was read in this session is answered any more. */
     synchronized void end() {
-        ended = true;
+        if (!ended) {
+            ended = true;
+            lastWatermark = watermark;
+        }
         watermark = System.nanoTime() - FAR;
     }
 
     /** Whether the session has not ended, and every change has been seen that is older than the bound. */
     boolean isWithin(long boundNanos, long now) {
         return now - watermark <= boundNanos;
+    }
+
+    /** The last moment at which what was read at a moment in this session, and not changed since, was known to be true. */
+    synchronized long knownUntil(long readAt) {
+        long seenUpTo = ended ? lastWatermark : watermark;
+        return tracked && seenUpTo - readAt > 0 ? seenUpTo : readAt;
     }
 
     /** How old the watermark of a tracked session is. */

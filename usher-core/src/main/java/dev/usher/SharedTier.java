@@ -8,6 +8,8 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.RedisURI;
+import io.lettuce.core.ScanArgs;
+import io.lettuce.core.ScanCursor;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -61,6 +63,9 @@ final class SharedTier implements AutoCloseable {
     /** After which a connection that is silent, although the pulse asks for a sign of life, is given up and made anew. */
     private static final Duration SILENCE = Duration.ofSeconds(2);
 
+    /** How many keys Redis looks at before it lets others in again. */
+    private static final int SCANNED = 1000;
+
     private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
     private static final Duration SLOWEST_RECONNECT = Duration.ofSeconds(1);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
@@ -70,6 +75,7 @@ final class SharedTier implements AutoCloseable {
     private final RedisURI uri;
     private final ScheduledExecutorService scheduler;
     private final Consumer<String> changed;
+    private final Runnable disconnected;
     private final IntConsumer batchSizes;
     private final RedisTroubles troubles;
     private final RedisLink readLink;
@@ -87,6 +93,7 @@ final class SharedTier implements AutoCloseable {
      * @param keyPrefix what all keys begin with
      * @param node this process's name in the register of nodes
      * @param changed is called, on an event loop, with each key that has changed since it was read
+     * @param disconnected is called, on an event loop, when the connection of the scripts is lost
      * @param batchSizes is told of how many reads are in each call
      */
     SharedTier(
@@ -97,10 +104,12 @@ final class SharedTier implements AutoCloseable {
             String keyPrefix,
             String node,
             Consumer<String> changed,
+            Runnable disconnected,
             IntConsumer batchSizes) {
         this.uri = uri;
         this.scheduler = scheduler;
         this.changed = changed;
+        this.disconnected = disconnected;
         this.batchSizes = batchSizes;
         this.troubles = new RedisTroubles(uri);
         this.readLink = new RedisLink("reads", commandTimeout, scheduler, troubles);
@@ -350,13 +359,10 @@ final class SharedTier implements AutoCloseable {
         return pttl < 0 ? null : Duration.ofMillis(pttl);
     }
 
-    /** Marks a change: drops the value, and refuses whatever was read before. */
-    void fence(String key) throws SharedTierException {
-        scriptLink.requireAsked();
-        scriptLink.await(sendFence(key));
-    }
-
-    /** Sends a fence without waiting, even while Redis does not answer. */
+    /**
+     * Marks a change, without waiting for the answer: drops the value, and refuses whatever was read before. Completed on the
+     * connection's event loop, before the end of that connection can be.
+     */
     CompletableFuture<?> sendFence(String key) {
         try {
             byte[][] arguments = {bytes(FENCE)};
@@ -365,6 +371,33 @@ final class SharedTier implements AutoCloseable {
         } catch (SharedTierException e) {
             return CompletableFuture.failedFuture(e);
         }
+    }
+
+    /**
+     * Some of the keys in Redis.
+     *
+     * @param names of values, guards and others
+     * @param cursor where the next ones begin
+     * @param isLast whether there are no next ones
+     */
+    record Keys(List<String> names, String cursor, boolean isLast) {
+
+        /** Where the first ones begin. */
+        static final String START = "0";
+    }
+
+    /** Goes on through the keys whose names match a pattern, without waiting for the answer. */
+    CompletableFuture<Keys> scan(String cursor, String pattern) {
+        RedisAsyncCommands<String, byte[]> redis;
+        try {
+            redis = scriptLink.commands();
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        return redis.scan(
+                        ScanCursor.of(cursor), ScanArgs.Builder.matches(pattern).limit(SCANNED))
+                .thenApply(found -> new Keys(found.getKeys(), found.getCursor(), found.isFinished()))
+                .toCompletableFuture();
     }
 
     /** Whether the last call of either kind has failed. */
@@ -418,6 +451,7 @@ final class SharedTier implements AutoCloseable {
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
                 // Who answers next may have lost the fences, or be another server with another clock.
                 clock.forget();
+                disconnected.run();
             }
 
             @Override

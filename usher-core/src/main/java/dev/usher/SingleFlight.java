@@ -5,7 +5,6 @@ import static java.util.Objects.requireNonNull;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -99,6 +98,11 @@ final class SingleFlight<K, V> {
             return landing.isDone();
         }
 
+        /** What was brought, or {@code null} when nothing was. */
+        private @Nullable Landing<V> landed() {
+            return landing.isDone() && !landing.isCompletedExceptionally() ? landing.join() : null;
+        }
+
         private void crash(Throwable failure) {
             flights.remove(key, this);
             if (failure instanceof InterruptedException
@@ -120,22 +124,32 @@ final class SingleFlight<K, V> {
     }
 
     /**
+     * Loads one entry by itself, whoever else is loading it; nobody can join.
+     *
+     * @throws IllegalStateException when the calling thread is loading something for these flights already
+     */
+    Landing<V> flyAlone(K key, Load<K, V> load) throws InterruptedException {
+        requireNotFlying();
+        Flight<K, V> flight = alone(key);
+        pilot(List.of(flight), load);
+        return requireNonNull(flight.landing.join());
+    }
+
+    /**
      * Loads what nobody is loading, and waits for the loads that are under way.
      *
      * @param keys each of them once
      * @param contentWithinBound of which keys this caller has no way to know better than by what is within the staleness bound
-     * @return what was brought; a key is missing when the flight under way had read before this caller came: ask anew
+     * @param landings takes what was brought, also when something is thrown for the rest; a key is missing when the flight under
+     *     way had read before this caller came: ask anew
      * @throws InterruptedException when the caller was interrupted while it waited
      * @throws ExecutionException when a load under way has failed
      * @throws TimeoutException when a load under way takes longer than a caller can be expected to wait
      * @throws IllegalStateException when the calling thread is loading something for these flights already
      */
-    Map<K, Landing<V>> fly(Collection<K> keys, Predicate<K> contentWithinBound, Load<K, V> load)
+    void fly(Collection<K> keys, Predicate<K> contentWithinBound, Load<K, V> load, Map<K, Landing<V>> landings)
             throws InterruptedException, ExecutionException, TimeoutException {
-        if (flying.get() != null) {
-            // For whichever key: two sources that ask for each other's would wait for ever.
-            throw new IllegalStateException("a source may not ask the cache that it fills");
-        }
+        requireNotFlying();
         List<Flight<K, V>> mine = new ArrayList<>(keys.size());
         List<Seat<K, V>> others = new ArrayList<>();
         for (K key : keys) {
@@ -147,12 +161,17 @@ final class SingleFlight<K, V> {
                 others.add(new Seat<>(under, under.step));
             }
         }
-        if (!mine.isEmpty()) {
-            pilot(mine, load);
-        }
-        Map<K, Landing<V>> landings = new HashMap<>();
-        for (Flight<K, V> flight : mine) {
-            landings.put(flight.key, requireNonNull(flight.landing.join()));
+        try {
+            if (!mine.isEmpty()) {
+                pilot(mine, load);
+            }
+        } finally {
+            for (Flight<K, V> flight : mine) {
+                Landing<V> landed = flight.landed();
+                if (landed != null) {
+                    landings.put(flight.key, landed);
+                }
+            }
         }
         long until = System.nanoTime() + LONGEST_WAIT.toNanos();
         for (Seat<K, V> seat : others) {
@@ -163,7 +182,6 @@ final class SingleFlight<K, V> {
                 landings.put(seat.flight.key, landing);
             }
         }
-        return landings;
     }
 
     /** How many entries are being loaded, about. */
@@ -180,6 +198,13 @@ final class SingleFlight<K, V> {
     /** Lets callers who come from now on begin anew; those who have joined already are answered as before. */
     void forget(K key) {
         flights.remove(key);
+    }
+
+    private void requireNotFlying() {
+        if (flying.get() != null) {
+            // For whichever key: two sources that ask for each other's would wait for ever.
+            throw new IllegalStateException("a source may not ask the cache that it fills");
+        }
     }
 
     private void pilot(List<Flight<K, V>> mine, Load<K, V> load) throws InterruptedException {

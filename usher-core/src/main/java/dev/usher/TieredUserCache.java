@@ -63,7 +63,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final EntryCodec<V> codec;
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
-    private final BatchedLoads<K, V> loads = new BatchedLoads<>(this::callSource);
+    private final BatchedLoads<K, V> loads;
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
     private final Counters counters;
     private final RefreshAhead ahead;
@@ -78,6 +78,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.codec = new EntryCodec<>(facet.codec());
         this.ahead = new RefreshAhead(policy, caches.executor());
         this.near = new NearTier<>(policy, (id, resident) -> ahead.submit(resident, () -> refresh(id, resident)));
+        this.loads = new BatchedLoads<>(this::callSource, policy);
         this.counters = caches.meters().countersOf(facet.name());
     }
 
@@ -90,8 +91,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         if (resident != null) {
             return answerOf(resident);
         }
-        keyOf(id);
-        return requireNonNull(findMissing(Set.of(id)).get(id)).toOptional();
+        return findMissing(id).value();
+    }
+
+    @Override
+    public Found<V> lookUp(K id) {
+        caches.requireOpen();
+        Resident<V> resident = near.find(id);
+        return resident != null ? foundIn(resident) : findMissing(id);
     }
 
     @Override
@@ -108,7 +115,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 missing.add(id);
             }
         }
-        findMissing(missing).forEach((id, entry) -> entry.toOptional().ifPresent(value -> found.put(id, value)));
+        findMissing(missing).forEach((id, missed) -> missed.value().ifPresent(value -> found.put(id, value)));
         return found;
     }
 
@@ -123,33 +130,61 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         try {
             return CompletableFuture.supplyAsync(() -> find(id), caches.executor());
         } catch (RejectedExecutionException e) {
+            Resident<V> last = near.lastKnown(id);
+            if (last != null) {
+                return CompletableFuture.completedFuture(answerOf(last));
+            }
             counters.unavailable.increment();
             return CompletableFuture.failedFuture(unavailable(key, "too many callers are waiting already", null));
         }
     }
 
     private Optional<V> answerOf(Resident<V> resident) {
-        (resident.answer().isPresent() ? counters.nearPresent : counters.nearAbsent).increment();
+        counters.remembered(resident.answer().isPresent(), resident.isStale());
         return resident.answer();
     }
 
-    /** The entries that memory could not answer, by id. */
-    private Map<K, Entry<V>> findMissing(Set<K> ids) {
-        Map<K, Entry<V>> found = new HashMap<>();
+    private Found<V> foundIn(Resident<V> resident) {
+        return new Found<>(answerOf(resident), resident.staleFor());
+    }
+
+    private Found<V> findMissing(K id) {
+        keyOf(id);
+        return requireNonNull(findMissing(Set.of(id)).get(id));
+    }
+
+    /** What memory could not answer, by id. */
+    private Map<K, Found<V>> findMissing(Set<K> ids) {
+        Map<K, Found<V>> found = new HashMap<>();
         Set<K> missing = new LinkedHashSet<>(ids);
-        try {
-            while (!missing.isEmpty()) {
-                findTogether(firstOf(missing)).forEach((id, landing) -> {
-                    missing.remove(id);
-                    counters.answered(landing.tier(), landing.entry());
-                    found.put(id, landing.entry());
+        while (!missing.isEmpty()) {
+            Set<K> together = firstOf(missing);
+            Map<K, Landing<V>> landings = new HashMap<>();
+            Map<K, Resident<V>> lastKnown = new HashMap<>();
+            try {
+                findTogether(together, landings);
+            } catch (UserUnavailableException e) {
+                together.stream().filter(id -> !landings.containsKey(id)).forEach(id -> {
+                    Resident<V> last = near.lastKnown(id);
+                    if (last != null) {
+                        lastKnown.put(id, last);
+                    }
                 });
+                if (landings.size() + lastKnown.size() < together.size()) {
+                    counters.unavailable.add(missing.size());
+                    throw e;
+                }
             }
-            return found;
-        } catch (UserUnavailableException e) {
-            counters.unavailable.add(missing.size());
-            throw e;
+            landings.forEach((id, landing) -> found.put(id, foundIn(landing)));
+            lastKnown.forEach((id, resident) -> found.put(id, foundIn(resident)));
+            missing.removeAll(found.keySet());
         }
+        return found;
+    }
+
+    private Found<V> foundIn(Landing<V> landing) {
+        counters.answered(landing.tier(), landing.entry());
+        return new Found<>(landing.entry().toOptional(), Duration.ZERO);
     }
 
     private static <K> Set<K> firstOf(Set<K> ids) {
@@ -158,10 +193,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 : ids.stream().limit(MOST_TOGETHER).collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
-    /** Loads, or joins the loads under way. An id whose load had read too early for this caller is missing. */
-    private Map<K, Landing<V>> findTogether(Set<K> ids) {
+    /**
+     * Loads, or joins the loads under way. An id whose load had read too early for this caller is missing.
+     *
+     * @param landings takes what was found, also when the rest is unavailable
+     */
+    private void findTogether(Set<K> ids, Map<K, Landing<V>> landings) {
         try {
-            return flights.fly(ids, this::isWithoutRedis, this::load);
+            flights.fly(ids, this::isWithoutRedis, this::load, landings);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw unavailable(name(ids), "interrupted while it was loaded elsewhere", e);
@@ -196,6 +235,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
         private boolean isRefused;
         private @Nullable Entry<V> loaded;
+
+        /** What is loaded stands in memory, as an answer or as the last known one. */
+        private boolean isKept;
 
         /** The step in which what is loaded was still true. */
         private int loadedIn;
@@ -280,7 +322,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
             long patience = givesUpAt - System.nanoTime();
             if (patience <= 0) {
-                loadFromSource(left);
+                loadFromSource(left, null);
                 left.forEach(miss -> miss.landLoaded());
                 return;
             }
@@ -388,6 +430,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             } else if (claim instanceof Claim.Held others) {
                 held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
             } else if (claim instanceof Claim.Stored stored) {
+                // Newer than what is remembered, of which a push may not tell.
+                near.forget(miss.id);
                 try {
                     miss.landShared(codec.decode(stored.value()));
                 } catch (UnreadableEntryException e) {
@@ -401,7 +445,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return held;
     }
 
-    private void loadUnderClaim(List<Miss<K, V>> claimed, String token) {
+    /** Loads, stores and keeps; returns those that were stored. */
+    private List<Miss<K, V>> loadUnderClaim(List<Miss<K, V>> claimed, String token) {
         loadRenewing(claimed, token);
         List<Miss<K, V>> filled = fill(claimed, token);
         try {
@@ -413,6 +458,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             counters.sharedErrors.increment();
         }
         claimed.forEach(miss -> miss.landLoaded());
+        return filled;
     }
 
     /** Stores what was loaded, and returns those of whom it was taken. */
@@ -431,6 +477,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         try {
             List<Boolean> taken = shared.awaitAll(fills);
             for (int i = 0; i < taken.size(); i++) {
+                // What was read before may stand in memory, and the push that drives it out may still be on its way.
+                near.forget(sent.get(i).id);
                 if (taken.get(i)) {
                     // Nothing has changed between the claim and the fill, so what was loaded was still true then.
                     sent.get(i).loadedIn = sent.get(i).step;
@@ -473,20 +521,13 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /**
      * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, from memory
-     * too, for as long as the staleness bound allows.
+     * too, for as long as the policy allows.
      */
     private void loadWithoutRedis(List<Miss<K, V>> misses) {
         long readFrom = System.nanoTime();
-        List<@Nullable Reservation> reservations = reserve(misses, shared.sessionWithoutRedis(), NearTier.NEVER);
-        try {
-            loadFromSource(misses);
-        } finally {
-            for (int i = 0; i < misses.size(); i++) {
-                near.publish(misses.get(i).id, reservations.get(i), misses.get(i).loaded);
-            }
-        }
+        loadFromSource(misses, shared.sessionWithoutRedis());
         boolean isWithinBound =
-                System.nanoTime() - readFrom <= policy.stalenessBound().toNanos();
+                System.nanoTime() - readFrom < policy.unheardBound().toNanos();
         misses.forEach(miss -> miss.landLoaded(isWithinBound));
     }
 
@@ -504,7 +545,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                         RENEWAL.toNanos(),
                         TimeUnit.NANOSECONDS);
         try {
-            loadFromSource(claimed);
+            loadFromSource(claimed, null);
         } catch (RuntimeException | Error e) {
             release(claimed, token);
             throw e;
@@ -513,23 +554,38 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private void loadFromSource(List<Miss<K, V>> misses) {
+    /**
+     * Asks the source. What it says is the last known answer, until Redis says more.
+     *
+     * @param session in which it may be answered again, or {@code null} when it may not
+     */
+    private void loadFromSource(List<Miss<K, V>> misses, @Nullable Session session) {
         Set<K> ids = new LinkedHashSet<>();
         for (Miss<K, V> miss : misses) {
             ids.add(miss.id);
             miss.nextStep();
             miss.loadedIn = miss.step;
+            miss.loaded = null;
         }
+        List<@Nullable Reservation> reservations = reserve(misses, session, NearTier.NEVER);
         try {
             Map<K, V> answer = loads.load(ids);
             misses.forEach(miss -> miss.loaded = new Entry<>(answer.get(miss.id)));
+        } catch (BatchedLoads.CrowdedException e) {
+            counters.loadsRejected.increment();
+            throw unavailable(name(ids), "too many callers wait for the source already", null);
         } catch (TimeoutException e) {
             throw unavailable(name(ids), "the source took too long", e);
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            throw unavailable(name(ids), "the source failed", e instanceof ExecutionException ? e.getCause() : e);
+            throw unavailable(name(ids), "the source failed", reasonOf(e));
+        } finally {
+            for (int i = 0; i < misses.size(); i++) {
+                Miss<K, V> miss = misses.get(i);
+                miss.isKept = near.publish(miss.id, reservations.get(i), miss.loaded);
+            }
         }
     }
 
@@ -593,6 +649,74 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
+    // The read past all tiers.
+
+    @Override
+    public Optional<V> findFresh(K id) {
+        String key = keyOf(id);
+        try {
+            Landing<V> landing = flights.flyAlone(id, alone -> loadFresh(new Miss<>(key, alone.get(0))));
+            // What is under way may have read before.
+            flights.forget(id);
+            return foundIn(landing).value();
+        } catch (UserUnavailableException e) {
+            counters.unavailable.increment();
+            throw e;
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("a load by itself waits for nobody", e);
+        } finally {
+            wakeUp(id);
+        }
+    }
+
+    private void loadFresh(Miss<K, V> miss) {
+        if (caches.fences().isPending(miss.key)) {
+            loadFreshWithoutRedis(miss);
+            return;
+        }
+        String token = caches.nextToken();
+        boolean claimed;
+        try {
+            claimed = claimFresh(miss, token);
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            shared.release(miss.key, token);
+            loadFreshWithoutRedis(miss);
+            return;
+        }
+        boolean filled;
+        if (claimed) {
+            filled = !loadUnderClaim(List.of(miss), token).isEmpty();
+        } else {
+            loadFromSource(List.of(miss), null);
+            miss.landLoaded();
+            filled = false;
+        }
+        if (!filled) {
+            // What is there, or is about to be stored by another, may have been read before this call.
+            invalidate(miss.id);
+        }
+    }
+
+    /** Asks for the right to store, whether there is a value or not. */
+    private boolean claimFresh(Miss<K, V> miss, String token) throws SharedTierException {
+        Refresh answer = shared.refresh(miss.key, token, NearTier.NEVER);
+        if (answer instanceof Refresh.Granted granted) {
+            miss.replaced = granted.value();
+            return true;
+        }
+        return answer instanceof Refresh.Unneeded
+                && shared.awaitAll(List.of(shared.claim(miss.key, token, null))).get(0) instanceof Claim.Granted;
+    }
+
+    private void loadFreshWithoutRedis(Miss<K, V> miss) {
+        loadFromSource(List.of(miss), shared.sessionWithoutRedis());
+        if (!miss.isKept) {
+            near.forget(miss.id);
+        }
+        miss.landLoaded();
+    }
+
     // The write path.
 
     @Override
@@ -601,6 +725,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         requireNonNull(value, "a user that does not exist cannot be saved");
         byte[] encoded = encoded(key, new Entry<>(value));
         boolean stored = encoded != null && offer(key, encoded, readAt);
+        if (stored) {
+            // Newer than what is remembered, of which a push may not tell.
+            near.forget(id);
+        }
         (stored ? counters.offersStored : counters.offersRefused).increment();
         return stored;
     }
@@ -665,12 +793,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         Holding<V> inSource;
         try {
             inSource = Explanation.holdingOf(
-                    Optional.ofNullable(callSource(Set.of(id)).get(id)));
+                    Optional.ofNullable(loads.load(Set.of(id)).get(id)));
+        } catch (BatchedLoads.CrowdedException e) {
+            counters.loadsRejected.increment();
+            inSource = new Holding.Unknown<>("too many callers wait for it already");
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            inSource = new Holding.Unknown<>(e.getClass().getSimpleName());
+            inSource = new Holding.Unknown<>(reasonOf(e).getClass().getSimpleName());
         }
         try {
             Inspection found = shared.inspect(key);
@@ -785,6 +916,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private void noteUnreadable(String key, @Nullable String reason) {
         counters.unreadable.increment();
         log.warn("{} cannot be read ({}); it is loaded again and overwritten", key, reason);
+    }
+
+    /** What a query threw, on whichever thread. */
+    private static Throwable reasonOf(Exception failure) {
+        Throwable cause = failure.getCause();
+        return failure instanceof ExecutionException && cause != null ? cause : failure;
     }
 
     private static UserUnavailableException unavailable(String whose, String why, @Nullable Throwable cause) {

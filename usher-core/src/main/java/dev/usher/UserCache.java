@@ -39,14 +39,45 @@ public interface UserCache<K, V> {
      * transaction: see {@link UserSource}; and who holds a connection while he waits for a query that needs another can
      * exhaust the pool.
      *
+     * <p>When nobody can say, it is the last answer that this process knows, for as long as the policy's {@link
+     * CachePolicy#serveStaleFor} allows, unless the user is known to have changed since. {@link #lookUp} tells it from others.
+     *
      * @param id whose value
      * @return the value, or empty for a user that does not exist
      * @throws UserUnavailableException when neither a tier nor the source could answer, another caller's load has taken
-     *     more than 30 s, the source is so busy that it was not this caller's turn for as long, or the calling thread was
-     *     interrupted while it waited (its interrupt status is then set)
+     *     more than 30 s, the source is so busy that it was not this caller's turn for as long, so many callers wait for it that
+     *     this one may not, or the calling thread was interrupted while it waited (its interrupt status is then set)
      * @throws IllegalStateException when it is this cache's own source that asks
      */
     Optional<V> find(K id);
+
+    /**
+     * As {@link #find}, for a caller that wants to know how good the answer is.
+     *
+     * @param id whose value
+     * @return the value, and whether it is only the last known one
+     * @throws UserUnavailableException as {@link #find} throws it
+     * @throws IllegalStateException when it is this cache's own source that asks
+     */
+    Found<V> lookUp(K id);
+
+    /**
+     * The user's value as the source says it now, past all tiers, for the moments that must be exact: a payment, a change of
+     * rights. It was true at some moment between the call and its end, whatever any tier holds, and also when a change was not
+     * announced.
+     *
+     * <p>The tiers are brought up to date: what this call returns is stored, or what they hold is dropped. Not so what Redis
+     * holds while it does not answer. When the source cannot say, everything stays as it is.
+     *
+     * <p>Each call queries the source, though many ride together.
+     *
+     * @param id whose value
+     * @return the value, or empty for a user that does not exist
+     * @throws UserUnavailableException when the source could not answer, or is too busy, or the calling thread was interrupted
+     *     while it waited; the last known answer is not given
+     * @throws IllegalStateException when it is this cache's own source that asks
+     */
+    Optional<V> findFresh(K id);
 
     /**
      * The values of several users, each from the nearest tier that knows it: from memory, from Redis in one round trip, and
@@ -108,7 +139,7 @@ public interface UserCache<K, V> {
      * has been committed that must not be overlooked by anybody from now on: a ban.
      *
      * <p>It waits for no node longer than the staleness bound, and not at all when Redis does not take the invalidation.
-     * All nodes are to have the same policy for this facet, one that fails closed: where it
+     * All nodes are to have the same policy for this facet, one that {@linkplain CachePolicy#serveStaleFor fails closed}: where it
      * does not, a node that has lost Redis may answer with what it knows, and receipts are confirmed only while there is none. A thread that is interrupted gets its receipt at once, unconfirmed,
      * and stays interrupted.
      *
@@ -119,7 +150,7 @@ public interface UserCache<K, V> {
 
     /**
      * What this process's memory, Redis and the source hold of the user, and whether they agree. For operators: it queries
-     * the source each time, which counts as a load and does not ride with others, and stores nothing.
+     * the source each time, which counts as a load, and stores nothing.
      *
      * @param id whose entry
      * @return what was found, also of tiers that failed; nothing is thrown for them

@@ -89,8 +89,9 @@ public final class UserCaches implements AutoCloseable {
                 keyPrefix,
                 name,
                 this::changed,
+                this::disconnected,
                 batchSizes);
-        this.fences = new FenceOutbox(shared, scheduler);
+        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, builder.mostFences);
         meters.watermarkOf(shared);
         meters.pendingOf(fences);
         shared.open();
@@ -137,8 +138,8 @@ public final class UserCaches implements AutoCloseable {
                 session != null,
                 session == null ? null : Duration.ofNanos(session.age(System.nanoTime())),
                 fences.size(),
-                null,
-                false,
+                fences.oldest(),
+                fences.isOverflowed(),
                 eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy());
     }
 
@@ -218,6 +219,11 @@ public final class UserCaches implements AutoCloseable {
         }
     }
 
+    /** What has been announced may have been lost with the connection. Called on an event loop. */
+    private void disconnected() {
+        fences.doubtRecent();
+    }
+
     /** Settings of a {@link UserCaches}. Not thread-safe. */
     public static final class Builder {
 
@@ -228,6 +234,7 @@ public final class UserCaches implements AutoCloseable {
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
         private ClientOptions clientOptions = ClientOptions.create();
         private InstantSource clock = InstantSource.system();
+        private int mostFences = FenceOutbox.LIMIT;
         private @Nullable MeterRegistry meterRegistry;
         private @Nullable Executor executor;
         private @Nullable RedisURI redis;
@@ -337,6 +344,12 @@ public final class UserCaches implements AutoCloseable {
         /** The clock by which the age of an offered row is judged. */
         Builder clock(InstantSource clock) {
             this.clock = clock;
+            return this;
+        }
+
+        /** How many invalidations that Redis has not confirmed are kept, each by itself. */
+        Builder mostFences(int mostFences) {
+            this.mostFences = mostFences;
             return this;
         }
 

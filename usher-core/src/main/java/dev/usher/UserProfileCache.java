@@ -36,6 +36,16 @@ public final class UserProfileCache<K> {
         return cache.find(id);
     }
 
+    /** As {@link #find}, and whether it is only the last known profile. See {@link UserCache#lookUp}. */
+    public Found<UserProfile> lookUp(K id) {
+        return cache.lookUp(id);
+    }
+
+    /** The user's profile as the source says it now, past all tiers. See {@link UserCache#findFresh}. */
+    public Optional<UserProfile> findFresh(K id) {
+        return cache.findFresh(id);
+    }
+
     /** The profiles of those users that exist. See {@link UserCache#findAll}. */
     public Map<K, UserProfile> findAll(Collection<? extends K> ids) {
         return cache.findAll(ids);

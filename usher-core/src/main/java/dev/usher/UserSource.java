@@ -18,7 +18,7 @@ import java.util.Set;
  * <p>Implementations are called by many threads at once, on the thread of one of the callers or of the {@linkplain
  * UserCaches.Builder#executor executor}, and for the users of other callers too: when many come at once, one asks for all. So
  * they may not depend on what is bound to a thread: a tenant, a transaction, a security context. Give the queries a timeout:
- * one that hangs holds one of four places, and after 30 s others may load the same users.
+ * one that hangs holds one of {@link CachePolicy#maxLoads} places, and after 30 s others may load the same users.
  *
  * <p>They may not ask the very cache that they fill, nor wait for somebody who does.
  *

@@ -11,11 +11,16 @@ public enum UserStatus {
     /** The user may not act: {@code 0}. */
     DISABLED(0);
 
-    /** {@code user:{id}:status}, for up to 60 minutes, and never older than 1 s without asking Redis. */
+    /**
+     * {@code user:{id}:status}, for up to 60 minutes, never older than 1 s without asking Redis, and unavailable when nobody can
+     * say: nobody is let in on a guess. Another {@link CachePolicy#serveStaleFor} lets the last known status stand for as long.
+     */
     public static final Facet<UserStatus> FACET = new Facet<>(
             "status",
             new StatusCodec(),
-            CachePolicy.of(Duration.ofMinutes(60)).withStalenessBound(Duration.ofSeconds(1)));
+            CachePolicy.of(Duration.ofMinutes(60))
+                    .withStalenessBound(Duration.ofSeconds(1))
+                    .withServeStaleFor(Duration.ZERO));
 
     private final int code;
 

@@ -36,6 +36,11 @@ public final class UserStatusCache<K> {
         return cache.find(id);
     }
 
+    /** The user's status as the source says it now, past all tiers. See {@link UserCache#findFresh}. */
+    public Optional<UserStatus> findFresh(K id) {
+        return cache.findFresh(id);
+    }
+
     /** The statuses of those users that exist. See {@link UserCache#findAll}. */
     public Map<K, UserStatus> findAll(Collection<? extends K> ids) {
         return cache.findAll(ids);
@@ -49,7 +54,8 @@ public final class UserStatusCache<K> {
     /**
      * Whether the user may act.
      *
-     * @return what was true within the staleness bound: {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
+     * @return what was true within the staleness bound, or, when nobody can say, within {@link CachePolicy#serveStaleFor} (by
+     *     default not at all): {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
      * @throws UserUnavailableException when it cannot be said; nobody is let in on a guess
      */
     public boolean isEnabled(K id) {

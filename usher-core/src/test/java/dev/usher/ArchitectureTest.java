@@ -66,6 +66,7 @@ class ArchitectureTest {
                         "Explanation",
                         "Facet",
                         "FacetCodec",
+                        "Found",
                         "RevocationReceipt",
                         "UserCache",
                         "UserCaches",

@@ -44,7 +44,7 @@ class BatchedLoadsTest {
     private final List<Caller> callers = new CopyOnWriteArrayList<>();
     private final Queue<Thread> stillInterrupted = new ConcurrentLinkedQueue<>();
     private final ExecutorService database = Executors.newSingleThreadExecutor();
-    private BatchedLoads<Long, String> loads = new BatchedLoads<>(this::query);
+    private BatchedLoads<Long, String> loads = of(this::query);
 
     @AfterEach
     void stop() {
@@ -79,6 +79,56 @@ class BatchedLoadsTest {
             assertAnswered(caller);
         }
         assertThat(calls).isEmpty();
+    }
+
+    @Test
+    void whoComesWhenAsManyWaitAsMayIsRefusedAtOnce() throws Exception {
+        loads = new BatchedLoads<>(this::query, 4, 3, Duration.ofSeconds(30));
+        List<Call> underWay = occupyAllPlaces();
+        List<Caller> seated = waitingCallers(3, 1);
+        assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(BatchedLoads.CrowdedException.class);
+
+        underWay.get(0).answer();
+        Call shared = nextCall();
+        assertThat(shared.ids()).as("without the one who was refused").hasSize(3);
+        assertThat(loads.waiting()).isZero();
+        waitingCaller(Set.of(8L)); // the one who leads has left its seat
+        assertThat(failureOf(caller(Set.of(7L))))
+                .as("who rides still waits")
+                .isInstanceOf(BatchedLoads.CrowdedException.class);
+
+        shared.answer();
+        for (Caller caller : seated) {
+            assertAnswered(caller);
+        }
+        nextCall().answer();
+        underWay.subList(1, 4).forEach(Call::answer);
+        assertAllPlacesAreFree();
+    }
+
+    @Test
+    void whoGivesUpWaitingLeavesItsSeat() throws Exception {
+        loads = new BatchedLoads<>(this::query, 4, 1, Duration.ofMillis(100));
+        List<Call> underWay = occupyAllPlaces();
+        assertThat(failureOf(waitingCaller(Set.of(7L)))).isInstanceOf(TimeoutException.class);
+        Caller gone = waitingCaller(Set.of(8L));
+        gone.thread.interrupt();
+        assertThat(failureOf(gone)).isInstanceOf(InterruptedException.class);
+        assertThat(failureOf(waitingCaller(Set.of(9L)))).isInstanceOf(TimeoutException.class);
+        underWay.forEach(Call::answer);
+    }
+
+    @Test
+    void whereNobodyMayWaitWhoFindsNoPlaceIsRefused() throws Exception {
+        loads = new BatchedLoads<>(this::query, 1, 0, Duration.ofSeconds(30));
+        Caller first = caller(Set.of(GATED));
+        Call underWay = nextCall();
+        assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(BatchedLoads.CrowdedException.class);
+        underWay.answer();
+        assertAnswered(first);
+        Caller next = caller(Set.of(7L));
+        nextCall().answer();
+        assertAnswered(next);
     }
 
     @Test
@@ -189,7 +239,7 @@ class BatchedLoadsTest {
 
     @Test
     void whoHasWaitedTooLongWithdraws() throws Exception {
-        loads = new BatchedLoads<>(this::query, Duration.ofMillis(10));
+        loads = new BatchedLoads<>(this::query, 4, 1000, Duration.ofMillis(10));
         List<Call> underWay = occupyAllPlaces();
         Caller impatient = caller(Set.of(5L));
         assertThat(failureOf(impatient)).isInstanceOf(TimeoutException.class);
@@ -222,7 +272,7 @@ class BatchedLoadsTest {
 
     @Test
     void aLeaderWhoIsCalledOffDoesNotFailItsRidersWhateverTheSourceMakesOfIt() throws Exception {
-        loads = new BatchedLoads<>(ids -> {
+        loads = of(ids -> {
             try {
                 return query(ids);
             } catch (InterruptedException e) {
@@ -258,7 +308,7 @@ class BatchedLoadsTest {
 
     @Test
     void whoIsInterruptedAsItIsGivenTheLeadPassesItOn() throws Exception {
-        loads = new BatchedLoads<>(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids));
+        loads = of(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids));
         for (int i = 0; i < 300; i++) {
             CompletableFuture<Thread> toInterrupt = new CompletableFuture<>();
             // Gives the lead to the one that waits first, and interrupts it before it has been woken.
@@ -286,7 +336,8 @@ class BatchedLoadsTest {
 
     @Test
     void aQueryThatEndsAsAWishIsQueuedDoesNotMissIt() throws Exception {
-        loads = new BatchedLoads<>(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids), Duration.ofSeconds(5));
+        loads = new BatchedLoads<>(
+                ids -> ids.contains(GATED) ? query(ids) : answerTo(ids), 4, 1000, Duration.ofSeconds(5));
         List<Call> underWay = occupyAllPlaces();
         underWay.get(0).answer();
         soon(callers.get(0)::isDone);
@@ -328,7 +379,7 @@ class BatchedLoadsTest {
         AtomicInteger mostUnderWay = new AtomicInteger();
         AtomicInteger queries = new AtomicInteger();
         AtomicInteger failures = new AtomicInteger();
-        loads = new BatchedLoads<>(ids -> {
+        loads = of(ids -> {
             if (ids.contains(GATED)) {
                 return query(ids);
             }
@@ -375,6 +426,10 @@ class BatchedLoadsTest {
         assertThat(queries).hasValueLessThan(16 * 2_000);
         assertThat(failures.get() > 0).isEqualTo(trouble);
         assertAllPlacesAreFree();
+    }
+
+    private static BatchedLoads<Long, String> of(BatchedLoads.Query<Long, String> source) {
+        return new BatchedLoads<>(source, 4, 1000, Duration.ofSeconds(30));
     }
 
     private static ThreadLocalRandom random() {

@@ -22,6 +22,9 @@ class CachePolicyTest {
         assertThat(policy.nearTtl()).isEqualTo(Duration.ofMinutes(5));
         assertThat(policy.refreshAhead()).isEqualTo(0.1);
         assertThat(policy.claimWait()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(policy.serveStaleFor()).isEqualTo(Duration.ofMinutes(5));
+        assertThat(policy.maxLoads()).isEqualTo(4);
+        assertThat(policy.maxWaitingLoads()).isEqualTo(1000);
     }
 
     @Test
@@ -30,6 +33,21 @@ class CachePolicyTest {
         assertThat(UserStatus.FACET.policy().ttl()).isEqualTo(Duration.ofMinutes(60));
         assertThat(UserProfile.FACET.policy().stalenessBound()).isEqualTo(Duration.ofSeconds(5));
         assertThat(UserStatus.FACET.policy().stalenessBound()).isEqualTo(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void nobodyIsLetInOnAGuess() {
+        assertThat(UserStatus.FACET.policy().serveStaleFor()).isZero();
+        assertThat(UserProfile.FACET.policy().serveStaleFor()).isEqualTo(Duration.ofMinutes(5));
+    }
+
+    @Test
+    void withoutRedisAnAnswerIsRepeatedForTheShorterOfItsTwoBounds() {
+        CachePolicy bounded = policy.withStalenessBound(Duration.ofSeconds(5));
+        assertThat(bounded.unheardBound()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(bounded.withServeStaleFor(Duration.ofSeconds(2)).unheardBound())
+                .isEqualTo(Duration.ofSeconds(2));
+        assertThat(bounded.withServeStaleFor(Duration.ZERO).unheardBound()).isZero();
     }
 
     @Test
@@ -70,7 +88,10 @@ class CachePolicyTest {
                 .withNearSize(7)
                 .withNearTtl(Duration.ofSeconds(6))
                 .withRefreshAhead(0.3)
-                .withClaimWait(Duration.ofSeconds(5));
+                .withClaimWait(Duration.ofSeconds(5))
+                .withServeStaleFor(Duration.ofSeconds(8))
+                .withMaxLoads(9)
+                .withMaxWaitingLoads(10);
         assertThat(changed)
                 .isEqualTo(new CachePolicy(
                         Duration.ofSeconds(1),
@@ -80,7 +101,10 @@ class CachePolicyTest {
                         7,
                         Duration.ofSeconds(6),
                         0.3,
-                        Duration.ofSeconds(5)));
+                        Duration.ofSeconds(5),
+                        Duration.ofSeconds(8),
+                        9,
+                        10));
     }
 
     @Test
@@ -103,6 +127,15 @@ class CachePolicyTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withClaimWait(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("claimWait");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withServeStaleFor(Duration.ofSeconds(-1)))
+                .withMessageStartingWith("serveStaleFor");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withMaxLoads(0))
+                .withMessage("maxLoads must be at least 1, but is 0");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withMaxWaitingLoads(-1))
+                .withMessageStartingWith("maxWaitingLoads");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withTtl(ChronoUnit.FOREVER.getDuration()))
                 .withMessageStartingWith("ttl must be at most ten years");

@@ -2,6 +2,7 @@ package dev.usher;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.SharedTier.Claim;
@@ -29,6 +30,7 @@ class GuardScriptsIT {
 
     private static final String KEY = "user:42:profile";
     private static final String GUARD = "{user:42:profile}:guard";
+    private static final String OTHER_KEY = "user:43:profile";
     private static final Duration TTL = Duration.ofMinutes(30);
     private static final byte[] VALUE = "value".getBytes(UTF_8);
 
@@ -99,7 +101,7 @@ class GuardScriptsIT {
 
     @Test
     void aFenceAndADeadClaimCanBeClaimed() throws Exception {
-        shared.fence(KEY);
+        fence(shared);
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         passDeadlineOf("t1");
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
@@ -133,7 +135,7 @@ class GuardScriptsIT {
         passDeadlineOf("t1");
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).as("past its deadline").isFalse();
         claim(KEY, "t3", null);
-        shared.fence(KEY);
+        fence(shared);
         assertThat(fill(KEY, "t3", VALUE, TTL, null)).as("fenced").isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
@@ -171,7 +173,7 @@ class GuardScriptsIT {
                 .isFalse();
         assertThat(redis.get(KEY)).isEqualTo("other");
         redis.del(KEY);
-        shared.fence(KEY);
+        fence(shared);
         assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime()))
                 .as("a fence")
                 .isFalse();
@@ -219,7 +221,7 @@ class GuardScriptsIT {
                 SharedTier tier = tier(forgetful)) {
             long readAt = System.nanoTime();
             assertThat(tier.offer("user:1:profile", VALUE, TTL, readAt)).isTrue();
-            tier.fence(KEY);
+            fence(tier);
             forgetful.kill();
             forgetful.restart(); // without the fence
             await().ignoreExceptions().until(() -> tier.getAll(List.of(KEY)).get(0) == null);
@@ -231,11 +233,11 @@ class GuardScriptsIT {
     @Test
     void aFenceDropsTheValueWhateverItIs() throws Exception {
         redis.set(KEY, "value");
-        shared.fence(KEY);
+        fence(shared);
         assertThat(redis.exists(KEY)).isZero();
         assertFence();
         redis.hset(KEY, "a", "b");
-        shared.fence(KEY);
+        fence(shared);
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -249,7 +251,7 @@ class GuardScriptsIT {
         assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime()).isGreaterThan(200);
         assertThat(redis.pttl(GUARD)).isGreaterThan(SharedTier.FENCE.toMillis());
 
-        shared.fence(KEY);
+        fence(shared);
         shared.renew(KEY, "t1");
         claim("user:1:profile", "after the renewals", null);
         assertFence();
@@ -351,7 +353,7 @@ class GuardScriptsIT {
         fill(KEY, "t1", VALUE, TTL, null);
         assertFence();
         assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Granted.class);
-        shared.fence(KEY);
+        fence(shared);
         assertThat(fill(KEY, "t2", VALUE, TTL, VALUE)).isFalse();
         assertThat(refresh("t3", TTL)).isInstanceOf(Refresh.Unneeded.class);
         assertThat(redis.exists(KEY)).isZero();
@@ -398,12 +400,30 @@ class GuardScriptsIT {
     }
 
     @Test
+    void aRedisThatIsFullTakesFencesAndRefusesFills() throws Exception {
+        claim(KEY, "t1", null);
+        claim(OTHER_KEY, "t2", null);
+        redis.set(KEY, "old");
+        redis.configSet("maxmemory", "1");
+        try {
+            fence(shared);
+            assertThat(redis.exists(KEY)).isZero();
+            assertFence();
+            assertThatExceptionOfType(SharedTierException.class)
+                    .isThrownBy(() -> fill(OTHER_KEY, "t2", VALUE, TTL, null))
+                    .withMessageContaining("OOM");
+        } finally {
+            redis.configSet("maxmemory", "0");
+        }
+    }
+
+    @Test
     void scriptsThatRedisHasForgottenAreSentAgain() throws Exception {
-        shared.fence(KEY);
+        fence(shared);
         redis.scriptFlush();
         redis.configResetstat();
-        shared.fence(KEY);
-        shared.fence(KEY);
+        fence(shared);
+        fence(shared);
         assertThat(redis.info("commandstats")).contains("cmdstat_eval:calls=1,").contains("cmdstat_evalsha:calls=2,");
         assertFence();
     }
@@ -417,9 +437,14 @@ class GuardScriptsIT {
                 "user",
                 "node",
                 key -> {},
+                () -> {},
                 size -> {});
         tier.open();
         return tier;
+    }
+
+    private static void fence(SharedTier tier) throws SharedTierException {
+        tier.awaitAll(List.of(tier.sendFence(KEY)));
     }
 
     private static long offerUntil(long tooOldFrom) {

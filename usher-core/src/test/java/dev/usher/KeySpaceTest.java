@@ -68,4 +68,36 @@ class KeySpaceTest {
     void aWholePairOfSurrogatesIsALetterLikeAnyOther() {
         assertThat(keys.keyOf("\ud83d\ude00")).isEqualTo("user:\ud83d\ude00:profile");
     }
+
+    @Test
+    void aKeyIsKnownByItsPrefixItsFacetAndAnIdBetweenThem() {
+        for (String key :
+                new String[] {"user:42:profile", "user:a:b:profile", "user:" + "x".repeat(128) + ":profile"}) {
+            assertThat(keys.contains(key)).as(key).isTrue();
+        }
+        for (String key : new String[] {
+            "user:profile",
+            "user::profile",
+            "user:42",
+            "user:42:status",
+            "user:42:xprofile",
+            "xuser:42:profile",
+            "user:{42}:profile",
+            "user:4 2:profile",
+            "profile",
+            "user:42:profile:",
+            "user:" + "x".repeat(129) + ":profile"
+        }) {
+            assertThat(keys.contains(key)).as(key).isFalse();
+        }
+    }
+
+    @Test
+    void aGuardIsKnownByItsBraces() {
+        assertThat(KeySpace.guarded("{user:42:profile}:guard")).isEqualTo("user:42:profile");
+        for (String key : new String[] {"user:42:profile", "{user:42:profile}", "user:42:profile}:guard", "}:guard"}) {
+            assertThat(KeySpace.guarded(key)).isEqualTo(key);
+        }
+        assertThat(KeySpace.facetOf("user:a:b:profile")).isEqualTo("profile");
+    }
 }

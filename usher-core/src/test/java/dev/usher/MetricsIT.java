@@ -39,6 +39,7 @@ class MetricsIT extends NodesOnRedis {
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     private final Map<Long, UserProfile> table = new ConcurrentHashMap<>(Map.of(42L, ANN));
     private Map<String, Double> before = Map.of();
+    private volatile boolean down;
 
     @Test
     void aMissIsALoad() {
@@ -116,6 +117,56 @@ class MetricsIT extends NodesOnRedis {
                 "usher.load.duration{facet=profile, outcome=failed} 1",
                 "usher.source.batch.size{facet=profile} 1 of 1",
                 "usher.shared.batch.size{} 1 of 1");
+    }
+
+    @Test
+    void aLastKnownAnswerIsCountedAsStale() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCache<Long, UserProfile> cache =
+                    metered("redis://" + proxy.host() + ":" + proxy.port(), PATIENT, this::loadUnlessDown);
+            await().until(() -> {
+                cache.findAll(List.of(7L, 42L));
+                return cache.stats().nearPresent() > 0 && cache.stats().nearAbsent() > 0;
+            });
+            proxy.refuse();
+            await().until(() -> gauge("usher.near.open") == 0);
+            down = true;
+            cache.find(42L);
+            cache.find(7L);
+            moved();
+
+            cache.find(42L);
+            cache.find(42L);
+            cache.find(7L);
+            assertMoved(
+                    "usher.requests{facet=profile, outcome=present, tier=stale} 2",
+                    "usher.requests{facet=profile, outcome=absent, tier=stale} 1");
+            assertThat(cache.stats().staleAnswers()).isEqualTo(5);
+        }
+    }
+
+    @Test
+    void aLoadThatMayNotWaitIsCounted() throws InterruptedException {
+        CountDownLatch loading = new CountDownLatch(1);
+        CountDownLatch gate = new CountDownLatch(1);
+        Facet<UserProfile> narrow =
+                PATIENT.with(PATIENT.policy().withMaxLoads(1).withMaxWaitingLoads(0));
+        UserCache<Long, UserProfile> cache = metered(server.uri(), narrow, ids -> {
+            loading.countDown();
+            gate.await();
+            return load(ids);
+        });
+        Thread first = thread(() -> cache.find(42L));
+        loading.await();
+        moved();
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.find(7L));
+        assertMoved(
+                "usher.loads.rejected{facet=profile} 1",
+                "usher.requests{facet=profile, outcome=unavailable, tier=none} 1",
+                "usher.shared.batch.size{} 1 of 1");
+        assertThat(cache.stats().loadsRejected()).isEqualTo(1);
+        gate.countDown();
+        first.join();
     }
 
     @Test
@@ -259,9 +310,13 @@ class MetricsIT extends NodesOnRedis {
             cache.invalidate(42L);
             assertThat(gauge("usher.fences.pending")).isEqualTo(1);
             assertThat(cache.stats().pendingFences()).isEqualTo(1);
+            assertThat(gauge("usher.fences.oldest.age")).isBetween(0.0, 20.0).isNotZero();
 
+            moved();
             proxy.restore();
             await().until(() -> gauge("usher.fences.pending") == 0 && gauge("usher.near.open") == 1);
+            assertThat(gauge("usher.fences.oldest.age")).isZero();
+            assertThat(moved()).containsEntry("usher.fences.resent{}", "1");
         }
     }
 
@@ -355,7 +410,7 @@ class MetricsIT extends NodesOnRedis {
         assertThat(values)
                 .isEqualTo(Map.of(
                         "facet", Set.of("profile"),
-                        "tier", Set.of("near", "shared", "source", "none"),
+                        "tier", Set.of("near", "shared", "source", "stale", "none"),
                         "outcome",
                                 Set.of("present", "absent", "unavailable", "answered", "failed", "stored", "refused"),
                         "reason", Set.of("changed", "codec")));
@@ -387,6 +442,13 @@ class MetricsIT extends NodesOnRedis {
 
     private UserCaches node(String uri) {
         return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
+    }
+
+    private Map<Long, UserProfile> loadUnlessDown(Set<Long> ids) {
+        if (down) {
+            throw new IllegalStateException("the database is down");
+        }
+        return load(ids);
     }
 
     private Map<Long, UserProfile> load(Set<Long> ids) {

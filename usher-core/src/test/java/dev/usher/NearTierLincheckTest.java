@@ -235,10 +235,12 @@ class NearTierLincheckTest {
         private static final class Stay {
 
             private final int session;
+            private final @Nullable Stay before;
             private @Nullable Integer answer;
 
-            private Stay(int session) {
+            private Stay(int session, @Nullable Stay before) {
                 this.session = session;
+                this.before = before;
             }
         }
 
@@ -247,7 +249,8 @@ class NearTierLincheckTest {
         }
 
         public void reserve(int thread) {
-            place = new Stay(readsIn.getOrDefault(thread, 0));
+            Stay before = place == null || place.answer != null ? place : place.before;
+            place = new Stay(readsIn.getOrDefault(thread, 0), before);
             reserved.put(thread, place);
         }
 
@@ -265,8 +268,9 @@ class NearTierLincheckTest {
         }
 
         public void giveBack(int thread) {
-            if (standing(thread) != null) {
-                place = null;
+            Stay mine = standing(thread);
+            if (mine != null) {
+                place = mine.before;
             }
         }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.NearTier.Reservation;
+import dev.usher.NearTier.Resident;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -112,6 +113,15 @@ class NearTierTest {
     }
 
     @Test
+    void whatIsOnlyRememberedIsNotAskedForAgain() {
+        near.publish(1L, near.reserve(1L, null, NearTier.NEVER), ABSENT);
+        assertThat(near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT))
+                .isFalse();
+        assertThat(near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT))
+                .isTrue();
+    }
+
+    @Test
     void aUserThatAppearsIsAbsentNoLonger() {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
@@ -139,17 +149,160 @@ class NearTierTest {
     }
 
     @Test
-    void withoutASessionOrASizeNothingIsKept() {
-        assertThat(near.reserve(1L, null, NearTier.NEVER)).isNull();
-        assertThat(near.publish(1L, null, VALUE)).isFalse();
+    void withoutASessionOrASizeNothingIsAnswered() {
+        near.publish(1L, near.reserve(1L, null, NearTier.NEVER), VALUE);
+        assertThat(answer(1L)).isNull();
+        assertThat(near.publish(2L, null, VALUE)).isFalse();
         NearTier<Long, String> off = new NearTier<>(policy.withNearSize(0), (id, due) -> {});
         assertThat(off.reserve(1L, session, NearTier.NEVER)).isNull();
+        assertThat(failClosed().reserve(1L, null, NearTier.NEVER)).isNull();
     }
 
     @Test
-    void aReservationGivenBackLeavesNothing() {
+    void aReservationGivenBackLeavesWhatStoodThere() {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), null);
         assertThat(answer(1L)).isNull();
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        Reservation first = near.reserve(1L, session, NearTier.NEVER);
+        Reservation second = near.reserve(1L, session, NearTier.NEVER);
+        assertThat(answer(1L)).as("while it is read").isNull();
+        near.publish(1L, first, null);
+        assertThat(answer(1L)).as("while it is read by another").isNull();
+        near.publish(1L, second, null);
+        assertThat(answer(1L)).contains("value");
+    }
+
+    @Test
+    void aChangeWhileAPlaceIsReservedLeavesNothingToGoBackTo() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        Reservation reservation = near.reserve(1L, session, NearTier.NEVER);
+        near.forget(1L);
+        near.publish(1L, reservation, null);
+        assertThat(answer(1L)).isNull();
+        assertThat(near.lastKnown(1L)).isNull();
+    }
+
+    @Test
+    void theLastKnownAnswerOutlivesItsSession() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        session.end();
+        assertThat(answer(1L)).isNull();
+        Resident<String> last = requireNonNull(near.lastKnown(1L));
+        assertThat(last.answer()).contains("value");
+        assertThat(last.isStale()).isTrue();
+        assertThat(last.staleFor()).isPositive();
+        assertThat(near.find(1L)).as("repeated").isSameAs(last);
+        await().until(() -> near.find(1L) == null);
+        assertThat(requireNonNull(near.lastKnown(1L)).staleFor()).isGreaterThan(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void whatMemoryCanVouchForIsNotStale() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        Resident<String> last = requireNonNull(near.lastKnown(1L));
+        assertThat(last.isStale()).isFalse();
+        assertThat(last.staleFor()).isZero();
+    }
+
+    @Test
+    void aReservationDoesNotDestroyTheLastKnownAnswer() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        session.end();
+        Session next = Session.tracked(System.nanoTime());
+        Reservation reservation = near.reserve(1L, next, NearTier.NEVER);
+        assertThat(requireNonNull(near.lastKnown(1L)).answer()).contains("value");
+        assertThat(near.publish(1L, reservation, new Entry<>("newer")))
+                .as("nor the last known answer a reservation")
+                .isTrue();
+        assertThat(answer(1L)).contains("newer");
+    }
+
+    @Test
+    void aChangeRemovesTheLastKnownAnswerAlsoWhileItIsRepeated() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        session.end();
+        assertThat(near.lastKnown(1L)).isNotNull();
+        near.forget(1L);
+        assertThat(answer(1L)).isNull();
+        assertThat(near.lastKnown(1L)).isNull();
+    }
+
+    @Test
+    void anAnswerIsLastKnownToBeTrueWhenItsSessionWasLastHeardOf() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        long seen = System.nanoTime() + Duration.ofMinutes(2).toNanos();
+        session.seenUpTo(seen);
+        session.end();
+        session.end();
+        assertThat(session.knownUntil(System.nanoTime())).isEqualTo(seen);
+        long later = seen + 1;
+        assertThat(session.knownUntil(later)).isEqualTo(later);
+        assertThat(Session.untracked().knownUntil(later))
+                .as("nobody tells of changes")
+                .isEqualTo(later);
+    }
+
+    @Test
+    void theLastKnownAnswerIsNotGivenForLongerThanItMayBe() {
+        NearTier<Long, String> brief =
+                new NearTier<>(policy.withServeStaleFor(Duration.ofMillis(300)), (id, due) -> {});
+        brief.publish(1L, brief.reserve(1L, session, NearTier.NEVER), VALUE);
+        session.end();
+        long endedAt = System.nanoTime();
+        Resident<String> last = requireNonNull(brief.lastKnown(1L));
+        long answeredAt = System.nanoTime();
+        while (brief.find(1L) != null || brief.lastKnown(1L) != null) {
+            answeredAt = System.nanoTime();
+        }
+        assertThat(last.isStale()).isTrue();
+        assertThat(Duration.ofNanos(answeredAt - endedAt)).isLessThan(Duration.ofMillis(300));
+    }
+
+    @Test
+    void withoutALicenceToServeStaleNothingIs() {
+        NearTier<Long, String> strict = failClosed();
+        strict.publish(1L, strict.reserve(1L, session, NearTier.NEVER), VALUE);
+        assertThat(strict.find(1L)).isNotNull();
+        session.end();
+        assertThat(strict.lastKnown(1L)).isNull();
+    }
+
+    @Test
+    void theLaterOfTwoAnswersIsTheLastKnown() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
+        Reservation stale = near.reserve(1L, session, NearTier.NEVER);
+        session.end();
+        near.publish(1L, stale, null);
+        assertThat(requireNonNull(near.lastKnown(1L)).answer()).isEmpty();
+        near.publish(1L, near.reserve(1L, Session.tracked(System.nanoTime()), NearTier.NEVER), VALUE);
+        assertThat(requireNonNull(near.lastKnown(1L)).answer()).contains("value");
+    }
+
+    @Test
+    void whatIsOnlyRememberedDisplacesNoAnswer() {
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        Reservation reservation = near.reserve(1L, null, NearTier.NEVER);
+        assertThat(answer(1L)).contains("value");
+        assertThat(near.publish(1L, reservation, new Entry<>("other"))).isFalse();
+        assertThat(answer(1L)).contains("value");
+
+        session.end();
+        assertThat(near.publish(1L, near.reserve(1L, null, NearTier.NEVER), new Entry<>("newer")))
+                .isTrue();
+        assertThat(answer(1L)).isNull();
+        assertThat(requireNonNull(near.lastKnown(1L)).answer()).contains("newer");
+    }
+
+    @Test
+    void theLastKnownAnswerIsNeverDue() {
+        List<Long> due = new ArrayList<>();
+        NearTier<Long, String> watched = new NearTier<>(policy, (id, resident) -> due.add(id));
+        watched.publish(1L, watched.reserve(1L, session, Duration.ZERO), VALUE);
+        session.end();
+        watched.lastKnown(1L);
+        assertThat(watched.find(1L)).isNotNull();
+        assertThat(due).isEmpty();
     }
 
     @Test
@@ -198,10 +351,21 @@ class NearTierTest {
         await().until(() -> strict.find(1L) == null);
     }
 
+    @Test
+    void whatIsReadUntrackedIsNotAnsweredWhereNobodyIsLetInOnAGuess() {
+        NearTier<Long, String> strict = failClosed();
+        strict.publish(1L, strict.reserve(1L, Session.untracked(), NearTier.NEVER), VALUE);
+        assertThat(strict.find(1L)).isNull();
+    }
+
+    private NearTier<Long, String> failClosed() {
+        return new NearTier<>(policy.withServeStaleFor(Duration.ZERO), (id, due) -> {});
+    }
+
     /** {@code null} when memory has none; empty when it knows that there is no such user. */
     @SuppressWarnings("NullableOptional")
     private @Nullable Optional<String> answer(long id) {
-        NearTier.Resident<String> resident = near.find(id);
+        Resident<String> resident = near.find(id);
         return resident == null ? null : resident.answer();
     }
 }

@@ -8,7 +8,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.Landing;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -169,6 +171,41 @@ class SingleFlightTest {
     }
 
     @Test
+    void whatHasLandedIsBroughtAlthoughTheRestFails() {
+        Map<Long, Landing<String>> landings = new HashMap<>();
+        assertThatIllegalStateException()
+                .isThrownBy(() -> flights.fly(
+                        List.of(1L, 2L),
+                        any -> false,
+                        mine -> {
+                            mine.get(0).land(landing("value", mine.get(0).nextStep()));
+                            throw new IllegalStateException("the source is gone");
+                        },
+                        landings))
+                .withMessage("the source is gone");
+        assertThat(landings).containsOnlyKeys(1L);
+        assertThat(flights.size()).isZero();
+    }
+
+    @Test
+    void aLoadByItselfIsNobodyElses() throws Exception {
+        Landing<String> alone = flights.flyAlone(1L, mine -> {
+            assertThat(flights.size()).isZero();
+            var other = threads.submit(() -> fly(1L, false, flight -> landing("other", flight.nextStep())));
+            await().until(other::isDone);
+            mine.get(0).land(landing("alone", mine.get(0).nextStep()));
+        });
+        assertThat(alone.entry().value()).isEqualTo("alone");
+    }
+
+    @Test
+    void aSourceThatAsksItsOwnCachePastAllTiersIsToldSoToo() {
+        assertThatIllegalStateException()
+                .isThrownBy(() -> flights.flyAlone(1L, mine -> flights.flyAlone(1L, again -> {})))
+                .withMessage("a source may not ask the cache that it fills");
+    }
+
+    @Test
     void whoCannotKnowBetterIsContentWithWhatIsWithinTheBound() throws Exception {
         for (boolean withinBound : new boolean[] {true, false}) {
             CountDownLatch read = new CountDownLatch(1);
@@ -239,10 +276,12 @@ class SingleFlightTest {
     private @Nullable Landing<String> fly(
             long key, boolean contentWithinBound, Function<Flight<Long, String>, Landing<String>> load)
             throws InterruptedException, ExecutionException, TimeoutException {
-        return flights.fly(
-                        List.of(key),
-                        any -> contentWithinBound,
-                        mine -> mine.forEach(flight -> flight.land(load.apply(flight))))
-                .get(key);
+        Map<Long, Landing<String>> landings = new HashMap<>();
+        flights.fly(
+                List.of(key),
+                any -> contentWithinBound,
+                mine -> mine.forEach(flight -> flight.land(load.apply(flight))),
+                landings);
+        return landings.get(key);
     }
 }

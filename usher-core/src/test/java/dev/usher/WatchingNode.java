@@ -45,7 +45,8 @@ final class WatchingNode {
 
     /** What is watched. */
     static Facet<UserProfile> facet(Duration bound) {
-        return UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound));
+        return UserProfile.FACET.with(
+                UserProfile.FACET.policy().withStalenessBound(bound).withServeStaleFor(Duration.ZERO));
     }
 
     private static void awaitEndOfInput() {

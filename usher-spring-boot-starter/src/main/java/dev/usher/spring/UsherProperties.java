@@ -45,6 +45,9 @@ public record UsherProperties(
      * @param nearTtl Longest life of what this process remembers by itself.
      * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
+     * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
+     * @param maxLoads How many queries of the source may be under way at a time.
+     * @param maxWaitingLoads How many callers may wait for a query.
      */
     public record Profile(
             @DefaultValue("30m") Duration ttl,
@@ -54,7 +57,10 @@ public record UsherProperties(
             @DefaultValue("10000") long nearSize,
             @DefaultValue("5m") Duration nearTtl,
             @DefaultValue("0.1") double refreshAhead,
-            @DefaultValue("1s") Duration claimWait) {
+            @DefaultValue("1s") Duration claimWait,
+            @DefaultValue("5m") Duration serveStaleFor,
+            @DefaultValue("4") int maxLoads,
+            @DefaultValue("1000") int maxWaitingLoads) {
 
         CachePolicy policy() {
             return policyOf("usher.profile", UserProfile.FACET.policy(), this);
@@ -72,6 +78,9 @@ public record UsherProperties(
      * @param nearTtl Longest life of what this process remembers by itself.
      * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
+     * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
+     * @param maxLoads How many queries of the source may be under way at a time.
+     * @param maxWaitingLoads How many callers may wait for a query.
      */
     public record Status(
             @DefaultValue("60m") Duration ttl,
@@ -81,13 +90,27 @@ public record UsherProperties(
             @DefaultValue("10000") long nearSize,
             @DefaultValue("5m") Duration nearTtl,
             @DefaultValue("0.1") double refreshAhead,
-            @DefaultValue("1s") Duration claimWait) {
+            @DefaultValue("1s") Duration claimWait,
+            @DefaultValue("0s") Duration serveStaleFor,
+            @DefaultValue("4") int maxLoads,
+            @DefaultValue("1000") int maxWaitingLoads) {
 
         CachePolicy policy() {
             return policyOf(
                     "usher.status",
                     UserStatus.FACET.policy(),
-                    new Profile(ttl, jitter, absentTtl, stalenessBound, nearSize, nearTtl, refreshAhead, claimWait));
+                    new Profile(
+                            ttl,
+                            jitter,
+                            absentTtl,
+                            stalenessBound,
+                            nearSize,
+                            nearTtl,
+                            refreshAhead,
+                            claimWait,
+                            serveStaleFor,
+                            maxLoads,
+                            maxWaitingLoads));
         }
     }
 
@@ -107,7 +130,10 @@ public record UsherProperties(
         policy = accept(under + ".near-size", settings.nearSize, policy::withNearSize);
         policy = accept(under + ".near-ttl", settings.nearTtl, policy::withNearTtl);
         policy = accept(under + ".refresh-ahead", settings.refreshAhead, policy::withRefreshAhead);
-        return accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
+        policy = accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
+        policy = accept(under + ".serve-stale-for", settings.serveStaleFor, policy::withServeStaleFor);
+        policy = accept(under + ".max-loads", settings.maxLoads, policy::withMaxLoads);
+        return accept(under + ".max-waiting-loads", settings.maxWaitingLoads, policy::withMaxWaitingLoads);
     }
 
     /** Hands a setting to the core, which knows what is valid, and names the property when it is not. */

@@ -41,7 +41,10 @@ class UsherPropertiesTest {
                         10_000,
                         Duration.ofMinutes(5),
                         0.1,
-                        Duration.ofSeconds(1)));
+                        Duration.ofSeconds(1),
+                        Duration.ofMinutes(5),
+                        4,
+                        1000));
         assertThat(defaults.status())
                 .isEqualTo(new UsherProperties.Status(
                         Duration.ofMinutes(60),
@@ -51,7 +54,10 @@ class UsherPropertiesTest {
                         10_000,
                         Duration.ofMinutes(5),
                         0.1,
-                        Duration.ofSeconds(1)));
+                        Duration.ofSeconds(1),
+                        Duration.ZERO,
+                        4,
+                        1000));
     }
 
     @Test
@@ -68,6 +74,9 @@ class UsherPropertiesTest {
                 Map.entry("usher.profile.near-ttl", "90s"),
                 Map.entry("usher.profile.refresh-ahead", "0.2"),
                 Map.entry("usher.profile.claim-wait", "400ms"),
+                Map.entry("usher.profile.serve-stale-for", "2m"),
+                Map.entry("usher.profile.max-loads", "6"),
+                Map.entry("usher.profile.max-waiting-loads", "60"),
                 Map.entry("usher.status.ttl", "15m"),
                 Map.entry("usher.status.jitter", "0.25"),
                 Map.entry("usher.status.absent-ttl", "21s"),
@@ -75,7 +84,10 @@ class UsherPropertiesTest {
                 Map.entry("usher.status.near-size", "0"),
                 Map.entry("usher.status.near-ttl", "70s"),
                 Map.entry("usher.status.refresh-ahead", "0"),
-                Map.entry("usher.status.claim-wait", "500ms")));
+                Map.entry("usher.status.claim-wait", "500ms"),
+                Map.entry("usher.status.serve-stale-for", "10s"),
+                Map.entry("usher.status.max-loads", "7"),
+                Map.entry("usher.status.max-waiting-loads", "0")));
 
         assertThat(properties.enabled()).isFalse();
         assertThat(properties.keyPrefix()).isEqualTo("tenant7");
@@ -89,7 +101,10 @@ class UsherPropertiesTest {
                         500,
                         Duration.ofSeconds(90),
                         0.2,
-                        Duration.ofMillis(400)));
+                        Duration.ofMillis(400),
+                        Duration.ofMinutes(2),
+                        6,
+                        60));
         assertThat(properties.status().policy())
                 .isEqualTo(new CachePolicy(
                         Duration.ofMinutes(15),
@@ -99,7 +114,10 @@ class UsherPropertiesTest {
                         0,
                         Duration.ofSeconds(70),
                         0,
-                        Duration.ofMillis(500)));
+                        Duration.ofMillis(500),
+                        Duration.ofSeconds(10),
+                        7,
+                        0));
     }
 
     @ParameterizedTest
@@ -115,6 +133,9 @@ class UsherPropertiesTest {
         "usher.profile.near-ttl, 0s",
         "usher.profile.refresh-ahead, 1",
         "usher.profile.claim-wait, -1s",
+        "usher.profile.serve-stale-for, -1s",
+        "usher.profile.max-loads, 0",
+        "usher.profile.max-waiting-loads, -1",
         "usher.status.ttl, 0s",
         "usher.status.jitter, -0.1",
         "usher.status.absent-ttl, 0s",
@@ -123,6 +144,9 @@ class UsherPropertiesTest {
         "usher.status.near-ttl, 0s",
         "usher.status.refresh-ahead, -0.1",
         "usher.status.claim-wait, -1s",
+        "usher.status.serve-stale-for, -1s",
+        "usher.status.max-loads, 0",
+        "usher.status.max-waiting-loads, -1",
     })
     void aValueThatCannotBeIsRefusedByTheNameOfItsProperty(String property, String value) {
         UsherProperties properties = bind(Map.of(property, value));

@@ -1,0 +1,106 @@
+package dev.usher;
+
+import dev.usher.SharedTier.Keys;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+
+/**
+ * Fences all that Redis holds of some facets, values and guards, so that what was read before some changes is gone and cannot
+ * come any more, although nobody knows their keys.
+ *
+ * <p>It goes through Redis twice. The first pass ends every claim from before the changes. The second one, which begins when
+ * no row from before them can be offered any more, finds what was filled or offered during the first. Nothing else is
+ * touched.
+ *
+ * <p>Nobody waits for an answer.
+ */
+final class FullFlush {
+
+    /** For how long after a change a row from before it may be offered, and some more, as clocks differ. */
+    static final Duration OFFERS_END = SharedTier.FENCE.plusSeconds(1);
+
+    /** A Redis that is silent for longer fails the flush. */
+    private static final Duration LONGEST_STEP = Duration.ofSeconds(30);
+
+    private static final Pattern SPECIAL_IN_PATTERNS = Pattern.compile("[*?\\[\\]\\\\]");
+
+    private final SharedTier shared;
+    private final ScheduledExecutorService scheduler;
+    private final Overflow overflow;
+    private final List<KeySpace> spaces;
+
+    /** What the names of values and of guards have in common. */
+    private final String pattern;
+
+    /**
+     * A flush.
+     *
+     * @param keyPrefix what all keys begin with
+     * @param overflow the changes
+     */
+    FullFlush(SharedTier shared, ScheduledExecutorService scheduler, String keyPrefix, Overflow overflow) {
+        this.shared = shared;
+        this.scheduler = scheduler;
+        this.overflow = overflow;
+        this.spaces = overflow.facets().stream()
+                .map(facet -> new KeySpace(keyPrefix, facet))
+                .toList();
+        this.pattern = "*" + SPECIAL_IN_PATTERNS.matcher(keyPrefix).replaceAll("\\\\$0") + ":*";
+    }
+
+    /**
+     * Flushes.
+     *
+     * @return completed at the end; failed when anything has, and then all is to be done again
+     */
+    CompletableFuture<?> run() {
+        return fenceOne()
+                .thenComposeAsync(done -> fenceFrom(Keys.START), scheduler)
+                .thenCompose(done -> offersEnd())
+                .thenComposeAsync(done -> fenceFrom(Keys.START), scheduler)
+                .thenCompose(done -> fenceOne());
+    }
+
+    /** Shows that this Redis takes fences, even where it holds nothing: a replica may be scanned all the same. */
+    private CompletableFuture<Void> fenceOne() {
+        return fence(Set.of(overflow.lastKey()));
+    }
+
+    /** One pass: whatever is there from its beginning to its end is found. */
+    private CompletableFuture<Void> fenceFrom(String cursor) {
+        return shared.scan(cursor, pattern)
+                .orTimeout(LONGEST_STEP.toMillis(), TimeUnit.MILLISECONDS)
+                .thenCompose(found -> fence(ours(found.names()))
+                        .thenComposeAsync(
+                                done -> found.isLast()
+                                        ? CompletableFuture.<Void>completedFuture(null)
+                                        : fenceFrom(found.cursor()),
+                                scheduler));
+    }
+
+    private Set<String> ours(List<String> names) {
+        return names.stream()
+                .map(KeySpace::guarded)
+                .filter(key -> spaces.stream().anyMatch(space -> space.contains(key)))
+                .collect(Collectors.toSet());
+    }
+
+    private CompletableFuture<Void> fence(Collection<String> keys) {
+        return CompletableFuture.allOf(keys.stream().map(shared::sendFence).toArray(CompletableFuture[]::new))
+                .orTimeout(LONGEST_STEP.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private CompletableFuture<Void> offersEnd() {
+        CompletableFuture<Void> end = new CompletableFuture<>();
+        long left = overflow.last() + OFFERS_END.toNanos() - System.nanoTime();
+        var unused = scheduler.schedule(() -> end.complete(null), left, TimeUnit.NANOSECONDS);
+        return end;
+    }
+}

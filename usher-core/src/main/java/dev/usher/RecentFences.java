@@ -1,0 +1,53 @@
+package dev.usher;
+
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The keys whose fences Redis has confirmed in the last minute, the latest of them if they are many. Thread-safe. */
+final class RecentFences {
+
+    /** As much as a Redis that comes back with older data may have lost: an append-only file loses a second or two. */
+    private static final Duration RECENT = Duration.ofSeconds(60);
+
+    private final int limit;
+
+    /** When each was confirmed, the earliest first. */
+    private final Map<String, Long> confirmedAt = new LinkedHashMap<>();
+
+    RecentFences(int limit) {
+        this.limit = limit;
+    }
+
+    /**
+     * Adds a key.
+     *
+     * @param now when its fence was confirmed, in {@link System#nanoTime()}
+     */
+    synchronized void add(String key, long now) {
+        confirmedAt.remove(key); // so that it comes last
+        confirmedAt.put(key, now);
+        dropEarliest(now);
+    }
+
+    /** The keys, which are then forgotten. */
+    synchronized List<String> takeAll(long now) {
+        dropEarliest(now);
+        List<String> keys = List.copyOf(confirmedAt.keySet());
+        confirmedAt.clear();
+        return keys;
+    }
+
+    private void dropEarliest(long now) {
+        Iterator<Long> earliest = confirmedAt.values().iterator();
+        while (earliest.hasNext()) {
+            boolean isTooOld = now - earliest.next() > RECENT.toNanos();
+            if (!isTooOld && confirmedAt.size() <= limit) {
+                return;
+            }
+            earliest.remove();
+        }
+    }
+}

@@ -1,0 +1,389 @@
+package dev.usher;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/** Changes whose fences do not reach Redis, or not all of them, and what becomes of the old values there. */
+class FenceOutboxIT extends NodesOnRedis {
+
+    private static final UserProfile OLD = profile("Old");
+    private static final UserProfile NEW = profile("New");
+
+    /** As a fill would have stored it. */
+    private static final String STORED =
+            "{\"mobile\":\"13800000000\",\"name\":\"Old\",\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"}";
+
+    private static final Facet<UserProfile> PROFILE =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0));
+
+    private final Table table = new Table();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private FaultProxy proxy;
+
+    @BeforeEach
+    void startProxy() {
+        proxy = FaultProxy.inFrontOf(server.host(), server.port());
+    }
+
+    @AfterEach
+    void stopProxy() {
+        table.gate.countDown();
+        threads.shutdownNow();
+        proxy.close();
+    }
+
+    // Changes that are kept.
+
+    @Test
+    void whatCouldNotBeSentIsSentWhenRedisReturnsAmongNewChanges() {
+        UserCaches here = node(FenceOutbox.LIMIT);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        LongStream.rangeClosed(1, 30).forEach(id -> redis.set(keyOf(id), STORED));
+        proxy.refuse();
+        changeAll(cache, 1, 20);
+        assertThat(here.fences().size()).isEqualTo(20);
+        assertThat(here.fences().oldest()).isPositive();
+
+        proxy.restore();
+        changeAll(cache, 10, 30);
+        await().until(() -> here.fences().size() == 0);
+        LongStream.rangeClosed(1, 30).forEach(this::assertNotOld);
+        assertThat(here.fences().oldest()).isNull();
+        assertThat(here.fences().resent().sum()).isBetween(20L, 50L);
+        assertThat(cache.find(5L)).contains(NEW);
+    }
+
+    @Test
+    void aConnectionThatComesAndGoesLosesNothing() {
+        UserCaches here = node(FenceOutbox.LIMIT);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        for (long round = 0; round < 6; round++) {
+            long from = round * 20;
+            LongStream.range(from, from + 20).forEach(id -> redis.set(keyOf(id), STORED));
+            changeAll(cache, from, from + 6);
+            proxy.refuse();
+            changeAll(cache, from + 7, from + 12);
+            proxy.restore();
+            changeAll(cache, from + 13, from + 19);
+            await().until(() -> proxy.connections() > 0);
+        }
+        await().until(() -> here.fences().size() == 0);
+        LongStream.range(0, 120).forEach(this::assertNotOld);
+    }
+
+    @Test
+    void whatRedisHadConfirmedIsSentAgainWhenItMayHaveComeBackWithOlderData() {
+        UserCaches here = node(FenceOutbox.LIMIT);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        table.put(42L, NEW);
+        assertThat(cache.invalidate(42L)).isTrue();
+        proxy.refuse();
+        await().until(() -> here.fences().isPending(keyOf(42)));
+        redis.set(keyOf(42), STORED);
+        redis.del(KeySpace.guardOf(keyOf(42)));
+
+        proxy.restore();
+        await().until(() -> {
+            assertThat(cache.find(42L)).contains(NEW);
+            return here.fences().size() == 0;
+        });
+        assertNotOld(42);
+        assertThat(cache.find(42L)).contains(NEW);
+    }
+
+    @Test
+    void whatIsSentAgainTakesNobodysRoom() {
+        UserCaches here = node(3);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        changeAll(cache, 1, 5);
+        assertThat(here.fences().size()).isZero();
+        proxy.refuse();
+        await().until(() -> here.fences().size() == 5);
+        changeAll(cache, 6, 8);
+        assertThat(here.fences().isOverflowed()).isFalse();
+        changeAll(cache, 9, 9);
+        assertThat(here.fences().isOverflowed()).isTrue();
+    }
+
+    @Test
+    void closingSendsAllThatIsKept() {
+        UserCaches here = node(FenceOutbox.LIMIT);
+        for (long id = 0; id < 1_500; id++) {
+            redis.set(keyOf(id), STORED);
+            here.fences().announce(keyOf(id));
+        }
+        here.close();
+        assertThat(redis.keys("user:*")).isEmpty();
+    }
+
+    // More changes than there is room for.
+
+    @Test
+    void whatFoundNoRoomIsFlushedAndNothingFromBeforeItStays() throws Exception {
+        SimpleMeterRegistry registry = new SimpleMeterRegistry();
+        UserCaches here = open(builder(3).meterRegistry(registry));
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        UserCache<Long, UserProfile> there =
+                open(UserCaches.builder().redis(server.uri())).cache(PROFILE, table);
+        for (long id = 1; id <= 50; id++) {
+            table.put(id, OLD);
+        }
+        there.findAll(LongStream.rangeClosed(1, 50).boxed().toList());
+        table.put(60L, OLD);
+        table.holdBackAfterReading();
+        Future<Optional<UserProfile>> claimant = threads.submit(() -> there.find(60L));
+        await().until(() -> table.queries.get() == 2);
+        table.letOthersThrough();
+        Instant readAt = Instant.now();
+
+        proxy.refuse();
+        changeAll(cache, 1, 10);
+        changeAll(cache, 60, 62);
+        assertThat(here.fences().isOverflowed()).isTrue();
+        assertThat(here.fences().size()).isEqualTo(13);
+        assertThat(registry.get("usher.fences.pending").gauge().value()).isEqualTo(13);
+        assertThat(registry.get("usher.fences.overflows").functionCounter().count())
+                .isEqualTo(1);
+        assertThat(here.fences().isPending(keyOf(99))).isTrue();
+        assertThat(here.fences().isPending("user:10:status")).isFalse();
+
+        proxy.restore();
+        await().until(() -> {
+            assertThat(cache.find(10L)).contains(NEW);
+            assertThat(cache.find(50L)).contains(OLD);
+            return redis.exists(keyOf(50)) == 0;
+        });
+        assertThat(there.save(61L, OLD, readAt))
+                .as("an offer after the first pass")
+                .isTrue();
+        assertThat(cache.find(61L)).contains(NEW);
+        assertThat(cache.stats().sharedHits()).isZero();
+
+        await().until(() -> !here.fences().isOverflowed());
+        table.gate.countDown();
+        assertThat(claimant.get()).as("who had asked before the change").contains(OLD);
+        LongStream.rangeClosed(1, 62).forEach(this::assertNotOld);
+        assertThat(here.fences().size()).isZero();
+        assertThat(registry.get("usher.fences.oldest.age").gauge().value()).isZero();
+        assertThat(cache.find(60L)).contains(NEW);
+        assertThat(cache.find(60L)).contains(NEW);
+        assertThat(cache.stats().sharedHits()).as("Redis is believed again").isPositive();
+    }
+
+    @Test
+    void aChangeThatFindsNoRoomDuringTheFlushStartsItOver() {
+        UserCaches here = node(0);
+        here.cache(PROFILE, table);
+        UserCache<Long, UserProfile> there =
+                open(UserCaches.builder().redis(server.uri())).cache(PROFILE, table);
+        redis.set(keyOf(9), STORED); // for the first pass
+        here.fences().announce(keyOf(1));
+        await().until(() -> redis.exists(keyOf(9)) == 0);
+        redis.set(keyOf(2), STORED); // for the second pass
+        await().until(() -> requireNonNull(here.fences().oldest()).compareTo(Duration.ofSeconds(4)) > 0);
+        Instant readAt = Instant.now();
+        here.fences().announce(keyOf(3));
+        here.fences().announce(keyOf(4));
+        await().until(() -> redis.exists(keyOf(2)) == 0);
+        assertThat(there.save(3L, OLD, readAt)).isTrue();
+
+        await().atMost(Duration.ofSeconds(20)).until(() -> !here.fences().isOverflowed());
+        assertNotOld(3);
+    }
+
+    @Test
+    void aConnectionThatIsLostDuringTheFlushStartsItOver() {
+        UserCaches here = node(0);
+        redis.set(keyOf(9), STORED);
+        redis.configResetstat();
+        here.fences().announce(keyOf(1));
+        await().until(() -> redis.exists(keyOf(9)) == 0);
+        assertThat(RedisCalls.of(redis, "scan")).isEqualTo(1);
+        proxy.cut(); // and stands again before the second pass
+        await().atMost(Duration.ofSeconds(20)).until(() -> !here.fences().isOverflowed());
+        assertThat(RedisCalls.of(redis, "scan")).isGreaterThanOrEqualTo(3);
+    }
+
+    @Test
+    void aRedisThatTakesNoFencesHasNotBeenFlushedAlthoughItHoldsNothing() {
+        try (RedisServer replica = RedisServer.start();
+                RedisClient client = RedisClient.create(replica.uri())) {
+            RedisCommands<String, String> operator = client.connect().sync();
+            operator.replicaof("127.0.0.1", 1);
+            UserCaches here = open(UserCaches.builder().redis(replica.uri()).mostFences(0));
+            here.fences().announce(keyOf(1));
+            await().until(() ->
+                    requireNonNull(here.fences().oldest()).compareTo(FullFlush.OFFERS_END.plusSeconds(2)) > 0);
+            assertThat(here.fences().isOverflowed()).isTrue();
+            operator.replicaofNoOne();
+            await().until(() -> !here.fences().isOverflowed());
+        }
+    }
+
+    @Test
+    void aFlushFencesAllOfItsFacetAndNothingElse() throws Exception {
+        UserCaches here = open(UserCaches.builder().redis(server.uri()));
+        Map<String, String> ours = new HashMap<>();
+        for (int id = 0; id < 5_000; id++) {
+            ours.put(keyOf(id), STORED);
+        }
+        ours.put("user:a:b:profile", STORED);
+        redis.mset(ours);
+        redis.set("{user:guarded:profile}:guard", "token 1");
+        List<String> foreign = List.of(
+                "user:1",
+                "user:1:cart",
+                "user:1:status",
+                "{user:1:status}:guard",
+                "user::profile",
+                "user:{1}:profile",
+                "user:1:profile:old",
+                "users:1:profile",
+                "other:user:1:profile",
+                "{other:user:1:profile}:guard",
+                "{user:1:profile}:guards",
+                "{user:1:profile}");
+        foreign.forEach(key -> redis.set(key, "theirs"));
+
+        flush(here, "user");
+        assertThat(redis.exists(ours.keySet().toArray(String[]::new))).isZero();
+        assertThat(redis.get("{user:guarded:profile}:guard")).isEqualTo("-");
+        assertThat(foreign).allSatisfy(key -> assertThat(redis.get(key)).isEqualTo("theirs"));
+        assertThat(redis.keys("*").stream().filter(key -> key.contains("other")))
+                .hasSize(2);
+    }
+
+    @Test
+    void aFlushTakesItsPrefixByTheLetter() throws Exception {
+        String prefix = "a[b]?*\\c";
+        UserCaches here = open(UserCaches.builder().redis(server.uri()).keyPrefix(prefix));
+        redis.set(prefix + ":1:profile", STORED);
+        redis.set("abxyc:1:profile", STORED);
+        flush(here, prefix);
+        assertThat(redis.exists(prefix + ":1:profile")).isZero();
+        assertThat(redis.get("abxyc:1:profile")).isEqualTo(STORED);
+    }
+
+    // What is said of it.
+
+    @Test
+    void manyChangesThatCannotBeSentAreAFewLinesInTheLog() {
+        try (RedisServer gone = RedisServer.start()) {
+            UserCaches here = open(UserCaches.builder().redis(gone.uri()).mostFences(100));
+            UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+            gone.stop();
+            List<String> log = logOf(() -> changeAll(cache, 1, 100));
+            assertThat(log)
+                    .singleElement()
+                    .asString()
+                    .startsWith("1 invalidations are not confirmed")
+                    .contains("user:1:profile");
+
+            List<String> later = logOf(() -> {
+                gone.restart();
+                await().until(() -> here.fences().size() == 0);
+                changeAll(cache, 1, 100);
+            });
+            assertThat(later).containsExactly("All invalidations that were kept have been sent");
+        }
+    }
+
+    @Test
+    void closingSaysThatThereWasNoRoomAndNothingOfWhatHadBeenConfirmed() {
+        try (RedisServer gone = RedisServer.start()) {
+            UserCaches here = open(UserCaches.builder().redis(gone.uri()).mostFences(1));
+            UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+            assertThat(cache.invalidate(1L)).isTrue();
+            gone.stop();
+            await().until(() -> here.fences().size() == 1);
+            changeAll(cache, 2, 4);
+            List<String> log = logOf(here::close);
+            assertThat(log).hasSize(2);
+            assertThat(log.get(0))
+                    .startsWith("1 invalidations could not be sent")
+                    .endsWith("[user:2:profile]");
+            assertThat(log.get(1)).startsWith("2 more invalidations").endsWith("[profile]");
+        }
+    }
+
+    private UserCaches node(int mostFences) {
+        return open(builder(mostFences));
+    }
+
+    private UserCaches.Builder builder(int mostFences) {
+        return UserCaches.builder()
+                .redis("redis://" + proxy.host() + ":" + proxy.port())
+                .mostFences(mostFences);
+    }
+
+    private void changeAll(UserCache<Long, UserProfile> cache, long first, long last) {
+        for (long id = first; id <= last; id++) {
+            table.put(id, NEW);
+            cache.invalidate(id);
+        }
+    }
+
+    /** Of changes from long ago, so that it need not wait between its passes. */
+    private static void flush(UserCaches node, String prefix) throws Exception {
+        Overflow overflow = Overflow.of(
+                prefix + ":any:profile",
+                System.nanoTime() - Duration.ofMinutes(1).toNanos());
+        new FullFlush(node.shared(), node.scheduler(), prefix, overflow).run().get(20, TimeUnit.SECONDS);
+    }
+
+    private void assertNotOld(long id) {
+        String stored = redis.get(keyOf(id));
+        assertThat(stored == null || stored.contains("New"))
+                .as("%s holds %s", keyOf(id), stored)
+                .isTrue();
+    }
+
+    private static String keyOf(long id) {
+        return "user:" + id + ":profile";
+    }
+
+    /** What the outbox says. */
+    private static List<String> logOf(Runnable action) {
+        Logger logger = (Logger) LoggerFactory.getLogger(FenceOutbox.class);
+        ListAppender<ILoggingEvent> appender = new ListAppender<>();
+        appender.start();
+        logger.addAppender(appender);
+        try {
+            action.run();
+            return appender.list.stream()
+                    .map(ILoggingEvent::getFormattedMessage)
+                    .toList();
+        } finally {
+            logger.detachAppender(appender);
+        }
+    }
+
+    private static UserProfile profile(String name) {
+        return new UserProfile("13800000000", name, "", false, "", "");
+    }
+}

@@ -1,0 +1,467 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What is answered when Redis, the source, or both cannot say: facet by facet, and for how long. */
+class LastKnownAnswersIT extends NodesOnRedis {
+
+    private static final String KEY = "user:42:profile";
+    private static final UserProfile ANN = profile("Ann");
+    private static final UserProfile ANNA = profile("Anna");
+    private final IllegalStateException gone = new IllegalStateException("the database is gone");
+
+    private static final Facet<UserProfile> PROFILE =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserStatus> STATUS =
+            UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+
+    private final Table table = new Table();
+    private final Map<Long, UserStatus> statusTable = new ConcurrentHashMap<>();
+    private final AtomicInteger statusQueries = new AtomicInteger();
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port());
+    private final UserCaches node = open(UserCaches.builder()
+            .redis("redis://" + proxy.host() + ":" + proxy.port())
+            .commandTimeout(Duration.ofMillis(300)));
+
+    @BeforeEach
+    void fill() {
+        table.put(42L, ANN);
+        statusTable.put(42L, UserStatus.ENABLED);
+        statusTable.put(43L, UserStatus.DISABLED);
+    }
+
+    @AfterEach
+    void close() {
+        table.gate.countDown();
+        threads.shutdownNow();
+        proxy.close();
+    }
+
+    // Redis is down, and the source answers.
+
+    @Test
+    void withoutRedisAProfileIsKeptForTheBoundAndAStatusIsAskedForEachTime() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserStatus> statuses = node.cache(STATUS, this::loadStatuses);
+        loseRedis();
+        for (int i = 0; i < 5; i++) {
+            assertThat(profiles.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
+            assertThat(statuses.find(42L)).contains(UserStatus.ENABLED);
+        }
+        assertThat(table.queries).hasValue(1);
+        assertThat(statusQueries).hasValue(5);
+    }
+
+    @Test
+    void withoutRedisNoQueryAnswersForAStatusWhoCameDuringIt() throws Exception {
+        Facet<UserProfile> closed = PROFILE.with(PROFILE.policy().withServeStaleFor(Duration.ZERO));
+        UserCache<Long, UserProfile> cache = node.cache(closed, table);
+        loseRedis();
+        table.holdBackAfterReading();
+        Future<Optional<UserProfile>> before = threads.submit(() -> cache.find(42L));
+        await().until(() -> table.queries.get() == 1);
+        table.put(42L, ANNA);
+        Future<Optional<UserProfile>> after = threads.submit(() -> cache.find(42L));
+        await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).waitingFor(42L) == 1);
+        table.gate.countDown();
+        assertThat(before.get()).contains(ANN);
+        assertThat(after.get()).contains(ANNA);
+    }
+
+    // The source is down, and Redis answers.
+
+    @Test
+    void withoutTheSourceWhatIsCachedGoesOnAndAMissIsUnavailable() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        UserCache<Long, UserProfile> elsewhere =
+                open(UserCaches.builder().redis(server.uri())).cache(PROFILE, table);
+        table.failure = gone;
+        assertThat(profiles.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
+        assertThat(elsewhere.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
+        assertUnavailable(() -> profiles.find(7L));
+        assertThat(redis.exists("user:7:profile")).isZero();
+        assertThat(profiles.stats().staleAnswers()).isZero();
+    }
+
+    @Test
+    void aFailureIsForgottenAtOnce() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        for (boolean withRedis : new boolean[] {true, false}) {
+            if (!withRedis) {
+                loseRedis();
+                assertThat(profiles.invalidate(42L)).isFalse();
+            }
+            table.failure = gone;
+            int before = table.queries.get();
+            assertUnavailable(() -> profiles.find(42L));
+            assertUnavailable(() -> profiles.find(42L));
+            assertThat(table.queries).as("nobody remembers a failure").hasValue(before + 2);
+            table.failure = null;
+            assertThat(profiles.find(42L)).contains(ANN);
+        }
+    }
+
+    // Both are down.
+
+    @Test
+    void withoutBothAProfileIsTheLastKnownOneAndSaysSo() throws Exception {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        long lostAt = System.nanoTime();
+        loseRedis();
+        table.failure = gone;
+
+        Found<UserProfile> found = profiles.lookUp(42L);
+        assertThat(found.value()).contains(ANN);
+        assertThat(found.isStale()).isTrue();
+        assertThat(found.staleFor()).isPositive();
+        Duration sinceTheLastHeartbeat =
+                Duration.ofNanos(System.nanoTime() - lostAt).plusSeconds(1);
+        assertThat(found.staleFor()).isLessThan(sinceTheLastHeartbeat);
+        assertThat(profiles.find(42L)).contains(ANN);
+        assertThat(profiles.findAll(List.of(42L))).isEqualTo(Map.of(42L, ANN));
+        assertThat(profiles.findAsync(42L).get()).contains(ANN);
+        assertThat(new UserProfileCache<>(profiles).lookUp(42L).isStale()).isTrue();
+        assertThat(profiles.stats().stalePresent()).isEqualTo(5);
+        assertThat(profiles.stats().unavailable()).isZero();
+        assertUnavailable(() -> profiles.find(7L));
+    }
+
+    @Test
+    void withoutBothAnAnswerIsUnavailableOnceItIsTooOld() {
+        Duration longest = Duration.ofSeconds(2);
+        UserCache<Long, UserProfile> profiles =
+                node.cache(PROFILE.with(PROFILE.policy().withServeStaleFor(longest)), table);
+        warm(profiles);
+        table.failure = gone;
+        proxy.refuse();
+        await().until(() -> proxy.connections() == 0);
+        long lostAt = System.nanoTime();
+        await().until(() -> !profiles.stats().nearOpen());
+        long answeredAt = lostAt;
+        int answers = 0;
+        try {
+            while (true) {
+                Found<UserProfile> found = profiles.lookUp(42L);
+                answeredAt = System.nanoTime();
+                answers++;
+                assertThat(found.value()).contains(ANN);
+                assertThat(found.staleFor()).isBetween(Duration.ofNanos(1), longest);
+            }
+        } catch (UserUnavailableException e) {
+            assertThat(e).hasRootCause(gone);
+        }
+        assertThat(answers).isPositive();
+        assertThat(Duration.ofNanos(answeredAt - lostAt)).isBetween(longest.minusSeconds(1), longest);
+        assertUnavailable(() -> profiles.find(42L));
+    }
+
+    @Test
+    void withoutBothAStatusIsUnavailable() {
+        UserCache<Long, UserStatus> statuses = node.cache(STATUS, this::loadStatuses);
+        await().until(() -> {
+            statuses.find(42L);
+            return statuses.stats().nearHits() > 0;
+        });
+        loseRedis();
+        table.failure = gone;
+        assertUnavailable(() -> new UserStatusCache<>(statuses).isEnabled(42L));
+        assertUnavailable(() -> statuses.lookUp(42L));
+        assertThat(statuses.stats().staleAnswers()).isZero();
+    }
+
+    @Test
+    void aStatusThatMayBeServedStaleStandsAsItIsForAsLong() {
+        Duration longest = Duration.ofSeconds(2);
+        UserCache<Long, UserStatus> statuses =
+                node.cache(STATUS.with(STATUS.policy().withServeStaleFor(longest)), this::loadStatuses);
+        await().until(() -> {
+            statuses.findAll(List.of(42L, 43L));
+            return statuses.stats().nearHits() >= 10;
+        });
+        loseRedis();
+        table.failure = gone;
+        assertThat(statuses.lookUp(42L).isStale()).isTrue();
+        assertThat(new UserStatusCache<>(statuses).isEnabled(42L)).isTrue();
+        assertThat(statuses.find(43L)).contains(UserStatus.DISABLED);
+        assertThat(new UserStatusCache<>(statuses).isEnabled(43L)).isFalse();
+        await().atMost(longest.plusSeconds(1)).untilAsserted(() -> assertUnavailable(() -> statuses.find(42L)));
+        assertUnavailable(() -> statuses.find(43L));
+    }
+
+    @Test
+    void aUserWhoWasAbsentIsAbsent() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        await().until(() -> {
+            profiles.find(7L);
+            return profiles.stats().nearAbsent() > 0;
+        });
+        loseRedis();
+        table.failure = gone;
+        Found<UserProfile> found = profiles.lookUp(7L);
+        assertThat(found.value()).isEmpty();
+        assertThat(found.isStale()).isTrue();
+        assertThat(profiles.stats().staleAbsent()).isEqualTo(1);
+    }
+
+    @Test
+    void anOutageDoesNotMakeEveryRequestWait() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        loseRedis();
+        table.failure = gone;
+        int before = table.queries.get();
+        long from = System.nanoTime();
+        for (int i = 0; i < 10_000; i++) {
+            assertThat(profiles.find(42L)).contains(ANN);
+        }
+        Duration took = Duration.ofNanos(System.nanoTime() - from);
+        assertThat(table.queries.get() - before).isLessThanOrEqualTo(1 + (int) took.toSeconds());
+    }
+
+    @Test
+    void aSilentRedisIsNoBetter() {
+        UserCache<Long, UserProfile> profiles =
+                node.cache(PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(300))), table);
+        warm(profiles);
+        table.failure = gone;
+        proxy.freeze();
+        await().until(() -> profiles.lookUp(42L).isStale());
+        assertThat(profiles.find(42L)).contains(ANN);
+        proxy.thaw();
+    }
+
+    @Test
+    void whoMayNotEvenWaitForTheSourceGetsTheLastKnownAnswer() {
+        UserCache<Long, UserProfile> profiles =
+                node.cache(PROFILE.with(PROFILE.policy().withMaxLoads(1).withMaxWaitingLoads(0)), table);
+        warm(profiles);
+        table.put(7L, profile("Bob"));
+        loseRedis();
+        table.holdBackAfterReading();
+        int before = table.queries.get();
+        var unused = threads.submit(() -> profiles.find(7L));
+        await().until(() -> table.queries.get() == before + 1);
+        assertThat(profiles.lookUp(42L).isStale()).isTrue();
+        assertThat(profiles.stats().loadsRejected()).isEqualTo(1);
+    }
+
+    @Test
+    void whoseTaskIsRejectedGetsTheLastKnownAnswer() throws Exception {
+        UserCaches busy = open(UserCaches.builder()
+                .redis("redis://" + proxy.host() + ":" + proxy.port())
+                .executor(task -> {
+                    throw new RejectedExecutionException("busy");
+                }));
+        UserCache<Long, UserProfile> profiles = busy.cache(PROFILE, table);
+        warm(profiles);
+        proxy.refuse();
+        await().until(() -> !profiles.stats().nearOpen());
+        assertThat(profiles.findAsync(42L).get()).contains(ANN);
+        assertThat(profiles.stats().stalePresent()).isEqualTo(1);
+        assertThat(profiles.findAsync(7L)).isCompletedExceptionally();
+    }
+
+    @Test
+    void ofAListEachIsTheBestThatIsKnown() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        loseRedis();
+        redis.del(KEY);
+        redis.setex("user:43:profile", 1800, json("Bob"));
+        proxy.restore();
+        await().until(() -> profiles.stats().nearOpen());
+        table.failure = gone;
+        assertThat(profiles.findAll(List.of(42L, 43L))).isEqualTo(Map.of(42L, ANN, 43L, profile("Bob")));
+        assertThat(profiles.stats().staleAnswers()).isEqualTo(1);
+        long before = profiles.stats().unavailable();
+        assertUnavailable(() -> profiles.findAll(List.of(42L, 43L, 44L)));
+        assertThat(profiles.stats().unavailable()).isGreaterThan(before);
+    }
+
+    // What is known to be outdated.
+
+    @Test
+    void aChangeThatRedisToldOfRemovesTheLastKnownAnswer() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        long pushes = profiles.stats().nearInvalidations();
+        assertThat(open(UserCaches.builder().redis(server.uri()))
+                        .cache(PROFILE, table)
+                        .invalidate(42L))
+                .isTrue();
+        await().until(() -> profiles.stats().nearInvalidations() > pushes);
+        loseRedis();
+        table.failure = gone;
+        assertUnavailable(() -> profiles.find(42L));
+    }
+
+    @Test
+    void aChangeOnThisNodeRemovesTheLastKnownAnswerAlsoWhileItIsRepeated() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        loseRedis();
+        table.failure = gone;
+        assertThat(profiles.lookUp(42L).isStale()).isTrue();
+        assertThat(profiles.invalidate(42L)).isFalse();
+        assertUnavailable(() -> profiles.find(42L));
+    }
+
+    @Test
+    void whatTheSourceSaidLastIsTheLastKnownAnswer() {
+        UserCache<Long, UserProfile> profiles =
+                node.cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), table);
+        warm(profiles);
+        loseRedis();
+        table.put(42L, ANNA);
+        redis.del(KEY);
+        redis.psetex("{" + KEY + "}:guard", 60_000, "slow " + (System.currentTimeMillis() + 60_000));
+        proxy.restore();
+        await().until(() -> profiles.stats().nearOpen());
+        assertThat(profiles.find(42L)).as("and not stored").contains(ANNA);
+        loseRedis();
+        table.failure = gone;
+        assertThat(profiles.lookUp(42L).value()).contains(ANNA);
+        assertThat(profiles.lookUp(42L).isStale()).isTrue();
+    }
+
+    @Test
+    void whatWasReadWithoutRedisIsTheLastKnownAnswerPastItsBound() {
+        UserCache<Long, UserProfile> profiles =
+                node.cache(PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(50))), table);
+        loseRedis();
+        assertThat(profiles.find(42L)).contains(ANN);
+        table.failure = gone;
+        await().until(() -> profiles.lookUp(42L).isStale());
+        assertThat(profiles.find(42L)).contains(ANN);
+    }
+
+    @Test
+    void whatWasOfferedByThisNodeIsNewerThanWhatItRemembers() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        loseRedis();
+        redis.del(KEY, "{" + KEY + "}:guard");
+        proxy.restore();
+        await().until(() -> profiles.save(42L, ANNA, Instant.now()));
+        loseRedis();
+        table.failure = gone;
+        assertUnavailable(() -> profiles.find(42L));
+    }
+
+    // And when they are back.
+
+    @Test
+    void aStaleAnswerIsNotStoredAndEndsSoonAfterTheSourceIsBack() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        loseRedis();
+        redis.del(KEY);
+        table.put(42L, ANNA);
+        table.failure = gone;
+        assertThat(profiles.lookUp(42L).isStale()).isTrue();
+        proxy.restore();
+        await().until(() -> profiles.stats().nearOpen());
+        await().until(() -> {
+            long before = table.queries.get();
+            assertThat(profiles.find(42L)).contains(ANN);
+            return table.queries.get() > before;
+        });
+        assertThat(redis.exists(KEY)).as("stored").isZero();
+        assertUnavailable(() -> open(UserCaches.builder().redis(server.uri()))
+                .cache(PROFILE, table)
+                .find(42L));
+
+        table.failure = null;
+        assertEndsWithinASecond(profiles);
+        assertThat(redis.get(KEY)).contains("Anna");
+    }
+
+    @Test
+    void aStaleAnswerEndsSoonAfterRedisIsBack() {
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        warm(profiles);
+        loseRedis();
+        table.failure = gone;
+        assertThat(profiles.lookUp(42L).isStale()).isTrue();
+        redis.setex(KEY, 1800, json("Anna"));
+        proxy.restore();
+        await().pollInterval(Duration.ofMillis(5)).until(() -> {
+            profiles.find(42L); // a stale answer is there when tracking begins
+            return profiles.stats().nearOpen();
+        });
+        assertEndsWithinASecond(profiles);
+    }
+
+    private static void assertEndsWithinASecond(UserCache<Long, UserProfile> profiles) {
+        long backAt = System.nanoTime();
+        long answeredOldAt = backAt;
+        Found<UserProfile> found = profiles.lookUp(42L);
+        while (found.value().equals(Optional.of(ANN))) {
+            assertThat(found.isStale()).isTrue();
+            answeredOldAt = System.nanoTime();
+            found = profiles.lookUp(42L);
+        }
+        assertThat(found).isEqualTo(new Found<>(Optional.of(ANNA), Duration.ZERO));
+        assertThat(Duration.ofNanos(answeredOldAt - backAt)).isLessThan(Duration.ofMillis(1_100));
+    }
+
+    private void loseRedis() {
+        proxy.refuse();
+        await().until(() -> node.shared().session() == null);
+    }
+
+    /** Asks until memory answers. */
+    private static void warm(UserCache<Long, UserProfile> cache) {
+        await().until(() -> {
+            long before = cache.stats().nearHits();
+            cache.find(42L);
+            return cache.stats().nearHits() > before;
+        });
+    }
+
+    private static void assertUnavailable(Runnable call) {
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(call::run);
+    }
+
+    private Map<Long, UserStatus> loadStatuses(Set<Long> ids) {
+        statusQueries.incrementAndGet();
+        RuntimeException failure = table.failure;
+        if (failure != null) {
+            throw failure;
+        }
+        Map<Long, UserStatus> found = new ConcurrentHashMap<>(statusTable);
+        found.keySet().retainAll(ids);
+        return found;
+    }
+
+    private static String json(String name) {
+        return new String(PROFILE.codec().encode(profile(name)), StandardCharsets.UTF_8);
+    }
+
+    private static UserProfile profile(String name) {
+        return new UserProfile("13800000000", name, "", false, "", "");
+    }
+}

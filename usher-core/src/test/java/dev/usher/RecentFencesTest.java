@@ -1,0 +1,46 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class RecentFencesTest {
+
+    private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+
+    /** Of a clock that is about to begin again with negative numbers, as {@code nanoTime} may. */
+    private static final long NOW = Long.MAX_VALUE - SECOND;
+
+    private final RecentFences recent = new RecentFences(3);
+
+    @Test
+    void whatWasConfirmedInTheLastMinuteIsRecent() {
+        recent.add("a", NOW);
+        recent.add("b", NOW + 2 * SECOND);
+        assertThat(recent.takeAll(NOW + 61 * SECOND)).containsExactly("b");
+    }
+
+    @Test
+    void theLatestConfirmationOfAKeyCounts() {
+        recent.add("a", NOW);
+        recent.add("b", NOW + SECOND);
+        recent.add("a", NOW + 2 * SECOND);
+        assertThat(recent.takeAll(NOW + 62 * SECOND)).containsExactly("a");
+    }
+
+    @Test
+    void ofManyTheEarliestAreForgotten() {
+        for (String key : new String[] {"a", "b", "c", "a", "d"}) {
+            recent.add(key, NOW);
+        }
+        assertThat(recent.takeAll(NOW)).containsExactly("c", "a", "d");
+    }
+
+    @Test
+    void whatIsTakenIsGone() {
+        recent.add("a", NOW);
+        assertThat(recent.takeAll(NOW)).containsExactly("a");
+        assertThat(recent.takeAll(NOW)).isEmpty();
+    }
+}
