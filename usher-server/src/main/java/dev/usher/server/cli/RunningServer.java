@@ -2,6 +2,7 @@ package dev.usher.server.cli;
 
 import dev.usher.server.UsherServer;
 import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisServer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +14,8 @@ import org.springframework.boot.Banner;
 import org.springframework.boot.ExitCodeEvent;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.context.properties.bind.BindException;
+import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.boot.web.server.PortInUseException;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ApplicationListener;
@@ -34,6 +37,8 @@ final class RunningServer implements AutoCloseable {
             "logging.level.org.springframework.boot.SpringApplication", "OFF",
             "logging.level.org.springframework.boot.diagnostics", "OFF",
             "logging.level.org.springframework.boot.web.server.servlet.context", "ERROR");
+
+    private static final List<String> ABOUT_REDIS = List.of("dev.usher", "io.lettuce");
 
     private final EmbeddedServers embedded;
     private final ConfigurableApplicationContext context;
@@ -126,6 +131,17 @@ final class RunningServer implements AutoCloseable {
     /** Whether the database could be reached a moment before the server started. */
     boolean hasReachedDatabase() {
         return databaseReached;
+    }
+
+    /** The server's own Redis, to be killed and restarted, or {@code null} for one that belongs to others. */
+    @Nullable RedisServer ownRedis() {
+        return embedded.redis();
+    }
+
+    /** Keeps what the server has to say about its Redis out of the log, or lets it in again. */
+    void quiet(boolean quiet) {
+        LoggingSystem log = context.getBean(LoggingSystem.class);
+        ABOUT_REDIS.forEach(name -> log.setLogLevel(name, quiet ? LogLevel.OFF : null));
     }
 
     ApplicationContext context() {
