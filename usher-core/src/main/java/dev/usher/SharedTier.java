@@ -421,9 +421,13 @@ final class SharedTier implements AutoCloseable {
         return readLink.waiting();
     }
 
-    /** What went wrong last with Redis, or {@code null} when nothing ever has. */
+    /** What is wrong with Redis, in words without any of a user, or {@code null} while it answers. */
     @Nullable String trouble() {
-        return troubles.latest();
+        if (state() == CachesHealth.Redis.ANSWERING) {
+            return null;
+        }
+        String latest = troubles.latest();
+        return latest == null ? "is not connected" : latest;
     }
 
     /** How Redis makes room when its memory is full, or {@code null} while that is not known. */

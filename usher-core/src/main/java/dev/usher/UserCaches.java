@@ -129,12 +129,11 @@ public final class UserCaches implements AutoCloseable {
      * @return what is known at the moment
      */
     public CachesHealth health() {
-        CachesHealth.Redis redis = shared.state();
         Session session = shared.session();
         Eviction eviction = shared.eviction();
         return new CachesHealth(
-                redis,
-                redis == CachesHealth.Redis.ANSWERING ? null : shared.trouble(),
+                shared.state(),
+                shared.trouble(),
                 session != null,
                 session == null ? null : Duration.ofNanos(session.age(System.nanoTime())),
                 fences.size(),
