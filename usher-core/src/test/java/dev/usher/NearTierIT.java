@@ -245,11 +245,13 @@ class NearTierIT extends NodesOnRedis {
             table.put(42L, profile("Anna"));
             long frozenAt = System.nanoTime();
             proxy.freeze();
-            long answeredOldAt = frozenAt;
+            long askedAt = frozenAt;
+            long oldAskedAt = frozenAt;
             while (cache.find(42L).orElseThrow().name().equals("Ann")) {
-                answeredOldAt = System.nanoTime();
+                oldAskedAt = askedAt;
+                askedAt = System.nanoTime();
             }
-            assertThat(Duration.ofNanos(answeredOldAt - frozenAt)).isLessThanOrEqualTo(bound.plusMillis(20));
+            assertThat(Duration.ofNanos(oldAskedAt - frozenAt)).isLessThanOrEqualTo(bound.plusMillis(20));
             proxy.thaw();
         }
     }
