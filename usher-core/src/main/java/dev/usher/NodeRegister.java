@@ -62,6 +62,7 @@ final class NodeRegister {
     private volatile Seen seen = Seen.NOTHING;
     private volatile @Nullable Published published;
     private volatile @Nullable Epoch epoch;
+    private volatile boolean left;
 
     /** What this node has seen: the last revocation of an epoch. */
     record Seen(String epoch, long revocation) {
@@ -173,7 +174,7 @@ final class NodeRegister {
 
     /** Enters what this node has seen, without waiting for the answer. A failed attempt is made again with the next look. */
     CompletionStage<?> register() {
-        if (!publishing.compareAndSet(false, true)) {
+        if (left || !publishing.compareAndSet(false, true)) {
             return CompletableFuture.completedStage(null);
         }
         Published next = new Published(seen, System.nanoTime());
@@ -214,6 +215,7 @@ final class NodeRegister {
 
     /** Leaves the register; to be called when nothing is answered any more. */
     void leave() {
+        left = true;
         try {
             var unused = scripts.commands().hdel(key, node);
         } catch (SharedTierException e) {

@@ -210,7 +210,8 @@ final class RedisLink {
         }
     }
 
-    private SharedTierException failed(String what) {
+    /** Notes that a call has failed. */
+    SharedTierException failed(String what) {
         failing = true;
         return troubles.failed(what);
     }

@@ -184,11 +184,11 @@ final class SharedTier implements AutoCloseable {
      * @return for each key the bytes, or {@code null} when there is nothing, or something else than a string
      */
     List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
+        readLink.requireAsked();
         BatchedReads current = reads;
         if (current == null) {
-            throw troubles.failed("is not connected");
+            throw readLink.failed("is not connected");
         }
-        readLink.requireAsked();
         return readLink.await(current.getAll(keys));
     }
 

@@ -148,8 +148,10 @@ class FenceOutboxIT extends NodesOnRedis {
         SimpleMeterRegistry registry = new SimpleMeterRegistry();
         UserCaches here = open(builder(3).meterRegistry(registry));
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
-        UserCache<Long, UserProfile> there =
-                open(UserCaches.builder().redis(server.uri())).cache(PROFILE, table);
+        UserCache<Long, UserProfile> there = open(UserCaches.builder()
+                        .redis(server.uri())
+                        .commandTimeout(Duration.ofSeconds(2)))
+                .cache(PROFILE, table);
         for (long id = 1; id <= 50; id++) {
             table.put(id, OLD);
         }
