@@ -126,11 +126,11 @@ final class TrackedConnection {
         if (registered && current.isTracked()) {
             current.seenUpTo(sentAt);
         } else if (registered) {
-            if (refused) {
+            // Not if the connection was lost meanwhile: Redis does not track the next one yet.
+            if (session.replace(current, Session.tracked(sentAt)) && refused) {
                 refused = false;
                 log.info("This Redis tracks reads again");
             }
-            session.replace(Session.tracked(sentAt));
         }
         register.processed(look);
     }
