@@ -888,6 +888,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         caches.requireOpen();
     }
 
+    /** Makes sure that a change of a user could be announced. */
+    void requireUsable(K id) {
+        var unused = keyOf(id);
+    }
+
     private String keyOf(K id) {
         caches.requireOpen();
         idType.require(id);
