@@ -327,8 +327,11 @@ final class FenceOutbox {
     private void warn() {
         long now = System.nanoTime();
         long due = nextWarningAt.get();
+        if (now - due < 0) {
+            return; // before all that is kept is looked at
+        }
         Duration oldest = oldest();
-        if (oldest != null && now - due >= 0 && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
+        if (oldest != null && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
             warned.set(true);
             log.warn(
                     "{} invalidations are not confirmed, the first for {} s, and are sent until they are ({})",
