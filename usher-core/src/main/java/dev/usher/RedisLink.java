@@ -52,6 +52,8 @@ final class RedisLink {
             .failureRateThreshold(50)
             .waitDurationInOpenState(PULSE.dividedBy(2))
             .permittedNumberOfCallsInHalfOpenState(1)
+            // With the machine's, it would stay open for as long as that is set back.
+            .clock(new SteadyClock())
             .build();
 
     private final String name;
@@ -226,9 +228,7 @@ final class RedisLink {
             return;
         }
         long from = System.nanoTime();
-        var unused = current.async()
-                .ping()
-                .toCompletableFuture()
+        var unused = ping(current)
                 .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
                 .whenComplete((pong, failure) -> {
                     pulsing.set(false);
@@ -239,6 +239,15 @@ final class RedisLink {
                         breaker.onError(took, TimeUnit.NANOSECONDS, failure);
                     }
                 });
+    }
+
+    /** Never throws: a breaker whose probe has no end would stay open for ever. */
+    private static CompletableFuture<String> ping(StatefulRedisConnection<String, byte[]> connection) {
+        try {
+            return connection.async().ping().toCompletableFuture();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
     }
 
     private void turned(State state) {
