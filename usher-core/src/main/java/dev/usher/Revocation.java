@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * The wait for all nodes after a fence has been confirmed.
  *
  * <p>It ends when every node of a complete register has seen the fence; or when the staleness bound has passed since the fence:
- * whoever has not seen it by then has had no sign of life from after it, and so answers from memory no more.
+ * whoever has not seen it by then has had no sign of life from after it, and so answers from memory no more. Where stale answers
+ * are allowed, the register does not say all, and only the bound counts, if they end by then.
  */
 final class Revocation {
 
@@ -23,20 +24,25 @@ final class Revocation {
     private final NodeRegister register;
     private final String facet;
     private final Duration bound;
+
+    /** How long a node like this one may answer after its last sign of life. */
     private final Duration limit;
-    private final long fencedAt = System.nanoTime();
 
     /**
-     * Of a fence that has just been confirmed.
-     *
-     * @param bound the facet's staleness bound
-     * @param limit how long a node like this one may answer after its last sign of life
+     * Nobody remembers what Redis does not tell of. Otherwise there may be a node that does, which is in no register for want
+     * of a Redis, or has lost its connection for a moment, and hears of no change of what it had read over it.
      */
-    Revocation(NodeRegister register, String facet, Duration bound, Duration limit) {
+    private final boolean failsClosed;
+
+    private final long fencedAt = System.nanoTime();
+
+    /** Of a fence that has just been confirmed. */
+    Revocation(NodeRegister register, String facet, CachePolicy policy) {
         this.register = register;
         this.facet = facet;
-        this.bound = bound;
-        this.limit = limit;
+        this.bound = policy.stalenessBound();
+        this.limit = policy.longestAnswer();
+        this.failsClosed = policy.serveStaleFor().isZero();
     }
 
     /**
@@ -52,11 +58,13 @@ final class Revocation {
         for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
             Roll latest = read();
             roll = latest == null ? roll : latest;
-            if (latest != null
-                    && number > 0
-                    && register.isComplete(latest, limit)
-                    && silent(latest, number).isEmpty()) {
-                return new RevocationReceipt(true, latest.members().keySet(), Set.of(), Set.of(), since(askedAt));
+            if (latest != null && number > 0 && silent(latest, number).isEmpty()) {
+                boolean confirmed = failsClosed && register.isComplete(latest, limit);
+                boolean canBeConfirmed = limit.compareTo(bound) <= 0;
+                if (confirmed || !canBeConfirmed) {
+                    return new RevocationReceipt(
+                            confirmed, latest.members().keySet(), Set.of(), Set.of(), since(askedAt));
+                }
             }
             long left = until - System.nanoTime();
             if (left <= 0) {

@@ -768,8 +768,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return new RevocationReceipt(
                     false, Set.of(), Set.of(), Set.of(), Duration.ofNanos(System.nanoTime() - askedAt));
         }
-        return new Revocation(shared.register(), keys.facet(), policy.stalenessBound(), policy.longestAnswer())
-                .await(askedAt);
+        return new Revocation(shared.register(), keys.facet(), policy).await(askedAt);
     }
 
     /** Somebody has changed what Redis holds for an id. Called on an event loop. */

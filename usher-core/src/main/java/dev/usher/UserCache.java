@@ -140,7 +140,8 @@ public interface UserCache<K, V> {
      *
      * <p>It waits for no node longer than the staleness bound, and not at all when Redis does not take the invalidation.
      * All nodes are to have the same policy for this facet, one that {@linkplain CachePolicy#serveStaleFor fails closed}: where it
-     * does not, a node that has lost Redis may answer with what it knows, and receipts are confirmed only while there is none. A thread that is interrupted gets its receipt at once, unconfirmed,
+     * does not, a node that has lost Redis, which nobody can know of, may answer with what it knows; no receipt is confirmed
+     * then, or, if stale answers end within the bound, each one by the bound alone. A thread that is interrupted gets its receipt at once, unconfirmed,
      * and stays interrupted.
      *
      * @param id whose value has changed
