@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,10 +35,16 @@ final class Revocation {
      */
     private final boolean failsClosed;
 
+    private final BooleanSupplier fenceMayBeLost;
     private final long fencedAt = System.nanoTime();
 
-    /** Of a fence that has just been confirmed. */
-    Revocation(NodeRegister register, String facet, CachePolicy policy) {
+    /**
+     * Of a fence that has just been confirmed.
+     *
+     * @param fenceMayBeLost whether Redis may have forgotten it since
+     */
+    Revocation(NodeRegister register, String facet, CachePolicy policy, BooleanSupplier fenceMayBeLost) {
+        this.fenceMayBeLost = fenceMayBeLost;
         this.register = register;
         this.facet = facet;
         this.bound = policy.stalenessBound();
@@ -58,6 +65,10 @@ final class Revocation {
         for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
             Roll latest = read();
             roll = latest == null ? roll : latest;
+            if (fenceMayBeLost.getAsBoolean()) {
+                // It is sent again, and until then nodes may read the old value where they had read that there is none.
+                return brokenOff(roll, number, askedAt);
+            }
             if (latest != null && number > 0 && silent(latest, number).isEmpty()) {
                 boolean confirmed = failsClosed && register.isComplete(latest, limit);
                 boolean canBeConfirmed = limit.compareTo(bound) <= 0;

@@ -764,11 +764,17 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public RevocationReceipt revoke(K id) {
         long askedAt = System.nanoTime();
+        long losses = caches.fences().losses();
         if (!invalidate(id)) {
             return new RevocationReceipt(
                     false, Set.of(), Set.of(), Set.of(), Duration.ofNanos(System.nanoTime() - askedAt));
         }
-        return new Revocation(shared.register(), keys.facet(), policy).await(askedAt);
+        return new Revocation(
+                        shared.register(),
+                        keys.facet(),
+                        policy,
+                        () -> caches.fences().losses() != losses)
+                .await(askedAt);
     }
 
     /** Somebody has changed what Redis holds for an id. Called on an event loop. */
