@@ -157,6 +157,46 @@ class ReceiptHolesIT extends NodesOnRedis {
         }
     }
 
+    @Test
+    void aRedisThatHangsWhileTheNodesAreWaitedForDoesNotMakeTheReceiptLaterThanTheBound() throws Exception {
+        try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port());
+                FaultProxy writers = FaultProxy.inFrontOf(server.host(), server.port())) {
+            node(uriOf(silent), UserStatus.FACET, null);
+            UserStatusCache<Long> writer = new UserStatusCache<>(open(
+                            UserCaches.builder().redis(uriOf(writers)).commandTimeout(Duration.ofSeconds(8)))
+                    .cache(UserStatus.FACET, ids -> load(ids, null)));
+            silent.freeze();
+
+            CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
+            await().until(() -> !clientsInARevocation().isEmpty());
+            writers.freeze();
+
+            assertThat(receipt.get(20, TimeUnit.SECONDS).took()).isLessThan(Duration.ofSeconds(3));
+        }
+    }
+
+    @Test
+    void whoWaitsForTheNodesWhenTheCachesAreClosedGetsHisReceipt() throws Exception {
+        try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port())) {
+            node(uriOf(silent), UserStatus.FACET, null);
+            UserStatusCache<Long> writer = node(server.uri(), UserStatus.FACET, null);
+            silent.freeze();
+
+            CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
+            await().until(() -> !clientsInARevocation().isEmpty());
+            opened.get(1).close();
+
+            assertThat(receipt.get(20, TimeUnit.SECONDS).took()).isLessThan(Duration.ofSeconds(5));
+        }
+    }
+
+    private static String clientsInARevocation() {
+        return redis.clientList()
+                .lines()
+                .filter(line -> line.contains("cmd=hgetall"))
+                .collect(Collectors.joining());
+    }
+
     private static boolean answersFromMemory(UserStatusCache<Long> node) {
         Duration age = node.stats().watermarkAge();
         return age != null && age.compareTo(Duration.ofSeconds(3)) < 0;
