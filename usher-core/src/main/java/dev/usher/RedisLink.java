@@ -142,8 +142,14 @@ final class RedisLink {
 
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
     <T> T await(CompletableFuture<T> answer) throws SharedTierException {
+        return await(answer, timeout);
+    }
+
+    /** As {@link #await(CompletableFuture)}, for who has no more time than this. */
+    <T> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
+        Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
         long from = System.nanoTime();
-        long until = from + timeout.toNanos();
+        long until = from + patience.toNanos();
         boolean interrupted = false;
         Thread caller = Thread.currentThread();
         waiting.put(caller, answer);
@@ -160,8 +166,10 @@ final class RedisLink {
                 }
             }
         } catch (TimeoutException e) {
-            breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
-            throw failed("did not answer within " + timeout.toMillis() + " ms");
+            if (patience.equals(timeout)) {
+                breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
+            }
+            throw failed("did not answer within " + patience.toMillis() + " ms");
         } catch (ExecutionException e) {
             if (e.getCause() instanceof SharedTierException known) {
                 throw known;

@@ -21,6 +21,7 @@ final class Revocation {
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(10);
+    private static final Duration LAST_LOOK = Duration.ofMillis(100);
 
     private final NodeRegister register;
     private final String facet;
@@ -60,10 +61,10 @@ final class Revocation {
     RevocationReceipt await(long askedAt) {
         // Clocks of different machines do not run equally fast: a thousandth is more than any of them is off.
         long until = fencedAt + bound.toNanos() + bound.toNanos() / 1000;
-        long number = number();
+        long number = number(until);
         Roll roll = null;
         for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
-            Roll latest = read();
+            Roll latest = read(until);
             roll = latest == null ? roll : latest;
             if (fenceMayBeLost.getAsBoolean()) {
                 // It is sent again, and until then nodes may read the old value where they had read that there is none.
@@ -133,20 +134,26 @@ final class Revocation {
     }
 
     /** The number that the nodes are to see, or 0 when Redis gives none: then nobody will have seen it. */
-    private long number() {
+    private long number(long until) {
         try {
-            return register.revoke();
+            return register.revoke(left(until));
         } catch (SharedTierException e) {
             return 0;
         }
     }
 
-    private @Nullable Roll read() {
+    private @Nullable Roll read(long until) {
         try {
-            return register.read();
+            return register.read(left(until));
         } catch (SharedTierException e) {
             return null;
         }
+    }
+
+    /** At the end one look at the register is worth a moment. */
+    private static Duration left(long until) {
+        Duration left = Duration.ofNanos(until - System.nanoTime());
+        return left.compareTo(LAST_LOOK) > 0 ? left : LAST_LOOK;
     }
 
     private static Duration next(Duration pause) {

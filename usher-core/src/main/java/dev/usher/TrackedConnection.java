@@ -23,10 +23,10 @@ import org.slf4j.LoggerFactory;
 /**
  * The connection whose reads Redis tracks: whoever changes a key that was read over it, Redis says so on it.
  *
- * <p>Its {@link Session} begins when Redis has acknowledged the tracking and this node is in the register, and ends when the connection is lost; when Redis
- * says that everything is forgotten, the next one begins. All pushes and replies are processed in the order in which Redis
- * sent them, on one event loop: so when the reply to a heartbeat is processed, every change from before its sending has
- * been.
+ * <p>Its {@link Session} begins when Redis has acknowledged the tracking and this node is in the register, and ends when the
+ * connection is lost; when Redis says that everything is forgotten, the next one begins. All pushes and replies are processed
+ * in the order in which Redis sent them, on one event loop: so when the reply to a heartbeat is processed, every change from
+ * before its sending has been.
  */
 final class TrackedConnection {
 

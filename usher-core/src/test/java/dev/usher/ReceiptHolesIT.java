@@ -162,9 +162,9 @@ class ReceiptHolesIT extends NodesOnRedis {
         try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port());
                 FaultProxy writers = FaultProxy.inFrontOf(server.host(), server.port())) {
             node(uriOf(silent), UserStatus.FACET, null);
-            UserStatusCache<Long> writer = new UserStatusCache<>(open(
-                            UserCaches.builder().redis(uriOf(writers)).commandTimeout(Duration.ofSeconds(8)))
-                    .cache(UserStatus.FACET, ids -> load(ids, null)));
+            UserStatusCache<Long> writer = new UserStatusCache<>(
+                    open(UserCaches.builder().redis(uriOf(writers)).commandTimeout(Duration.ofSeconds(8)))
+                            .cache(UserStatus.FACET, ids -> load(ids, null)));
             silent.freeze();
 
             CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
@@ -226,7 +226,8 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     private static void letTheRegisterBeBelieved(UserCaches node, Duration limit) {
         NodeRegister register = node.shared().register();
-        await().atMost(Duration.ofSeconds(20)).until(() -> register.isComplete(register.read(), limit));
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), limit));
     }
 
     private static String uriOf(FaultProxy proxy) {
