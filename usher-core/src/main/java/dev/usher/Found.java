@@ -8,7 +8,7 @@ import java.util.Optional;
  *
  * @param value the user's value, or empty for a user that does not exist
  * @param staleFor zero for an answer within the staleness bound. Otherwise nobody could say, this is the last known answer,
- *     and it was last known to be true so long ago: never longer than {@link CachePolicy#serveStaleFor}
+ *     and it was last known to be true so long ago, which {@link CachePolicy#serveStaleFor} allows
  * @param <V> the type of the facet's value
  */
 public record Found<V>(Optional<V> value, Duration staleFor) {

@@ -430,8 +430,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             } else if (claim instanceof Claim.Held others) {
                 held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
             } else if (claim instanceof Claim.Stored stored) {
-                // Newer than what is remembered, of which a push may not tell.
-                near.forget(miss.id);
                 try {
                     miss.landShared(codec.decode(stored.value()));
                 } catch (UnreadableEntryException e) {

@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -70,8 +71,12 @@ class BulkheadIT extends NodesOnRedis {
                         .isExactlyInstanceOf(UserUnavailableException.class)
                         .withMessageEndingWith("is unavailable: too many callers wait for the source already");
             }
-            assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.findFresh(77L));
-            assertThat(cache.explain(77L).source()).isInstanceOf(Holding.Unknown.class);
+            Future<Optional<UserProfile>> fresh = threads.submit(() -> cache.findFresh(77L));
+            assertThatExceptionOfType(ExecutionException.class)
+                    .isThrownBy(() -> fresh.get(10, TimeUnit.SECONDS))
+                    .withCauseExactlyInstanceOf(UserUnavailableException.class);
+            Future<Explanation<UserProfile>> explained = threads.submit(() -> cache.explain(77L));
+            assertThat(explained.get(10, TimeUnit.SECONDS).source()).isInstanceOf(Holding.Unknown.class);
             assertThat(cache.stats().loadsRejected()).isEqualTo(37 + 2);
             assertThat(cache.stats().unavailable()).isEqualTo(37 + 1);
 

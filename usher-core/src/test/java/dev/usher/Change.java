@@ -46,6 +46,11 @@ record Change(int id, int version, int writer, long commitStarted, long commitDo
         }
     }
 
+    /** The same, of which Redis was only told later. */
+    Change announcedLate(long moment) {
+        return new Change(id, version, writer, commitStarted, commitDone, moment, Announcement.LATE_FENCE);
+    }
+
     /** The changes of one writer. */
     static final class Log {
 

@@ -42,7 +42,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     private final FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port());
     private final UserCaches node = open(UserCaches.builder()
             .redis("redis://" + proxy.host() + ":" + proxy.port())
-            .commandTimeout(Duration.ofMillis(300)));
+            .commandTimeout(Duration.ofSeconds(2)));
 
     @BeforeEach
     void fill() {
@@ -160,21 +160,22 @@ class LastKnownAnswersIT extends NodesOnRedis {
         await().until(() -> proxy.connections() == 0);
         long lostAt = System.nanoTime();
         await().until(() -> !profiles.stats().nearOpen());
-        long answeredAt = lostAt;
+        long lastAskedAt = lostAt;
         int answers = 0;
         try {
-            while (true) {
+            while (lastAskedAt - lostAt < longest.multipliedBy(3).toNanos()) {
+                long askedAt = System.nanoTime();
                 Found<UserProfile> found = profiles.lookUp(42L);
-                answeredAt = System.nanoTime();
+                lastAskedAt = askedAt;
                 answers++;
                 assertThat(found.value()).contains(ANN);
-                assertThat(found.staleFor()).isBetween(Duration.ofNanos(1), longest);
+                assertThat(found.isStale()).isTrue();
             }
         } catch (UserUnavailableException e) {
             assertThat(e).hasRootCause(gone);
         }
         assertThat(answers).isPositive();
-        assertThat(Duration.ofNanos(answeredAt - lostAt)).isBetween(longest.minusSeconds(1), longest);
+        assertThat(Duration.ofNanos(lastAskedAt - lostAt)).isBetween(longest.minusSeconds(1), longest);
         assertUnavailable(() -> profiles.find(42L));
     }
 
@@ -417,15 +418,15 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     private static void assertEndsWithinASecond(UserCache<Long, UserProfile> profiles) {
         long backAt = System.nanoTime();
-        long answeredOldAt = backAt;
+        long askedAt = backAt;
         Found<UserProfile> found = profiles.lookUp(42L);
         while (found.value().equals(Optional.of(ANN))) {
             assertThat(found.isStale()).isTrue();
-            answeredOldAt = System.nanoTime();
+            assertThat(Duration.ofNanos(askedAt - backAt)).isLessThan(Duration.ofMillis(1_100));
+            askedAt = System.nanoTime();
             found = profiles.lookUp(42L);
         }
         assertThat(found).isEqualTo(new Found<>(Optional.of(ANNA), Duration.ZERO));
-        assertThat(Duration.ofNanos(answeredOldAt - backAt)).isLessThan(Duration.ofMillis(1_100));
     }
 
     private void loseRedis() {

@@ -250,12 +250,12 @@ class NearTierTest {
         session.end();
         long endedAt = System.nanoTime();
         Resident<String> last = requireNonNull(brief.lastKnown(1L));
-        long answeredAt = System.nanoTime();
-        while (brief.find(1L) != null || brief.lastKnown(1L) != null) {
-            answeredAt = System.nanoTime();
-        }
         assertThat(last.isStale()).isTrue();
-        assertThat(Duration.ofNanos(answeredAt - endedAt)).isLessThan(Duration.ofMillis(300));
+        long askedAt = endedAt;
+        while (brief.find(1L) != null || brief.lastKnown(1L) != null) {
+            assertThat(Duration.ofNanos(askedAt - endedAt)).isLessThan(Duration.ofMillis(300));
+            askedAt = System.nanoTime();
+        }
     }
 
     @Test
@@ -270,13 +270,20 @@ class NearTierTest {
     @Test
     void theLaterOfTwoAnswersIsTheLastKnown() {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
-        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
-        Reservation stale = near.reserve(1L, session, NearTier.NEVER);
+        near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
+        // Another source of knowledge, which may not displace what is answered.
+        near.publish(1L, near.reserve(1L, null, NearTier.NEVER), ABSENT);
+        assertThat(answer(1L)).contains("value");
         session.end();
-        near.publish(1L, stale, null);
         assertThat(requireNonNull(near.lastKnown(1L)).answer()).isEmpty();
-        near.publish(1L, near.reserve(1L, Session.tracked(System.nanoTime()), NearTier.NEVER), VALUE);
-        assertThat(requireNonNull(near.lastKnown(1L)).answer()).contains("value");
+
+        Session heard = Session.tracked(System.nanoTime());
+        near.publish(2L, near.reserve(2L, heard, NearTier.NEVER), ABSENT);
+        near.publish(2L, near.reserve(2L, heard, NearTier.NEVER), VALUE);
+        near.publish(2L, near.reserve(2L, null, NearTier.NEVER), ABSENT);
+        heard.seenUpTo(System.nanoTime());
+        heard.end();
+        assertThat(requireNonNull(near.lastKnown(2L)).answer()).contains("value");
     }
 
     @Test

@@ -1,7 +1,5 @@
 package dev.usher;
 
-import java.sql.Connection;
-import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -9,9 +7,7 @@ import java.sql.Statement;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.Set;
-import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * The truth about users in a table of PostgreSQL: how often each has changed. A user's profile says so in its name.
@@ -20,11 +16,10 @@ import java.util.concurrent.ConcurrentLinkedQueue;
  */
 final class VersionTable implements UserSource<Long, UserProfile>, AutoCloseable {
 
-    private final String url;
-    private final Queue<Connection> idle = new ConcurrentLinkedQueue<>();
+    private final ConnectionPool connections;
 
     VersionTable(String url) {
-        this.url = url;
+        this.connections = new ConnectionPool(url);
     }
 
     /** Creates the table, with users from 0 to a number, exclusive, in version 0. */
@@ -72,7 +67,8 @@ final class VersionTable implements UserSource<Long, UserProfile>, AutoCloseable
         });
     }
 
-    private static UserProfile profile(long id, int version) {
+    /** The profile of a user in a version. */
+    static UserProfile profile(long id, int version) {
         return new UserProfile("", id + ":" + version, "", false, "", "");
     }
 
@@ -110,33 +106,14 @@ final class VersionTable implements UserSource<Long, UserProfile>, AutoCloseable
 
     @Override
     public void close() {
-        for (Connection next = idle.poll(); next != null; next = idle.poll()) {
-            try {
-                next.close();
-            } catch (SQLException e) {
-                throw new IllegalStateException("cannot close a connection", e);
-            }
-        }
+        connections.close();
     }
 
-    @FunctionalInterface
-    private interface Work<T> {
-        T on(Connection connection) throws SQLException;
-    }
-
-    private <T> T with(Work<T> work) {
-        Connection connection = idle.poll();
+    private <T> T with(ConnectionPool.Work<T> work) {
         try {
-            if (connection == null) {
-                connection = DriverManager.getConnection(url);
-            }
-            return work.on(connection);
+            return connections.with(work);
         } catch (SQLException e) {
             throw new IllegalStateException("the database failed", e);
-        } finally {
-            if (connection != null) {
-                idle.add(connection);
-            }
         }
     }
 }

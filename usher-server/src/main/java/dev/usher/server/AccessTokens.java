@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
 import org.springframework.security.oauth2.jwt.JwsHeader;
 import org.springframework.security.oauth2.jwt.JwtClaimNames;
@@ -18,6 +19,7 @@ import org.springframework.security.oauth2.jwt.JwtClaimsSet;
 import org.springframework.security.oauth2.jwt.JwtDecoder;
 import org.springframework.security.oauth2.jwt.JwtEncoder;
 import org.springframework.security.oauth2.jwt.JwtEncoderParameters;
+import org.springframework.security.oauth2.jwt.JwtException;
 import org.springframework.security.oauth2.jwt.JwtIssuerValidator;
 import org.springframework.security.oauth2.jwt.JwtTimestampValidator;
 import org.springframework.security.oauth2.jwt.JwtValidators;
@@ -37,35 +39,44 @@ final class AccessTokens {
     private final String issuer;
     private final String audience;
     private final Duration ttl;
-    private final String keyId;
-    private final JwtEncoder encoder;
-    private final JwtDecoder decoder;
+    private final SigningKeys keys;
     private final InstantSource clock;
+    private volatile @Nullable Signing signing;
 
     AccessTokens(SigningKeys keys, UsherServerProperties properties, InstantSource clock) {
         this.issuer = properties.issuer();
         this.audience = properties.audience();
         this.ttl = properties.tokenTtl();
+        this.keys = keys;
         this.clock = clock;
-        RSAKey key = keys.load(properties.signingKey());
-        JWKSource<SecurityContext> source = new ImmutableJWKSet<>(new JWKSet(key));
-        this.keyId = key.getKeyID();
-        this.encoder = new NimbusJwtEncoder(source);
-        this.decoder = decoder(source);
+        RSAKey given = keys.given(properties.signingKey());
+        this.signing = given == null ? null : signing(given);
+    }
+
+    /** What is done with the key. */
+    private record Signing(String keyId, JwtEncoder encoder, JwtDecoder decoder) {}
+
+    /** Reads the key from the database, unless the settings have given one. */
+    void loadKey() {
+        if (signing == null) {
+            signing = signing(keys.stored());
+        }
     }
 
     Duration ttl() {
         return ttl;
     }
 
+    /** Verifies tokens; before the key is known it can say of none whether it is valid, and throws a {@link JwtException}. */
     JwtDecoder decoder() {
-        return decoder;
+        return token -> signing().decoder.decode(token);
     }
 
     String issue(long userId, List<String> roles) {
+        Signing key = signing();
         Instant now = clock.instant();
         JwsHeader header = JwsHeader.with(SignatureAlgorithm.RS256)
-                .keyId(keyId)
+                .keyId(key.keyId)
                 .type("JWT")
                 .build();
         JwtClaimsSet claims = JwtClaimsSet.builder()
@@ -76,7 +87,20 @@ final class AccessTokens {
                 .expiresAt(now.plus(ttl))
                 .claim(ROLES, roles)
                 .build();
-        return encoder.encode(JwtEncoderParameters.from(header, claims)).getTokenValue();
+        return key.encoder.encode(JwtEncoderParameters.from(header, claims)).getTokenValue();
+    }
+
+    private Signing signing() {
+        Signing known = signing;
+        if (known == null) {
+            throw new JwtException("the signing key is in the database, which has not been reached yet");
+        }
+        return known;
+    }
+
+    private Signing signing(RSAKey key) {
+        JWKSource<SecurityContext> source = new ImmutableJWKSet<>(new JWKSet(key));
+        return new Signing(key.getKeyID(), new NimbusJwtEncoder(source), decoder(source));
     }
 
     private JwtDecoder decoder(JWKSource<SecurityContext> source) {

@@ -1,5 +1,6 @@
 package dev.usher.server;
 
+import dev.usher.RevocationReceipt;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import jakarta.validation.Valid;
@@ -41,7 +42,7 @@ final class AdminController {
         if (status == UserStatus.DISABLED && Caller.of(authentication).id() == id) {
             throw new ProblemException(ProblemType.OWN_ACCOUNT);
         }
-        transactions.executeWithoutResult(transaction -> {
+        Runnable commit = () -> transactions.executeWithoutResult(transaction -> {
             if (!users.setStatus(id, status)) {
                 throw new ProblemException(ProblemType.USER_NOT_FOUND);
             }
@@ -49,7 +50,8 @@ final class AdminController {
                 refreshTokens.revokeAll(id);
             }
         });
-        // Only now that it is committed: a node that read the old row meanwhile may not store it any more.
-        return new StatusChange.Receipt(id, change.status(), statuses.invalidate(id));
+        RevocationReceipt receipt =
+                status == UserStatus.DISABLED ? statuses.disable(id, commit) : statuses.enable(id, commit);
+        return StatusChange.Receipt.of(id, change, receipt);
     }
 }

@@ -6,12 +6,11 @@ import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.stereotype.Component;
 
-/** Creates the administrator that the settings name, before the first request, when there is none. */
+/** The administrator that the settings name. */
 @Component
-final class FirstAdministrator implements SmartInitializingSingleton {
+final class FirstAdministrator {
 
     private static final Logger log = LoggerFactory.getLogger(FirstAdministrator.class);
 
@@ -28,8 +27,12 @@ final class FirstAdministrator implements SmartInitializingSingleton {
         this.validator = validator;
     }
 
-    @Override
-    public void afterSingletonsInstantiated() {
+    /**
+     * Creates them when there is no administrator at all.
+     *
+     * @throws IllegalStateException when the settings name somebody who cannot be
+     */
+    void create() {
         String mobile = settings.mobile();
         if (mobile == null || mobile.isEmpty() || users.hasAnyone(Caller.ADMIN)) {
             return;

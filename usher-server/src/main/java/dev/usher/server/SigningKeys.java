@@ -35,15 +35,16 @@ final class SigningKeys {
     }
 
     /**
-     * The key in the settings, or the one in the database, which is generated when there is none.
+     * The key in the settings, or {@code null} when it is the database that has it.
      *
      * @param setting a PEM, or the location of one
      */
-    RSAKey load(@Nullable String setting) {
-        return setting == null || setting.isBlank() ? stored() : parse(read(setting));
+    @Nullable RSAKey given(@Nullable String setting) {
+        return setting == null || setting.isBlank() ? null : parse(read(setting));
     }
 
-    private RSAKey stored() {
+    /** The key in the database, which is generated when there is none. */
+    RSAKey stored() {
         String pem = find();
         if (pem == null) {
             // Two nodes that start at once both generate; the first insert wins, and both read it.

@@ -1,10 +1,13 @@
 package dev.usher.server;
 
+import dev.usher.Found;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
+import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Positive;
 import java.net.URI;
+import org.springframework.http.HttpHeaders;
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
 import org.springframework.web.bind.annotation.GetMapping;
@@ -35,20 +38,30 @@ final class UserController {
     }
 
     @GetMapping("/v1/me")
-    UserView me(JwtAuthenticationToken authentication) {
+    UserView me(JwtAuthenticationToken authentication, HttpServletResponse response) {
         long id = Caller.of(authentication).id();
-        return new UserView(id, find(id));
+        return new UserView(id, find(id, response));
     }
 
     @GetMapping("/v1/users/{id}")
     UserView user(
-            @PathVariable @Positive(message = "must be positive") long id, JwtAuthenticationToken authentication) {
+            @PathVariable @Positive(message = "must be positive") long id,
+            JwtAuthenticationToken authentication,
+            HttpServletResponse response) {
         Caller caller = Caller.of(authentication);
-        UserProfile profile = find(id);
+        UserProfile profile = find(id, response);
         return new UserView(id, caller.id() == id || caller.administrator() ? profile : profile.masked());
     }
 
-    private UserProfile find(long id) {
-        return profiles.find(id).orElseThrow(() -> new ProblemException(ProblemType.USER_NOT_FOUND));
+    /** An answer that is only the last known one says so, as RFC 9211 has it; also that there was no such user. */
+    private UserProfile find(long id, HttpServletResponse response) {
+        Found<UserProfile> found = profiles.lookUp(id);
+        if (found.isStale()) {
+            // Rounded up, for it is a second old as soon as it is not known to be true.
+            long age = found.staleFor().plusMillis(999).toSeconds();
+            response.setHeader(HttpHeaders.AGE, Long.toString(age));
+            response.setHeader("Cache-Status", "usher; hit; ttl=-" + age + "; detail=source-unavailable");
+        }
+        return found.value().orElseThrow(() -> new ProblemException(ProblemType.USER_NOT_FOUND));
     }
 }

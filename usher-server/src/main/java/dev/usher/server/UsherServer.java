@@ -1,9 +1,11 @@
 package dev.usher.server;
 
+import org.springframework.boot.ExitCodeEvent;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.security.autoconfigure.UserDetailsServiceAutoConfiguration;
+import org.springframework.context.ApplicationListener;
 import org.springframework.scheduling.annotation.EnableScheduling;
 
 /**
@@ -17,6 +19,17 @@ public class UsherServer {
 
     /** Starts the service, and returns when it serves. */
     public static void main(String[] args) {
-        SpringApplication.run(UsherServer.class, args);
+        SpringApplication server = new SpringApplication(UsherServer.class);
+        server.addListeners(new ProcessEnd());
+        server.run(args);
+    }
+
+    /** A server that gives up while it runs ends its process. */
+    private static final class ProcessEnd implements ApplicationListener<ExitCodeEvent> {
+
+        @Override
+        public void onApplicationEvent(ExitCodeEvent end) {
+            System.exit(end.getExitCode());
+        }
     }
 }

@@ -6,6 +6,8 @@ import java.time.InstantSource;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.http.HttpMethod;
+import org.springframework.security.authentication.AuthenticationServiceException;
+import org.springframework.security.config.ObjectPostProcessor;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.security.config.annotation.web.configurers.AbstractHttpConfigurer;
 import org.springframework.security.config.http.SessionCreationPolicy;
@@ -33,8 +35,7 @@ class WebSecurity {
     private static final RequestMatcher WITHOUT_TOKEN = new OrRequestMatcher(
             PathPatternRequestMatcher.pathPattern(HttpMethod.POST, "/v1/users"),
             PathPatternRequestMatcher.pathPattern("/v1/login"),
-            PathPatternRequestMatcher.pathPattern("/v1/token/refresh"),
-            PathPatternRequestMatcher.pathPattern("/actuator/health/**"));
+            PathPatternRequestMatcher.pathPattern("/v1/token/refresh"));
 
     @Bean
     SecurityFilterChain filterChain(
@@ -46,11 +47,15 @@ class WebSecurity {
                         .permitAll()
                         .requestMatchers(WITHOUT_TOKEN)
                         .permitAll()
+                        // With details for administrators, so that their token does matter.
+                        .requestMatchers("/actuator/health/**")
+                        .permitAll()
                         .requestMatchers("/v1/admin/**", "/actuator/**")
                         .hasRole(Caller.ADMIN)
                         .anyRequest()
                         .authenticated())
-                .oauth2ResourceServer(server -> server.bearerTokenResolver(callersToken())
+                .oauth2ResourceServer(server -> server.withObjectPostProcessor(tokensThatCannotBeJudged(problems))
+                        .bearerTokenResolver(callersToken())
                         .jwt(jwt -> jwt.decoder(tokens.decoder()).jwtAuthenticationConverter(roles()))
                         .authenticationEntryPoint(unauthenticated)
                         .accessDeniedHandler(forbidden))
@@ -84,6 +89,22 @@ class WebSecurity {
     @Bean
     InstantSource clock() {
         return InstantSource.system();
+    }
+
+    /** A token of which nobody can say whether it is valid is not refused: the caller may try again with the same. */
+    private static ObjectPostProcessor<BearerTokenAuthenticationFilter> tokensThatCannotBeJudged(
+            ProblemResponses problems) {
+        return new ObjectPostProcessor<>() {
+            @Override
+            public <O extends BearerTokenAuthenticationFilter> O postProcess(O filter) {
+                filter.setAuthenticationFailureHandler((request, response, e) -> problems.send(
+                        response,
+                        e instanceof AuthenticationServiceException
+                                ? ProblemType.UNAVAILABLE
+                                : ProblemType.UNAUTHENTICATED));
+                return filter;
+            }
+        };
     }
 
     private static BearerTokenResolver callersToken() {

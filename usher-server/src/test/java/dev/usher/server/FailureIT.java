@@ -1,12 +1,19 @@
 package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.server.Node.User;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
 
 /** What goes on when Redis or the database does not. */
 class FailureIT {
@@ -36,19 +43,48 @@ class FailureIT {
     }
 
     @Test
-    void itStartsWithoutRedis() {
-        try (Node node = Node.start("redis://127.0.0.1:1", Node.newDatabase(), SETTINGS)) {
-            node.get("/v1/me", node.register().token()).with(200);
+    void itStartsWithoutRedisSaysSoAndJoinsWhenRedisAppears() {
+        try (RedisServer redis = RedisServer.start()) {
+            redis.kill();
+            try (Node node = Node.start(redis.uri(), Node.newDatabase(), SETTINGS)) {
+                node.get("/v1/me", node.register().token()).with(200);
+                assertThat(statusOf(node, "usher")).isEqualTo("DEGRADED");
+
+                redis.restart();
+
+                await().untilAsserted(() -> assertThat(statusOf(node, "usher")).isEqualTo("UP"));
+            }
+        }
+    }
+
+    @Test
+    void withoutRedisHealthIsDegradedButNobodyIsTakenOutOfRotation() {
+        try (RedisServer redis = RedisServer.start();
+                Node node = Node.start(redis.uri(), Node.newDatabase(), SETTINGS)) {
+            await().untilAsserted(() -> assertThat(statusOf(node, "usher")).isEqualTo("UP"));
+            redis.kill();
+            await().untilAsserted(() -> assertThat(statusOf(node, "usher")).isEqualTo("DEGRADED"));
+
+            Answer everybodys = node.get("/actuator/health", null).with(200);
+            assertThat(everybodys.text("status")).isEqualTo("DEGRADED");
+            assertThat(everybodys.response().body()).doesNotContain("details");
+            node.get("/actuator/health", node.register().token()).with(200);
+            JsonNode details = node.get("/actuator/health", node.administrator().token())
+                    .with(200)
+                    .json()
+                    .at("/components/usher/details");
+            assertThat(details.path("redis").asString()).isEqualTo("UNREACHABLE");
+            assertThat(details.path("nearOpen").asBoolean(true)).isFalse();
+            assertThat(details.path("pendingFences").isNumber()).isTrue();
         }
     }
 
     @Test
     void withoutTheDatabaseWarmCallsGoOnAndTheRestIsUnavailable() throws Exception {
         String database = Node.newDatabase();
-        String address = "127.0.0.1:" + Node.Shared.POSTGRES.port();
         try (RedisServer redis = RedisServer.start();
                 FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
-                Node node = Node.start(redis.uri(), database.replace(address, "127.0.0.1:" + proxy.port()), SETTINGS)) {
+                Node node = Node.start(redis.uri(), through(proxy, database), SETTINGS)) {
             User ann = node.register();
             String token = ann.token();
             proxy.refuse();
@@ -59,5 +95,118 @@ class FailureIT {
             ann.tryLogin().problem(503, "unavailable");
             node.post("/v1/token/refresh", Map.of("fresh_token", "x"), null).problem(503, "unavailable");
         }
+    }
+
+    @Test
+    void whenBothAreAwayNobodyIsLetInOnAGuess() {
+        try (RedisServer redis = RedisServer.start();
+                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
+                Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), SETTINGS)) {
+            String token = node.register().token();
+            node.get("/v1/me", token).with(200);
+            node.get("/v1/me", token).with(200);
+            redis.kill();
+            proxy.refuse();
+
+            node.get("/v1/me", token).problem(503, "unavailable");
+        }
+    }
+
+    @Test
+    void withStatusesThatMayBeStaleALastKnownProfileIsAnsweredAndSaysSo() {
+        Map<String, String> settings = new HashMap<>(SETTINGS);
+        settings.put("usher.status.serve-stale-for", "1m");
+        try (RedisServer redis = RedisServer.start();
+                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
+                Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), settings)) {
+            User ann = node.register();
+            String token = ann.token();
+            for (String path : List.of("/v1/me", "/v1/users/" + ann.id())) {
+                assertFresh(node.get(path, token).with(200));
+                assertFresh(node.get(path, token).with(200));
+            }
+            node.get("/v1/users/999999999", token).with(404);
+            assertFresh(node.get("/v1/users/999999999", token).with(404));
+            redis.kill();
+            proxy.refuse();
+
+            assertStale(node.get("/v1/me", token).with(200));
+            assertStale(node.get("/v1/users/" + ann.id(), token).with(200));
+            assertStale(node.get("/v1/users/999999999", token).problem(404, "user-not-found"));
+
+            proxy.restore();
+            await().atMost(Duration.ofSeconds(20))
+                    .untilAsserted(() -> assertFresh(node.get("/v1/me", token).with(200)));
+        }
+    }
+
+    private static void assertFresh(Answer answer) {
+        assertThat(answer.response().headers().map()).doesNotContainKeys("age", "cache-status");
+    }
+
+    private static void assertStale(Answer answer) {
+        String age = answer.response().headers().firstValue("Age").orElseThrow();
+        assertThat(Integer.parseInt(age)).isBetween(1, 60);
+        assertThat(answer.response().headers().firstValue("Cache-Status"))
+                .contains("usher; hit; ttl=-" + age + "; detail=source-unavailable");
+    }
+
+    @Test
+    void aFrozenDatabaseIsAnsweredBeforeACallerGivesUp() {
+        Map<String, String> defaults = Map.of();
+        try (RedisServer redis = RedisServer.start();
+                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
+                Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), defaults)) {
+            User ann = node.register();
+            String token = ann.token();
+            // Its connection was in use a moment ago, so that it is not tried before it is used.
+            ann.login();
+            proxy.freeze();
+
+            long begin = System.nanoTime();
+            ann.tryLogin().problem(503, "unavailable");
+            Duration first = Duration.ofNanos(System.nanoTime() - begin);
+            begin = System.nanoTime();
+            node.get("/v1/users/999999999", token).problem(503, "unavailable");
+            Duration second = Duration.ofNanos(System.nanoTime() - begin);
+
+            assertThat(first).isLessThan(Duration.ofSeconds(8));
+            assertThat(second).isLessThan(Duration.ofSeconds(8));
+            node.get("/v1/me", token).with(200);
+
+            proxy.thaw();
+            await().atMost(Duration.ofSeconds(20))
+                    .untilAsserted(() -> ann.tryLogin().with(200));
+        }
+    }
+
+    @Test
+    void aQueryThatIsOnlySlowIsCancelled() throws Exception {
+        String database = Node.newDatabase();
+        try (Node node = Node.start(Node.Shared.REDIS.uri(), database, Map.of());
+                Connection other = DriverManager.getConnection(
+                        database, Node.Shared.POSTGRES.username(), Node.Shared.POSTGRES.password())) {
+            User ann = node.register();
+            other.setAutoCommit(false);
+            other.createStatement().execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+
+            long begin = System.nanoTime();
+            ann.tryLogin().problem(503, "unavailable");
+
+            assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofMillis(4900));
+            other.rollback();
+            ann.tryLogin().with(200);
+        }
+    }
+
+    private static String statusOf(Node node, String component) {
+        return node.get("/actuator/health", null)
+                .json()
+                .at("/components/" + component + "/status")
+                .asString();
+    }
+
+    private static String through(FaultProxy proxy, String database) {
+        return database.replace("127.0.0.1:" + Node.Shared.POSTGRES.port(), "127.0.0.1:" + proxy.port());
     }
 }

@@ -192,6 +192,11 @@ final class Node implements AutoCloseable {
         return context.getBean(JdbcClient.class);
     }
 
+    /** Whether the server has not ended. */
+    boolean isRunning() {
+        return context.isActive();
+    }
+
     <T> T bean(Class<T> type) {
         return context.getBean(type);
     }

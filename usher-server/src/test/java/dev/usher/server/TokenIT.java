@@ -222,10 +222,14 @@ class TokenIT {
     }
 
     private JWTClaimsSet.Builder claims() {
+        return claims(ann.id());
+    }
+
+    static JWTClaimsSet.Builder claims(long id) {
         return new JWTClaimsSet.Builder()
                 .issuer("usher")
                 .audience("usher")
-                .subject(Long.toString(ann.id()))
+                .subject(Long.toString(id))
                 .issueTime(Date.from(Instant.now().minusSeconds(300)))
                 .expirationTime(Date.from(Instant.now().plusSeconds(300)));
     }

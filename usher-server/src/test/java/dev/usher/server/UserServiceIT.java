@@ -108,7 +108,9 @@ class UserServiceIT {
         Answer receipt = node.setStatus(ann.id(), "disabled").with(200);
 
         assertThat(receipt.response().body())
-                .isEqualTo("{\"id\":" + ann.id() + ",\"status\":\"disabled\",\"confirmed\":true}");
+                .matches("\\{\"id\":" + ann.id() + ",\"status\":\"disabled\",\"confirmed\":true,"
+                        + "\"nodes_confirmed\":\\[\"[^,]+\"],\"nodes_waited_out\":\\[],\"nodes_unheard\":\\[],"
+                        + "\"took_ms\":\\d+}");
         node.get("/v1/me", token).problem(403, "account-disabled");
         node.get("/v1/users/" + ann.id(), token).problem(403, "account-disabled");
         node.get("/v1/nowhere", token).problem(403, "account-disabled");

@@ -111,7 +111,8 @@ class PostgresServerIT {
 
     @Test
     void aKilledServerIsStartedAgainOnItsPortWithAllThatWasCommitted() throws SQLException {
-        try (PostgresServer killed = PostgresServer.start()) {
+        PostgresServer killed = PostgresServer.start();
+        try (killed) {
             try (Connection connection = connect(killed.jdbcUrl());
                     Statement statement = connection.createStatement()) {
                 statement.execute("CREATE TABLE kept AS SELECT 'committed' AS text");
@@ -128,10 +129,9 @@ class PostgresServerIT {
             }
             assertThat(killed.port()).isEqualTo(port);
             assertThat(killed.pid()).isNotEqualTo(pid);
-            killed.close();
-            assertThatThrownBy(() -> connect(killed.jdbcUrl())).isInstanceOf(SQLException.class);
-            assertThatIllegalStateException().isThrownBy(killed::restart);
         }
+        assertThatThrownBy(() -> connect(killed.jdbcUrl())).isInstanceOf(SQLException.class);
+        assertThatIllegalStateException().isThrownBy(killed::restart);
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.usher.server.cli;
 
 import dev.usher.server.UsherServerProperties;
 import java.util.Optional;
+import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /**
@@ -19,12 +20,17 @@ record AdministratorLogin(String who, String how) {
     static AdministratorLogin of(RunningServer server, GeneratedAdministrator generated) {
         UsherServerProperties.Admin settings =
                 server.context().getBean(UsherServerProperties.class).admin();
-        Optional<Boolean> named = server.context()
-                .getBean(JdbcClient.class)
-                .sql("SELECT bool_or(mobile = ?) FROM users JOIN user_roles ON user_id = id WHERE role = 'admin'")
-                .param(settings.mobile() == null ? "" : settings.mobile())
-                .query(Boolean.class)
-                .optional();
+        Optional<Boolean> named;
+        try {
+            named = server.context()
+                    .getBean(JdbcClient.class)
+                    .sql("SELECT bool_or(mobile = ?) FROM users JOIN user_roles ON user_id = id WHERE role = 'admin'")
+                    .param(settings.mobile() == null ? "" : settings.mobile())
+                    .query(Boolean.class)
+                    .optional();
+        } catch (DataAccessResourceFailureException e) {
+            return new AdministratorLogin("not known before the database can be reached", curl(server, "...", "..."));
+        }
         if (named.isEmpty()) {
             return new AdministratorLogin(
                     "nobody yet: set " + MOBILE_VARIABLE + " and " + PASSWORD_VARIABLE + ", and start again",

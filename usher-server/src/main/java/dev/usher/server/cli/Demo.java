@@ -2,14 +2,21 @@ package dev.usher.server.cli;
 
 import static dev.usher.server.cli.CallTable.count;
 
+import dev.usher.testkit.RedisServer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.springframework.jdbc.core.simple.JdbcClient;
+import tools.jackson.databind.JsonNode;
 
-/** What happens in a demo: users register, log in, are read, are forgotten by the caches, and are disabled. */
+/**
+ * What happens in a demo: users register, log in, are read, are forgotten by the caches, and are disabled. Then its Redis is
+ * killed, if it has one of its own.
+ */
 final class Demo {
 
     private static final int WARM_ROUNDS = 5;
@@ -19,6 +26,8 @@ final class Demo {
     private static final int MOST_FORGOTTEN = 1_000;
     private static final int MOST_DISABLED = 10;
     private static final int DISABLED_ROUNDS = 10;
+    private static final int MOST_WITHOUT_REDIS = 1_000;
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private static final String ME = "/v1/me";
     private static final String USER = "/v1/users/{id}";
@@ -49,7 +58,8 @@ final class Demo {
                 + UNKNOWN_IDS * (1L + UNKNOWN_ROUNDS)
                 + forgotten()
                 + CROWD
-                + disabled() * (2L + DISABLED_ROUNDS);
+                + disabled() * (2L + DISABLED_ROUNDS)
+                + (server.ownRedis() == null ? 0 : withoutRedis());
     }
 
     /**
@@ -64,6 +74,7 @@ final class Demo {
         readUnknown(meter);
         readForgotten(meter);
         disable(meter);
+        killRedis(meter);
         return meter.rows();
     }
 
@@ -144,8 +155,14 @@ final class Demo {
 
     private void disable(CallMeter meter) {
         String administrator = users.token(users.administrator());
+        List<JsonNode> receipts = new ArrayList<>();
         meter.measure(
-                "disable", "PUT " + STATUS, disabled(), 1, number -> setStatus(number, "disabled", administrator));
+                "disable",
+                "PUT " + STATUS,
+                disabled(),
+                1,
+                number -> receipts.add(setStatus(number, "disabled", administrator)));
+        findings.add(bans(receipts));
         AtomicInteger refused = new AtomicInteger();
         CallRow calls =
                 meter.measure("own profile, disabled", "GET " + ME, disabled() * DISABLED_ROUNDS, callers, call -> {
@@ -167,6 +184,65 @@ final class Demo {
         meter.measure("enable", "PUT " + STATUS, disabled(), 1, number -> setStatus(number, "enabled", administrator));
     }
 
+    private static Finding bans(List<JsonNode> receipts) {
+        long confirmed = receipts.stream()
+                .filter(receipt -> receipt.path("confirmed").asBoolean()
+                        && !receipt.path("nodes_confirmed").isEmpty())
+                .count();
+        long longest = receipts.stream()
+                .mapToLong(receipt -> receipt.path("took_ms").asLong())
+                .max()
+                .orElse(0);
+        return new Finding(
+                confirmed == receipts.size(),
+                count(receipts.size()) + " bans: " + count(confirmed) + " receipts confirmed by every node, after "
+                        + longest + " ms at most");
+    }
+
+    private void killRedis(CallMeter meter) {
+        RedisServer redis = server.ownRedis();
+        if (redis == null) {
+            return;
+        }
+        AtomicInteger answered = new AtomicInteger();
+        CallRow calls;
+        long restarted;
+        // That it misses its Redis is what is shown here.
+        server.quiet(true);
+        try {
+            redis.kill();
+            calls = meter.measure("own profile, no Redis", "GET " + ME, withoutRedis(), callers, call -> {
+                if (api.get(ME, users.token(call % users.count())).status() == 200) {
+                    answered.incrementAndGet();
+                }
+            });
+            redis.restart();
+            restarted = System.nanoTime();
+            awaitMemory();
+        } finally {
+            server.quiet(false);
+        }
+        long millis = Duration.ofNanos(System.nanoTime() - restarted).toMillis();
+        boolean open = caches.all().health().nearOpen();
+        findings.add(new Finding(
+                answered.get() == calls.calls() && open,
+                "Redis killed: " + count(answered.get()) + " reads answered, "
+                        + count(calls.calls() - answered.get()) + " errors; Redis back: memory "
+                        + (open ? "open again after " + millis + " ms" : "is NOT open again")));
+    }
+
+    private void awaitMemory() {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        try {
+            while (!caches.all().health().isWell() && System.nanoTime() - deadline < 0) {
+                TimeUnit.MILLISECONDS.sleep(1);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CommandException("interrupted", e);
+        }
+    }
+
     private void readOwn(int number) {
         readProfile(api.get(ME, users.token(number)), number);
     }
@@ -184,13 +260,18 @@ final class Demo {
                 .with(404);
     }
 
-    private void setStatus(int number, String status, String administrator) {
-        api.put("/v1/admin/users/" + users.id(number) + "/status", Map.of("status", status), administrator)
-                .with(200);
+    private JsonNode setStatus(int number, String status, String administrator) {
+        return api.put("/v1/admin/users/" + users.id(number) + "/status", Map.of("status", status), administrator)
+                .with(200)
+                .json();
     }
 
     private int forgotten() {
         return Math.min(MOST_FORGOTTEN, users.count());
+    }
+
+    private int withoutRedis() {
+        return Math.min(MOST_WITHOUT_REDIS, users.count());
     }
 
     private int disabled() {

@@ -1,11 +1,12 @@
 package dev.usher.server.cli;
 
 import dev.usher.CacheStats;
+import dev.usher.UserCaches;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
 
 /** The caches of the server that the demo watches. Spring's injection finds them, as it does for the server itself. */
-record DemoCaches(UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
+record DemoCaches(UserCaches all, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
 
     static DemoCaches of(RunningServer server) {
         return server.context().getAutowireCapableBeanFactory().createBean(DemoCaches.class);

@@ -45,6 +45,9 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         ServerSettings settings = ServerSettings.of(environment).withPort(0);
+        if (settings.databaseUrl() != null) {
+            Preflight.requireDatabase(settings.databaseUrl(), settings);
+        }
         DemoUsers crowd = new DemoUsers(users);
         StatementCounter statements = new StatementCounter();
         try (RunningServer server =

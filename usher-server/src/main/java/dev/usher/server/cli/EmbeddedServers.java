@@ -23,6 +23,11 @@ final class EmbeddedServers implements AutoCloseable {
         }
     }
 
+    /** The Redis that was started, or {@code null} when none was. */
+    @Nullable RedisServer redis() {
+        return redis;
+    }
+
     PostgresServer startPostgres() {
         try {
             PostgresServer started = PostgresServer.start().withoutShutdownHook();

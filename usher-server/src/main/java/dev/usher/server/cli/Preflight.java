@@ -9,6 +9,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Properties;
 
 /** What can be found wrong in a moment, and said in a line, before the server starts. */
@@ -16,6 +17,9 @@ final class Preflight {
 
     private static final String SECONDS_TO_CONNECT = "5";
     private static final String SECONDS_TO_LOG_IN = "10";
+
+    /** Classes of SQL states that no later attempt changes: a wrong user or password, and a database that does not exist. */
+    private static final List<String> REFUSALS = List.of("28", "3D");
 
     private Preflight() {}
 
@@ -40,11 +44,42 @@ final class Preflight {
     }
 
     /**
+     * Makes sure that the database lets the server in, if it can be reached: the server starts without one that is away.
+     *
+     * @return whether it can be reached
+     * @throws CommandException when it refuses
+     */
+    static boolean reachesDatabase(String url, ServerSettings settings) {
+        try {
+            DriverManager.getDriver(url);
+        } catch (SQLException e) {
+            throw unusable(url, e);
+        }
+        try {
+            connect(url, settings);
+            return true;
+        } catch (SQLException e) {
+            if (e.getSQLState() != null && REFUSALS.contains(e.getSQLState().substring(0, 2))) {
+                throw unusable(url, e);
+            }
+            return false;
+        }
+    }
+
+    /**
      * Makes sure that the database lets the server in.
      *
      * @throws CommandException when it does not
      */
     static void requireDatabase(String url, ServerSettings settings) {
+        try {
+            connect(url, settings);
+        } catch (SQLException e) {
+            throw unusable(url, e);
+        }
+    }
+
+    private static void connect(String url, ServerSettings settings) throws SQLException {
         Properties properties = new Properties();
         properties.setProperty("connectTimeout", SECONDS_TO_CONNECT);
         properties.setProperty("loginTimeout", SECONDS_TO_LOG_IN);
@@ -56,10 +91,12 @@ final class Preflight {
         }
         try (Connection connection = DriverManager.getConnection(url, properties)) {
             connection.getMetaData();
-        } catch (SQLException e) {
-            String why = String.valueOf(e.getMessage()).replace(url, MaskedUri.of(url));
-            throw new CommandException("the database " + MaskedUri.of(url) + " cannot be used: " + why, e);
         }
+    }
+
+    private static CommandException unusable(String url, SQLException why) {
+        String reason = String.valueOf(why.getMessage()).replace(url, MaskedUri.of(url));
+        return new CommandException("the database " + MaskedUri.of(url) + " cannot be used: " + reason, why);
     }
 
     /**

@@ -2,6 +2,7 @@ package dev.usher.server.cli;
 
 import dev.usher.server.UsherServer;
 import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisServer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,10 +11,14 @@ import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.Banner;
+import org.springframework.boot.ExitCodeEvent;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.context.properties.bind.BindException;
+import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.boot.web.server.PortInUseException;
 import org.springframework.context.ApplicationContext;
+import org.springframework.context.ApplicationListener;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.MapPropertySource;
 
@@ -33,19 +38,25 @@ final class RunningServer implements AutoCloseable {
             "logging.level.org.springframework.boot.diagnostics", "OFF",
             "logging.level.org.springframework.boot.web.server.servlet.context", "ERROR");
 
+    private static final List<String> ABOUT_REDIS = List.of("dev.usher", "io.lettuce");
+
     private final EmbeddedServers embedded;
     private final ConfigurableApplicationContext context;
     private final String redis;
     private final String database;
     private final Thread shutdownHook = new Thread(this::end, "usher-shutdown");
-    private final CountDownLatch closing = new CountDownLatch(1);
+    private final End end;
+    private final boolean databaseReached;
 
     private Runnable farewell = () -> {};
     private boolean closed;
 
-    private RunningServer(EmbeddedServers embedded, ConfigurableApplicationContext context) {
+    private RunningServer(
+            EmbeddedServers embedded, ConfigurableApplicationContext context, End end, boolean databaseReached) {
         this.embedded = embedded;
         this.context = context;
+        this.end = end;
+        this.databaseReached = databaseReached;
         this.redis = required("spring.data.redis.url");
         this.database = required("spring.datasource.url");
     }
@@ -66,9 +77,8 @@ final class RunningServer implements AutoCloseable {
         if (settings.port() != 0) {
             Preflight.requireFree(settings.port());
         }
-        if (settings.databaseUrl() != null) {
-            Preflight.requireDatabase(settings.databaseUrl(), settings);
-        }
+        boolean databaseReached =
+                settings.databaseUrl() == null || Preflight.reachesDatabase(settings.databaseUrl(), settings);
         Map<String, Object> allDefaults = new HashMap<>(DEFAULTS);
         allDefaults.putAll(defaults);
         if (settings.databaseUrl() == null) {
@@ -76,12 +86,14 @@ final class RunningServer implements AutoCloseable {
             allDefaults.put("server.address", "127.0.0.1");
         }
         EmbeddedServers embedded = new EmbeddedServers();
+        End end = new End();
         try {
             ConfigurableApplicationContext context = new SpringApplicationBuilder(UsherServer.class)
                     .bannerMode(Banner.Mode.OFF)
                     .logStartupInfo(false)
                     .registerShutdownHook(false)
                     .properties(allDefaults)
+                    .listeners(end)
                     // Here, and not before, because from here on the log is quiet.
                     .initializers(starting -> {
                         Map<String, Object> properties = new HashMap<>(properties(settings, embedded));
@@ -92,7 +104,7 @@ final class RunningServer implements AutoCloseable {
                         processors.forEach(starting.getBeanFactory()::addBeanPostProcessor);
                     })
                     .run();
-            RunningServer server = new RunningServer(embedded, context);
+            RunningServer server = new RunningServer(embedded, context, end, databaseReached);
             Runtime.getRuntime().addShutdownHook(server.shutdownHook);
             return server;
         } catch (RuntimeException e) {
@@ -116,6 +128,22 @@ final class RunningServer implements AutoCloseable {
         return MaskedUri.of(database);
     }
 
+    /** Whether the database could be reached a moment before the server started. */
+    boolean hasReachedDatabase() {
+        return databaseReached;
+    }
+
+    /** The server's own Redis, to be killed and restarted, or {@code null} for one that belongs to others. */
+    @Nullable RedisServer ownRedis() {
+        return embedded.redis();
+    }
+
+    /** Keeps what the server has to say about its Redis out of the log, or lets it in again. */
+    void quiet(boolean quiet) {
+        LoggingSystem log = context.getBean(LoggingSystem.class);
+        ABOUT_REDIS.forEach(name -> log.setLogLevel(name, quiet ? LogLevel.OFF : null));
+    }
+
     ApplicationContext context() {
         return context;
     }
@@ -127,12 +155,32 @@ final class RunningServer implements AutoCloseable {
 
     /** Whether the server is ending, or has ended. */
     boolean isClosing() {
-        return closing.getCount() == 0;
+        return end.begun.getCount() == 0;
     }
 
-    /** Returns when the server is ending. */
+    /**
+     * Returns when the server is ending.
+     *
+     * @throws CommandException when it does so by itself
+     */
     void awaitClosing() throws InterruptedException {
-        closing.await();
+        end.begun.await();
+        if (end.byItself) {
+            throw new CommandException("the server has given up; its log says why");
+        }
+    }
+
+    /** That the server ends: it is told to, or it gives up. */
+    private static final class End implements ApplicationListener<ExitCodeEvent> {
+
+        private final CountDownLatch begun = new CountDownLatch(1);
+        private volatile boolean byItself;
+
+        @Override
+        public void onApplicationEvent(ExitCodeEvent exit) {
+            byItself = true;
+            begun.countDown();
+        }
     }
 
     @Override
@@ -146,7 +194,7 @@ final class RunningServer implements AutoCloseable {
     }
 
     private void end() {
-        closing.countDown();
+        end.begun.countDown();
         synchronized (this) {
             if (closed) {
                 return;

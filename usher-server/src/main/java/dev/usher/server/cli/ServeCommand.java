@@ -33,7 +33,13 @@ final class ServeCommand implements Callable<Integer> {
             AdministratorLogin login = AdministratorLogin.of(server, generated);
             line("API", server.address());
             line("Redis", server.redis() + embedded(settings.redisUri() == null));
-            line("Database", server.database() + embedded(settings.databaseUrl() == null));
+            line(
+                    "Database",
+                    server.database()
+                            + embedded(settings.databaseUrl() == null)
+                            + (server.hasReachedDatabase()
+                                    ? ""
+                                    : "  (cannot be reached yet; the server goes on trying)"));
             line("Administrator", login.who());
             line("Log in", login.how());
             server.awaitClosing();

@@ -3,6 +3,8 @@ package dev.usher.server.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.usher.server.UsherServer;
+import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import java.net.ConnectException;
@@ -14,6 +16,7 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -101,6 +104,70 @@ class CommandLineIT {
     }
 
     @Test
+    void aServerStartsWithoutItsDatabaseAndGivesUpWhenThatCannotBeMadeReady() throws Exception {
+        try (PostgresServer postgres = PostgresServer.start();
+                FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
+            makeUnfit(postgres);
+            proxy.refuse();
+            Map<String, String> environment = Map.of(
+                    "PORT", "0",
+                    "USHER_DATABASE_URL", through(proxy, postgres),
+                    "USHER_DATABASE_USERNAME", postgres.username(),
+                    "USHER_DATABASE_PASSWORD", postgres.password());
+
+            try (CommandProcess serve = CommandProcess.start(directory, environment, "serve")) {
+                assertThat(serve.lineOf("API")).startsWith("http://localhost:");
+                serve.lineOf("Redis");
+                assertThat(serve.lineOf("Database")).endsWith("  (cannot be reached yet; the server goes on trying)");
+                assertThat(serve.lineOf("Administrator")).isEqualTo("not known before the database can be reached");
+
+                proxy.restore();
+
+                assertThat(serve.exitCode()).isEqualTo(1);
+                assertThat(serve.errors())
+                        .contains("non-empty schema")
+                        .endsWith("usher: the server has given up; its log says why\n");
+            }
+        }
+    }
+
+    @Test
+    void theServerByItselfEndsItsProcessWhenItsDatabaseCannotBeMadeReady() throws Exception {
+        try (PostgresServer postgres = PostgresServer.start();
+                FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
+            makeUnfit(postgres);
+            proxy.refuse();
+            try (CommandProcess server = CommandProcess.start(
+                    UsherServer.class,
+                    directory,
+                    Map.of(),
+                    "--server.port=0",
+                    "--spring.data.redis.url=redis://127.0.0.1:1",
+                    "--spring.datasource.url=" + through(proxy, postgres),
+                    "--spring.datasource.username=" + postgres.username())) {
+                server.awaitOutput("The server starts without it");
+
+                proxy.restore();
+
+                assertThat(server.exitCode()).isEqualTo(1);
+            }
+        }
+    }
+
+    @Test
+    void aDatabaseThatRefusesIsToldInALine() throws Exception {
+        try (PostgresServer postgres = PostgresServer.start();
+                CommandProcess serve = CommandProcess.start(
+                        directory,
+                        Map.of("PORT", "0", "USHER_DATABASE_URL", postgres.jdbcUrl() + "_not?user=postgres"),
+                        "serve")) {
+            assertThat(serve.remainingOutput()).isEmpty();
+            assertThat(serve.exitCode()).isEqualTo(1);
+            assertThat(serve.errors()).hasLineCount(1).contains("cannot be used: ", "does not exist");
+        }
+    }
+
+    @Test
     void aDemoShowsItsTableAndLeavesNobodyInAGivenDatabase() throws Exception {
         try (PostgresServer postgres = PostgresServer.start()) {
             Map<String, String> environment = Map.of(
@@ -118,6 +185,9 @@ class CommandLineIT {
                         .containsPattern("own profile, warm +GET /v1/me +100 +\\d+ +\\d+ +0 +0 ")
                         .containsPattern("forgotten, 64 at once +GET /v1/me +64 +\\d+ +\\d+ +\\d+ +2 ")
                         .contains("ok      200 warm reads, 400 look-ups answered by memory and Redis: 0 SQL queries")
+                        .contains("ok      10 bans: 10 receipts confirmed by every node, after ")
+                        .contains(
+                                "ok      Redis killed: 20 reads answered, 0 errors; Redis back: memory open again after ")
                         .contains("ok      10 disabled users, 100 calls with tokens that are valid: 100 refused")
                         .doesNotContain("FAILED");
                 assertThat(demo.errors()).contains("- log in").doesNotContain("WARN", "ERROR");
@@ -137,6 +207,19 @@ class CommandLineIT {
                     .hasLineCount(1)
                     .startsWith("usher: port " + taken.getLocalPort() + " cannot be used");
         }
+    }
+
+    /** Somebody else's database. */
+    private static void makeUnfit(PostgresServer postgres) throws SQLException {
+        try (Connection connection =
+                        DriverManager.getConnection(postgres.jdbcUrl(), postgres.username(), postgres.password());
+                Statement statement = connection.createStatement()) {
+            statement.execute("CREATE TABLE somebody_elses (id bigint)");
+        }
+    }
+
+    private static String through(FaultProxy proxy, PostgresServer postgres) {
+        return postgres.jdbcUrl().replace(":" + postgres.port(), ":" + proxy.port());
     }
 
     private static void assertRefused(URI server) {

@@ -30,12 +30,17 @@ final class CommandProcess implements AutoCloseable {
 
     static CommandProcess start(Path directory, Map<String, String> environment, String... arguments)
             throws IOException {
+        return start(UsherCommand.class, directory, environment, arguments);
+    }
+
+    static CommandProcess start(Class<?> program, Path directory, Map<String, String> environment, String... arguments)
+            throws IOException {
         Path errors = directory.resolve("errors");
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 System.getProperty("java.class.path"),
-                UsherCommand.class.getName()));
+                program.getName()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile());
         builder.environment().keySet().removeIf(name -> name.equals("PORT") || name.startsWith("USHER_"));
@@ -48,6 +53,13 @@ final class CommandProcess implements AutoCloseable {
         String line = output.readLine();
         assertThat(line).as(errors()).matches(name + "  +\\S.*");
         return line.substring(name.length()).strip();
+    }
+
+    /** Waits for a line of the output that has a text in it. */
+    void awaitOutput(String text) {
+        assertThat(output.lines().anyMatch(line -> line.contains(text)))
+                .as(errors())
+                .isTrue();
     }
 
     /** Waits for the end of the output. */

@@ -59,14 +59,14 @@ class UsherCommandTest {
     }
 
     @Test
-    void aDatabaseThatDoesNotAnswerIsToldInALine() {
+    void aDatabaseThatTheDemoDoesNotReachIsToldInALine() {
         assertThat(run(
                         Map.of(
                                 "PORT",
                                 "0",
                                 "USHER_DATABASE_URL",
                                 "jdbc:postgresql://127.0.0.1:1/users?password=secret"),
-                        "serve"))
+                        "demo"))
                 .isEqualTo(1);
         assertThat(errors.toString())
                 .hasLineCount(1)

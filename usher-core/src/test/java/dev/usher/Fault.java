@@ -1,0 +1,254 @@
+package dev.usher;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.FaultProxy.Direction;
+import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.protocol.CommandType;
+import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** Something that goes wrong for a while, and is over when {@link #happen} returns. */
+enum Fault {
+    NOTHING("nothing goes wrong") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.letPass(length);
+        }
+    },
+
+    REDIS_FROZEN("Redis is frozen") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.redis().freeze();
+            site.letPass(length);
+            site.redis().thaw();
+        }
+    },
+
+    REDIS_KILLED("Redis is killed, and comes back empty") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.redis().kill();
+            site.letPass(length);
+            site.redis().restart();
+        }
+    },
+
+    REDIS_BACK_IN_TIME("Redis is killed, and comes back with what it held a moment before") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.operator().save();
+            site.letPass(SHORTLY);
+            site.redis().kill();
+            site.letPass(length);
+            site.redis().restart();
+        }
+    },
+
+    COMMANDS_CUT("commands do not arrive") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.waysToRedis().forEach(way -> way.freeze(Direction.TO_SERVER));
+            site.letPass(length);
+            site.waysToRedis().forEach(FaultProxy::restore);
+        }
+    },
+
+    REPLIES_CUT("replies do not arrive") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.waysToRedis().forEach(way -> way.freeze(Direction.TO_CLIENT));
+            site.letPass(length);
+            site.waysToRedis().forEach(FaultProxy::restore);
+        }
+    },
+
+    DELAY("replies take 500 ms") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.waysToRedis().forEach(way -> way.delay(Direction.TO_CLIENT, HALF_A_SECOND));
+            site.letPass(length);
+            site.waysToRedis().forEach(FaultProxy::restore);
+        }
+    },
+
+    SILENCE("connections are silent in both directions, and then go on") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.waysToRedis().forEach(FaultProxy::freeze);
+            site.letPass(length);
+            site.waysToRedis().forEach(FaultProxy::restore);
+        }
+    },
+
+    HALF_OPEN("connections are half open: silent for ever, though new ones would work") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.waysToRedis().forEach(FaultProxy::swallow);
+            site.letPass(length);
+        }
+    },
+
+    FLAPPING("the connections come and go every second") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.again(length, HALF_A_SECOND, () -> {
+                site.waysToRedis().forEach(FaultProxy::refuse);
+                site.letPass(HALF_A_SECOND);
+                site.waysToRedis().forEach(FaultProxy::restore);
+            });
+        }
+    },
+
+    REPLY_CUT("connections end in the middle of a reply") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.again(
+                    length,
+                    SHORTLY,
+                    () -> site.waysToRedis()
+                            .forEach(way -> way.cutAfter(
+                                    Direction.TO_CLIENT,
+                                    ThreadLocalRandom.current().nextInt(10, 500))));
+            site.waysToRedis().forEach(FaultProxy::restore);
+        }
+    },
+
+    OOM("Redis has no memory left (OOM)") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.operator().configSet("maxmemory", "1");
+            site.letPass(length);
+            site.operator().configSet("maxmemory", "0");
+        }
+    },
+
+    READONLY("Redis has become a replica (READONLY)") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.operator().replicaof(site.redis().host(), NOBODY_LISTENS);
+            site.letPass(length);
+            site.operator().replicaofNoOne();
+        }
+    },
+
+    LOADING("Redis is restarted, and takes its time to load (LOADING)") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.restartLoading(length);
+        }
+    },
+
+    NOAUTH("Redis has a password all of a sudden (NOAUTH)") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.operator().configSet("requirepass", "secret");
+            site.killClients();
+            site.letPass(length);
+            site.operator().configSet("requirepass", "");
+        }
+    },
+
+    NOPERM("Redis permits neither scripts nor tracking (NOPERM)") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.operator()
+                    .aclSetuser(
+                            EVERYBODY,
+                            AclSetuserArgs.Builder.removeCommand(CommandType.EVAL)
+                                    .removeCommand(CommandType.EVALSHA)
+                                    .removeCommand(CommandType.CLIENT));
+            site.killClients();
+            site.letPass(length);
+            site.operator().aclSetuser(EVERYBODY, AclSetuserArgs.Builder.allCommands());
+        }
+    },
+
+    MAXCLIENTS("Redis takes no more clients (MAXCLIENTS)") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.operator().configSet("maxclients", "1");
+            site.killClients();
+            site.letPass(length);
+            site.operator().configSet("maxclients", "10000");
+        }
+    },
+
+    NOSCRIPT("Redis forgets its scripts all the time (NOSCRIPT)") {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.again(length, Duration.ofMillis(20), () -> site.operator().scriptFlush());
+        }
+    },
+
+    DATABASE_KILLED("the database is killed, and started again", true) {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.database().kill();
+            site.letPass(length);
+            site.database().restart();
+        }
+    },
+
+    DATABASE_FROZEN("the database is frozen", true) {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.database().freeze();
+            // A query is given up after a second; what comes then is to be seen as well.
+            site.letPass(length.plusSeconds(1));
+            site.database().thaw();
+        }
+    },
+
+    BOTH_KILLED("Redis and the database are killed, and started again", true) {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.redis().kill();
+            site.database().kill();
+            site.letPass(length);
+            site.database().restart();
+            site.redis().restart();
+        }
+    },
+
+    BOTH_CUT_OFF("some nodes reach neither Redis nor the database", true) {
+        @Override
+        void happen(FaultSite site, Duration length) {
+            site.waysToDatabase().forEach(FaultProxy::refuse);
+            site.waysToRedis().forEach(FaultProxy::refuse);
+            site.letPass(length);
+            site.waysToRedis().forEach(FaultProxy::restore);
+            site.waysToDatabase().forEach(FaultProxy::restore);
+        }
+    };
+
+    private static final Duration SHORTLY = Duration.ofMillis(100);
+    private static final Duration HALF_A_SECOND = Duration.ofMillis(500);
+    private static final int NOBODY_LISTENS = 1;
+    private static final String EVERYBODY = "default";
+
+    private final String what;
+    private final boolean takesDatabase;
+
+    Fault(String what) {
+        this(what, false);
+    }
+
+    Fault(String what, boolean takesDatabase) {
+        this.what = what;
+        this.takesDatabase = takesDatabase;
+    }
+
+    /** Goes wrong for about as long, and is good again when this returns. */
+    abstract void happen(FaultSite site, Duration length);
+
+    /** Whether some nodes cannot reach the database meanwhile. */
+    boolean takesDatabase() {
+        return takesDatabase;
+    }
+
+    @Override
+    public String toString() {
+        return what;
+    }
+}

@@ -1,0 +1,324 @@
+package dev.usher;
+
+import dev.usher.FaultRun.Group;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+
+/**
+ * One node of a fault run: threads that read profiles and statuses, and some that change them, each of which records what it
+ * did. It is told in lines what to do, and answers each when it is done: in this process, or on its standard input as a
+ * process of its own.
+ */
+final class FaultNode implements AutoCloseable {
+
+    private static final int CAPACITY = 1 << 18;
+
+    /** How many users are in a list that is read at once. */
+    private static final int LIST = 8;
+
+    private static final Duration MEAN_PAUSE_OF_READERS = Duration.ofMillis(4);
+    static final Duration LONGEST_RECOVERY = Duration.ofSeconds(15);
+
+    private final FaultRun run;
+    private final int node;
+    private final Path directory;
+    private final CountingTable profileTable;
+    private final CountingTable statusTable;
+    private final CountingTable probeTable;
+    private final UserCaches caches;
+    private final UserCache<Long, UserProfile> profiles;
+    private final UserCache<Long, UserProfile> probes;
+    private final UserStatusCache<Long> statuses;
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final List<FaultWriter> writers = new ArrayList<>();
+    private final List<Future<?>> working = new ArrayList<>();
+
+    /** How often a call got no answer, by what the exception said. */
+    private final ConcurrentMap<String, Long> unavailable = new ConcurrentHashMap<>();
+
+    private volatile boolean quiet;
+
+    FaultNode(FaultRun run, int node, String redis, String database, Path directory) {
+        this.run = run;
+        this.node = node;
+        this.directory = directory;
+        // The connections of one node are one application's, and yet each facet's queries are a crowd of their own.
+        this.profileTable = new CountingTable(database, "profiles", node * 3);
+        this.statusTable = new CountingTable(database, "statuses", node * 3 + 1);
+        this.probeTable = new CountingTable(database, "profiles", node * 3 + 2);
+        this.caches = UserCaches.builder().redis(redis).build();
+        this.profiles = caches.cache(run.profiles(), ids -> profilesIn(profileTable.versions(ids)));
+        this.probes = caches.cache(run.probes(), ids -> profilesIn(probeTable.versions(ids)));
+        this.statuses =
+                new UserStatusCache<>(caches.cache(run.statuses(), ids -> statusesIn(statusTable.versions(ids))));
+    }
+
+    static Map<Long, UserProfile> profilesIn(Map<Long, Integer> versions) {
+        Map<Long, UserProfile> users = new HashMap<>();
+        versions.forEach((id, version) -> users.put(id, VersionTable.profile(id, version)));
+        return users;
+    }
+
+    private static Map<Long, UserStatus> statusesIn(Map<Long, Integer> versions) {
+        Map<Long, UserStatus> users = new HashMap<>();
+        versions.forEach((id, version) ->
+                users.put(id, RevocationChecker.isEnabled(version) ? UserStatus.ENABLED : UserStatus.DISABLED));
+        return users;
+    }
+
+    /**
+     * Does what it is told.
+     *
+     * <dl>
+     *   <dt>{@code clock}
+     *   <dd>says what time it is here
+     *   <dt>{@code begin lists} or {@code begin singles}
+     *   <dd>begins to read and to change, lists of users as well or only one at a time
+     *   <dt>{@code changeProbe} and a version
+     *   <dd>changes the probe
+     *   <dt>{@code awaitProbe} and a version
+     *   <dd>says when it heard of changes again and had this one from its memory, or -1 if that takes too long
+     *   <dt>{@code quiet}
+     *   <dd>ends reading and changing, and says of how many changes Redis could not be told
+     *   <dt>{@code readLast}
+     *   <dd>reads every user once who was ever changed
+     *   <dt>{@code mostQueries}
+     *   <dd>says how many queries of one facet were under way together
+     *   <dt>{@code unavailable}
+     *   <dd>says why calls got no answer, and how often
+     * </dl>
+     */
+    String obey(String line) throws ExecutionException, InterruptedException {
+        String[] words = line.split(" ");
+        return switch (words[0]) {
+            case "clock" -> Long.toString(System.nanoTime());
+            case "begin" -> begin(words[1].equals("lists"));
+            case "changeProbe" -> changeProbe(Integer.parseInt(words[1]));
+            case "awaitProbe" -> Long.toString(awaitProbe(Integer.parseInt(words[1])));
+            case "quiet" -> quiet();
+            case "readLast" -> readLast();
+            case "mostQueries" -> Integer.toString(mostQueries());
+            case "unavailable" ->
+                unavailable.entrySet().stream()
+                        .map(reason -> reason.getKey() + "=" + reason.getValue())
+                        .collect(Collectors.joining(";"));
+            default -> throw new IllegalArgumentException(line);
+        };
+    }
+
+    private String begin(boolean lists) {
+        probes.find((long) FaultRun.PROBE);
+        profiles.findAll(idsBetween(Group.CHANGED.first(), Group.ABSENT.end()));
+        statuses.findAll(idsBetween(0, FaultRun.STATUSES));
+        remember(idsBetween(Group.KNOWN.first(), Group.KNOWN.end()));
+        for (int reader = 0; reader < FaultRun.PROFILE_READERS; reader++) {
+            ReadLog log = ReadLog.create(FaultRun.reads(directory, node, reader), CAPACITY);
+            ReadLog stale = ReadLog.create(FaultRun.stale(directory, node, reader), CAPACITY);
+            // Some ask for nobody new: whoever waits for a frozen database asks no more questions.
+            boolean strangers = reader < FaultRun.PROFILE_READERS / 2;
+            working.add(threads.submit(() -> readProfiles(log, stale, lists, strangers)));
+        }
+        for (int reader = 0; reader < FaultRun.STATUS_READERS; reader++) {
+            ReadLog log = ReadLog.create(FaultRun.statusReads(directory, node, reader), CAPACITY);
+            working.add(threads.submit(() -> readStatuses(log)));
+        }
+        // Whoever changes a profile reads it as well.
+        ReadLog log = ReadLog.create(FaultRun.reads(directory, node, FaultRun.PROFILE_READERS), CAPACITY);
+        ReadLog stale = ReadLog.create(FaultRun.stale(directory, node, FaultRun.PROFILE_READERS), CAPACITY);
+        writers.add(
+                new FaultWriter.OfProfiles(run, node, directory, profileTable, profiles, id -> read(log, stale, id)));
+        for (int writer = 0; writer < FaultRun.STATUS_WRITERS; writer++) {
+            writers.add(new FaultWriter.OfStatuses(run, node, writer, directory, statusTable, statuses));
+        }
+        writers.forEach(writer -> working.add(threads.submit(writer::write)));
+        return "reading";
+    }
+
+    /** Reads until all are answered from memory: what another node stores meanwhile drives them out of it again. */
+    private void remember(List<Long> ids) {
+        long hits;
+        do {
+            hits = profiles.stats().nearHits();
+            profiles.findAll(ids);
+        } while (profiles.stats().nearHits() - hits < ids.size());
+    }
+
+    private static List<Long> idsBetween(int from, int to) {
+        return LongStream.range(from, to).boxed().toList();
+    }
+
+    private String quiet() throws ExecutionException, InterruptedException {
+        quiet = true;
+        writers.forEach(FaultWriter::quiet);
+        for (Future<?> work : working) {
+            work.get();
+        }
+        return Integer.toString(writers.stream().mapToInt(FaultWriter::unsent).sum());
+    }
+
+    private String readLast() {
+        ReadLog last = ReadLog.create(FaultRun.last(directory, node), FaultRun.users());
+        for (int id = Group.CHANGED.first(); id < Group.ABSENT.end(); id++) {
+            read(last, last, id);
+        }
+        ReadLog lastStatuses = ReadLog.create(FaultRun.lastStatuses(directory, node), FaultRun.STATUSES);
+        for (int id = 0; id < FaultRun.STATUSES; id++) {
+            readStatus(lastStatuses, id);
+        }
+        return "read";
+    }
+
+    private String changeProbe(int version) {
+        FaultWriter.raise(probeTable, FaultRun.PROBE, version);
+        probes.invalidate((long) FaultRun.PROBE);
+        return "changed";
+    }
+
+    private long awaitProbe(int version) {
+        long givesUpAt = System.nanoTime() + LONGEST_RECOVERY.toNanos();
+        while (System.nanoTime() - givesUpAt < 0) {
+            try {
+                // In this order: what was kept while nobody told of changes is forgotten when somebody does.
+                boolean hearing = probes.stats().nearOpen();
+                long hits = probes.stats().nearHits();
+                int answered = VersionTable.versionOf(FaultRun.PROBE, probes.find((long) FaultRun.PROBE));
+                if (hearing && probes.stats().nearHits() > hits && answered == version) {
+                    return System.nanoTime();
+                }
+            } catch (UserUnavailableException e) {
+                // It is not over yet.
+            }
+            pause(MEAN_PAUSE_OF_READERS);
+        }
+        return -1;
+    }
+
+    private int mostQueries() {
+        return Math.max(profileTable.mostAtOnce(), Math.max(statusTable.mostAtOnce(), probeTable.mostAtOnce()));
+    }
+
+    @Override
+    public void close() {
+        threads.shutdownNow();
+        caches.close();
+        profileTable.close();
+        statusTable.close();
+        probeTable.close();
+    }
+
+    private void readProfiles(ReadLog log, ReadLog stale, boolean lists, boolean strangers) {
+        SplittableRandom random = new SplittableRandom();
+        while (!quiet) {
+            pauseAbout(MEAN_PAUSE_OF_READERS, random);
+            Group group = Group.any(random, strangers);
+            if (lists && random.nextInt(10) == 0) {
+                readAll(log, group, random);
+            } else {
+                read(log, stale, group.pick(random));
+            }
+        }
+    }
+
+    private void readAll(ReadLog log, Group group, SplittableRandom random) {
+        List<Long> ids = random.ints(LIST, group.first(), group.end())
+                .distinct()
+                .asLongStream()
+                .boxed()
+                .toList();
+        long asked = System.nanoTime();
+        try {
+            Map<Long, UserProfile> answer = profiles.findAll(ids);
+            long answered = System.nanoTime();
+            ids.forEach(
+                    id -> log.add(asked, answered, id.intValue(), versionOf(id, Optional.ofNullable(answer.get(id)))));
+        } catch (UserUnavailableException e) {
+            long answered = System.nanoTime();
+            ids.forEach(id -> log.add(asked, answered, id.intValue(), ReadLog.UNAVAILABLE));
+            note(e);
+        }
+    }
+
+    private void read(ReadLog log, ReadLog stale, int id) {
+        long asked = System.nanoTime();
+        try {
+            Found<UserProfile> answer = profiles.lookUp((long) id);
+            (answer.isStale() ? stale : log).add(asked, System.nanoTime(), id, versionOf(id, answer.value()));
+        } catch (UserUnavailableException e) {
+            log.add(asked, System.nanoTime(), id, ReadLog.UNAVAILABLE);
+            note(e);
+        }
+    }
+
+    private static int versionOf(long id, Optional<UserProfile> profile) {
+        return VersionTable.versionOf((int) id, profile);
+    }
+
+    private void readStatuses(ReadLog log) {
+        SplittableRandom random = new SplittableRandom();
+        while (!quiet) {
+            pauseAbout(MEAN_PAUSE_OF_READERS, random);
+            readStatus(log, random.nextInt(FaultRun.STATUSES));
+        }
+    }
+
+    private void readStatus(ReadLog log, int id) {
+        long asked = System.nanoTime();
+        try {
+            boolean enabled = statuses.isEnabled((long) id);
+            log.add(asked, System.nanoTime(), id, (enabled ? UserStatus.ENABLED : UserStatus.DISABLED).code());
+        } catch (UserUnavailableException e) {
+            log.add(asked, System.nanoTime(), id, ReadLog.UNAVAILABLE);
+            note(e);
+        }
+    }
+
+    private void note(UserUnavailableException e) {
+        String message = String.valueOf(e.getMessage());
+        unavailable.merge(message.substring(message.lastIndexOf(": ") + 2), 1L, Long::sum);
+    }
+
+    static void pauseAbout(Duration mean, SplittableRandom random) {
+        pause(mean.multipliedBy(random.nextInt(2000)).dividedBy(1000));
+    }
+
+    static void pause(Duration duration) {
+        LockSupport.parkNanos(duration.toNanos());
+        if (Thread.currentThread().isInterrupted()) {
+            throw new IllegalStateException("the node is closed");
+        }
+    }
+
+    /** Arguments: the node's number, the URI of Redis, the URL of the database, a directory, and the run. */
+    public static void main(String[] args) throws Exception {
+        List<String> arguments = List.of(args);
+        try (FaultNode node = new FaultNode(
+                        FaultRun.parse(arguments.subList(4, arguments.size())),
+                        Integer.parseInt(arguments.get(0)),
+                        arguments.get(1),
+                        arguments.get(2),
+                        Path.of(arguments.get(3)));
+                BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            for (String line = in.readLine(); line != null; line = in.readLine()) {
+                System.out.println(node.obey(line));
+            }
+        }
+    }
+}

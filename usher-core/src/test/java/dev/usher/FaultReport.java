@@ -1,0 +1,26 @@
+package dev.usher;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What came of all faults, as a table for people. */
+final class FaultReport {
+
+    private final List<FaultVerdict> verdicts = new ArrayList<>();
+
+    void add(FaultVerdict verdict) {
+        verdicts.add(verdict);
+    }
+
+    /** Prints it, and leaves it in a file. */
+    void publish(Path file) throws IOException {
+        List<String> lines = new ArrayList<>(List.of(FaultVerdict.heading()));
+        verdicts.forEach(verdict -> lines.add(verdict.line()));
+        verdicts.forEach(verdict -> lines.addAll(verdict.details()));
+        Files.write(file, lines);
+        lines.forEach(System.out::println);
+    }
+}

@@ -1,0 +1,173 @@
+package dev.usher;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.KillArgs;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where things go wrong: a Redis, a database, and the ways of each node to both. The first node's ways are always good:
+ * while others suffer, its changes are made and announced all the same.
+ *
+ * <p>For one thread.
+ */
+final class FaultSite implements AutoCloseable {
+
+    private static final String OPERATOR = "operator";
+    private static final int BALLAST = 30;
+    private static final int BALLAST_BYTES = 2_100_000;
+
+    private final RedisServer redis = RedisServer.start("user " + OPERATOR + " on nopass ~* &* +@all");
+    private final PostgresServer database;
+    private final String schema = "site_" + System.nanoTime();
+    private final List<FaultProxy> waysToRedis = new ArrayList<>();
+    private final List<FaultProxy> waysToDatabase = new ArrayList<>();
+    private final RedisClient client;
+    private @Nullable StatefulRedisConnection<String, String> operator;
+
+    /**
+     * A new Redis, and a new schema in a database that is running.
+     *
+     * @param nodes how many have ways to them
+     */
+    FaultSite(PostgresServer server, int nodes) throws SQLException {
+        this.database = server;
+        try (Connection connection = DriverManager.getConnection(databaseUrl());
+                Statement statement = connection.createStatement()) {
+            statement.execute("create schema " + schema);
+        }
+        for (int node = 0; node < nodes; node++) {
+            waysToRedis.add(FaultProxy.inFrontOf(redis.host(), redis.port()));
+            waysToDatabase.add(FaultProxy.inFrontOf(server.host(), server.port()));
+        }
+        // Somebody else than the nodes, whom no password and no rule keeps out.
+        client = RedisClient.create(RedisURI.builder()
+                .withHost(redis.host())
+                .withPort(redis.port())
+                .withAuthentication(OPERATOR, "any")
+                .build());
+        // What a broken connection leaves undone must not be done by the next one.
+        client.setOptions(ClientOptions.builder().autoReconnect(false).build());
+    }
+
+    RedisServer redis() {
+        return redis;
+    }
+
+    PostgresServer database() {
+        return database;
+    }
+
+    String redisUri(int node) {
+        FaultProxy way = waysToRedis.get(node);
+        return "redis://" + way.host() + ":" + way.port();
+    }
+
+    String databaseUrl(int node) {
+        return databaseUrlAt(waysToDatabase.get(node).port());
+    }
+
+    /** Past all proxies. */
+    String databaseUrl() {
+        return databaseUrlAt(database.port());
+    }
+
+    private String databaseUrlAt(int port) {
+        return "jdbc:postgresql://" + database.host() + ":" + port + "/postgres?user=" + database.username()
+                + "&password=" + database.password() + "&currentSchema=" + schema
+                + "&connectTimeout=1&socketTimeout=1";
+    }
+
+    /** The ways of those who suffer. */
+    List<FaultProxy> waysToRedis() {
+        return waysToRedis.subList(1, waysToRedis.size());
+    }
+
+    /** The ways of those who suffer. */
+    List<FaultProxy> waysToDatabase() {
+        return waysToDatabase.subList(1, waysToDatabase.size());
+    }
+
+    /** Commands of somebody who may do everything. */
+    RedisCommands<String, String> operator() {
+        StatefulRedisConnection<String, String> connection = operator;
+        if (connection == null || !connection.isOpen()) {
+            connection = client.connect();
+            operator = connection;
+        }
+        return connection.sync();
+    }
+
+    /** Ends the connections of all nodes; they may come back if Redis lets them. */
+    void killClients() {
+        operator().clientKill(KillArgs.Builder.typeNormal().skipme());
+    }
+
+    /** Restarts Redis with what it holds of those users who matter, which takes about as long. */
+    void restartLoading(Duration length) {
+        RedisCommands<String, String> commands = operator();
+        commands.del(LongStream.range(FaultRun.Group.COLD.first(), FaultRun.Group.COLD.end())
+                .mapToObj(id -> "user:" + id + ":profile")
+                .toArray(String[]::new));
+        // While it loads, Redis looks at its clients once in 2 MB.
+        commands.configSet("rdbcompression", "no");
+        for (int i = 0; i < BALLAST; i++) {
+            commands.setrange("ballast:" + i, BALLAST_BYTES, "end");
+        }
+        long microsForEach = length.toNanos() / 1000 / commands.dbsize();
+        commands.configSet("key-load-delay", Long.toString(microsForEach));
+        commands.configRewrite();
+        try {
+            commands.shutdown(true);
+        } catch (RedisException e) {
+            // It does not say goodbye.
+        }
+        redis.restart();
+        operator().configSet("key-load-delay", "0");
+    }
+
+    /** Does something again and again, with a pause after each time, for about as long. */
+    void again(Duration length, Duration pause, Runnable what) {
+        long until = System.nanoTime() + length.toNanos();
+        while (System.nanoTime() - until < 0) {
+            what.run();
+            letPass(pause);
+        }
+    }
+
+    void letPass(Duration duration) {
+        try {
+            if (new CountDownLatch(1).await(duration.toNanos(), TimeUnit.NANOSECONDS)) {
+                throw new IllegalStateException("nobody counts it down");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while something was going wrong", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        client.shutdown(0, 1, TimeUnit.SECONDS);
+        waysToRedis.forEach(FaultProxy::close);
+        waysToDatabase.forEach(FaultProxy::close);
+        redis.close();
+    }
+}

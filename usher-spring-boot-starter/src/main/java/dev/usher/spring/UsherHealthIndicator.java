@@ -1,0 +1,52 @@
+package dev.usher.spring;
+
+import dev.usher.CachesHealth;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.convert.DurationStyle;
+import org.springframework.boot.health.contributor.AbstractHealthIndicator;
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.Status;
+
+/**
+ * How the caches are doing: up when all is well, else degraded.
+ *
+ * <p>Never down: without Redis, users are still answered, so that an instance which is taken out of rotation for it would only
+ * leave more work to the others, which have lost the same Redis.
+ */
+final class UsherHealthIndicator extends AbstractHealthIndicator {
+
+    static final Status DEGRADED = new Status("DEGRADED");
+
+    private final Supplier<CachesHealth> caches;
+
+    UsherHealthIndicator(Supplier<CachesHealth> caches) {
+        this.caches = caches;
+    }
+
+    @Override
+    protected void doHealthCheck(Health.Builder builder) {
+        CachesHealth health = caches.get();
+        builder.status(health.isWell() ? Status.UP : DEGRADED).withDetail("redis", health.redis());
+        detail(builder, "trouble", health.trouble());
+        builder.withDetail("nearOpen", health.nearOpen());
+        detail(builder, "watermarkAge", text(health.watermarkAge()));
+        builder.withDetail("pendingFences", health.pendingFences());
+        detail(builder, "oldestPendingFence", text(health.oldestPendingFence()));
+        builder.withDetail("fencesOverflowed", health.fencesOverflowed());
+        detail(builder, "riskyEviction", health.riskyEviction());
+    }
+
+    private static void detail(Health.Builder builder, String name, @Nullable Object value) {
+        if (value != null) {
+            builder.withDetail(name, value);
+        }
+    }
+
+    /** As a setting reads: {@code 42ms}. */
+    private static @Nullable String text(@Nullable Duration duration) {
+        return duration == null ? null : DurationStyle.SIMPLE.print(duration, ChronoUnit.MILLIS);
+    }
+}

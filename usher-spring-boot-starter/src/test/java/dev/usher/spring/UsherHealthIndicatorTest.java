@@ -1,0 +1,67 @@
+package dev.usher.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.entry;
+
+import dev.usher.CachesHealth;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.health.actuate.endpoint.HttpCodeStatusMapper;
+import org.springframework.boot.health.actuate.endpoint.StatusAggregator;
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.Status;
+
+class UsherHealthIndicatorTest {
+
+    @Test
+    void whatIsWellIsUpAndSaysNothingOfTroubles() {
+        Health health = healthOf(new CachesHealth(
+                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, null));
+
+        assertThat(health.getStatus()).isEqualTo(Status.UP);
+        assertThat(health.getDetails())
+                .containsExactly(
+                        entry("redis", CachesHealth.Redis.ANSWERING),
+                        entry("nearOpen", true),
+                        entry("watermarkAge", "42ms"),
+                        entry("pendingFences", 0L),
+                        entry("fencesOverflowed", false));
+    }
+
+    @Test
+    void whatIsNotWellIsDegradedAndSaysAllThatIsKnown() {
+        Health health = healthOf(new CachesHealth(
+                CachesHealth.Redis.UNREACHABLE,
+                "is not connected",
+                false,
+                null,
+                3,
+                Duration.ofSeconds(12),
+                true,
+                "allkeys-random"));
+
+        assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
+        assertThat(health.getDetails())
+                .containsExactly(
+                        entry("redis", CachesHealth.Redis.UNREACHABLE),
+                        entry("trouble", "is not connected"),
+                        entry("nearOpen", false),
+                        entry("pendingFences", 3L),
+                        entry("oldestPendingFence", "12000ms"),
+                        entry("fencesOverflowed", true),
+                        entry("riskyEviction", "allkeys-random"));
+    }
+
+    @Test
+    void toBeDegradedTakesNobodyOutOfRotation() {
+        Status overall = StatusAggregator.getDefault().getAggregateStatus(Status.UP, UsherHealthIndicator.DEGRADED);
+
+        assertThat(overall).isEqualTo(Status.UP);
+        assertThat(HttpCodeStatusMapper.getDefault().getStatusCode(UsherHealthIndicator.DEGRADED))
+                .isEqualTo(200);
+    }
+
+    private static Health healthOf(CachesHealth caches) {
+        return new UsherHealthIndicator(() -> caches).health();
+    }
+}
