@@ -24,7 +24,7 @@ final class SilenceHandler extends IdleStateHandler {
     @Override
     protected void channelIdle(ChannelHandlerContext context, IdleStateEvent event) {
         if (!event.isFirst()) {
-            context.close();
+            var unused = context.close();
         }
     }
 }

@@ -9,7 +9,7 @@ final class IdleNode {
 
     public static void main(String[] args) throws IOException {
         try (UserCaches caches = UserCaches.builder().redis(args[0]).build()) {
-            System.out.println("connected");
+            System.out.println(caches.health().redis() == CachesHealth.Redis.ANSWERING ? "connected" : "alone");
             while (System.in.read() >= 0) {}
         }
     }
