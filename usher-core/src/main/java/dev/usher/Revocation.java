@@ -137,7 +137,8 @@ final class Revocation {
     private long number(long until) {
         try {
             return register.revoke(left(until));
-        } catch (SharedTierException e) {
+        } catch (SharedTierException | RuntimeException e) {
+            // Also when the caches are closed meanwhile: the change is committed, and nothing may be thrown any more.
             return 0;
         }
     }
@@ -145,7 +146,7 @@ final class Revocation {
     private @Nullable Roll read(long until) {
         try {
             return register.read(left(until));
-        } catch (SharedTierException e) {
+        } catch (SharedTierException | RuntimeException e) {
             return null;
         }
     }

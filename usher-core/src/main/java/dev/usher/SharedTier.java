@@ -367,7 +367,8 @@ final class SharedTier implements AutoCloseable {
             byte[][] arguments = {bytes(FENCE)};
             return SharedTier.<Long, Long>run(
                     scriptLink.commands(), GuardScript.FENCE, key, ScriptOutputType.INTEGER, arguments, done -> done);
-        } catch (SharedTierException e) {
+        } catch (SharedTierException | RuntimeException e) {
+            // The latter when the connection is closed for good.
             return CompletableFuture.failedFuture(e);
         }
     }
