@@ -16,6 +16,18 @@ final class CurrentSession {
         ended.end();
     }
 
+    /**
+     * As {@link #replace}, if the session under way is still the one that the caller knows: what he knows of the connection
+     * may be over.
+     */
+    synchronized boolean replace(Session known, Session next) {
+        if (session != known) {
+            return false;
+        }
+        replace(next);
+        return true;
+    }
+
     /** Ends the session under way, and begins one like it. */
     synchronized void renew() {
         replace(session.next());

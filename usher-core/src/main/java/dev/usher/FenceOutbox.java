@@ -75,6 +75,9 @@ final class FenceOutbox {
     /** Where the next round begins: a key that is always refused does not hold up the others. */
     private Iterator<Map.Entry<String, Mark>> unsent = Collections.emptyIterator();
 
+    /** How often the connection has been lost over which fences are sent. */
+    private final AtomicLong losses = new AtomicLong();
+
     private final LongAdder overflows = new LongAdder();
     private final LongAdder resent = new LongAdder();
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
@@ -174,6 +177,11 @@ final class FenceOutbox {
         return oldest < 0 ? null : Duration.ofNanos(oldest);
     }
 
+    /** How often what had been confirmed may have been lost. */
+    long losses() {
+        return losses.get();
+    }
+
     /** How often changes began to find no room. */
     LongAdder overflows() {
         return overflows;
@@ -189,6 +197,7 @@ final class FenceOutbox {
      * and without those of a flush under way. Called on that connection's event loop.
      */
     void doubtRecent() {
+        losses.incrementAndGet();
         long now = System.nanoTime();
         List<String> keys = recent.takeAll(now);
         doubted = Math.max(doubted, keys.size());
@@ -327,8 +336,11 @@ final class FenceOutbox {
     private void warn() {
         long now = System.nanoTime();
         long due = nextWarningAt.get();
+        if (now - due < 0) {
+            return; // before all that is kept is looked at
+        }
         Duration oldest = oldest();
-        if (oldest != null && now - due >= 0 && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
+        if (oldest != null && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
             warned.set(true);
             log.warn(
                     "{} invalidations are not confirmed, the first for {} s, and are sent until they are ({})",

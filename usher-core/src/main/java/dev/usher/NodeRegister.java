@@ -224,17 +224,17 @@ final class NodeRegister {
     }
 
     /** Gives a revocation its number, which comes after every fence that has been confirmed, and rings the bell. */
-    long revoke() throws SharedTierException {
+    long revoke(Duration atMost) throws SharedTierException {
         RedisAsyncCommands<String, byte[]> redis = scripts.commandsToWaitFor();
         CompletableFuture<Long> number = redis.hincrby(key, REVOCATIONS, 1).toCompletableFuture();
         var rung = redis.set(bell, bytes(node));
-        return scripts.await(number.thenCombine(rung, (counted, any) -> counted));
+        return scripts.await(number.thenCombine(rung, (counted, any) -> counted), atMost);
     }
 
     /** Reads the register. */
-    Roll read() throws SharedTierException {
+    Roll read(Duration atMost) throws SharedTierException {
         Map<String, byte[]> fields =
-                scripts.await(scripts.commandsToWaitFor().hgetall(key).toCompletableFuture());
+                scripts.await(scripts.commandsToWaitFor().hgetall(key).toCompletableFuture(), atMost);
         Map<String, Member> members = new HashMap<>();
         fields.forEach((field, value) -> {
             if (!field.startsWith("#")) {

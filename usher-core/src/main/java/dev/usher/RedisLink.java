@@ -52,6 +52,8 @@ final class RedisLink {
             .failureRateThreshold(50)
             .waitDurationInOpenState(PULSE.dividedBy(2))
             .permittedNumberOfCallsInHalfOpenState(1)
+            // With the machine's, it would stay open for as long as that is set back.
+            .clock(new SteadyClock())
             .build();
 
     private final String name;
@@ -140,8 +142,14 @@ final class RedisLink {
 
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
     <T> T await(CompletableFuture<T> answer) throws SharedTierException {
+        return await(answer, timeout);
+    }
+
+    /** As {@link #await(CompletableFuture)}, for who has no more time than this. */
+    <T> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
+        Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
         long from = System.nanoTime();
-        long until = from + timeout.toNanos();
+        long until = from + patience.toNanos();
         boolean interrupted = false;
         Thread caller = Thread.currentThread();
         waiting.put(caller, answer);
@@ -158,8 +166,10 @@ final class RedisLink {
                 }
             }
         } catch (TimeoutException e) {
-            breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
-            throw failed("did not answer within " + timeout.toMillis() + " ms");
+            if (patience.equals(timeout)) {
+                breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
+            }
+            throw failed("did not answer within " + patience.toMillis() + " ms");
         } catch (ExecutionException e) {
             if (e.getCause() instanceof SharedTierException known) {
                 throw known;
@@ -226,9 +236,7 @@ final class RedisLink {
             return;
         }
         long from = System.nanoTime();
-        var unused = current.async()
-                .ping()
-                .toCompletableFuture()
+        var unused = ping(current)
                 .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
                 .whenComplete((pong, failure) -> {
                     pulsing.set(false);
@@ -239,6 +247,15 @@ final class RedisLink {
                         breaker.onError(took, TimeUnit.NANOSECONDS, failure);
                     }
                 });
+    }
+
+    /** Never throws: a breaker whose probe has no end would stay open for ever. */
+    private static CompletableFuture<String> ping(StatefulRedisConnection<String, byte[]> connection) {
+        try {
+            return connection.async().ping().toCompletableFuture();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
     }
 
     private void turned(State state) {

@@ -7,36 +7,50 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The wait for all nodes after a fence has been confirmed.
  *
  * <p>It ends when every node of a complete register has seen the fence; or when the staleness bound has passed since the fence:
- * whoever has not seen it by then has had no sign of life from after it, and so answers from memory no more.
+ * whoever has not seen it by then has had no sign of life from after it, and so answers from memory no more. Where stale answers
+ * are allowed, the register does not say all, and only the bound counts, if they end by then.
  */
 final class Revocation {
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(1);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(10);
+    private static final Duration LAST_LOOK = Duration.ofMillis(100);
 
     private final NodeRegister register;
     private final String facet;
     private final Duration bound;
+
+    /** How long a node like this one may answer after its last sign of life. */
     private final Duration limit;
+
+    /**
+     * Nobody remembers what Redis does not tell of. Otherwise there may be a node that does, which is in no register for want
+     * of a Redis, or has lost its connection for a moment, and hears of no change of what it had read over it.
+     */
+    private final boolean failsClosed;
+
+    private final BooleanSupplier fenceMayBeLost;
     private final long fencedAt = System.nanoTime();
 
     /**
      * Of a fence that has just been confirmed.
      *
-     * @param bound the facet's staleness bound
-     * @param limit how long a node like this one may answer after its last sign of life
+     * @param fenceMayBeLost whether Redis may have forgotten it since
      */
-    Revocation(NodeRegister register, String facet, Duration bound, Duration limit) {
+    Revocation(NodeRegister register, String facet, CachePolicy policy, BooleanSupplier fenceMayBeLost) {
+        this.fenceMayBeLost = fenceMayBeLost;
         this.register = register;
         this.facet = facet;
-        this.bound = bound;
-        this.limit = limit;
+        this.bound = policy.stalenessBound();
+        this.limit = policy.longestAnswer();
+        this.failsClosed = policy.serveStaleFor().isZero();
     }
 
     /**
@@ -47,16 +61,22 @@ final class Revocation {
     RevocationReceipt await(long askedAt) {
         // Clocks of different machines do not run equally fast: a thousandth is more than any of them is off.
         long until = fencedAt + bound.toNanos() + bound.toNanos() / 1000;
-        long number = number();
+        long number = number(until);
         Roll roll = null;
         for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
-            Roll latest = read();
+            Roll latest = read(until);
             roll = latest == null ? roll : latest;
-            if (latest != null
-                    && number > 0
-                    && register.isComplete(latest, limit)
-                    && silent(latest, number).isEmpty()) {
-                return new RevocationReceipt(true, latest.members().keySet(), Set.of(), Set.of(), since(askedAt));
+            if (fenceMayBeLost.getAsBoolean()) {
+                // It is sent again, and until then nodes may read the old value where they had read that there is none.
+                return brokenOff(roll, number, askedAt);
+            }
+            if (latest != null && number > 0 && silent(latest, number).isEmpty()) {
+                boolean confirmed = failsClosed && register.isComplete(latest, limit);
+                boolean canBeConfirmed = limit.compareTo(bound) <= 0;
+                if (confirmed || !canBeConfirmed) {
+                    return new RevocationReceipt(
+                            confirmed, latest.members().keySet(), Set.of(), Set.of(), since(askedAt));
+                }
             }
             long left = until - System.nanoTime();
             if (left <= 0) {
@@ -114,20 +134,27 @@ final class Revocation {
     }
 
     /** The number that the nodes are to see, or 0 when Redis gives none: then nobody will have seen it. */
-    private long number() {
+    private long number(long until) {
         try {
-            return register.revoke();
-        } catch (SharedTierException e) {
+            return register.revoke(left(until));
+        } catch (SharedTierException | RuntimeException e) {
+            // Also when the caches are closed meanwhile: the change is committed, and nothing may be thrown any more.
             return 0;
         }
     }
 
-    private @Nullable Roll read() {
+    private @Nullable Roll read(long until) {
         try {
-            return register.read();
-        } catch (SharedTierException e) {
+            return register.read(left(until));
+        } catch (SharedTierException | RuntimeException e) {
             return null;
         }
+    }
+
+    /** At the end one look at the register is worth a moment. */
+    private static Duration left(long until) {
+        Duration left = Duration.ofNanos(until - System.nanoTime());
+        return left.compareTo(LAST_LOOK) > 0 ? left : LAST_LOOK;
     }
 
     private static Duration next(Duration pause) {

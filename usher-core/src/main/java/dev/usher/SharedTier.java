@@ -18,7 +18,6 @@ import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
 import io.lettuce.core.resource.NettyCustomizer;
 import io.netty.channel.Channel;
-import io.netty.handler.timeout.ReadTimeoutHandler;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -121,7 +120,7 @@ final class SharedTier implements AutoCloseable {
                 .nettyCustomizer(new NettyCustomizer() {
                     @Override
                     public void afterChannelInitialized(Channel channel) {
-                        channel.pipeline().addFirst(new ReadTimeoutHandler(silence.toMillis(), TimeUnit.MILLISECONDS));
+                        channel.pipeline().addFirst(new SilenceHandler(silence));
                     }
                 })
                 .build();
@@ -368,7 +367,8 @@ final class SharedTier implements AutoCloseable {
             byte[][] arguments = {bytes(FENCE)};
             return SharedTier.<Long, Long>run(
                     scriptLink.commands(), GuardScript.FENCE, key, ScriptOutputType.INTEGER, arguments, done -> done);
-        } catch (SharedTierException e) {
+        } catch (SharedTierException | RuntimeException e) {
+            // The latter when the connection is closed for good.
             return CompletableFuture.failedFuture(e);
         }
     }

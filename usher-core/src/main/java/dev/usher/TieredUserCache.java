@@ -762,11 +762,16 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public RevocationReceipt revoke(K id) {
         long askedAt = System.nanoTime();
+        long losses = caches.fences().losses();
         if (!invalidate(id)) {
             return new RevocationReceipt(
                     false, Set.of(), Set.of(), Set.of(), Duration.ofNanos(System.nanoTime() - askedAt));
         }
-        return new Revocation(shared.register(), keys.facet(), policy.stalenessBound(), policy.longestAnswer())
+        return new Revocation(
+                        shared.register(),
+                        keys.facet(),
+                        policy,
+                        () -> caches.fences().losses() != losses)
                 .await(askedAt);
     }
 
@@ -884,6 +889,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             throw new IllegalStateException("none of them ever fails", e);
         }
         caches.requireOpen();
+    }
+
+    /** Makes sure that a change of a user could be announced. */
+    void requireUsable(K id) {
+        var unused = keyOf(id);
     }
 
     private String keyOf(K id) {

@@ -23,10 +23,10 @@ import org.slf4j.LoggerFactory;
 /**
  * The connection whose reads Redis tracks: whoever changes a key that was read over it, Redis says so on it.
  *
- * <p>Its {@link Session} begins when Redis has acknowledged the tracking and this node is in the register, and ends when the connection is lost; when Redis
- * says that everything is forgotten, the next one begins. All pushes and replies are processed in the order in which Redis
- * sent them, on one event loop: so when the reply to a heartbeat is processed, every change from before its sending has
- * been.
+ * <p>Its {@link Session} begins when Redis has acknowledged the tracking and this node is in the register, and ends when the
+ * connection is lost; when Redis says that everything is forgotten, the next one begins. All pushes and replies are processed
+ * in the order in which Redis sent them, on one event loop: so when the reply to a heartbeat is processed, every change from
+ * before its sending has been.
  */
 final class TrackedConnection {
 
@@ -126,11 +126,11 @@ final class TrackedConnection {
         if (registered && current.isTracked()) {
             current.seenUpTo(sentAt);
         } else if (registered) {
-            if (refused) {
+            // Not if the connection was lost meanwhile: Redis does not track the next one yet.
+            if (session.replace(current, Session.tracked(sentAt)) && refused) {
                 refused = false;
                 log.info("This Redis tracks reads again");
             }
-            session.replace(Session.tracked(sentAt));
         }
         register.processed(look);
     }

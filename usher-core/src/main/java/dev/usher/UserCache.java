@@ -126,8 +126,9 @@ public interface UserCache<K, V> {
      *
      * <p>Once this has returned {@code true}, whatever was read from the source before cannot be stored any more. From the call
      * on, this process does not answer with the old value; others may, from memory, for some milliseconds, and never for
-     * longer than the staleness bound. It waits for Redis no longer than the command timeout. When Redis does not answer, the call still returns normally: the invalidation is kept and sent again, until Redis takes it
-     * or the {@link UserCaches} is closed.
+     * longer than the staleness bound. It waits for Redis no longer than the command timeout. When Redis does not answer, the
+     * call still returns normally: the invalidation is kept and sent again, until Redis takes it or the {@link UserCaches} is
+     * closed.
      *
      * @param id whose value has changed
      * @return whether Redis has confirmed the invalidation; {@code false} when it is still to be sent
@@ -139,9 +140,10 @@ public interface UserCache<K, V> {
      * has been committed that must not be overlooked by anybody from now on: a ban.
      *
      * <p>It waits for no node longer than the staleness bound, and not at all when Redis does not take the invalidation.
-     * All nodes are to have the same policy for this facet, one that {@linkplain CachePolicy#serveStaleFor fails closed}: where it
-     * does not, a node that has lost Redis may answer with what it knows, and receipts are confirmed only while there is none. A thread that is interrupted gets its receipt at once, unconfirmed,
-     * and stays interrupted.
+     * All nodes are to have the same policy for this facet, one that {@linkplain CachePolicy#serveStaleFor fails closed}: where
+     * it does not, a node that has lost Redis, which nobody can know of, may answer with what it knows; no receipt is confirmed
+     * then, or, if stale answers end within the bound, each one by the bound alone. A thread that is interrupted gets its
+     * receipt at once, unconfirmed, and stays interrupted.
      *
      * @param id whose value has changed
      * @return which nodes have forgotten it

@@ -90,6 +90,8 @@ public final class UserStatusCache<K> {
      * @param id whom
      * @param commit writes the row and commits; not to be called inside a transaction that is committed later
      * @return which nodes have provably stopped honouring the user, see {@link UserCache#revoke}
+     * @throws IllegalArgumentException when there can be no such id; nothing is committed then
+     * @throws IllegalStateException when the caches are closed; nothing is committed then
      * @throws RuntimeException what {@code commit} throws; the status is {@linkplain #invalidate invalidated} all the same, for
      *     nobody knows what was committed
      */
@@ -110,13 +112,25 @@ public final class UserStatusCache<K> {
     }
 
     private RevocationReceipt change(K id, Runnable commit) {
+        if (cache instanceof TieredUserCache<K, ?> tiered) {
+            // Before the commit: afterwards nobody would announce it.
+            tiered.requireUsable(id);
+        }
         try {
             commit.run();
-        } catch (RuntimeException | Error e) {
-            var unused = cache.invalidate(id);
+        } catch (Throwable e) {
+            invalidateAfter(e, id);
             throw e;
         }
         return cache.revoke(id);
+    }
+
+    private void invalidateAfter(Throwable failure, K id) {
+        try {
+            var unused = cache.invalidate(id);
+        } catch (RuntimeException e) {
+            failure.addSuppressed(e);
+        }
     }
 
     /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */

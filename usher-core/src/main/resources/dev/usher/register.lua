@@ -8,10 +8,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local life = tonumber(ARGV[5])
 local lost = redis.call('HEXISTS', KEYS[1], '#epoch') == 0
 
+-- HDEL first: a Redis that is full lets nothing begin that takes memory, but lets a script end that has begun to write.
+redis.call('HDEL', KEYS[1], ARGV[1])
 local register = redis.call('HGETALL', KEYS[1])
 for i = 1, #register, 2 do
   local node = register[i]
-  if string.sub(node, 1, 1) ~= '#' and node ~= ARGV[1] then
+  if string.sub(node, 1, 1) ~= '#' then
     local since = string.match(register[i + 1], '^%d+ (%d+)')
     if not since or now - tonumber(since) > life then
       redis.call('HDEL', KEYS[1], node)

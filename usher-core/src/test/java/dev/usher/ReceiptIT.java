@@ -176,7 +176,7 @@ class ReceiptIT extends NodesOnRedis {
         await().ignoreExceptions().until(() -> {
             for (UserCaches node : opened) {
                 NodeRegister register = node.shared().register();
-                NodeRegister.Roll roll = register.read();
+                NodeRegister.Roll roll = register.read(Duration.ofSeconds(1));
                 if (!register.isComplete(roll, BOUND) || roll.members().size() != opened.size()) {
                     return false;
                 }

@@ -67,7 +67,8 @@ class ReceiptTimesIT {
                 assertThat(process.answer()).isEqualTo("watching");
             }
             NodeRegister register = caches.shared().register();
-            await().ignoreExceptions().until(() -> register.isComplete(register.read(), BOUND));
+            await().ignoreExceptions()
+                    .until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), BOUND));
 
             List<RevocationReceipt> healthy = revoke(table, writer, RECEIPTS);
             assertThat(healthy)

@@ -1,0 +1,49 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A process that is stopped for longer than a connection may be silent: it was not Redis that was silent. */
+@EnabledOnOs(OS.LINUX)
+class FrozenConnectionIT extends NodesOnRedis {
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void aProcessThatWakesKeepsItsConnections() throws Exception {
+        Set<String> before = clients();
+        try (JavaProcess process = JavaProcess.start(IdleNode.class, directory.resolve("log"), List.of(server.uri()))) {
+            assertThat(process.answer()).isEqualTo("connected");
+            await().until(() -> clients().size() == before.size() + 2);
+            Set<String> connected = clients();
+            send("STOP", process);
+            await().pollDelay(Duration.ofSeconds(4)).until(() -> true);
+            send("CONT", process);
+            await().pollDelay(Duration.ofSeconds(3)).until(() -> clients().size() >= connected.size());
+            assertThat(clients()).isEqualTo(connected);
+        }
+    }
+
+    private static Set<String> clients() {
+        return redis.clientList()
+                .lines()
+                .map(line -> line.substring(0, line.indexOf(' ')))
+                .collect(Collectors.toSet());
+    }
+
+    private static void send(String signal, JavaProcess process) throws Exception {
+        Process kill = new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start();
+        assertThat(kill.waitFor()).isZero();
+    }
+}

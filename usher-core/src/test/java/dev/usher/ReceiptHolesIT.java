@@ -1,0 +1,236 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatNullPointerException;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** After a confirmed receipt, no node answers with what was true before the change: also where that is not easily seen. */
+class ReceiptHolesIT extends NodesOnRedis {
+
+    private static final Duration SERVE_STALE_FOR = Duration.ofSeconds(5);
+
+    /** Lets users in for a while when nobody can say. */
+    private static final Facet<UserStatus> FAIL_STATIC =
+            UserStatus.FACET.with(UserStatus.FACET.policy().withServeStaleFor(SERVE_STALE_FOR));
+
+    private final Map<Long, UserStatus> rows = new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED));
+
+    @Test
+    void aNodeThatHasNeverSeenRedisRemembersForAWhileWhereStaleAnswersAreAllowed() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            proxy.refuse();
+            UserStatusCache<Long> far = node(uriOf(proxy), FAIL_STATIC, null);
+            UserStatusCache<Long> near = node(server.uri(), FAIL_STATIC, null);
+            letTheRegisterBeBelieved(opened.get(1), SERVE_STALE_FOR);
+            assertThat(far.isEnabled(42L)).isTrue();
+
+            RevocationReceipt receipt = disable(near);
+
+            boolean letIn = far.isEnabled(42L);
+            assertThat(receipt.confirmed() && letIn)
+                    .as("confirmed (%s), and let in (%s)", receipt, letIn)
+                    .isFalse();
+        }
+    }
+
+    @Test
+    void whatANodeRemembersFromBeforeItsConnectionWasLostIsNotDrivenOutByAChange() {
+        AtomicBoolean sourceFails = new AtomicBoolean();
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserStatusCache<Long> near = node(server.uri(), FAIL_STATIC, null);
+            UserStatusCache<Long> far = node(uriOf(proxy), FAIL_STATIC, sourceFails);
+            opened.forEach(node -> letTheRegisterBeBelieved(node, SERVE_STALE_FOR));
+            assertThat(far.isEnabled(42L)).isTrue();
+            proxy.cut();
+            await().until(() -> !far.stats().nearOpen());
+            await().pollInterval(Duration.ofMillis(20)).until(() -> far.stats().nearOpen());
+
+            RevocationReceipt receipt = disable(near);
+
+            sourceFails.set(true);
+            boolean letIn;
+            try {
+                letIn = far.isEnabled(42L);
+            } catch (UserUnavailableException e) {
+                letIn = false;
+            }
+            assertThat(receipt.confirmed() && letIn)
+                    .as("confirmed (%s), and let in (%s)", receipt, letIn)
+                    .isFalse();
+        }
+    }
+
+    @Test
+    void aFenceThatRedisMayHaveLostWhileTheNodesWereWaitedForConfirmsNothing() throws Exception {
+        Facet<UserStatus> status =
+                UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofSeconds(5)));
+        try (RedisServer lossy = RedisServer.start();
+                FaultProxy writers = FaultProxy.inFrontOf(lossy.host(), lossy.port());
+                FaultProxy silent = FaultProxy.inFrontOf(lossy.host(), lossy.port())) {
+            UserStatusCache<Long> writer = node(uriOf(writers), status, null);
+            UserStatusCache<Long> reader = node(lossy.uri(), status, null);
+            node(uriOf(silent), status, null);
+            await().until(() -> writer.stats().nearOpen());
+            assertThat(reader.isEnabled(42L)).isTrue();
+            RedisClient client = RedisClient.create(lossy.uri());
+            client.connect().sync().save();
+            client.shutdown();
+            silent.freeze();
+
+            CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
+            await().until(() -> !reader.isEnabled(42L));
+            writers.refuse();
+            lossy.kill();
+            lossy.restart();
+            await().until(() -> reader.stats().nearOpen());
+
+            boolean confirmed = receipt.get(20, TimeUnit.SECONDS).confirmed();
+            boolean letIn = reader.isEnabled(42L);
+            assertThat(confirmed && letIn)
+                    .as("confirmed (%s), and let in (%s)", confirmed, letIn)
+                    .isFalse();
+        }
+    }
+
+    @Test
+    void nothingIsCommittedForAnIdThatCannotBeInvalidated() {
+        UserStatusCache<String> node = new UserStatusCache<>(
+                open(UserCaches.builder().redis(server.uri())).cache(UserStatus.FACET, ids -> Map.of()));
+        AtomicBoolean committed = new AtomicBoolean();
+        assertThatIllegalArgumentException().isThrownBy(() -> node.disable("a b", () -> committed.set(true)));
+        assertThat(committed).as("committed").isFalse();
+        assertThatNullPointerException().isThrownBy(() -> disableNobody(node, () -> committed.set(true)));
+        assertThat(committed).as("committed").isFalse();
+    }
+
+    @Test
+    void nothingIsCommittedWhenTheCachesAreClosed() {
+        UserStatusCache<Long> node = node(server.uri(), UserStatus.FACET, null);
+        opened.get(0).close();
+        assertThatIllegalStateException().isThrownBy(() -> disable(node));
+        assertThat(rows.get(42L)).isEqualTo(UserStatus.ENABLED);
+    }
+
+    @Test
+    void aCommitThatFailsWhileTheCachesAreClosedSaysWhy() {
+        UserStatusCache<Long> node = node(server.uri(), UserStatus.FACET, null);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> node.disable(42L, () -> {
+                    opened.get(0).close();
+                    throw new IllegalStateException("the row is locked");
+                }))
+                .withMessage("the row is locked");
+    }
+
+    @Test
+    void aRedisThatIsFullKeepsTheRegisterAndLeavesTheMemoriesOpen() {
+        UserStatusCache<Long> first = node(server.uri(), UserStatus.FACET, null);
+        UserStatusCache<Long> second = node(server.uri(), UserStatus.FACET, null);
+        await().until(() -> first.stats().nearOpen() && second.stats().nearOpen());
+        redis.configSet("maxmemory", "1");
+        try {
+            // For longer than an entry in the register lives.
+            await().atMost(Duration.ofSeconds(16))
+                    .failFast("a memory is closed", () -> !(answersFromMemory(first) && answersFromMemory(second)))
+                    .pollDelay(Duration.ofSeconds(14))
+                    .until(() -> true);
+            assertThat(answersFromMemory(first)).isTrue();
+            assertThat(answersFromMemory(second)).isTrue();
+        } finally {
+            redis.configSet("maxmemory", "0");
+        }
+    }
+
+    @Test
+    void aRedisThatHangsWhileTheNodesAreWaitedForDoesNotMakeTheReceiptLaterThanTheBound() throws Exception {
+        try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port());
+                FaultProxy writers = FaultProxy.inFrontOf(server.host(), server.port())) {
+            node(uriOf(silent), UserStatus.FACET, null);
+            UserStatusCache<Long> writer = new UserStatusCache<>(
+                    open(UserCaches.builder().redis(uriOf(writers)).commandTimeout(Duration.ofSeconds(8)))
+                            .cache(UserStatus.FACET, ids -> load(ids, null)));
+            silent.freeze();
+
+            CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
+            await().until(() -> !clientsInARevocation().isEmpty());
+            writers.freeze();
+
+            assertThat(receipt.get(20, TimeUnit.SECONDS).took()).isLessThan(Duration.ofSeconds(3));
+        }
+    }
+
+    @Test
+    void whoWaitsForTheNodesWhenTheCachesAreClosedGetsHisReceipt() throws Exception {
+        try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port())) {
+            node(uriOf(silent), UserStatus.FACET, null);
+            UserStatusCache<Long> writer = node(server.uri(), UserStatus.FACET, null);
+            silent.freeze();
+
+            CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
+            await().until(() -> !clientsInARevocation().isEmpty());
+            opened.get(1).close();
+
+            assertThat(receipt.get(20, TimeUnit.SECONDS).took()).isLessThan(Duration.ofSeconds(5));
+        }
+    }
+
+    private static String clientsInARevocation() {
+        return redis.clientList()
+                .lines()
+                .filter(line -> line.contains("cmd=hgetall"))
+                .collect(Collectors.joining());
+    }
+
+    private static boolean answersFromMemory(UserStatusCache<Long> node) {
+        Duration age = node.stats().watermarkAge();
+        return age != null && age.compareTo(Duration.ofSeconds(3)) < 0;
+    }
+
+    @SuppressWarnings("NullAway")
+    private static void disableNobody(UserStatusCache<String> node, Runnable commit) {
+        var unused = node.disable(null, commit);
+    }
+
+    private RevocationReceipt disable(UserStatusCache<Long> node) {
+        return node.disable(42L, () -> rows.put(42L, UserStatus.DISABLED));
+    }
+
+    private UserStatusCache<Long> node(String uri, Facet<UserStatus> facet, @Nullable AtomicBoolean fails) {
+        return new UserStatusCache<>(open(UserCaches.builder().redis(uri)).cache(facet, ids -> load(ids, fails)));
+    }
+
+    private Map<Long, UserStatus> load(Set<Long> ids, @Nullable AtomicBoolean fails) {
+        if (fails != null && fails.get()) {
+            throw new IllegalStateException("the source is away");
+        }
+        return rows.entrySet().stream()
+                .filter(row -> ids.contains(row.getKey()))
+                .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+    }
+
+    private static void letTheRegisterBeBelieved(UserCaches node, Duration limit) {
+        NodeRegister register = node.shared().register();
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), limit));
+    }
+
+    private static String uriOf(FaultProxy proxy) {
+        return "redis://" + proxy.host() + ":" + proxy.port();
+    }
+}
