@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  *     while it does not hear of changes
  * @param pendingFences invalidations that Redis has not confirmed yet
  * @param oldestPendingFence for how long the oldest of them has been waiting, or {@code null} when there is none
- * @param fencesOverflowed whether there were more of them than are kept one by one: all entries are dropped when Redis is back
+ * @param fencesOverflowed whether there were more of them than are kept one by one: all entries of the facets concerned are dropped
+ *     when Redis is back
  * @param riskyEviction the {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}
  */
 public record CachesHealth(

@@ -45,6 +45,8 @@ final class RedisLink {
 
     private static final Logger log = LoggerFactory.getLogger(RedisLink.class);
 
+    private static final Duration LATELY = Duration.ofSeconds(2);
+
     private static final Duration FIRST_CONNECT_RETRY = Duration.ofSeconds(1);
 
     private static final CircuitBreakerConfig BREAKER = CircuitBreakerConfig.custom()
@@ -68,6 +70,7 @@ final class RedisLink {
     private final AtomicBoolean pulsing = new AtomicBoolean();
     private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
     private volatile boolean failing;
+    private volatile long failedAt = System.nanoTime() - LATELY.toNanos();
 
     /**
      * Not yet connected.
@@ -166,7 +169,9 @@ final class RedisLink {
                 }
             }
         } catch (TimeoutException e) {
-            if (patience.equals(timeout)) {
+            // A process that was paused notices late, and knows nothing of Redis.
+            boolean isTimely = System.nanoTime() - until < timeout.toNanos() / 2;
+            if (patience.equals(timeout) && isTimely) {
                 breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
             }
             throw failed("did not answer within " + patience.toMillis() + " ms");
@@ -213,6 +218,11 @@ final class RedisLink {
         return failing;
     }
 
+    /** Whether a call has failed a moment ago: a Redis may answer some calls and refuse others. */
+    boolean hasFailedLately() {
+        return failing || System.nanoTime() - failedAt < LATELY.toNanos();
+    }
+
     private void answered() {
         if (failing) {
             failing = false;
@@ -222,6 +232,7 @@ final class RedisLink {
 
     /** Notes that a call has failed. */
     SharedTierException failed(String what) {
+        failedAt = System.nanoTime();
         failing = true;
         return troubles.failed(what);
     }

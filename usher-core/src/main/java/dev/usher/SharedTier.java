@@ -413,7 +413,9 @@ final class SharedTier implements AutoCloseable {
         if (readLink.isLeftAlone() || scriptLink.isLeftAlone()) {
             return CachesHealth.Redis.SILENT;
         }
-        return isFailing() ? CachesHealth.Redis.FAILING : CachesHealth.Redis.ANSWERING;
+        return readLink.hasFailedLately() || scriptLink.hasFailedLately()
+                ? CachesHealth.Redis.FAILING
+                : CachesHealth.Redis.ANSWERING;
     }
 
     /** How many callers wait for a read, about. */
@@ -515,7 +517,15 @@ final class SharedTier implements AutoCloseable {
     }
 
     private void every(Duration period, Runnable task) {
-        var unused = scheduler.scheduleAtFixedRate(task, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
+        Runnable safely = () -> {
+            try {
+                task.run();
+            } catch (RuntimeException e) {
+                // Otherwise it would never be run again.
+                log.debug("A periodic task has failed, and is tried again", e);
+            }
+        };
+        var unused = scheduler.scheduleAtFixedRate(safely, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private CompletableFuture<Boolean> isOne(GuardScript script, String key, byte[]... arguments) {

@@ -103,13 +103,16 @@ final class TrackedConnection {
         return register.look(connection.async())
                 .thenCombine(tracking, (look, any) -> look)
                 .handle((look, failure) -> {
-                    link.note(failure);
-                    if (failure == null) {
-                        answered(current, sentAt, look);
-                    } else if (isRefusal(failure)) {
-                        refuse("it refuses to");
+                    try {
+                        link.note(failure);
+                        if (failure == null) {
+                            answered(current, sentAt, look);
+                        } else if (isRefusal(failure)) {
+                            refuse("it refuses to, or to let usher register");
+                        }
+                    } finally {
+                        beating.set(false);
                     }
-                    beating.set(false);
                     if (rung) {
                         var unused = beat();
                     }

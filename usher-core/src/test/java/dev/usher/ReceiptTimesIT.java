@@ -35,7 +35,7 @@ class ReceiptTimesIT {
     private static final int USER = 42;
     private static final int RECEIPTS = Integer.getInteger("usher.receipts", 60);
     private static final Duration BOUND = Duration.ofSeconds(1);
-    private static final Duration PAUSE = Duration.ofNanos(400_000);
+    private static final Duration PAUSE = Duration.ofMillis(2);
 
     @TempDir
     private Path directory;
@@ -67,8 +67,7 @@ class ReceiptTimesIT {
                 assertThat(process.answer()).isEqualTo("watching");
             }
             NodeRegister register = caches.shared().register();
-            await().ignoreExceptions()
-                    .until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), BOUND));
+            await().ignoreExceptions().until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), BOUND));
 
             List<RevocationReceipt> healthy = revoke(table, writer, RECEIPTS);
             assertThat(healthy)
