@@ -179,7 +179,7 @@ class RedisLinkIT extends NodesOnRedis {
             assertThat(early.shared().state()).isEqualTo(CachesHealth.Redis.UNREACHABLE);
             late.restart();
             await().until(() -> profiles.stats().nearOpen());
-            assertThat(early.shared().state()).isEqualTo(CachesHealth.Redis.ANSWERING);
+            await().until(() -> early.shared().state() == CachesHealth.Redis.ANSWERING);
         } finally {
             late.close();
         }
