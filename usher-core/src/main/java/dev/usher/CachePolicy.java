@@ -1,6 +1,7 @@
 package dev.usher;
 
 import java.time.Duration;
+import java.util.function.Consumer;
 
 /**
  * How long a facet's answers live, how long callers wait for them, and how many may.
@@ -82,178 +83,108 @@ public record CachePolicy(
 
     /** This policy with another {@link #ttl}. */
     public CachePolicy withTtl(Duration ttl) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.ttl = ttl);
     }
 
     /** This policy with another {@link #jitter}. */
     public CachePolicy withJitter(double jitter) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.jitter = jitter);
     }
 
     /** This policy with another {@link #absentTtl}. */
     public CachePolicy withAbsentTtl(Duration absentTtl) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.absentTtl = absentTtl);
     }
 
     /** This policy with another {@link #stalenessBound}. */
     public CachePolicy withStalenessBound(Duration stalenessBound) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.stalenessBound = stalenessBound);
     }
 
     /** This policy with another {@link #nearSize}. */
     public CachePolicy withNearSize(long nearSize) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.nearSize = nearSize);
     }
 
     /** This policy with another {@link #nearTtl}. */
     public CachePolicy withNearTtl(Duration nearTtl) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.nearTtl = nearTtl);
     }
 
     /** This policy with another {@link #refreshAhead}. */
     public CachePolicy withRefreshAhead(double refreshAhead) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.refreshAhead = refreshAhead);
     }
 
     /** This policy with another {@link #claimWait}. */
     public CachePolicy withClaimWait(Duration claimWait) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.claimWait = claimWait);
     }
 
     /** This policy with another {@link #serveStaleFor}. */
     public CachePolicy withServeStaleFor(Duration serveStaleFor) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.serveStaleFor = serveStaleFor);
     }
 
     /** This policy with another {@link #maxLoads}. */
     public CachePolicy withMaxLoads(int maxLoads) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.maxLoads = maxLoads);
     }
 
     /** This policy with another {@link #maxWaitingLoads}. */
     public CachePolicy withMaxWaitingLoads(int maxWaitingLoads) {
-        return new CachePolicy(
-                ttl,
-                jitter,
-                absentTtl,
-                stalenessBound,
-                nearSize,
-                nearTtl,
-                refreshAhead,
-                claimWait,
-                serveStaleFor,
-                maxLoads,
-                maxWaitingLoads);
+        return with(draft -> draft.maxWaitingLoads = maxWaitingLoads);
+    }
+
+    private CachePolicy with(Consumer<Draft> change) {
+        Draft draft = new Draft(this);
+        change.accept(draft);
+        return draft.finished();
+    }
+
+    /** A policy that can still be changed. */
+    private static final class Draft {
+
+        private Duration ttl;
+        private double jitter;
+        private Duration absentTtl;
+        private Duration stalenessBound;
+        private long nearSize;
+        private Duration nearTtl;
+        private double refreshAhead;
+        private Duration claimWait;
+        private Duration serveStaleFor;
+        private int maxLoads;
+        private int maxWaitingLoads;
+
+        private Draft(CachePolicy policy) {
+            this.ttl = policy.ttl;
+            this.jitter = policy.jitter;
+            this.absentTtl = policy.absentTtl;
+            this.stalenessBound = policy.stalenessBound;
+            this.nearSize = policy.nearSize;
+            this.nearTtl = policy.nearTtl;
+            this.refreshAhead = policy.refreshAhead;
+            this.claimWait = policy.claimWait;
+            this.serveStaleFor = policy.serveStaleFor;
+            this.maxLoads = policy.maxLoads;
+            this.maxWaitingLoads = policy.maxWaitingLoads;
+        }
+
+        private CachePolicy finished() {
+            return new CachePolicy(
+                    ttl,
+                    jitter,
+                    absentTtl,
+                    stalenessBound,
+                    nearSize,
+                    nearTtl,
+                    refreshAhead,
+                    claimWait,
+                    serveStaleFor,
+                    maxLoads,
+                    maxWaitingLoads);
+        }
     }
 
     /**
