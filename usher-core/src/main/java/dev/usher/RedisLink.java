@@ -182,7 +182,7 @@ final class RedisLink {
             if (isAnswer(e.getCause())) {
                 breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
             }
-            throw failed("failed: " + RedisTroubles.reasonOf(e));
+            throw failed(isConnected() ? "failed: " + RedisTroubles.reasonOf(e) : "is not connected");
         } catch (CancellationException e) {
             requireAsked();
             throw failed("was closed");
@@ -209,7 +209,7 @@ final class RedisLink {
         if (failure == null) {
             answered();
         } else if (!(failure instanceof SharedTierException)) {
-            var unused = failed("failed: " + RedisTroubles.reasonOf(failure));
+            var unused = failed(isConnected() ? "failed: " + RedisTroubles.reasonOf(failure) : "is not connected");
         }
     }
 
