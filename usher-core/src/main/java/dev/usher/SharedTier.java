@@ -66,7 +66,7 @@ final class SharedTier implements AutoCloseable {
     private static final int SCANNED = 1000;
 
     private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
-    private static final Duration SLOWEST_RECONNECT = Duration.ofSeconds(1);
+    private static final Duration SLOWEST_RECONNECT = Duration.ofMillis(500);
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
 
     private final ClientResources resources;
