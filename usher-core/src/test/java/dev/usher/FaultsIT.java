@@ -45,8 +45,13 @@ class FaultsIT {
     private Path directory;
 
     /** Much like others, and left to the long form. */
-    private static final Set<Fault> LONG_FORM_ONLY =
-            Set.of(Fault.NOTHING, Fault.SILENCE, Fault.MAXCLIENTS, Fault.BOTH_CUT_OFF);
+    private static final Set<Fault> LONG_FORM_ONLY = Set.of(
+            Fault.NOTHING,
+            Fault.REDIS_BACK_IN_TIME,
+            Fault.COMMANDS_CUT,
+            Fault.SILENCE,
+            Fault.MAXCLIENTS,
+            Fault.BOTH_CUT_OFF);
 
     static List<Fault> faults() {
         String chosen = System.getProperty("usher.faults", "");

@@ -33,7 +33,7 @@ class ReceiptTimesIT {
 
     private static final int NODES = 8;
     private static final int USER = 42;
-    private static final int RECEIPTS = Integer.getInteger("usher.receipts", 40);
+    private static final int RECEIPTS = Integer.getInteger("usher.receipts", 20);
     private static final Duration BOUND = Duration.ofSeconds(1);
     private static final Duration PAUSE = Duration.ofMillis(2);
 

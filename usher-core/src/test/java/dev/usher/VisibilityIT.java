@@ -28,7 +28,7 @@ class VisibilityIT {
     private static final int NODES = 8;
     private static final int WRITER = 100;
     private static final int USER = 42;
-    private static final int CHANGES = Integer.getInteger("usher.visibility.changes", 100);
+    private static final int CHANGES = Integer.getInteger("usher.visibility.changes", 50);
     private static final Duration BOUND = Duration.ofSeconds(1);
     private static final Duration PAUSE = Duration.ofNanos(400_000);
 
