@@ -130,7 +130,9 @@ final class RedisLink {
 
     boolean isConnected() {
         StatefulRedisConnection<String, byte[]> current = connection;
-        return current != null && current.isOpen();
+        // Lettuce also takes it for closed when another than the latest of two attempts has ended; then calls are
+        // answered.
+        return current != null && (current.isOpen() || !failing);
     }
 
     /** Whether Redis does not answer in time, so that it is not asked. */

@@ -10,6 +10,7 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.push.PushMessage;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.protocol.ProtocolVersion;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -72,11 +73,23 @@ final class TrackedConnection {
         connection.addListener(new RedisConnectionStateListener() {
             @Override
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
-                refused = false;
-                register.lost();
-                session.replace(Session.untracked());
+                notTracked();
+            }
+
+            @Override
+            public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
+                // Again: where a reconnect was broken off, another may have come first, and be replaced without being
+                // lost.
+                notTracked();
             }
         });
+    }
+
+    /** What is asked from now on goes over another connection, which Redis does not track yet. */
+    private void notTracked() {
+        refused = false;
+        register.lost();
+        session.replace(Session.untracked());
     }
 
     /** Whether Redis will not track, so that there is no session but an untracked one. */
