@@ -129,10 +129,14 @@ final class RedisLink {
     }
 
     boolean isConnected() {
-        StatefulRedisConnection<String, byte[]> current = connection;
         // Lettuce also takes it for closed when another than the latest of two attempts has ended; then calls are
         // answered.
-        return current != null && (current.isOpen() || !failing);
+        return connection != null && (isOpen() || !failing);
+    }
+
+    private boolean isOpen() {
+        StatefulRedisConnection<String, byte[]> current = connection;
+        return current != null && current.isOpen();
     }
 
     /** Whether Redis does not answer in time, so that it is not asked. */
@@ -184,7 +188,7 @@ final class RedisLink {
             if (isAnswer(e.getCause())) {
                 breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
             }
-            throw failed(isConnected() ? "failed: " + RedisTroubles.reasonOf(e) : "is not connected");
+            throw failed(isOpen() ? "failed: " + RedisTroubles.reasonOf(e) : "is not connected");
         } catch (CancellationException e) {
             requireAsked();
             throw failed("was closed");
@@ -211,7 +215,7 @@ final class RedisLink {
         if (failure == null) {
             answered();
         } else if (!(failure instanceof SharedTierException)) {
-            var unused = failed(isConnected() ? "failed: " + RedisTroubles.reasonOf(failure) : "is not connected");
+            var unused = failed(isOpen() ? "failed: " + RedisTroubles.reasonOf(failure) : "is not connected");
         }
     }
 
