@@ -234,7 +234,7 @@ final class Demo {
     private void awaitMemory() {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         try {
-            while (!caches.all().health().isWell() && System.nanoTime() - deadline < 0) {
+            while (!caches.all().health().nearOpen() && System.nanoTime() - deadline < 0) {
                 TimeUnit.MILLISECONDS.sleep(1);
             }
         } catch (InterruptedException e) {
