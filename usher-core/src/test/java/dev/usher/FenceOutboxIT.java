@@ -4,9 +4,6 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import ch.qos.logback.classic.Logger;
-import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
@@ -26,7 +23,6 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.slf4j.LoggerFactory;
 
 /** Changes whose fences do not reach Redis, or not all of them, and what becomes of the old values there. */
 class FenceOutboxIT extends NodesOnRedis {
@@ -371,18 +367,7 @@ class FenceOutboxIT extends NodesOnRedis {
 
     /** What the outbox says. */
     private static List<String> logOf(Runnable action) {
-        Logger logger = (Logger) LoggerFactory.getLogger(FenceOutbox.class);
-        ListAppender<ILoggingEvent> appender = new ListAppender<>();
-        appender.start();
-        logger.addAppender(appender);
-        try {
-            action.run();
-            return appender.list.stream()
-                    .map(ILoggingEvent::getFormattedMessage)
-                    .toList();
-        } finally {
-            logger.detachAppender(appender);
-        }
+        return LogLines.of(FenceOutbox.class.getName(), action);
     }
 
     private static UserProfile profile(String name) {

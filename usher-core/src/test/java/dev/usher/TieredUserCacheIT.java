@@ -8,9 +8,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.awaitility.Awaitility.await;
 
-import ch.qos.logback.classic.Logger;
-import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.codec.StringCodec;
@@ -35,7 +32,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.slf4j.LoggerFactory;
 
 /** The read path and the write path on a real Redis, with the near tier turned off. */
 class TieredUserCacheIT extends NodesOnRedis {
@@ -727,18 +723,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     private static List<String> logOf(Runnable action) {
-        Logger logger = (Logger) LoggerFactory.getLogger("dev.usher");
-        ListAppender<ILoggingEvent> appender = new ListAppender<>();
-        appender.start();
-        logger.addAppender(appender);
-        try {
-            action.run();
-            return appender.list.stream()
-                    .map(ILoggingEvent::getFormattedMessage)
-                    .toList();
-        } finally {
-            logger.detachAppender(appender);
-        }
+        return LogLines.of("dev.usher", action);
     }
 
     private static long deadlineOf(String guard) {
