@@ -2,6 +2,7 @@ package dev.usher;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,6 +66,34 @@ public record Explanation<V>(
 
     static <V> Holding<V> holdingOf(Optional<V> answer) {
         return answer.<Holding<V>>map(Holding.Value::new).orElseGet(Holding.Absent::new);
+    }
+
+    /**
+     * This explanation with other values: without what is personal, for whoever shows it.
+     *
+     * @param view makes a value of each value
+     * @param <W> what it makes
+     * @return the same findings; whether they {@linkplain #agree} is to be asked of this one, for views may be alike
+     */
+    public <W> Explanation<W> map(Function<? super V, ? extends W> view) {
+        return new Explanation<>(
+                key,
+                view(near, view),
+                view(shared, view),
+                sharedTtl,
+                guard,
+                guardTtl,
+                invalidationPending,
+                view(source, view));
+    }
+
+    private static <V, W> Holding<W> view(Holding<V> holding, Function<? super V, ? extends W> view) {
+        if (holding instanceof Holding.Value<V> value) {
+            return new Holding.Value<>(view.apply(value.value()));
+        } else if (holding instanceof Holding.Unknown<V> unknown) {
+            return new Holding.Unknown<>(unknown.reason());
+        }
+        return holding instanceof Holding.Absent ? new Holding.Absent<>() : new Holding.Nothing<>();
     }
 
     /** Whether the source answers, and Redis and this process hold either nothing or the same. */

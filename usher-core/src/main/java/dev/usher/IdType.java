@@ -1,34 +1,39 @@
 package dev.usher;
 
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /** How the text of an id, as it stands in a key, becomes the id again. */
 enum IdType {
-    LONG {
+    LONG(Long.class) {
         @Override
         Object parse(String text) {
             return Long.valueOf(text);
         }
     },
-    INTEGER {
+    INTEGER(Integer.class) {
         @Override
         Object parse(String text) {
             return Integer.valueOf(text);
         }
     },
-    UUID {
+    UUID(java.util.UUID.class) {
         @Override
         Object parse(String text) {
             return java.util.UUID.fromString(text);
         }
     },
-    STRING {
+    STRING(String.class) {
         @Override
         Object parse(String text) {
             return text;
         }
     };
+
+    private final Class<?> type;
+
+    IdType(Class<?> type) {
+        this.type = type;
+    }
 
     /**
      * The type of an id.
@@ -40,13 +45,28 @@ enum IdType {
             return LONG;
         } else if (id instanceof String) {
             return STRING;
-        } else if (id instanceof UUID) {
-            return UUID;
-        } else if (id instanceof Integer) {
-            return INTEGER;
         }
-        throw new IllegalArgumentException("a user's id is a Long, an Integer, a UUID or a String, not a "
-                + id.getClass().getName());
+        return of(id.getClass());
+    }
+
+    /**
+     * The type of the ids of a class.
+     *
+     * @throws IllegalArgumentException when ids are not of that class
+     */
+    static IdType of(Class<?> type) {
+        for (IdType known : values()) {
+            if (known.type == type) {
+                return known;
+            }
+        }
+        throw new IllegalArgumentException(
+                "a user's id is a Long, an Integer, a UUID or a String, not a " + type.getName());
+    }
+
+    /** What an id is, for people: {@code a Long}. */
+    String text() {
+        return (this == INTEGER ? "an " : "a ") + type.getSimpleName();
     }
 
     abstract Object parse(String text);

@@ -57,6 +57,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     private final UserCaches caches;
     private final SharedTier shared;
+    private final Facet<V> facet;
     private final UserSource<K, V> source;
     private final CachePolicy policy;
     private final KeySpace keys;
@@ -67,10 +68,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final ConcurrentMap<K, CompletableFuture<Void>> wakeUps = new ConcurrentHashMap<>();
     private final Counters counters;
     private final RefreshAhead ahead;
-    private final OneIdType idType = new OneIdType();
+    private final OneIdType idType;
 
-    TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, UserSource<K, V> source) {
+    TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, OneIdType idType, UserSource<K, V> source) {
         this.caches = caches;
+        this.facet = facet;
+        this.idType = idType;
         this.shared = caches.shared();
         this.keys = keys;
         this.source = source;
@@ -102,21 +105,133 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     @Override
-    public Map<K, V> findAll(Collection<? extends K> ids) {
+    public <W> Both<V, W> findWith(K id, UserCache<K, W> other) {
         caches.requireOpen();
-        Map<K, V> found = new LinkedHashMap<>();
+        Resident<V> resident = near.find(id);
+        if (resident == null && other instanceof TieredUserCache<K, W> theirs && theirs.caches == caches) {
+            return findMissingWith(id, theirs);
+        }
+        return new Both<>(
+                resident != null ? answerOf(resident) : findMissing(id).value(), other.find(id));
+    }
+
+    /** What memory could not answer in this facet, and may not be able to answer in the other. */
+    private <W> Both<V, W> findMissingWith(K id, TieredUserCache<K, W> other) {
+        Resident<W> theirs = other.near.find(id);
+        if (theirs != null) {
+            return new Both<>(findMissing(id).value(), other.answerOf(theirs));
+        }
+        if (caches.fences().isPending(keyOf(id)) || caches.fences().isPending(other.keyOf(id))) {
+            return new Both<>(findMissing(id).value(), other.find(id));
+        }
+        Read mine = new Read(id);
+        TieredUserCache<K, W>.Read others = other.new Read(id);
+        try {
+            List<byte @Nullable []> read = shared.getAll(List.of(mine.miss.key, others.miss.key));
+            mine.decode(read.get(0));
+            others.decode(read.get(1));
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+        } finally {
+            mine.end();
+            others.end();
+        }
+        return new Both<>(mine.answer(), others.answer());
+    }
+
+    /** A read of Redis that rides with one of another facet. */
+    private final class Read {
+
+        private final Miss<K, V> miss;
+        private final @Nullable Reservation reservation;
+        private @Nullable Entry<V> entry;
+
+        private Read(K id) {
+            this.miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
+            this.reservation = near.reserve(id, shared.sessionOfReads(), ahead.afterRead());
+        }
+
+        private void decode(byte @Nullable [] bytes) {
+            entry = decodedOrReplaceable(miss, bytes);
+        }
+
+        private void end() {
+            keep(miss, reservation, entry);
+        }
+
+        /** What Redis held, or else what {@link #find} finds. */
+        private Optional<V> answer() {
+            Entry<V> read = entry;
+            if (read == null) {
+                return findMissing(miss.id).value();
+            }
+            counters.answered(Tier.SHARED, read);
+            return read.toOptional();
+        }
+    }
+
+    @Override
+    public Map<K, V> findAll(Collection<? extends K> ids) {
+        Map<K, V> values = new LinkedHashMap<>();
+        lookUpAll(ids).forEach((id, found) -> found.value().ifPresent(value -> values.put(id, value)));
+        return values;
+    }
+
+    @Override
+    public Map<K, Found<V>> lookUpAll(Collection<? extends K> ids) {
+        caches.requireOpen();
+        Map<K, Found<V>> found = new LinkedHashMap<>();
         Set<K> missing = new LinkedHashSet<>();
         for (K id : new LinkedHashSet<>(ids)) {
             Resident<V> resident = near.find(id);
             if (resident != null) {
-                answerOf(resident).ifPresent(value -> found.put(id, value));
+                found.put(id, foundIn(resident));
             } else {
                 keyOf(id);
                 missing.add(id);
             }
         }
-        findMissing(missing).forEach((id, missed) -> missed.value().ifPresent(value -> found.put(id, value)));
+        found.putAll(findMissing(missing));
         return found;
+    }
+
+    @Override
+    public Map<K, Optional<V>> findCached(Collection<? extends K> ids) {
+        caches.requireOpen();
+        Map<K, Optional<V>> found = new LinkedHashMap<>();
+        Set<K> missing = new LinkedHashSet<>();
+        for (K id : new LinkedHashSet<>(ids)) {
+            Resident<V> resident = near.find(id);
+            if (resident != null) {
+                found.put(id, answerOf(resident));
+            } else if (!caches.fences().isPending(keyOf(id))) {
+                missing.add(id);
+            }
+        }
+        while (!missing.isEmpty()) {
+            Set<K> together = firstOf(missing);
+            missing.removeAll(together);
+            findShared(together, found);
+        }
+        return found;
+    }
+
+    private void findShared(Set<K> ids, Map<K, Optional<V>> found) {
+        List<Miss<K, V>> misses = ids.stream()
+                .map(id -> new Miss<>(keys.keyOf(id), SingleFlight.<K, V>alone(id)))
+                .toList();
+        try {
+            List<@Nullable Entry<V>> entries = readAndKeep(misses, ahead.afterRead());
+            for (int i = 0; i < misses.size(); i++) {
+                Entry<V> entry = entries.get(i);
+                if (entry != null) {
+                    counters.answered(Tier.SHARED, entry);
+                    found.put(misses.get(i).id, entry.toOptional());
+                }
+            }
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+        }
     }
 
     @Override
@@ -375,13 +490,16 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return entries;
         } finally {
             for (int i = 0; i < misses.size(); i++) {
-                Miss<K, V> miss = misses.get(i);
-                near.publish(miss.id, reservations.get(i), i < entries.size() ? entries.get(i) : null);
-                if (caches.fences().isPending(miss.key)) {
-                    // Of this node's own change Redis does not know yet, and would not say that this is old.
-                    near.forget(miss.id);
-                }
+                keep(misses.get(i), reservations.get(i), i < entries.size() ? entries.get(i) : null);
             }
+        }
+    }
+
+    private void keep(Miss<K, V> miss, @Nullable Reservation reservation, @Nullable Entry<V> entry) {
+        near.publish(miss.id, reservation, entry);
+        if (caches.fences().isPending(miss.key)) {
+            // Of this node's own change Redis does not know yet, and would not say that this is old.
+            near.forget(miss.id);
         }
     }
 
@@ -891,12 +1009,21 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         caches.requireOpen();
     }
 
-    /** Makes sure that a change of a user could be announced. */
-    void requireUsable(K id) {
-        var unused = keyOf(id);
+    @Override
+    public Facet<V> facet() {
+        return facet;
     }
 
-    private String keyOf(K id) {
+    @Override
+    public K idOf(String text) {
+        @SuppressWarnings("unchecked")
+        K id = (K) idType.parse(text);
+        var usable = keyOf(id);
+        return id;
+    }
+
+    @Override
+    public String keyOf(K id) {
         caches.requireOpen();
         idType.require(id);
         return keys.keyOf(id);

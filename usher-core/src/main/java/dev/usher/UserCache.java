@@ -52,6 +52,23 @@ public interface UserCache<K, V> {
     Optional<V> find(K id);
 
     /**
+     * The user's values in this facet and in another one, from the nearest tiers that know them: what is in neither memory is read
+     * from Redis in one round trip.
+     *
+     * <pre>{@code
+     * Both<UserProfile, UserStatus> ann = profiles.findWith(42L, statuses);
+     * }</pre>
+     *
+     * @param id whose values
+     * @param other the cache of the other facet, of the same {@link UserCaches}; of another one it is asked by itself
+     * @param <W> the type of the other facet's value
+     * @return both values
+     * @throws UserUnavailableException when one of them is unavailable, as {@link #find} throws it
+     * @throws IllegalStateException when it is one of the sources of these caches that asks
+     */
+    <W> Both<V, W> findWith(K id, UserCache<K, W> other);
+
+    /**
      * As {@link #find}, for a caller that wants to know how good the answer is.
      *
      * @param id whose value
@@ -91,6 +108,26 @@ public interface UserCache<K, V> {
      * @throws IllegalStateException when it is this cache's own source that asks
      */
     Map<K, V> findAll(Collection<? extends K> ids);
+
+    /**
+     * As {@link #findAll}, for a caller that wants to know how good each answer is.
+     *
+     * @param ids whose values; a repeated id counts once
+     * @return for each of them the value, or that there is no such user, and whether it is only the last known one
+     * @throws UserUnavailableException as {@link #findAll} throws it
+     * @throws IllegalStateException when it is this cache's own source that asks
+     */
+    Map<K, Found<V>> lookUpAll(Collection<? extends K> ids);
+
+    /**
+     * What memory and Redis know of several users. The source is not asked, nobody is waited for, and nothing is stored: for
+     * whoever has a better way to read what is missing, such as his own transaction.
+     *
+     * @param ids whose values; a repeated id counts once
+     * @return for each of them that is known the value, or empty for a user that does not exist. Who is missing from it is not
+     *     known without the source; a failing Redis knows nobody
+     */
+    Map<K, Optional<V>> findCached(Collection<? extends K> ids);
 
     /**
      * As {@link #find}, for a caller that may not be blocked: what is in memory is answered at once, everything else is done
@@ -158,6 +195,28 @@ public interface UserCache<K, V> {
      * @return what was found, also of tiers that failed; nothing is thrown for them
      */
     Explanation<V> explain(K id);
+
+    /**
+     * The key under which Redis holds a user's value, such as {@code user:42:profile}. Nothing is asked.
+     *
+     * @param id whose
+     * @return the key
+     */
+    String keyOf(K id);
+
+    /**
+     * The id that has a text, as it stands in a key, in a token or in an address.
+     *
+     * @param text such as {@code 42}, just as the id would print it
+     * @return the id
+     * @throws IllegalArgumentException when no id of this cache has that text, which is not quoted
+     * @throws IllegalStateException when the type of the ids is not known, because it was not {@linkplain
+     *     UserCaches#cache(Facet, Class, UserSource) said} and nobody has been asked for yet
+     */
+    K idOf(String text);
+
+    /** What this cache holds, and how. */
+    Facet<V> facet();
 
     /**
      * What this cache has done since it was made.

@@ -113,9 +113,30 @@ public final class UserCaches implements AutoCloseable {
      * @throws IllegalStateException when there is a cache of a facet of this name already, or this object is closed
      */
     public <K, V> UserCache<K, V> cache(Facet<V> facet, UserSource<K, V> source) {
+        return cache(facet, new OneIdType(), source);
+    }
+
+    /**
+     * Makes the cache of a facet, whose ids are of a type that is known before the first of them is asked for, so that {@link
+     * UserCache#idOf} can read their texts.
+     *
+     * @param facet what it holds
+     * @param idType the class of the ids: {@link Long}, {@link Integer}, {@link UUID} or {@link String}
+     * @param source where the truth is
+     * @param <K> the type of a user's id
+     * @param <V> the type of the facet's value
+     * @return the cache, which lives as long as this object
+     * @throws IllegalArgumentException when ids are not of that class
+     * @throws IllegalStateException when there is a cache of a facet of this name already, or this object is closed
+     */
+    public <K, V> UserCache<K, V> cache(Facet<V> facet, Class<K> idType, UserSource<K, V> source) {
+        return cache(facet, OneIdType.of(idType), source);
+    }
+
+    private <K, V> UserCache<K, V> cache(Facet<V> facet, OneIdType idType, UserSource<K, V> source) {
         requireOpen();
         KeySpace keys = new KeySpace(keyPrefix, facet.name());
-        TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, facet, source);
+        TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, facet, idType, source);
         if (caches.putIfAbsent(facet.name(), cache) != null) {
             throw new IllegalStateException("the facet '" + facet.name() + "' has a cache already");
         }

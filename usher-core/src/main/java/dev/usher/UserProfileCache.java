@@ -31,6 +31,11 @@ public final class UserProfileCache<K> {
         this.cache = cache;
     }
 
+    /** The cache that this is a view of, with all its calls. */
+    public UserCache<K, UserProfile> cache() {
+        return cache;
+    }
+
     /** The user's profile, or empty when there is no such user. See {@link UserCache#find}. */
     public Optional<UserProfile> find(K id) {
         return cache.find(id);
@@ -49,6 +54,11 @@ public final class UserProfileCache<K> {
     /** The profiles of those users that exist. See {@link UserCache#findAll}. */
     public Map<K, UserProfile> findAll(Collection<? extends K> ids) {
         return cache.findAll(ids);
+    }
+
+    /** As {@link #findAll}, and whether they are only the last known profiles. See {@link UserCache#lookUpAll}. */
+    public Map<K, Found<UserProfile>> lookUpAll(Collection<? extends K> ids) {
+        return cache.lookUpAll(ids);
     }
 
     /** As {@link #find}, for a caller that may not be blocked. See {@link UserCache#findAsync}. */
@@ -82,6 +92,15 @@ public final class UserProfileCache<K> {
     /** Makes every node forget the profile, after its change has been committed. See {@link UserCache#invalidate}. */
     public boolean invalidate(K id) {
         return cache.invalidate(id);
+    }
+
+    /**
+     * As {@link #invalidate}, and waits until every node that is known has forgotten the profile, so that whoever asks next, and
+     * wherever, sees the change. See {@link UserCache#revoke}: as long as profiles may be {@linkplain CachePolicy#serveStaleFor
+     * stale}, the receipt is not confirmed.
+     */
+    public RevocationReceipt revoke(K id) {
+        return cache.revoke(id);
     }
 
     /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */

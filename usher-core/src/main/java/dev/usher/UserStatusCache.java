@@ -31,6 +31,11 @@ public final class UserStatusCache<K> {
         this.cache = cache;
     }
 
+    /** The cache that this is a view of, with all its calls. */
+    public UserCache<K, UserStatus> cache() {
+        return cache;
+    }
+
     /** The user's status, or empty when there is no such user. See {@link UserCache#find}. */
     public Optional<UserStatus> find(K id) {
         return cache.find(id);
@@ -112,10 +117,8 @@ public final class UserStatusCache<K> {
     }
 
     private RevocationReceipt change(K id, Runnable commit) {
-        if (cache instanceof TieredUserCache<K, ?> tiered) {
-            // Before the commit: afterwards nobody would announce it.
-            tiered.requireUsable(id);
-        }
+        // Before the commit: afterwards nobody would announce it.
+        var usable = cache.keyOf(id);
         try {
             commit.run();
         } catch (Throwable e) {

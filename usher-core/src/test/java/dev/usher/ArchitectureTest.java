@@ -60,6 +60,7 @@ class ArchitectureTest {
                         .map(JavaClass::getSimpleName))
                 .as("what is public cannot be taken back: a new name here is a decision")
                 .containsExactlyInAnyOrder(
+                        "Both",
                         "CachePolicy",
                         "CacheStats",
                         "CachesHealth",
