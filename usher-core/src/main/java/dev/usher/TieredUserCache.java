@@ -209,7 +209,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
         }
         while (!missing.isEmpty()) {
-            Set<K> together = firstOf(missing);
+            Set<K> together = Set.copyOf(firstOf(missing));
             missing.removeAll(together);
             findShared(together, found);
         }

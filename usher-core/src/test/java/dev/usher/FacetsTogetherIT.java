@@ -1,0 +1,212 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Two facets of one user in one round trip, and what is known of users without the source. */
+class FacetsTogetherIT extends NodesOnRedis {
+
+    private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
+    private static final Facet<UserProfile> PROFILE =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserStatus> STATUS =
+            UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+
+    private final Table table = new Table();
+    private final Map<Long, UserStatus> statusTable = new ConcurrentHashMap<>();
+    private final AtomicInteger statusQueries = new AtomicInteger();
+
+    /** One process' two caches. */
+    private record Node(UserCache<Long, UserProfile> profiles, UserCache<Long, UserStatus> statuses) {
+
+        private Both<UserProfile, UserStatus> find(long id) {
+            return profiles.findWith(id, statuses);
+        }
+    }
+
+    @BeforeEach
+    void fill() {
+        table.put(42L, ANN);
+        statusTable.put(42L, UserStatus.ENABLED);
+    }
+
+    @Test
+    void twoFacetsOfOneUserAreOneRoundTrip() {
+        node(server.uri()).find(42L);
+        Node node = node(server.uri());
+        awaitOpen(node);
+        redis.configResetstat();
+
+        assertThat(node.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
+
+        assertThat(calls("mget")).isEqualTo(1);
+        assertThat(calls("get") + calls("evalsha")).isZero();
+        assertThat(node.profiles.stats().sharedPresent()).isEqualTo(1);
+        assertThat(node.statuses.stats().sharedPresent()).isEqualTo(1);
+        assertThat(table.queries).hasValue(1);
+        assertThat(statusQueries).hasValue(1);
+    }
+
+    @Test
+    void whatWasReadTogetherIsInMemoryAndHearsOfChanges() {
+        Node other = node(server.uri());
+        other.find(42L);
+        Node node = node(server.uri());
+        awaitOpen(node);
+        node.find(42L);
+        redis.configResetstat();
+
+        assertThat(node.find(42L).second()).contains(UserStatus.ENABLED);
+        assertThat(calls("mget") + calls("get")).isZero();
+
+        statusTable.put(42L, UserStatus.DISABLED);
+        other.statuses.invalidate(42L);
+        await().until(() -> node.find(42L).second().orElseThrow() == UserStatus.DISABLED);
+        assertThat(node.find(42L).first()).contains(ANN);
+        assertThat(table.queries).as("the profile has not changed").hasValue(1);
+    }
+
+    @Test
+    void whatIsMissingInOneFacetIsLoaded() {
+        Node node = node(server.uri());
+        assertThat(node.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
+        assertThat(node.find(7L)).isEqualTo(new Both<>(Optional.empty(), Optional.empty()));
+        redis.del("user:42:status");
+        Node elsewhere = node(server.uri());
+        assertThat(elsewhere.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
+        assertThat(table.asked).containsExactly(Set.of(42L), Set.of(7L));
+        assertThat(statusQueries).hasValue(3);
+        redis.set("user:42:profile", "{broken");
+        assertThat(node(server.uri()).find(42L).first()).contains(ANN);
+    }
+
+    @Test
+    void anotherProcessesCacheIsAskedByItself() {
+        UserCache<Long, UserProfile> profiles = node(server.uri()).profiles;
+        assertThat(profiles.findWith(42L, node(server.uri()).statuses).second()).contains(UserStatus.ENABLED);
+    }
+
+    @Test
+    void withoutRedisBothComeFromTheSourceAndAFailureIsUnavailable() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            Node node = node("redis://" + proxy.host() + ":" + proxy.port());
+            proxy.refuse();
+            assertThat(node.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
+            table.failure = new IllegalStateException("the database is gone");
+            assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> node.find(7L));
+        }
+    }
+
+    @Test
+    void aChangeThatRedisHasNotTakenIsNotOverlooked() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            Node node = node("redis://" + proxy.host() + ":" + proxy.port());
+            node.find(42L);
+            proxy.refuse();
+            statusTable.put(42L, UserStatus.DISABLED);
+            assertThat(node.statuses.invalidate(42L)).isFalse();
+            assertThat(node.find(42L).second()).contains(UserStatus.DISABLED);
+            assertThat(node.statuses.findCached(List.of(42L))).isEmpty();
+        }
+    }
+
+    @Test
+    void whatIsCachedIsFoundWithoutTheSource() {
+        UserCache<Long, UserProfile> cache = node(server.uri()).profiles;
+        assertThat(cache.findCached(List.of(42L, 7L))).isEmpty();
+        assertThat(table.queries).hasValue(0);
+        cache.findAll(List.of(42L, 7L));
+        table.failure = new IllegalStateException("the database is gone");
+        Map<Long, Optional<UserProfile>> cached = Map.of(42L, Optional.of(ANN), 7L, Optional.empty());
+
+        UserCache<Long, UserProfile> elsewhere = node(server.uri()).profiles;
+        redis.configResetstat();
+        assertThat(elsewhere.findCached(List.of(42L, 7L, 8L, 42L))).isEqualTo(cached);
+        assertThat(calls("mget")).isEqualTo(1);
+        assertThat(redis.exists("{user:8:profile}:guard")).as("nothing is claimed").isZero();
+        await().until(() -> {
+            elsewhere.findCached(List.of(42L));
+            return elsewhere.stats().nearPresent() > 0;
+        });
+        assertThat(elsewhere.stats().sharedAbsent()).isEqualTo(1);
+    }
+
+    @Test
+    void aRedisThatIsAwayKnowsNobody() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCache<Long, UserStatus> cache = node("redis://" + proxy.host() + ":" + proxy.port()).statuses;
+            cache.find(42L);
+            proxy.refuse();
+            await().untilAsserted(() -> assertThat(cache.findCached(List.of(42L))).isEmpty());
+            assertThat(cache.stats().unavailable()).isZero();
+        }
+    }
+
+    @Test
+    void aListSaysWhoDoesNotExist() {
+        UserCache<Long, UserProfile> cache = node(server.uri()).profiles;
+        assertThat(cache.lookUpAll(List.of(42L, 7L)))
+                .isEqualTo(Map.of(
+                        42L,
+                        new Found<>(Optional.of(ANN), Duration.ZERO),
+                        7L,
+                        new Found<UserProfile>(Optional.empty(), Duration.ZERO)));
+    }
+
+    @Test
+    void anIdIsReadFromItsText() {
+        UserCaches caches = open(UserCaches.builder().redis(server.uri()));
+        UserCache<Long, UserProfile> learning = caches.cache(PROFILE, table);
+        UserCache<Long, UserStatus> knowing = caches.cache(STATUS, Long.class, this::loadStatuses);
+        assertThat(knowing.idOf("42")).isEqualTo(42L);
+        assertThat(knowing.keyOf(42L)).isEqualTo("user:42:status");
+        assertThat(knowing.facet()).isSameAs(STATUS);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> knowing.idOf("13800000000x"))
+                .withMessage("this is not the text of a Long");
+        assertThatIllegalStateException().isThrownBy(() -> learning.idOf("42")).withMessageContaining("not known");
+        learning.find(42L);
+        assertThat(learning.idOf("42")).isEqualTo(42L);
+        UserCache<String, String> names = caches.cache(Facet.of("nick", String.class), String.class, ids -> Map.of());
+        assertThat(names.idOf("ann")).isEqualTo("ann");
+        assertThatIllegalArgumentException().isThrownBy(() -> names.idOf("a}b"));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> caches.cache(Facet.of("other", String.class), Short.class, ids -> Map.of()));
+    }
+
+    private Node node(String uri) {
+        UserCaches caches =
+                open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2)));
+        return new Node(caches.cache(PROFILE, table), caches.cache(STATUS, this::loadStatuses));
+    }
+
+    private static long calls(String command) {
+        return RedisCalls.of(redis, command);
+    }
+
+    private static void awaitOpen(Node node) {
+        await().until(() -> node.profiles.stats().nearOpen());
+    }
+
+    private Map<Long, UserStatus> loadStatuses(Set<Long> ids) {
+        statusQueries.incrementAndGet();
+        return ids.stream()
+                .filter(statusTable::containsKey)
+                .collect(Collectors.toMap(id -> id, statusTable::get));
+    }
+}
