@@ -138,7 +138,9 @@ class FacetsTogetherIT extends NodesOnRedis {
         redis.configResetstat();
         assertThat(elsewhere.findCached(List.of(42L, 7L, 8L, 42L))).isEqualTo(cached);
         assertThat(calls("mget")).isEqualTo(1);
-        assertThat(redis.exists("{user:8:profile}:guard")).as("nothing is claimed").isZero();
+        assertThat(redis.exists("{user:8:profile}:guard"))
+                .as("nothing is claimed")
+                .isZero();
         await().until(() -> {
             elsewhere.findCached(List.of(42L));
             return elsewhere.stats().nearPresent() > 0;
@@ -152,7 +154,8 @@ class FacetsTogetherIT extends NodesOnRedis {
             UserCache<Long, UserStatus> cache = node("redis://" + proxy.host() + ":" + proxy.port()).statuses;
             cache.find(42L);
             proxy.refuse();
-            await().untilAsserted(() -> assertThat(cache.findCached(List.of(42L))).isEmpty());
+            await().untilAsserted(
+                            () -> assertThat(cache.findCached(List.of(42L))).isEmpty());
             assertThat(cache.stats().unavailable()).isZero();
         }
     }
@@ -190,8 +193,7 @@ class FacetsTogetherIT extends NodesOnRedis {
     }
 
     private Node node(String uri) {
-        UserCaches caches =
-                open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2)));
+        UserCaches caches = open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2)));
         return new Node(caches.cache(PROFILE, table), caches.cache(STATUS, this::loadStatuses));
     }
 
@@ -205,8 +207,6 @@ class FacetsTogetherIT extends NodesOnRedis {
 
     private Map<Long, UserStatus> loadStatuses(Set<Long> ids) {
         statusQueries.incrementAndGet();
-        return ids.stream()
-                .filter(statusTable::containsKey)
-                .collect(Collectors.toMap(id -> id, statusTable::get));
+        return ids.stream().filter(statusTable::containsKey).collect(Collectors.toMap(id -> id, statusTable::get));
     }
 }

@@ -1,5 +1,6 @@
 package dev.usher.spring;
 
+import dev.usher.Facet;
 import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
@@ -7,6 +8,7 @@ import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import io.micrometer.core.instrument.MeterRegistry;
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -19,10 +21,12 @@ import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDeta
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Standalone;
 import org.springframework.boot.ssl.SslBundle;
 import org.springframework.boot.ssl.SslBundles;
+import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
+import org.springframework.core.task.VirtualThreadTaskExecutor;
 
 /**
  * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings.
@@ -30,7 +34,11 @@ import org.springframework.core.env.Environment;
  * <p>Their meters go to the application's {@link MeterRegistry}, if it has one.
  *
  * <p>Each bean backs off when the application declares its own. With several sources of one facet, one of them has to be
- * the primary bean.
+ * the primary bean. A {@link Facet} that the application declares is a cache too, if there is a source of its values: inject it
+ * as {@code UserCache<Long, Badges>}. Those of the specification can be injected that way as well.
+ *
+ * <p>The caches know of Spring's transactions: a change is announced after its commit, and what is read inside a transaction is
+ * never stored.
  */
 @AutoConfiguration(
         after = SslAutoConfiguration.class,
@@ -80,28 +88,55 @@ public final class UsherAutoConfiguration {
 
     @Bean
     @ConditionalOnMissingBean
-    UserCaches userCaches(UsherProperties properties, RedisEndpoint redis, ObjectProvider<MeterRegistry> meters) {
+    UserCaches userCaches(
+            UsherProperties properties,
+            RedisEndpoint redis,
+            ObjectProvider<MeterRegistry> meters,
+            Environment environment) {
         UserCaches.Builder builder = properties.builder().redis(redis.uri()).clientOptions(redis.options());
         // Of several, the primary one: in Spring Boot, that is the one which holds the others.
         meters.ifUnique(builder::meterRegistry);
+        if (Threading.VIRTUAL.isActive(environment)) {
+            builder.executor(new VirtualThreadTaskExecutor("usher-"));
+        }
         return builder.build();
+    }
+
+    @Bean
+    static UserCacheRegistrar userCacheRegistrar() {
+        return new UserCacheRegistrar();
+    }
+
+    @Bean
+    FacetCaches usherFacetCaches(UserCaches caches, ListableBeanFactory beans) {
+        return new FacetCaches(caches, beans);
     }
 
     @Bean
     @ConditionalOnMissingBean
     @Conditional(OnUserSourceCondition.OfProfiles.class)
     <K> UserProfileCache<K> userProfileCache(
-            UserCaches caches, UserSource<K, UserProfile> source, UsherProperties properties) {
-        return new UserProfileCache<>(
-                caches.cache(UserProfile.FACET.with(properties.profile().policy()), source));
+            FacetCaches caches,
+            UserSource<K, UserProfile> source,
+            ObjectProvider<Facet<UserProfile>> own,
+            UsherProperties properties) {
+        return new UserProfileCache<>(caches.cache(
+                own.getIfAvailable(
+                        () -> UserProfile.FACET.with(properties.profile().policy())),
+                source));
     }
 
     @Bean
     @ConditionalOnMissingBean
     @Conditional(OnUserSourceCondition.OfStatuses.class)
     <K> UserStatusCache<K> userStatusCache(
-            UserCaches caches, UserSource<K, UserStatus> source, UsherProperties properties) {
-        return new UserStatusCache<>(
-                caches.cache(UserStatus.FACET.with(properties.status().policy()), source));
+            FacetCaches caches,
+            UserSource<K, UserStatus> source,
+            ObjectProvider<Facet<UserStatus>> own,
+            UsherProperties properties) {
+        return new UserStatusCache<>(caches.cache(
+                own.getIfAvailable(
+                        () -> UserStatus.FACET.with(properties.status().policy())),
+                source));
     }
 }

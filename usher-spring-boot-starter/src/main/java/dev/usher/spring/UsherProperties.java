@@ -31,8 +31,11 @@ public record UsherProperties(
      * How Redis is talked to.
      *
      * @param commandTimeout How long a call of Redis may take before the source answers instead.
+     * @param requireResp3 Whether the start fails on a Redis that speaks RESP2 only, which cannot tell of changes.
      */
-    public record Redis(@DefaultValue("100ms") Duration commandTimeout) {}
+    public record Redis(
+            @DefaultValue("100ms") Duration commandTimeout,
+            @DefaultValue("true") boolean requireResp3) {}
 
     /**
      * How long answers about profiles live.

@@ -23,7 +23,7 @@ class UsherPropertiesTest {
 
         assertThat(defaults.enabled()).isTrue();
         assertThat(defaults.keyPrefix()).isEqualTo("user");
-        assertThat(defaults.redis().commandTimeout()).isEqualTo(Duration.ofMillis(100));
+        assertThat(defaults.redis()).isEqualTo(new UsherProperties.Redis(Duration.ofMillis(100), true));
         assertThat(defaults.profile().policy()).isEqualTo(UserProfile.FACET.policy());
         assertThat(defaults.status().policy()).isEqualTo(UserStatus.FACET.policy());
     }
@@ -66,6 +66,7 @@ class UsherPropertiesTest {
                 Map.entry("usher.enabled", "false"),
                 Map.entry("usher.key-prefix", "tenant7"),
                 Map.entry("usher.redis.command-timeout", "250ms"),
+                Map.entry("usher.redis.require-resp3", "false"),
                 Map.entry("usher.profile.ttl", "10m"),
                 Map.entry("usher.profile.jitter", "0"),
                 Map.entry("usher.profile.absent-ttl", "20s"),
@@ -91,7 +92,7 @@ class UsherPropertiesTest {
 
         assertThat(properties.enabled()).isFalse();
         assertThat(properties.keyPrefix()).isEqualTo("tenant7");
-        assertThat(properties.redis().commandTimeout()).isEqualTo(Duration.ofMillis(250));
+        assertThat(properties.redis()).isEqualTo(new UsherProperties.Redis(Duration.ofMillis(250), false));
         assertThat(properties.profile().policy())
                 .isEqualTo(new CachePolicy(
                         Duration.ofMinutes(10),
