@@ -132,10 +132,11 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
 
     /** The type of a bean, as it is declared. */
     static ResolvableType typeOf(ListableBeanFactory beans, String name) {
-        if (beans instanceof ConfigurableListableBeanFactory factory
-                && factory.containsBeanDefinition(name)
-                && factory.getMergedBeanDefinition(name).getResolvableType() != ResolvableType.NONE) {
-            return factory.getMergedBeanDefinition(name).getResolvableType();
+        if (beans instanceof ConfigurableListableBeanFactory factory && factory.containsBeanDefinition(name)) {
+            ResolvableType declared = factory.getMergedBeanDefinition(name).getResolvableType();
+            if (declared.resolve() != null) {
+                return declared;
+            }
         }
         return ResolvableType.forClass(beans.getType(name, false));
     }

@@ -51,8 +51,7 @@ class TransactionsIT {
     private static DriverManagerDataSource database;
     private static JdbcClient jdbc;
 
-    private final JdbcTransactionManager manager = new JdbcTransactionManager(database);
-    private final TransactionTemplate transaction = new TransactionTemplate(manager);
+    private final TransactionTemplate transaction = transactions();
     private final AtomicInteger queries = new AtomicInteger();
     private final UserSource<Long, String> nameSource = this::loadNames;
     private final UserSource<Long, UserStatus> statusSource = this::loadStatuses;
@@ -155,7 +154,7 @@ class TransactionsIT {
     void whatATransactionInsideAnotherOneHasCommittedStandsWhenTheOuterOneIsRolledBack() {
         warm(42);
         warm(43);
-        TransactionTemplate inner = new TransactionTemplate(manager);
+        TransactionTemplate inner = transactions();
         inner.setPropagationBehavior(TransactionDefinition.PROPAGATION_REQUIRES_NEW);
 
         transaction.executeWithoutResult(outer -> {
@@ -389,6 +388,10 @@ class TransactionsIT {
                 })
                 .list();
         return found;
+    }
+
+    private static TransactionTemplate transactions() {
+        return new TransactionTemplate(new JdbcTransactionManager(database));
     }
 
     private static UserCaches node() {
