@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param oldestPendingFence for how long the oldest of them has been waiting, or {@code null} when there is none
  * @param fencesOverflowed whether there were more of them than are kept one by one: all entries of the facets concerned are dropped
  *     when Redis is back
+ * @param resp2Only whether Redis speaks RESP2 only, over which it cannot tell of changes: a server older than Redis 6, or a proxy
  * @param riskyEviction the {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}
  */
 public record CachesHealth(
@@ -25,6 +26,7 @@ public record CachesHealth(
         long pendingFences,
         @Nullable Duration oldestPendingFence,
         boolean fencesOverflowed,
+        boolean resp2Only,
         @Nullable String riskyEviction) {
 
     /** Whether Redis answers. */

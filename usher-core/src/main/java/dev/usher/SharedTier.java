@@ -423,6 +423,12 @@ final class SharedTier implements AutoCloseable {
         return readLink.waiting();
     }
 
+    /** Whether Redis has no way to tell of changes. */
+    boolean isResp2Only() {
+        TrackedConnection connection = tracked;
+        return connection != null && connection.isResp2Only();
+    }
+
     /** What is wrong with Redis, in words without any of a user, or {@code null} while it answers. */
     @Nullable String trouble() {
         if (state() == CachesHealth.Redis.ANSWERING) {

@@ -97,6 +97,11 @@ final class TrackedConnection {
         return refused;
     }
 
+    /** Whether that is so because there would be no way to tell. */
+    boolean isResp2Only() {
+        return refused && !isToldOfChanges();
+    }
+
     /**
      * Asks Redis for a sign of life, which is a look at the register, and for tracking where there is no session; not before
      * the last one is answered.

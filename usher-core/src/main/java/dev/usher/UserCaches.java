@@ -160,6 +160,7 @@ public final class UserCaches implements AutoCloseable {
                 fences.size(),
                 fences.oldest(),
                 fences.isOverflowed(),
+                shared.isResp2Only(),
                 eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy());
     }
 

@@ -282,14 +282,16 @@ class NearTierIT extends NodesOnRedis {
                         .add("untracked")
                         .add("-client"));
         assertIsReportedOnceAndBelievedForTheBoundOnly(
-                server, UserCaches.builder().redis("redis://untracked:none@" + server.host() + ":" + server.port()));
+                server,
+                UserCaches.builder().redis("redis://untracked:none@" + server.host() + ":" + server.port()),
+                false);
     }
 
     @Test
     void aServerWithoutResp3IsReportedOnceAndAnsweredFromMemoryForTheBound() {
         try (RedisServer old = RedisServer.start("rename-command HELLO \"\"")) {
             assertIsReportedOnceAndBelievedForTheBoundOnly(
-                    old, UserCaches.builder().redis(old.uri()));
+                    old, UserCaches.builder().redis(old.uri()), true);
         }
     }
 
@@ -302,11 +304,13 @@ class NearTierIT extends NodesOnRedis {
                             .redis(plain.uri())
                             .clientOptions(ClientOptions.builder()
                                     .protocolVersion(ProtocolVersion.RESP2)
-                                    .build()));
+                                    .build()),
+                    true);
         }
     }
 
-    private void assertIsReportedOnceAndBelievedForTheBoundOnly(RedisServer server, UserCaches.Builder builder) {
+    private void assertIsReportedOnceAndBelievedForTheBoundOnly(
+            RedisServer server, UserCaches.Builder builder, boolean resp2Only) {
         Logger logger = (Logger) LoggerFactory.getLogger(TrackedConnection.class);
         ListAppender<ILoggingEvent> log = new ListAppender<>();
         log.start();
@@ -320,6 +324,7 @@ class NearTierIT extends NodesOnRedis {
             redis(server, foreign -> foreign.setex(KEY, 1800, json("Flask")));
             await().until(() -> cache.find(42L).equals(Optional.of(profile("Flask"))));
             assertThat(cache.stats().nearOpen()).isFalse();
+            assertThat(caches.health().resp2Only()).isEqualTo(resp2Only);
             assertThat(log.list)
                     .extracting(ILoggingEvent::getFormattedMessage)
                     .singleElement()

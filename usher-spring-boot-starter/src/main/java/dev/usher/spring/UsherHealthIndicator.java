@@ -36,6 +36,7 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
         builder.withDetail("pendingFences", health.pendingFences());
         detail(builder, "oldestPendingFence", text(health.oldestPendingFence()));
         builder.withDetail("fencesOverflowed", health.fencesOverflowed());
+        detail(builder, "resp2Only", health.resp2Only() ? true : null);
         detail(builder, "riskyEviction", health.riskyEviction());
     }
 

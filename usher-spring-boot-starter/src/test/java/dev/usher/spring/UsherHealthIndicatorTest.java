@@ -16,7 +16,7 @@ class UsherHealthIndicatorTest {
     @Test
     void whatIsWellIsUpAndSaysNothingOfTroubles() {
         Health health = healthOf(new CachesHealth(
-                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, null));
+                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, false, null));
 
         assertThat(health.getStatus()).isEqualTo(Status.UP);
         assertThat(health.getDetails())
@@ -38,6 +38,7 @@ class UsherHealthIndicatorTest {
                 3,
                 Duration.ofSeconds(12),
                 true,
+                true,
                 "allkeys-random"));
 
         assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
@@ -49,6 +50,7 @@ class UsherHealthIndicatorTest {
                         entry("pendingFences", 3L),
                         entry("oldestPendingFence", "12000ms"),
                         entry("fencesOverflowed", true),
+                        entry("resp2Only", true),
                         entry("riskyEviction", "allkeys-random"));
     }
 
