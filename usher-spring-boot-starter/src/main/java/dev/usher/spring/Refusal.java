@@ -1,0 +1,44 @@
+package dev.usher.spring;
+
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * A request that is not answered, and what is answered instead: {@code application/problem+json}, as RFC 9457 has it.
+ *
+ * <p>Written by hand: a filter has no message converters, and the fields should not follow an application's naming strategy.
+ */
+enum Refusal {
+    ACCOUNT_DISABLED(
+            HttpServletResponse.SC_FORBIDDEN, "urn:usher:problem:account-disabled", "The account is disabled."),
+    UNAVAILABLE(
+            HttpServletResponse.SC_SERVICE_UNAVAILABLE,
+            "urn:usher:problem:unavailable",
+            "This cannot be answered for the moment. Try again soon.");
+
+    private static final String SOON = "1";
+
+    private final int status;
+    private final byte[] body;
+
+    Refusal(int status, String type, String title) {
+        this.status = status;
+        this.body = "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%d}"
+                .formatted(type, title, status)
+                .getBytes(StandardCharsets.UTF_8);
+    }
+
+    void send(HttpServletResponse response) throws IOException {
+        if (response.isCommitted()) {
+            return;
+        }
+        response.resetBuffer();
+        response.setStatus(status);
+        response.setContentType("application/problem+json");
+        if (status == HttpServletResponse.SC_SERVICE_UNAVAILABLE) {
+            response.setHeader("Retry-After", SOON);
+        }
+        response.getOutputStream().write(body);
+    }
+}

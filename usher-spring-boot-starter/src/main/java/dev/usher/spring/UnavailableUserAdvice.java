@@ -1,0 +1,25 @@
+package dev.usher.spring;
+
+import dev.usher.UserUnavailableException;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.core.Ordered;
+import org.springframework.core.annotation.Order;
+import org.springframework.web.bind.annotation.ControllerAdvice;
+import org.springframework.web.bind.annotation.ExceptionHandler;
+
+/** Answers 503 for a controller that was not told what it asked of a user. A handler of the application's own comes first. */
+@ControllerAdvice
+@Order(Ordered.LOWEST_PRECEDENCE)
+final class UnavailableUserAdvice {
+
+    private static final Logger log = LoggerFactory.getLogger(UnavailableUserAdvice.class);
+
+    @ExceptionHandler
+    void handle(UserUnavailableException e, HttpServletResponse response) throws IOException {
+        log.warn("Answered 503: {}", e.getMessage());
+        Refusal.UNAVAILABLE.send(response);
+    }
+}

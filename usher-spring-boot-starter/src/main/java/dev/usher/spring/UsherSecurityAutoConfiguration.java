@@ -1,0 +1,102 @@
+package dev.usher.spring;
+
+import dev.usher.Facet;
+import dev.usher.UserCache;
+import dev.usher.UserCaches;
+import dev.usher.UserProfileCache;
+import dev.usher.UserStatusCache;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.AnyNestedCondition;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.security.config.Customizer;
+import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.core.context.SecurityContextHolder;
+import org.springframework.security.core.context.SecurityContextHolderStrategy;
+import org.springframework.security.web.access.intercept.AuthorizationFilter;
+import org.springframework.security.web.util.matcher.RequestMatcher;
+
+/**
+ * Who makes a request, in a servlet application with Spring Security, and the gate that refuses disabled users.
+ *
+ * <p>Each bean backs off when the application declares its own: a {@link CurrentUserId}, or one by the name of {@code
+ * usherStatusGate}.
+ */
+@AutoConfiguration(after = UsherAutoConfiguration.class)
+@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+@ConditionalOnClass({HttpSecurity.class, AuthorizationFilter.class})
+@Conditional(UsherSecurityAutoConfiguration.OnAnyCache.class)
+public final class UsherSecurityAutoConfiguration {
+
+    @Bean
+    @ConditionalOnMissingBean
+    CurrentAuthentication usherCurrentAuthentication(ObjectProvider<SecurityContextHolderStrategy> contexts) {
+        return new CurrentAuthentication(contexts.getIfUnique(SecurityContextHolder::getContextHolderStrategy));
+    }
+
+    @Bean
+    @ConditionalOnMissingBean(CurrentUserId.class)
+    <K> CurrentUserId<K> usherCurrentUserId(
+            ObjectProvider<UserStatusCache<K>> statuses,
+            ObjectProvider<UserProfileCache<K>> profiles,
+            ObjectProvider<UserCache<K, ?>> others) {
+        // Ids are of one type, whichever cache knows it.
+        return new NameAsUserId<>(statuses.stream()
+                .<UserCache<K, ?>>map(UserStatusCache::cache)
+                .findFirst()
+                .or(() -> profiles.stream()
+                        .<UserCache<K, ?>>map(UserProfileCache::cache)
+                        .findFirst())
+                .or(() -> others.stream().findFirst())
+                .orElseThrow(() -> new IllegalStateException("there is a Facet, and no UserSource of its values")));
+    }
+
+    /** A gate in each filter chain of Spring Security. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnBean(UserStatusCache.class)
+    @ConditionalOnBooleanProperty(name = "usher.web.status-gate.enabled", matchIfMissing = true)
+    @EnableConfigurationProperties(UsherWebProperties.class)
+    static class Gate {
+
+        @Bean
+        @ConditionalOnMissingBean(name = "usherStatusGate")
+        <K> Customizer<HttpSecurity> usherStatusGate(
+                CurrentAuthentication authentication,
+                CurrentUserId<K> ids,
+                UserStatusCache<K> statuses,
+                UsherWebProperties properties) {
+            RequestMatcher excluded = properties.statusGate().excluded();
+            return http -> http.addFilterBefore(
+                    new StatusGate<>(authentication, ids, statuses, excluded), AuthorizationFilter.class);
+        }
+    }
+
+    /** Whether there is anybody to be known. */
+    static final class OnAnyCache extends AnyNestedCondition {
+
+        OnAnyCache() {
+            super(ConfigurationPhase.REGISTER_BEAN);
+        }
+
+        @ConditionalOnBean(UserStatusCache.class)
+        static final class Statuses {}
+
+        @ConditionalOnBean(UserProfileCache.class)
+        static final class Profiles {}
+
+        @ConditionalOnBean(UserCache.class)
+        static final class Others {}
+
+        /** Their caches are beans too, which are not there yet when this is looked at. */
+        @ConditionalOnBean({UserCaches.class, Facet.class})
+        static final class OwnFacets {}
+    }
+}
