@@ -42,16 +42,10 @@ record RedisEndpoint(RedisURI uri, ClientOptions options) {
             try {
                 return RedisURI.create(url);
             } catch (IllegalArgumentException e) {
-                throw unreadableUrl();
+                throw new UnreadableRedisUrlException();
             }
         }
-        throw unreadableUrl();
-    }
-
-    /** Quotes neither the URL nor a cause that does: it may hold a password. */
-    private static IllegalArgumentException unreadableUrl() {
-        return new IllegalArgumentException(
-                "spring.data.redis.url cannot be read; it should look like redis://host:6379 or rediss://host:6379");
+        throw new UnreadableRedisUrlException();
     }
 
     static RedisURI uri(String host, int port, int database, @Nullable String username, @Nullable String password) {

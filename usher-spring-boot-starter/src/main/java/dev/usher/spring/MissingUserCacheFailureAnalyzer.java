@@ -1,0 +1,132 @@
+package dev.usher.spring;
+
+import dev.usher.UserCache;
+import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
+import dev.usher.UserSource;
+import dev.usher.UserStatus;
+import dev.usher.UserStatusCache;
+import java.util.Collection;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.BeanFactory;
+import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.NoSuchBeanDefinitionException;
+import org.springframework.beans.factory.NoUniqueBeanDefinitionException;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+import org.springframework.boot.diagnostics.analyzer.AbstractInjectionFailureAnalyzer;
+import org.springframework.core.Ordered;
+import org.springframework.core.ParameterizedTypeReference;
+import org.springframework.core.ResolvableType;
+import org.springframework.core.annotation.Order;
+import org.springframework.core.env.Environment;
+
+/** Says why there is no cache where one is asked for, and what to declare. It comes before Spring Boot's own, which cannot know. */
+@Order(Ordered.HIGHEST_PRECEDENCE)
+final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnalyzer<NoSuchBeanDefinitionException> {
+
+    private static final ResolvableType ANY = ResolvableType.forType(
+                    new ParameterizedTypeReference<UserSource<?, ?>>() {})
+            .getGeneric(0);
+
+    private final BeanFactory beans;
+    private final Environment environment;
+
+    MissingUserCacheFailureAnalyzer(BeanFactory beans, Environment environment) {
+        this.beans = beans;
+        this.environment = environment;
+    }
+
+    @Override
+    protected @Nullable FailureAnalysis analyze(
+            Throwable rootFailure, NoSuchBeanDefinitionException cause, @Nullable String injectedInto) {
+        ResolvableType type = cause.getResolvableType();
+        if (type == null) {
+            return null;
+        }
+        if (cause instanceof NoUniqueBeanDefinitionException several) {
+            return type.toClass() == UserSource.class ? severalSources(several, type.getGeneric(1)) : null;
+        }
+        Class<?> value = valueOf(type);
+        return value == null ? null : noCache(cause, type, value, injectedInto);
+    }
+
+    /** What the cache that is missing would hold, or {@code null} when it is no cache that is missing. */
+    private static @Nullable Class<?> valueOf(ResolvableType type) {
+        if (type.toClass() == UserProfileCache.class) {
+            return UserProfile.class;
+        }
+        if (type.toClass() == UserStatusCache.class) {
+            return UserStatus.class;
+        }
+        return type.toClass() == UserCache.class ? type.getGeneric(1).toClass() : null;
+    }
+
+    private FailureAnalysis noCache(
+            NoSuchBeanDefinitionException cause, ResolvableType type, Class<?> value, @Nullable String injectedInto) {
+        String description = (injectedInto == null ? "A bean" : injectedInto) + " required a cache of the type '" + type
+                + "', and there is none: ";
+        if (!environment.getProperty("usher.enabled", Boolean.class, true)) {
+            return new FailureAnalysis(
+                    description + "usher is switched off.",
+                    "Take usher.enabled=false out of the settings, or declare the cache where it is off.",
+                    cause);
+        }
+        Collection<String> sources = sourcesOf(value);
+        if (!sources.isEmpty()) {
+            return new FailureAnalysis(
+                    description + "the source of such values, the bean " + quoted(sources)
+                            + ", is asked for ids of another type, or there is no Facet for it.",
+                    "Inject the cache with the type of the source's ids" + facetOf(value) + ".",
+                    cause);
+        }
+        return new FailureAnalysis(
+                description + "nothing says where the values come from.",
+                "Declare a bean of the type UserSource<" + idOf(type) + ", " + value.getSimpleName()
+                        + ">, which loads them from where the truth is"
+                        + (isSpecified(value) ? ", or set usher.jdbc.table, if it is a table" : facetOf(value))
+                        + ".",
+                cause);
+    }
+
+    private Collection<String> sourcesOf(Class<?> value) {
+        ResolvableType source =
+                ResolvableType.forClassWithGenerics(UserSource.class, ANY, ResolvableType.forClass(value));
+        return beans instanceof ListableBeanFactory listable
+                ? List.of(listable.getBeanNamesForType(source, true, false))
+                : List.of();
+    }
+
+    /** What an application's own facet needs besides. */
+    private static String facetOf(Class<?> value) {
+        return isSpecified(value)
+                ? ""
+                : ", and see to it that there is a bean of the type Facet<" + value.getSimpleName() + ">";
+    }
+
+    private static boolean isSpecified(Class<?> value) {
+        return value == UserProfile.class || value == UserStatus.class;
+    }
+
+    private static String idOf(ResolvableType type) {
+        Class<?> id = type.getGeneric(0).resolve();
+        boolean known = id == Long.class || id == Integer.class || id == UUID.class || id == String.class;
+        return known ? id.getSimpleName() : "Long";
+    }
+
+    private static FailureAnalysis severalSources(NoUniqueBeanDefinitionException cause, ResolvableType value) {
+        Collection<String> names = cause.getBeanNamesFound();
+        return new FailureAnalysis(
+                "There are several sources of " + value.toClass().getSimpleName()
+                        + " values, and none of them comes first: the" + " beans "
+                        + (names == null ? "are not known by name" : quoted(names)) + ".",
+                "A facet has one source. Make one of them @Primary, or take the others out of the context.",
+                cause);
+    }
+
+    private static String quoted(Collection<String> names) {
+        return names.stream().sorted().collect(Collectors.joining("', '", "'", "'"));
+    }
+}

@@ -1,0 +1,11 @@
+package dev.usher.spring;
+
+/** Redis speaks RESP2 only, and so cannot tell of changes. */
+final class PushlessRedisException extends IllegalStateException {
+
+    private static final long serialVersionUID = 1L;
+
+    PushlessRedisException() {
+        super("Redis speaks RESP2 only, which has no way to tell of changes");
+    }
+}

@@ -1,0 +1,135 @@
+package dev.usher.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.usher.UserCache;
+import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
+import dev.usher.UserSource;
+import dev.usher.UserStatusCache;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.boot.WebApplicationType;
+import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/** What a developer reads when an application does not start because of a mistake. */
+@ExtendWith(OutputCaptureExtension.class)
+class FailedStartTest {
+
+    @Test
+    void whoInjectsACacheWithoutASourceIsToldWhichBeanToDeclare(CapturedOutput log) {
+        assertFails(Usher.class, NeedsProfiles.class);
+
+        assertThat(log)
+                .contains("APPLICATION FAILED TO START")
+                .contains("nothing says where the values come from")
+                .contains("Parameter 0 of constructor in " + NeedsProfiles.class.getName())
+                .contains("Declare a bean of the type UserSource<Long, UserProfile>")
+                .contains("usher.jdbc.table");
+    }
+
+    @Test
+    void theTypeOfTheIdsIsThatWhichIsInjected(CapturedOutput log) {
+        assertFails(Usher.class, NeedsStatusesByText.class);
+
+        assertThat(log).contains("Declare a bean of the type UserSource<String, UserStatus>");
+    }
+
+    @Test
+    void anOwnFacetNeedsASourceAndAFacet(CapturedOutput log) {
+        assertFails(Usher.class, NeedsBadges.class);
+
+        assertThat(log)
+                .contains("Declare a bean of the type UserSource<Long, Badges>")
+                .contains("Facet<Badges>")
+                .doesNotContain("usher.jdbc.table");
+    }
+
+    @Test
+    void whoHasSwitchedUsherOffIsReminded(CapturedOutput log) {
+        assertFails(new Class<?>[] {Usher.class, NeedsProfiles.class}, "usher.enabled=false");
+
+        assertThat(log).contains("usher is switched off").contains("Take usher.enabled=false out of the settings");
+    }
+
+    @Test
+    void sourcesThatClashAreNamed(CapturedOutput log) {
+        assertFails(Usher.class, TwoSources.class);
+
+        assertThat(log)
+                .contains("There are several sources of UserProfile values")
+                .contains("'one', 'other'")
+                .contains("@Primary");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"http://usher:s3cret@127.0.0.1", "redis://usher:s3cret@a host", "s3cret"})
+    void aUrlOfRedisThatCannotBeReadIsNotShown(String url, CapturedOutput log) {
+        assertFails(new Class<?>[] {Usher.class}, "spring.data.redis.url=" + url);
+
+        assertThat(log)
+                .contains("APPLICATION FAILED TO START")
+                .contains("spring.data.redis.url is not the address of a Redis")
+                .contains("redis://user:password@host:6379/0")
+                .doesNotContain("s3c");
+    }
+
+    private static void assertFails(Class<?>... sources) {
+        assertFails(sources, "spring.data.redis.url=redis://127.0.0.1:1");
+    }
+
+    private static void assertFails(Class<?>[] sources, String setting) {
+        assertThatThrownBy(() -> new SpringApplicationBuilder(sources)
+                        .web(WebApplicationType.NONE)
+                        .registerShutdownHook(false)
+                        .run("--spring.main.banner-mode=off", "--" + setting))
+                .isNotNull();
+    }
+
+    record Badges(int karma) {}
+
+    @Configuration(proxyBeanMethods = false)
+    @ImportAutoConfiguration(UsherAutoConfiguration.class)
+    static class Usher {}
+
+    @Configuration(proxyBeanMethods = false)
+    static class NeedsProfiles {
+
+        NeedsProfiles(UserProfileCache<Long> profiles) {}
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class NeedsStatusesByText {
+
+        NeedsStatusesByText(UserStatusCache<String> statuses) {}
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class NeedsBadges {
+
+        NeedsBadges(UserCache<Long, Badges> badges) {}
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class TwoSources {
+
+        @Bean
+        UserSource<Long, UserProfile> one() {
+            return ids -> Map.of();
+        }
+
+        @Bean
+        UserSource<Long, UserProfile> other() {
+            return ids -> Map.of();
+        }
+    }
+}
