@@ -1,6 +1,5 @@
 package dev.usher.server;
 
-import dev.usher.UserStatusCache;
 import jakarta.servlet.DispatcherType;
 import java.time.InstantSource;
 import org.springframework.context.annotation.Bean;
@@ -27,7 +26,10 @@ import org.springframework.security.web.servlet.util.matcher.PathPatternRequestM
 import org.springframework.security.web.util.matcher.OrRequestMatcher;
 import org.springframework.security.web.util.matcher.RequestMatcher;
 
-/** Who may call what. Callers are known by their bearer token alone, so there are neither sessions nor CSRF tokens. */
+/**
+ * Who may call what. Callers are known by their bearer token alone, so there are neither sessions nor CSRF tokens. That they are
+ * enabled, the starter's gate makes sure of.
+ */
 @Configuration(proxyBeanMethods = false)
 class WebSecurity {
 
@@ -38,8 +40,7 @@ class WebSecurity {
             PathPatternRequestMatcher.pathPattern("/v1/token/refresh"));
 
     @Bean
-    SecurityFilterChain filterChain(
-            HttpSecurity http, UserStatusCache<Long> statuses, AccessTokens tokens, ProblemResponses problems) {
+    SecurityFilterChain filterChain(HttpSecurity http, AccessTokens tokens, ProblemResponses problems) {
         AuthenticationEntryPoint unauthenticated =
                 (request, response, e) -> problems.send(response, ProblemType.UNAUTHENTICATED);
         AccessDeniedHandler forbidden = (request, response, e) -> problems.send(response, ProblemType.FORBIDDEN);
@@ -61,7 +62,6 @@ class WebSecurity {
                         .accessDeniedHandler(forbidden))
                 .exceptionHandling(errors ->
                         errors.authenticationEntryPoint(unauthenticated).accessDeniedHandler(forbidden))
-                .addFilterAfter(new StatusGate(statuses, problems), BearerTokenAuthenticationFilter.class)
                 .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 .requestCache(AbstractHttpConfigurer::disable)
                 .csrf(AbstractHttpConfigurer::disable)
