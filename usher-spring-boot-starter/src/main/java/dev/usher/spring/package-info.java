@@ -2,6 +2,9 @@
  * usher in a Spring Boot application: declare a {@link dev.usher.UserSource} bean, and inject {@link
  * dev.usher.UserProfileCache}, {@link dev.usher.UserStatusCache} or {@link dev.usher.UserCaches}.
  *
+ * <p>In a web application with Spring Security, controllers are handed the {@link dev.usher.spring.CurrentUser}, and disabled users
+ * are refused; a {@link dev.usher.spring.CurrentUserId} says whose authentication it is, where the principal's name does not.
+ *
  * <p>The settings are those of {@link dev.usher.spring.UsherProperties}; Redis is where the application's own {@code
  * spring.data.redis} settings say.
  */

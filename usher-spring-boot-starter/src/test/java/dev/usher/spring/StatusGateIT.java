@@ -10,6 +10,8 @@ import dev.usher.UserStatusCache;
 import dev.usher.spring.Site.Answer;
 import dev.usher.spring.Site.Shared;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledForJreRange;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -129,6 +131,16 @@ class StatusGateIT {
         assertThat(site.get(path, ANNS_NAME).status()).isEqualTo(200);
 
         assertThat(answers() - before).isEqualTo(1);
+    }
+
+    @Test
+    @EnabledForJreRange(min = JRE.JAVA_21)
+    void itStandsOnVirtualThreadsToo() {
+        try (Site site = Site.start("spring.threads.virtual.enabled=true")) {
+            site.get("/me", ANNS_NAME).is(200, "Ann");
+            site.get("/async", ANNS_NAME).is(200, "later");
+            site.get("/me", BOBS_NAME).isAccountDisabled();
+        }
     }
 
     @Test
