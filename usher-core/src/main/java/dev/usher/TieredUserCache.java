@@ -1018,7 +1018,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public K idOf(String text) {
         @SuppressWarnings("unchecked")
         K id = (K) idType.parse(text);
-        var usable = keyOf(id);
+        var unused = keyOf(id); // refuses what no id may be
         return id;
     }
 

@@ -118,7 +118,7 @@ public final class UserStatusCache<K> {
 
     private RevocationReceipt change(K id, Runnable commit) {
         // Before the commit: afterwards nobody would announce it.
-        var usable = cache.keyOf(id);
+        var unused = cache.keyOf(id);
         try {
             commit.run();
         } catch (Throwable e) {
