@@ -3,6 +3,7 @@ package dev.usher.spring;
 import dev.usher.UserProfile;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
+import java.util.function.BiFunction;
 import javax.sql.DataSource;
 import org.springframework.beans.factory.BeanNotOfRequiredTypeException;
 import org.springframework.beans.factory.BeanRegistrar;
@@ -109,15 +110,12 @@ public final class UsherJdbcAutoConfiguration {
 
         @Override
         public void register(BeanRegistry registry, Environment environment) {
-            register(registry, UsherJdbcProperties.of(environment).idType().javaType());
-        }
-
-        private static <K> void register(BeanRegistry registry, Class<K> idType) {
-            registry.registerBean(
+            registerSource(
+                    registry,
                     "usherJdbcProfileSource",
-                    sourceType(idType, UserProfile.class),
-                    bean -> bean.supplier(
-                            context -> context.bean(UsersTable.class).profiles(idType)));
+                    UsherJdbcProperties.of(environment).idType().javaType(),
+                    UserProfile.class,
+                    UsersTable::profiles);
         }
     }
 
@@ -128,22 +126,26 @@ public final class UsherJdbcAutoConfiguration {
         public void register(BeanRegistry registry, Environment environment) {
             UsherJdbcProperties settings = UsherJdbcProperties.of(environment);
             if (settings.columns().haveStatus()) {
-                register(registry, settings.idType().javaType());
+                registerSource(
+                        registry,
+                        "usherJdbcStatusSource",
+                        settings.idType().javaType(),
+                        UserStatus.class,
+                        UsersTable::statuses);
             }
-        }
-
-        private static <K> void register(BeanRegistry registry, Class<K> idType) {
-            registry.registerBean(
-                    "usherJdbcStatusSource",
-                    sourceType(idType, UserStatus.class),
-                    bean -> bean.supplier(
-                            context -> context.bean(UsersTable.class).statuses(idType)));
         }
     }
 
-    private static <K, V> ParameterizedTypeReference<UserSource<K, V>> sourceType(Class<K> idType, Class<V> valueType) {
-        return ParameterizedTypeReference.forType(
+    private static <K, V> void registerSource(
+            BeanRegistry registry,
+            String name,
+            Class<K> idType,
+            Class<V> valueType,
+            BiFunction<UsersTable, Class<K>, UserSource<K, V>> source) {
+        ParameterizedTypeReference<UserSource<K, V>> type = ParameterizedTypeReference.forType(
                 ResolvableType.forClassWithGenerics(UserSource.class, idType, valueType)
                         .getType());
+        registry.registerBean(
+                name, type, bean -> bean.supplier(context -> source.apply(context.bean(UsersTable.class), idType)));
     }
 }
