@@ -1,6 +1,7 @@
 /**
- * usher in a Spring Boot application: declare a {@link dev.usher.UserSource} bean, and inject {@link
- * dev.usher.UserProfileCache}, {@link dev.usher.UserStatusCache} or {@link dev.usher.UserCaches}.
+ * usher in a Spring Boot application: name the table of users in {@code usher.jdbc.table}, or declare a {@link
+ * dev.usher.UserSource} bean, and inject {@link dev.usher.UserProfileCache}, {@link dev.usher.UserStatusCache} or {@link
+ * dev.usher.UserCaches}.
  *
  * <p>In a web application with Spring Security, controllers are handed the {@link dev.usher.spring.CurrentUser}, and disabled users
  * are refused; a {@link dev.usher.spring.CurrentUserId} says whose authentication it is, where the principal's name does not.

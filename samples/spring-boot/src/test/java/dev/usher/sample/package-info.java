@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.sample;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,221 @@
+package dev.usher.spring;
+
+import dev.usher.UserSource;
+import java.sql.Types;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.springframework.dao.IncorrectResultSizeDataAccessException;
+import org.springframework.jdbc.core.JdbcTemplate;
+import org.springframework.jdbc.core.ResultSetExtractor;
+import org.springframework.jdbc.core.RowMapper;
+
+/**
+ * A source that reads the users of one table, in any SQL database and without SQL being written.
+ *
+ * <pre>{@code
+ * UserSource<Long, Badges> badges = JdbcUserSource.builder(dataSource, Long.class)
+ *         .table("badges")
+ *         .idColumn("user_id")
+ *         .columns("karma", "title")
+ *         .build((row, number) -> new Badges(row.getInt("karma"), row.getString("title")));
+ * }</pre>
+ *
+ * <p>The data source must lead to the <em>primary</em> of the database, see {@link UserSource}. One query reads up to 500
+ * users: {@code SELECT … WHERE id IN (?, …)}, with the number of parameters rounded up to a power of two by repeating an id,
+ * so that a driver and a server that remember statements see ten of them, not five hundred.
+ *
+ * <p>A query joins the transaction that Spring manages for the calling thread, if there is one. An id must be unique in the
+ * table. A row whose id only the database takes for the one asked for (another case, where it compares texts without) is the
+ * row of another user. What the row mapper throws, or a second row for an id, fails the whole query: nothing is made of it.
+ *
+ * <p>Thread-safe. Nothing is asked of the database before the first load.
+ *
+ * @param <K> the type of a user's id
+ * @param <V> the type of the value
+ */
+public final class JdbcUserSource<K, V> implements UserSource<K, V> {
+
+    private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(2);
+    private static final Set<Integer> TEXTS =
+            Set.of(Types.CHAR, Types.VARCHAR, Types.LONGVARCHAR, Types.NCHAR, Types.NVARCHAR, Types.LONGNVARCHAR);
+
+    private final JdbcTemplate jdbc;
+    private final Class<K> idType;
+    private final String select;
+    private final String idColumn;
+    private final RowMapper<V> mapper;
+
+    /** Whether UUIDs are kept as texts; not known before the first one is asked for. */
+    private volatile @Nullable Boolean uuidsAreTexts;
+
+    private JdbcUserSource(Builder<K> builder, String table, RowMapper<V> mapper) {
+        this.jdbc = new JdbcTemplate(builder.dataSource);
+        // JDBC counts in seconds; a part of one must not become none, which is for ever.
+        jdbc.setQueryTimeout(
+                Math.toIntExact(builder.queryTimeout.plusNanos(999_999_999).toSeconds()));
+        this.idType = builder.idType;
+        this.idColumn = builder.idColumn;
+        String columns = builder.columns.isEmpty() ? "" : ", " + String.join(", ", builder.columns);
+        this.select = "SELECT " + idColumn + columns + " FROM " + table;
+        this.mapper = mapper;
+    }
+
+    /**
+     * A source of what one table says.
+     *
+     * @param dataSource where the primary of the database is
+     * @param idType the class of the ids: {@link Long}, {@link Integer}, {@link UUID} or {@link String}
+     * @param <K> the type of a user's id
+     * @return a builder that still lacks the table
+     * @throws IllegalArgumentException when ids are of another class
+     */
+    public static <K> Builder<K> builder(DataSource dataSource, Class<K> idType) {
+        return new Builder<>(dataSource, idType);
+    }
+
+    @Override
+    public Map<K, V> load(Set<K> ids) {
+        Object[] parameters = parametersOf(ids);
+        String sql = select + " WHERE " + idColumn + " IN (?" + ", ?".repeat(parameters.length - 1) + ")";
+        Map<K, V> found = new HashMap<>();
+        jdbc.query(
+                sql,
+                row -> {
+                    K id = idType.cast(UserIdType.of(idType).read(row, 1));
+                    if (ids.contains(id) && found.put(id, mapper.mapRow(row, found.size())) != null) {
+                        throw new IncorrectResultSizeDataAccessException("user " + id + " has more than one row", 1);
+                    }
+                },
+                parameters);
+        return found;
+    }
+
+    private Object[] parametersOf(Set<K> ids) {
+        Object[] parameters = ids.stream()
+                .map(id -> id instanceof UUID && uuidsAreTexts() ? id.toString() : id)
+                .toArray();
+        int room = Integer.highestOneBit(2 * parameters.length - 1);
+        Object[] padded = Arrays.copyOf(parameters, room);
+        Arrays.fill(padded, parameters.length, room, parameters[0]);
+        return padded;
+    }
+
+    private boolean uuidsAreTexts() {
+        Boolean known = uuidsAreTexts;
+        if (known == null) {
+            ResultSetExtractor<Boolean> ofNoRow =
+                    rows -> TEXTS.contains(rows.getMetaData().getColumnType(1));
+            known = jdbc.query(select + " WHERE 1 = 0", ofNoRow);
+            uuidsAreTexts = known;
+        }
+        return Boolean.TRUE.equals(known);
+    }
+
+    /**
+     * Says which table a {@link JdbcUserSource} reads, and which of its columns. Not thread-safe.
+     *
+     * <p>A name stands in the statement as it is given: plain, of letters, digits, {@code _} and {@code $}, or quoted as the
+     * database quotes ({@code "…"}, {@code `…`}, {@code […]}), then also with spaces.
+     *
+     * @param <K> the type of a user's id
+     */
+    public static final class Builder<K> {
+
+        private final DataSource dataSource;
+        private final Class<K> idType;
+        private @Nullable String table;
+        private String idColumn = "id";
+        private List<String> columns = List.of();
+        private Duration queryTimeout = DEFAULT_TIMEOUT;
+
+        private Builder(DataSource dataSource, Class<K> idType) {
+            UserIdType.of(idType);
+            this.dataSource = dataSource;
+            this.idType = idType;
+        }
+
+        /**
+         * The table or view.
+         *
+         * @param table its name, perhaps with those of its schema and its catalog before it
+         * @return this builder
+         * @throws IllegalArgumentException when it cannot be a name
+         */
+        public Builder<K> table(String table) {
+            if (!SqlName.isTable(table)) {
+                throw new IllegalArgumentException("the name of a table " + SqlName.RULE + ", but this is " + table);
+            }
+            this.table = table;
+            return this;
+        }
+
+        /**
+         * The column of the ids, {@code id} unless set. It needs an index.
+         *
+         * @param idColumn its name
+         * @return this builder
+         * @throws IllegalArgumentException when it cannot be a name
+         */
+        public Builder<K> idColumn(String idColumn) {
+            this.idColumn = requireColumn(idColumn);
+            return this;
+        }
+
+        /**
+         * The columns that the row mapper reads, in their order behind the id, which is the row's first.
+         *
+         * @param columns their names
+         * @return this builder
+         * @throws IllegalArgumentException when one of them cannot be a name
+         */
+        public Builder<K> columns(String... columns) {
+            this.columns = Arrays.stream(columns).map(Builder::requireColumn).toList();
+            return this;
+        }
+
+        /**
+         * For how long a query may run before the database is told to give it up: 2 s unless set. Within a transaction that
+         * has a timeout, no longer than that.
+         *
+         * @param queryTimeout a positive duration; JDBC knows whole seconds only, so it is rounded up
+         * @return this builder
+         * @throws IllegalArgumentException when it is not positive
+         */
+        public Builder<K> queryTimeout(Duration queryTimeout) {
+            if (queryTimeout.isNegative() || queryTimeout.isZero()) {
+                throw new IllegalArgumentException("the timeout of a query is positive, but this is " + queryTimeout);
+            }
+            this.queryTimeout = queryTimeout;
+            return this;
+        }
+
+        /**
+         * The source.
+         *
+         * @param mapper makes a value of a row; it may neither return {@code null} nor move on to another row
+         * @param <V> the type of the value
+         * @return the source
+         * @throws IllegalStateException when no table was named
+         */
+        public <V> JdbcUserSource<K, V> build(RowMapper<V> mapper) {
+            if (table == null) {
+                throw new IllegalStateException("there is no table to read users from");
+            }
+            return new JdbcUserSource<>(this, table, mapper);
+        }
+
+        private static String requireColumn(String name) {
+            if (!SqlName.isColumn(name)) {
+                throw new IllegalArgumentException("the name of a column " + SqlName.RULE + ", but this is " + name);
+            }
+            return name;
+        }
+    }
+}

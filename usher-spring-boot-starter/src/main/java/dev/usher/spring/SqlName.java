@@ -1,0 +1,32 @@
+package dev.usher.spring;
+
+import java.util.regex.Pattern;
+
+/**
+ * The names of tables and columns that may stand in a statement as they are: what can neither end a name nor begin anything
+ * else, in any dialect of SQL. So settings cannot bring statements of their own.
+ */
+final class SqlName {
+
+    static final String RULE =
+            "is plain, of letters, digits, '_' and '$', or quoted, \"…\", `…` or […], then also with spaces";
+
+    private static final String PLAIN = "[\\p{L}_][\\p{L}\\p{N}_$]{0,127}";
+    private static final String QUOTABLE = "[\\p{L}\\p{N}_$ ]{1,128}";
+    private static final String PART =
+            "(?:" + PLAIN + "|\"" + QUOTABLE + "\"|`" + QUOTABLE + "`|\\[" + QUOTABLE + "\\])";
+    private static final Pattern COLUMN = Pattern.compile(PART);
+    private static final Pattern TABLE = Pattern.compile(PART + "(?:\\." + PART + "){0,2}");
+
+    private SqlName() {}
+
+    /** Whether it can be the name of a column. */
+    static boolean isColumn(String name) {
+        return COLUMN.matcher(name).matches();
+    }
+
+    /** Whether it can be the name of a table, perhaps with those of its schema and its catalog before it. */
+    static boolean isTable(String name) {
+        return TABLE.matcher(name).matches();
+    }
+}

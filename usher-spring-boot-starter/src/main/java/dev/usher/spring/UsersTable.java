@@ -1,0 +1,113 @@
+package dev.usher.spring;
+
+import dev.usher.UserProfile;
+import dev.usher.UserSource;
+import dev.usher.UserStatus;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.springframework.dao.TypeMismatchDataAccessException;
+import org.springframework.jdbc.core.RowMapper;
+
+/** The application's table of users, as its {@code usher.jdbc} settings describe it. */
+final class UsersTable {
+
+    private final DataSource dataSource;
+    private final UsherJdbcProperties settings;
+
+    UsersTable(DataSource dataSource, UsherJdbcProperties settings) {
+        this.dataSource = dataSource;
+        this.settings = settings;
+    }
+
+    /** What a row says in one of its columns, or what stands for a column that the table does not have. */
+    @FunctionalInterface
+    private interface Cell<T extends @Nullable Object> {
+
+        T read(ResultSet row) throws SQLException;
+    }
+
+    <K> UserSource<K, UserProfile> profiles(Class<K> idType) {
+        UsherJdbcProperties.Columns columns = settings.columns();
+        Selection selection = new Selection();
+        Cell<@Nullable String> mobile = selection.text(columns.mobile());
+        Cell<@Nullable String> name = selection.text(columns.name());
+        Cell<@Nullable String> photo = selection.text(columns.profilePhoto());
+        Cell<@Nullable Boolean> isMedia = selection.flag(columns.isMedia());
+        Cell<@Nullable String> intro = selection.text(columns.introduction());
+        Cell<@Nullable String> certi = selection.text(columns.certificate());
+        return selection.source(
+                idType,
+                (row, number) -> UserProfile.ofNullable(
+                        mobile.read(row),
+                        name.read(row),
+                        photo.read(row),
+                        Boolean.TRUE.equals(isMedia.read(row)),
+                        intro.read(row),
+                        certi.read(row)));
+    }
+
+    <K> UserSource<K, UserStatus> statuses(Class<K> idType) {
+        String column = settings.columns().status();
+        Selection selection = new Selection();
+        Cell<@Nullable Boolean> enabled = selection.flag(column);
+        return selection.source(idType, (row, number) -> {
+            Boolean value = enabled.read(row);
+            if (value == null) {
+                // Neither of the two may be guessed.
+                throw new TypeMismatchDataAccessException("a user's status is null in the column " + column);
+            }
+            return value ? UserStatus.ENABLED : UserStatus.DISABLED;
+        });
+    }
+
+    /** The columns that a facet is read from, in the order of their mention. */
+    private final class Selection {
+
+        private final List<String> names = new ArrayList<>();
+
+        Cell<@Nullable String> text(String name) {
+            if (name.isEmpty()) {
+                return row -> null;
+            }
+            names.add(name);
+            int position = names.size() + 1; // behind the id
+            return row -> row.getString(position);
+        }
+
+        Cell<@Nullable Boolean> flag(String name) {
+            Cell<@Nullable String> text = text(name);
+            return row -> flagOf(name, text.read(row));
+        }
+
+        <K, V> UserSource<K, V> source(Class<K> idType, RowMapper<V> mapper) {
+            return JdbcUserSource.builder(dataSource, idType)
+                    .table(settings.table())
+                    .idColumn(settings.columns().id())
+                    .columns(names.toArray(String[]::new))
+                    .queryTimeout(settings.queryTimeout())
+                    .build(mapper);
+        }
+    }
+
+    /**
+     * Read as a text, for every driver writes its booleans and numbers as such. As a boolean, one of them takes any number but 0
+     * for true.
+     */
+    private static @Nullable Boolean flagOf(String column, @Nullable String text) {
+        if (text == null) {
+            return null;
+        }
+        return switch (text.strip().toLowerCase(Locale.ROOT)) {
+            case "1", "true", "t" -> true;
+            case "0", "false", "f" -> false;
+            // Without the value: the column may be another one than was meant.
+            default ->
+                throw new TypeMismatchDataAccessException("neither 1 or true nor 0 or false in the column " + column);
+        };
+    }
+}

@@ -1,0 +1,149 @@
+package dev.usher.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.h2.jdbcx.JdbcDataSource;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.dao.IncorrectResultSizeDataAccessException;
+import org.springframework.jdbc.core.JdbcTemplate;
+
+/** On a database that speaks MySQL's dialect, in memory: what does not depend on PostgreSQL. */
+class JdbcUserSourceTest {
+
+    private final StatementLog database = new StatementLog(h2());
+    private final JdbcTemplate jdbc = new JdbcTemplate(database);
+
+    private static JdbcDataSource h2() {
+        JdbcDataSource h2 = new JdbcDataSource();
+        h2.setUrl("jdbc:h2:mem:" + UUID.randomUUID() + ";MODE=MySQL;DB_CLOSE_DELAY=-1");
+        return h2;
+    }
+
+    @BeforeEach
+    void fill() {
+        jdbc.execute("CREATE TABLE badges (user_id bigint, `the title` varchar(20), karma int)");
+        for (long id = 1; id <= 600; id++) {
+            jdbc.update("INSERT INTO badges VALUES (?, ?, ?)", id, "title " + id, id * 10);
+        }
+        database.statements().clear();
+    }
+
+    @Test
+    void whatTheTableSaysOfThoseAskedForIsRead() {
+        JdbcUserSource<Long, String> titles = badges(Long.class);
+
+        assertThat(titles.load(Set.of(1L, 600L, 601L))).isEqualTo(Map.of(1L, "title 1: 10", 600L, "title 600: 6000"));
+    }
+
+    @Test
+    void fiveHundredUsersAreReadByOneStatement() {
+        Set<Long> ids = LongStream.rangeClosed(1, 500).boxed().collect(Collectors.toSet());
+
+        assertThat(badges(Long.class).load(ids)).hasSize(500);
+        assertThat(database.statements()).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, 1", "2, 2", "3, 4", "4, 4", "5, 8", "100, 128", "257, 512", "500, 512"})
+    void theNumberOfParametersIsAPowerOfTwo(int ids, int parameters) {
+        assertThat(badges(Long.class)
+                        .load(LongStream.rangeClosed(1, ids).boxed().collect(Collectors.toSet())))
+                .hasSize(ids);
+
+        assertThat(database.statements())
+                .containsExactly("SELECT user_id, `the title`, karma FROM badges WHERE user_id IN (?"
+                        + ", ?".repeat(parameters - 1) + ")");
+    }
+
+    @Test
+    void idsOfEachTypeAreRead() {
+        assertThat(badges(Integer.class).load(Set.of(7))).containsOnlyKeys(7);
+        jdbc.execute("ALTER TABLE badges ALTER COLUMN user_id varchar(20)");
+        assertThat(badges(String.class).load(Set.of("7"))).containsOnlyKeys("7");
+    }
+
+    @Test
+    void uuidsAreReadFromTextsAndFromUuids() {
+        UUID ann = UUID.randomUUID();
+        for (String type : new String[] {"char(36)", "varchar(40)", "uuid"}) {
+            jdbc.execute("DROP TABLE badges");
+            jdbc.execute("CREATE TABLE badges (user_id " + type + ", `the title` varchar(20), karma int)");
+            jdbc.update("INSERT INTO badges VALUES ('" + ann + "', 'sage', 1)");
+            JdbcUserSource<UUID, String> badges = badges(UUID.class);
+
+            assertThat(badges.load(Set.of(ann, UUID.randomUUID()))).as(type).isEqualTo(Map.of(ann, "sage: 1"));
+            database.statements().clear();
+            assertThat(badges.load(Set.of(ann))).containsOnlyKeys(ann);
+            assertThat(database.statements())
+                    .as("what the column is, is asked once")
+                    .hasSize(1);
+        }
+    }
+
+    @Test
+    void anIdOfFixedWidthIsReadWithoutItsPadding() {
+        jdbc.execute("ALTER TABLE badges ALTER COLUMN user_id char(20)");
+
+        assertThat(badges(String.class).load(Set.of("7"))).containsOnlyKeys("7");
+    }
+
+    @Test
+    void whoIsTheSameOnlyForTheDatabaseIsSomebodyElse() {
+        jdbc.execute("ALTER TABLE badges ALTER COLUMN user_id varchar_ignorecase(20)");
+        jdbc.update("INSERT INTO badges VALUES ('Ann', 'sage', 1)");
+
+        assertThat(badges(String.class).load(Set.of("ANN", "7"))).containsOnlyKeys("7");
+        assertThat(badges(String.class).load(Set.of("Ann"))).containsOnlyKeys("Ann");
+    }
+
+    @Test
+    void aSecondRowOfAUserIsAnErrorAndNotAChoice() {
+        jdbc.update("INSERT INTO badges VALUES (7, 'another title', 1)");
+
+        assertThatThrownBy(() -> badges(Long.class).load(Set.of(7L, 8L)))
+                .isInstanceOf(IncorrectResultSizeDataAccessException.class)
+                .hasMessageContaining("user 7 ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "badges b", "badges; DROP TABLE badges"})
+    void whatIsNoNameIsRefused(String name) {
+        JdbcUserSource.Builder<Long> builder = JdbcUserSource.builder(database, Long.class);
+
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.table(name));
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.idColumn(name));
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.columns("karma", name));
+    }
+
+    @Test
+    void aBuilderThatLacksWhatItNeedsIsRefused() {
+        JdbcUserSource.Builder<Long> builder = JdbcUserSource.builder(database, Long.class);
+
+        assertThatIllegalStateException().isThrownBy(() -> builder.build((row, number) -> ""));
+        assertThatIllegalArgumentException().isThrownBy(() -> builder.queryTimeout(Duration.ZERO));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> JdbcUserSource.builder(database, Short.class))
+                .withMessageContaining("java.lang.Short");
+    }
+
+    private <K> JdbcUserSource<K, String> badges(Class<K> idType) {
+        return JdbcUserSource.builder(database, idType)
+                .table("badges")
+                .idColumn("user_id")
+                .columns("`the title`", "karma")
+                .build((row, number) -> row.getString("the title") + ": " + row.getInt(3));
+    }
+}
