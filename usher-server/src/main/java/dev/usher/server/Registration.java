@@ -1,5 +1,6 @@
 package dev.usher.server;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import dev.usher.UserProfile;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotNull;
@@ -8,6 +9,7 @@ import jakarta.validation.constraints.Size;
 import org.jspecify.annotations.Nullable;
 
 /** What a new user sends. */
+@JsonIgnoreProperties(ignoreUnknown = true)
 record Registration(
         @NotNull(message = Registration.REQUIRED) @Pattern(regexp = MOBILE, message = MOBILE_RULE) String mobile,
 

@@ -145,7 +145,23 @@ class BadInputIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"abc", "1.5", "99999999999999999999", "0", "-1", "1e3", "%E2%80%AE", "null", "1,2"})
+    @ValueSource(
+            strings = {
+                "abc",
+                "1.5",
+                "99999999999999999999",
+                "0",
+                "-1",
+                "1e3",
+                "%E2%80%AE",
+                "null",
+                "1,2",
+                "0x1f",
+                "1%202",
+                "+1",
+                "%EF%BC%91",
+                "9223372036854775808"
+            })
     void anIdThatIsNoneIsNamed(String id) {
         String token = node.administrator().token();
 
@@ -172,6 +188,40 @@ class BadInputIT {
 
         assertThat(answer.json().path("errors").path(0).path("field").asString())
                 .isEqualTo("status");
+    }
+
+    @Test
+    void anUnknownFieldIsRefusedInAdministrationAndNamedHarmlessly() {
+        String token = node.administrator().token();
+        String name = "<script>\\u202e" + "x".repeat(100);
+
+        Answer answer = node.send(
+                        "PUT", "/v1/admin/users/1/status", "{\"status\":\"enabled\",\"" + name + "\":1}", token)
+                .problem(400, "invalid-field");
+
+        assertThat(answer.json().path("errors").path(0).path("field").asString())
+                .isEqualTo("?script??" + "x".repeat(55));
+        node.send("PUT", "/v1/admin/users/1/status", "{\"status\":\"enabled\",\"reason\":null}", token)
+                .problem(400, "invalid-field");
+    }
+
+    @Test
+    void anUnknownFieldIsIgnoredElsewhere() {
+        String mobile = Node.newMobile();
+        Map<String, Object> user = Map.of("mobile", mobile, "password", Node.PASSWORD, "name", "Ann", "age", 30);
+        node.post("/v1/users", user, null).with(201);
+        Answer login = node.post("/v1/login", user, null).with(200);
+
+        node.post("/v1/token/refresh", Map.of("fresh_token", login.text("fresh_token"), "scope", "all"), null)
+                .with(200);
+    }
+
+    @Test
+    void aFieldThatComesTwiceIsRefused() {
+        String twice = "{\"mobile\":\"13800000000\",\"password\":\"secret99\",\"password\":\"secret88\"}";
+
+        node.post("/v1/login", twice, null).problem(400, "malformed-request");
+        node.post("/v1/users", twice, null).problem(400, "malformed-request");
     }
 
     @Test
@@ -229,7 +279,9 @@ class BadInputIT {
                 "/v1/%2e%2e/users",
                 "/v1/users/1%2F2",
                 "/v1/users/1%0a",
-                "/v1/users/1%00"
+                "/v1/users/1%00",
+                "/v1/users/%FF",
+                "/v1/users/%C3%28"
             })
     void anAddressThatMightDeceiveIsRefused(String path) {
         node.get(path, node.administrator().token()).problem(400, "malformed-request");
