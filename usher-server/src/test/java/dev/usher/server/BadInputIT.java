@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.argumentSet;
 
 import dev.usher.server.Node.Shared;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -135,6 +141,38 @@ class BadInputIT {
         String body = "{\"fresh_token\":\"" + "x".repeat(200_000) + "\"}";
 
         node.post("/v1/token/refresh", body, null).problem(413, "body-too-large");
+    }
+
+    @Test
+    void aBodyOfTenMegabytesIsRefusedWithAnAnswerAndNotWithABrokenConnection() {
+        byte[] body = new byte[10_000_000];
+        Arrays.fill(body, (byte) ' ');
+
+        for (BodyPublisher publisher : List.of(
+                BodyPublishers.ofByteArray(body),
+                // Chunked, so that nobody knows the size before.
+                BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body)))) {
+            for (String path : List.of("/v1/login", "/v1/users", "/v1/token/refresh")) {
+                node.send(HttpRequest.newBuilder(node.address(path))
+                                .header("Content-Type", "application/json")
+                                .POST(publisher))
+                        .problem(413, "body-too-large");
+            }
+        }
+    }
+
+    @Test
+    void aBodyThatSaysThatItIsTooLargeIsRefusedBeforeItIsSent() throws IOException {
+        try (Socket socket =
+                new Socket(InetAddress.getLoopbackAddress(), node.address("/").getPort())) {
+            String request = "POST /v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: 65537\r\n\r\n";
+            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            String line = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8))
+                    .readLine();
+
+            assertThat(line).startsWith("HTTP/1.1 413 ");
+        }
     }
 
     @Test
