@@ -4,8 +4,11 @@ import dev.usher.RevocationReceipt;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.validation.Valid;
 import org.springframework.http.HttpStatus;
+import org.springframework.http.MediaType;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
 import org.springframework.transaction.support.TransactionOperations;
 import org.springframework.web.bind.annotation.DeleteMapping;
@@ -18,6 +21,7 @@ import org.springframework.web.bind.annotation.RestController;
 
 /** What administrators may do. */
 @RestController
+@Tag(name = "administration")
 final class AdminController {
 
     private final Users users;
@@ -40,7 +44,9 @@ final class AdminController {
     }
 
     /** Administrators cannot disable themselves: the last one would be locked out, and nobody could let them in. */
-    @PutMapping("/v1/admin/users/{id}/status")
+    @Operation(summary = "Enable or disable a user")
+    @Problems({ProblemType.USER_NOT_FOUND, ProblemType.OWN_ACCOUNT})
+    @PutMapping(path = "/v1/admin/users/{id}/status", consumes = MediaType.APPLICATION_JSON_VALUE)
     StatusChange.Receipt changeStatus(
             @PathVariable UserId id, @Valid @RequestBody StatusChange change, JwtAuthenticationToken authentication) {
         UserStatus status = change.value();
@@ -62,12 +68,14 @@ final class AdminController {
     }
 
     /** The mobile number is masked here, also for administrators: they want to know why an answer is what it is. */
+    @Operation(summary = "What memory, Redis and the database hold of a user")
     @GetMapping("/v1/admin/users/{id}/cache")
     CachedUser cached(@PathVariable UserId id) {
         return CachedUser.of(id.value(), profiles, statuses);
     }
 
     /** For changes that nobody has announced. Harmless, also where there is no such user. */
+    @Operation(summary = "Make every node forget a user")
     @DeleteMapping("/v1/admin/users/{id}/cache")
     @ResponseStatus(HttpStatus.NO_CONTENT)
     void forget(@PathVariable UserId id) {

@@ -3,6 +3,14 @@ package dev.usher.server;
 import dev.usher.Found;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.enums.Explode;
+import io.swagger.v3.oas.annotations.headers.Header;
+import io.swagger.v3.oas.annotations.media.Schema;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
+import io.swagger.v3.oas.annotations.security.SecurityRequirements;
+import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Size;
@@ -27,6 +35,7 @@ import tools.jackson.databind.JsonNode;
 
 /** Users: registration, and profiles and their change. A mobile number is shown to its owner and to administrators only. */
 @RestController
+@Tag(name = "users")
 final class UserController {
 
     static final String MERGE_PATCH = "application/merge-patch+json";
@@ -41,7 +50,18 @@ final class UserController {
         this.profiles = profiles;
     }
 
-    @PostMapping("/v1/users")
+    @Operation(summary = "Register")
+    @ApiResponse(
+            responseCode = "201",
+            description = "Registered",
+            headers =
+                    @Header(
+                            name = HttpHeaders.LOCATION,
+                            description = "Where the user is",
+                            schema = @Schema(type = "string")))
+    @SecurityRequirements
+    @Problems({ProblemType.MOBILE_TAKEN, ProblemType.TOO_MANY_ATTEMPTS})
+    @PostMapping(path = "/v1/users", consumes = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<UserView> register(@Valid @RequestBody Registration registration) {
         long id = registrations
                 .register(registration)
@@ -50,29 +70,43 @@ final class UserController {
         return ResponseEntity.created(URI.create("/v1/users/" + id)).body(new UserView(id, registration.profile()));
     }
 
+    @Operation(summary = "The caller's profile")
+    @MayBeStale
+    @Problems(ProblemType.USER_NOT_FOUND)
     @GetMapping("/v1/me")
     UserView me(JwtAuthenticationToken authentication, HttpServletResponse response) {
         Caller caller = Caller.of(authentication);
         return view(caller.id(), caller, response);
     }
 
+    @Operation(summary = "Change the caller's profile")
+    @Problems(ProblemType.USER_NOT_FOUND)
     @PatchMapping(
             path = "/v1/me",
             consumes = {UserController.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE})
-    UserView change(@RequestBody JsonNode patch, JwtAuthenticationToken authentication) {
+    UserView change(
+            @Parameter(schema = @Schema(ref = OpenApi.PROFILE_PATCH)) @RequestBody JsonNode patch,
+            JwtAuthenticationToken authentication) {
         long id = Caller.of(authentication).id();
         return new UserView(id, changes.apply(id, patch));
     }
 
+    @Operation(summary = "A user's profile")
+    @MayBeStale
+    @Problems(ProblemType.USER_NOT_FOUND)
     @GetMapping("/v1/users/{id}")
     UserView user(@PathVariable UserId id, JwtAuthenticationToken authentication, HttpServletResponse response) {
         return view(id.value(), Caller.of(authentication), response);
     }
 
     /** Those that exist, in the order in which they are asked for. */
+    @Operation(summary = "The profiles of several users")
+    @MayBeStale
     @GetMapping("/v1/users")
     List<UserView> users(
-            @RequestParam @Size(min = 1, max = 200, message = "must be 1 to 200 ids") Set<UserId> ids,
+            @Parameter(explode = Explode.FALSE)
+                    @RequestParam
+                    @Size(min = 1, max = 200, message = "must be 1 to 200 ids") Set<UserId> ids,
             JwtAuthenticationToken authentication,
             HttpServletResponse response) {
         List<Long> values = ids.stream().map(UserId::value).toList();
