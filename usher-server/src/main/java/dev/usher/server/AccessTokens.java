@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.UUID;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
@@ -32,6 +33,9 @@ import org.springframework.stereotype.Component;
 final class AccessTokens {
 
     static final String ROLES = "roles";
+
+    /** The session that a token belongs to, as OpenID Connect names it: here, the family of its fresh token. */
+    static final String FAMILY = "sid";
 
     /** What a long is, so that the id of a valid token can always be read. */
     private static final Pattern ID = Pattern.compile("[1-9][0-9]{0,17}");
@@ -72,7 +76,7 @@ final class AccessTokens {
         return token -> signing().decoder.decode(token);
     }
 
-    String issue(long userId, List<String> roles) {
+    String issue(long userId, List<String> roles, UUID familyId) {
         Signing key = signing();
         Instant now = clock.instant();
         JwsHeader header = JwsHeader.with(SignatureAlgorithm.RS256)
@@ -86,6 +90,7 @@ final class AccessTokens {
                 .issuedAt(now)
                 .expiresAt(now.plus(ttl))
                 .claim(ROLES, roles)
+                .claim(FAMILY, familyId.toString())
                 .build();
         return key.encoder.encode(JwtEncoderParameters.from(header, claims)).getTokenValue();
     }

@@ -1,57 +1,85 @@
 package dev.usher.server;
 
 import dev.usher.RevocationReceipt;
+import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.validation.Valid;
-import jakarta.validation.constraints.Positive;
+import org.springframework.http.HttpStatus;
+import org.springframework.http.MediaType;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
 import org.springframework.transaction.support.TransactionOperations;
+import org.springframework.web.bind.annotation.DeleteMapping;
+import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 
 /** What administrators may do. */
 @RestController
+@Tag(name = "administration")
 final class AdminController {
 
     private final Users users;
     private final RefreshTokens refreshTokens;
+    private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
     private final TransactionOperations transactions;
 
     AdminController(
             Users users,
             RefreshTokens refreshTokens,
+            UserProfileCache<Long> profiles,
             UserStatusCache<Long> statuses,
             TransactionOperations transactions) {
         this.users = users;
         this.refreshTokens = refreshTokens;
+        this.profiles = profiles;
         this.statuses = statuses;
         this.transactions = transactions;
     }
 
     /** Administrators cannot disable themselves: the last one would be locked out, and nobody could let them in. */
-    @PutMapping("/v1/admin/users/{id}/status")
+    @Operation(summary = "Enable or disable a user")
+    @Problems({ProblemType.USER_NOT_FOUND, ProblemType.OWN_ACCOUNT})
+    @PutMapping(path = "/v1/admin/users/{id}/status", consumes = MediaType.APPLICATION_JSON_VALUE)
     StatusChange.Receipt changeStatus(
-            @PathVariable @Positive(message = "must be positive") long id,
-            @Valid @RequestBody StatusChange change,
-            JwtAuthenticationToken authentication) {
+            @PathVariable UserId id, @Valid @RequestBody StatusChange change, JwtAuthenticationToken authentication) {
         UserStatus status = change.value();
-        if (status == UserStatus.DISABLED && Caller.of(authentication).id() == id) {
+        if (status == UserStatus.DISABLED && Caller.of(authentication).id() == id.value()) {
             throw new ProblemException(ProblemType.OWN_ACCOUNT);
         }
         Runnable commit = () -> transactions.executeWithoutResult(transaction -> {
-            if (!users.setStatus(id, status)) {
+            if (!users.setStatus(id.value(), status)) {
                 throw new ProblemException(ProblemType.USER_NOT_FOUND);
             }
             if (status == UserStatus.DISABLED) {
-                refreshTokens.revokeAll(id);
+                refreshTokens.revokeAll(id.value());
             }
         });
-        RevocationReceipt receipt =
-                status == UserStatus.DISABLED ? statuses.disable(id, commit) : statuses.enable(id, commit);
-        return StatusChange.Receipt.of(id, change, receipt);
+        RevocationReceipt receipt = status == UserStatus.DISABLED
+                ? statuses.disable(id.value(), commit)
+                : statuses.enable(id.value(), commit);
+        return StatusChange.Receipt.of(id.value(), change, receipt);
+    }
+
+    /** The mobile number is masked here, also for administrators: they want to know why an answer is what it is. */
+    @Operation(summary = "What memory, Redis and the database hold of a user")
+    @GetMapping("/v1/admin/users/{id}/cache")
+    CachedUser cached(@PathVariable UserId id) {
+        return CachedUser.of(id.value(), profiles, statuses);
+    }
+
+    /** For changes that nobody has announced. Harmless, also where there is no such user. */
+    @Operation(summary = "Make every node forget a user")
+    @DeleteMapping("/v1/admin/users/{id}/cache")
+    @ResponseStatus(HttpStatus.NO_CONTENT)
+    void forget(@PathVariable UserId id) {
+        profiles.invalidate(id.value());
+        statuses.invalidate(id.value());
     }
 }

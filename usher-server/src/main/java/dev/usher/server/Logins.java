@@ -96,10 +96,10 @@ final class Logins {
         }
     }
 
-    private TokenPair pair(long userId, List<String> roles, String freshToken) {
+    private TokenPair pair(long userId, List<String> roles, RefreshTokens.FreshToken freshToken) {
         return new TokenPair(
-                accessTokens.issue(userId, roles),
-                freshToken,
+                accessTokens.issue(userId, roles, freshToken.familyId()),
+                freshToken.text(),
                 "Bearer",
                 accessTokens.ttl().toSeconds());
     }

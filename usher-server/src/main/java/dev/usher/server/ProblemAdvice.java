@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
+import org.apache.tomcat.util.http.InvalidParameterException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -20,6 +21,7 @@ import org.springframework.transaction.TransactionException;
 import org.springframework.validation.FieldError;
 import org.springframework.validation.method.ParameterValidationResult;
 import org.springframework.web.bind.MethodArgumentNotValidException;
+import org.springframework.web.bind.MissingServletRequestParameterException;
 import org.springframework.web.bind.annotation.ExceptionHandler;
 import org.springframework.web.bind.annotation.RestControllerAdvice;
 import org.springframework.web.context.request.WebRequest;
@@ -27,8 +29,9 @@ import org.springframework.web.method.annotation.HandlerMethodValidationExceptio
 import org.springframework.web.method.annotation.MethodArgumentTypeMismatchException;
 import org.springframework.web.servlet.mvc.method.annotation.ResponseEntityExceptionHandler;
 import org.springframework.web.util.DisconnectedClientHelper;
-import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.StreamConstraintsException;
+import tools.jackson.databind.DatabindException;
+import tools.jackson.databind.exc.UnrecognizedPropertyException;
 
 /** Turns what a controller throws, or what keeps a request from reaching it, into a {@link Problem}. */
 @RestControllerAdvice
@@ -37,6 +40,8 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
     private static final Logger log = LoggerFactory.getLogger(ProblemAdvice.class);
 
     private static final Pattern CAPITAL = Pattern.compile("(?=[A-Z])");
+    private static final Pattern UNUSUAL = Pattern.compile("[^A-Za-z0-9_.-]");
+    private static final int LONGEST_NAME = 64;
 
     @ExceptionHandler
     ResponseEntity<Object> handle(ProblemException e) {
@@ -52,6 +57,12 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
     ResponseEntity<Object> handleUnavailable(RuntimeException e) {
         log.warn("Answered 503: {}", e.getMessage());
         return ProblemResponses.of(Problem.of(ProblemType.UNAVAILABLE), HttpHeaders.EMPTY);
+    }
+
+    /** Not the message, which quotes what the caller has sent. */
+    @ExceptionHandler
+    ResponseEntity<Object> handleUndecodable(InvalidParameterException e) {
+        return ProblemResponses.of(Problem.of(ProblemType.MALFORMED_REQUEST), HttpHeaders.EMPTY);
     }
 
     @ExceptionHandler
@@ -77,7 +88,14 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
             String parameter = result.getMethodParameter().getParameterName();
             fields.addAll(fields(String.valueOf(parameter), result.getResolvableErrors()));
         }
-        return invalid(headers, fields);
+        // Of a list, each element may have the same fault.
+        return invalid(headers, fields.stream().distinct().toList());
+    }
+
+    @Override
+    protected ResponseEntity<Object> handleMissingServletRequestParameter(
+            MissingServletRequestParameterException e, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
+        return invalid(headers, List.of(new Problem.Field(e.getParameterName(), Registration.REQUIRED)));
     }
 
     @Override
@@ -93,10 +111,11 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
         if (e.getCause() instanceof StreamConstraintsException) {
             return ProblemResponses.of(Problem.of(ProblemType.BODY_TOO_LARGE), headers);
         }
-        if (e.getCause() instanceof JacksonException json && !json.getPath().isEmpty()) {
+        if (e.getCause() instanceof DatabindException json && !json.getPath().isEmpty()) {
             String name = json.getPath().get(0).getPropertyName();
             if (name != null) {
-                return invalid(headers, List.of(new Problem.Field(name, "is of the wrong type")));
+                String detail = json instanceof UnrecognizedPropertyException ? "is unknown" : "is of the wrong type";
+                return invalid(headers, List.of(new Problem.Field(harmless(name), detail)));
             }
         }
         return ProblemResponses.of(Problem.of(ProblemType.MALFORMED_REQUEST), headers);
@@ -122,6 +141,12 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
                         error instanceof FieldError field ? snakeCase(field.getField()) : owner,
                         String.valueOf(error.getDefaultMessage())))
                 .toList();
+    }
+
+    /** A name that the caller has made up. */
+    private static String harmless(String name) {
+        String start = name.length() > LONGEST_NAME ? name.substring(0, LONGEST_NAME) : name;
+        return UNUSUAL.matcher(start).replaceAll("?");
     }
 
     private static String snakeCase(String property) {

@@ -41,24 +41,32 @@ class RefreshTokens {
         this.ttlSeconds = properties.freshTokenTtl().toSeconds();
     }
 
+    /**
+     * A token that can be used.
+     *
+     * @param familyId what is revoked when it is
+     * @param text what the user gets
+     */
+    record FreshToken(UUID familyId, String text) {
+
+        @Override
+        public String toString() {
+            return "FreshToken[familyId=" + familyId + "]";
+        }
+    }
+
     /** What becomes of a token that is presented. */
     sealed interface Outcome {
 
         /** It is spent, and this is the next one of its family. */
-        record Renewed(long userId, List<String> roles, String freshToken) implements Outcome {
-
-            @Override
-            public String toString() {
-                return "Renewed[userId=" + userId + "]";
-            }
-        }
+        record Renewed(long userId, List<String> roles, FreshToken freshToken) implements Outcome {}
 
         /** It is refused. */
         record Refused(ProblemType why) implements Outcome {}
     }
 
     /** Begins a family. */
-    String issue(long userId) {
+    FreshToken issue(long userId) {
         return add(userId, UUID.randomUUID());
     }
 
@@ -77,6 +85,14 @@ class RefreshTokens {
             }
             return new Outcome.Renewed(token.userId, token.roles, add(token.userId, token.familyId));
         }));
+    }
+
+    /** Ends a family, if it is one of that user. */
+    void revoke(long userId, UUID familyId) {
+        jdbc.sql("UPDATE refresh_tokens SET revoked_at = now()"
+                        + " WHERE family_id = ? AND user_id = ? AND revoked_at IS NULL")
+                .params(familyId, userId)
+                .update();
     }
 
     /** Ends all families of a user. */
@@ -138,7 +154,7 @@ class RefreshTokens {
         return new Outcome.Refused(disabled ? ProblemType.ACCOUNT_DISABLED : ProblemType.BAD_FRESH_TOKEN);
     }
 
-    private String add(long userId, UUID familyId) {
+    private FreshToken add(long userId, UUID familyId) {
         byte[] bytes = new byte[BYTES];
         random.nextBytes(bytes);
         String token = Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
@@ -146,7 +162,7 @@ class RefreshTokens {
                         + " VALUES (?, ?, ?, now() + make_interval(secs => ?))")
                 .params(hash(token), familyId, userId, (double) ttlSeconds)
                 .update();
-        return token;
+        return new FreshToken(familyId, token);
     }
 
     private static String hash(String token) {

@@ -1,6 +1,8 @@
 package dev.usher.server;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import dev.usher.UserProfile;
+import io.swagger.v3.oas.annotations.media.Schema;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
@@ -8,9 +10,11 @@ import jakarta.validation.constraints.Size;
 import org.jspecify.annotations.Nullable;
 
 /** What a new user sends. */
+@JsonIgnoreProperties(ignoreUnknown = true)
 record Registration(
         @NotNull(message = Registration.REQUIRED) @Pattern(regexp = MOBILE, message = MOBILE_RULE) String mobile,
 
+        @Schema(description = "8 to 72 bytes in UTF-8", maxLength = 72)
         @NotNull(message = Registration.REQUIRED) @Utf8Size(min = 8, max = 72)
         @Pattern(regexp = LINE, message = LINE_RULE) String password,
 
@@ -33,8 +37,9 @@ record Registration(
 
     static final String LINE_RULE = "may not contain control characters";
 
-    /** A text of several lines. */
-    private static final String LINES = "[\\n\\r\\t[^\\p{Cc}\\p{Cs}]]*";
+    /** A text of several lines. Written so that a schema in JSON means the same by it. */
+    private static final String LINES =
+            "[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*";
 
     /** The profile that these make. */
     UserProfile profile() {

@@ -3,32 +3,65 @@ package dev.usher.server;
 import dev.usher.Found;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.Parameter;
+import io.swagger.v3.oas.annotations.enums.Explode;
+import io.swagger.v3.oas.annotations.headers.Header;
+import io.swagger.v3.oas.annotations.media.Schema;
+import io.swagger.v3.oas.annotations.responses.ApiResponse;
+import io.swagger.v3.oas.annotations.security.SecurityRequirements;
+import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
-import jakarta.validation.constraints.Positive;
+import jakarta.validation.constraints.Size;
 import java.net.URI;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import org.springframework.http.HttpHeaders;
+import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
 import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PatchMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
+import tools.jackson.databind.JsonNode;
 
-/** Users: registration and profiles. A mobile number is shown to its owner and to administrators only. */
+/** Users: registration, and profiles and their change. A mobile number is shown to its owner and to administrators only. */
 @RestController
+@Tag(name = "users")
 final class UserController {
 
+    static final String MERGE_PATCH = "application/merge-patch+json";
+
     private final Registrations registrations;
+    private final ProfileChanges changes;
     private final UserProfileCache<Long> profiles;
 
-    UserController(Registrations registrations, UserProfileCache<Long> profiles) {
+    UserController(Registrations registrations, ProfileChanges changes, UserProfileCache<Long> profiles) {
         this.registrations = registrations;
+        this.changes = changes;
         this.profiles = profiles;
     }
 
-    @PostMapping("/v1/users")
+    @Operation(summary = "Register")
+    @ApiResponse(
+            responseCode = "201",
+            description = "Registered",
+            headers =
+                    @Header(
+                            name = HttpHeaders.LOCATION,
+                            description = "Where the user is",
+                            schema = @Schema(type = "string")))
+    @SecurityRequirements
+    @Problems({ProblemType.MOBILE_TAKEN, ProblemType.TOO_MANY_ATTEMPTS})
+    @PostMapping(path = "/v1/users", consumes = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<UserView> register(@Valid @RequestBody Registration registration) {
         long id = registrations
                 .register(registration)
@@ -37,31 +70,72 @@ final class UserController {
         return ResponseEntity.created(URI.create("/v1/users/" + id)).body(new UserView(id, registration.profile()));
     }
 
+    @Operation(summary = "The caller's profile")
+    @MayBeStale
+    @Problems(ProblemType.USER_NOT_FOUND)
     @GetMapping("/v1/me")
     UserView me(JwtAuthenticationToken authentication, HttpServletResponse response) {
-        long id = Caller.of(authentication).id();
-        return new UserView(id, find(id, response));
+        Caller caller = Caller.of(authentication);
+        return view(caller.id(), caller, response);
     }
 
+    @Operation(summary = "Change the caller's profile")
+    @Problems(ProblemType.USER_NOT_FOUND)
+    @PatchMapping(
+            path = "/v1/me",
+            consumes = {UserController.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE})
+    UserView change(
+            @Parameter(schema = @Schema(ref = OpenApi.PROFILE_PATCH)) @RequestBody JsonNode patch,
+            JwtAuthenticationToken authentication) {
+        long id = Caller.of(authentication).id();
+        return new UserView(id, changes.apply(id, patch));
+    }
+
+    @Operation(summary = "A user's profile")
+    @MayBeStale
+    @Problems(ProblemType.USER_NOT_FOUND)
     @GetMapping("/v1/users/{id}")
-    UserView user(
-            @PathVariable @Positive(message = "must be positive") long id,
+    UserView user(@PathVariable UserId id, JwtAuthenticationToken authentication, HttpServletResponse response) {
+        return view(id.value(), Caller.of(authentication), response);
+    }
+
+    /** Those that exist, in the order in which they are asked for. */
+    @Operation(summary = "The profiles of several users")
+    @MayBeStale
+    @GetMapping("/v1/users")
+    List<UserView> users(
+            @Parameter(explode = Explode.FALSE)
+                    @RequestParam
+                    @Size(min = 1, max = 200, message = "must be 1 to 200 ids") Set<UserId> ids,
             JwtAuthenticationToken authentication,
             HttpServletResponse response) {
-        Caller caller = Caller.of(authentication);
-        UserProfile profile = find(id, response);
-        return new UserView(id, caller.id() == id || caller.administrator() ? profile : profile.masked());
+        List<Long> values = ids.stream().map(UserId::value).toList();
+        return views(values, Caller.of(authentication), response);
+    }
+
+    private UserView view(long id, Caller caller, HttpServletResponse response) {
+        return views(List.of(id), caller, response).stream()
+                .findAny()
+                .orElseThrow(() -> new ProblemException(ProblemType.USER_NOT_FOUND));
     }
 
     /** An answer that is only the last known one says so, as RFC 9211 has it; also that there was no such user. */
-    private UserProfile find(long id, HttpServletResponse response) {
-        Found<UserProfile> found = profiles.lookUp(id);
-        if (found.isStale()) {
+    private List<UserView> views(List<Long> ids, Caller caller, HttpServletResponse response) {
+        Map<Long, Found<UserProfile>> found = profiles.lookUpAll(ids);
+        Duration staleFor = found.values().stream().map(Found::staleFor).reduce(Duration.ZERO, UserController::longer);
+        if (!staleFor.isZero()) {
             // Rounded up, for it is a second old as soon as it is not known to be true.
-            long age = found.staleFor().plusMillis(999).toSeconds();
+            long age = staleFor.plusMillis(999).toSeconds();
             response.setHeader(HttpHeaders.AGE, Long.toString(age));
             response.setHeader("Cache-Status", "usher; hit; ttl=-" + age + "; detail=source-unavailable");
         }
-        return found.value().orElseThrow(() -> new ProblemException(ProblemType.USER_NOT_FOUND));
+        return ids.stream()
+                .flatMap(id -> Objects.requireNonNull(found.get(id)).value().stream()
+                        .map(profile -> new UserView(id, caller.maySeeMobileOf(id) ? profile : profile.masked())))
+                .toList();
+    }
+
+    private static Duration longer(Duration one, Duration other) {
+        return one.compareTo(other) < 0 ? other : one;
     }
 }

@@ -5,6 +5,7 @@ import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +14,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.jdbc.core.RowMapper;
@@ -79,6 +82,23 @@ class Users {
                 .optional()
                 .map(OptionalLong::of)
                 .orElseGet(OptionalLong::empty);
+    }
+
+    /**
+     * Changes fields of a user's profile, and nothing else.
+     *
+     * @param values what to set; {@code null} removes
+     * @return the profile after the change, or empty when there is no such user
+     */
+    Optional<UserProfile> change(long id, Map<ProfileField, @Nullable Object> values) {
+        String assignments =
+                values.keySet().stream().map(ProfileField::assignment).collect(Collectors.joining(", "));
+        List<@Nullable Object> parameters = new ArrayList<>(values.values());
+        parameters.add(id);
+        return jdbc.sql("UPDATE users SET " + assignments + ", updated_at = now() WHERE id = ? RETURNING " + PROFILE)
+                .params(parameters)
+                .query(Users::profile)
+                .optional();
     }
 
     /** Sets a user's status, and says whether there is such a user. */

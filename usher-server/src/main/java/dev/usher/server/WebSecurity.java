@@ -2,8 +2,12 @@ package dev.usher.server;
 
 import jakarta.servlet.DispatcherType;
 import java.time.InstantSource;
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.actuate.autoconfigure.web.server.ManagementPortType;
+import org.springframework.boot.security.autoconfigure.actuate.web.servlet.EndpointRequest;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
 import org.springframework.http.HttpMethod;
 import org.springframework.security.authentication.AuthenticationServiceException;
 import org.springframework.security.config.ObjectPostProcessor;
@@ -22,6 +26,8 @@ import org.springframework.security.web.AuthenticationEntryPoint;
 import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.security.web.access.AccessDeniedHandler;
 import org.springframework.security.web.firewall.RequestRejectedHandler;
+import org.springframework.security.web.header.HeaderWriterFilter;
+import org.springframework.security.web.header.writers.ReferrerPolicyHeaderWriter.ReferrerPolicy;
 import org.springframework.security.web.servlet.util.matcher.PathPatternRequestMatcher;
 import org.springframework.security.web.util.matcher.OrRequestMatcher;
 import org.springframework.security.web.util.matcher.RequestMatcher;
@@ -36,11 +42,17 @@ class WebSecurity {
     /** Calls that need no token, and for which the one that is sent, expired perhaps, does not matter. */
     private static final RequestMatcher WITHOUT_TOKEN = new OrRequestMatcher(
             PathPatternRequestMatcher.pathPattern(HttpMethod.POST, "/v1/users"),
+            PathPatternRequestMatcher.pathPattern(HttpMethod.GET, "/v3/api-docs"),
             PathPatternRequestMatcher.pathPattern("/v1/login"),
             PathPatternRequestMatcher.pathPattern("/v1/token/refresh"));
 
     @Bean
-    SecurityFilterChain filterChain(HttpSecurity http, AccessTokens tokens, ProblemResponses problems) {
+    SecurityFilterChain filterChain(
+            HttpSecurity http,
+            AccessTokens tokens,
+            ProblemResponses problems,
+            Environment environment,
+            @Value("${spring.jackson.factory.constraints.read.max-document-length}") long longestBody) {
         AuthenticationEntryPoint unauthenticated =
                 (request, response, e) -> problems.send(response, ProblemType.UNAUTHENTICATED);
         AccessDeniedHandler forbidden = (request, response, e) -> problems.send(response, ProblemType.FORBIDDEN);
@@ -49,8 +61,10 @@ class WebSecurity {
                         .requestMatchers(WITHOUT_TOKEN)
                         .permitAll()
                         // With details for administrators, so that their token does matter.
-                        .requestMatchers("/actuator/health/**")
+                        .requestMatchers(EndpointRequest.to(openEndpoints(environment)))
                         .permitAll()
+                        .requestMatchers(EndpointRequest.toAnyEndpoint())
+                        .hasRole(Caller.ADMIN)
                         .requestMatchers("/v1/admin/**", "/actuator/**")
                         .hasRole(Caller.ADMIN)
                         .anyRequest()
@@ -62,6 +76,10 @@ class WebSecurity {
                         .accessDeniedHandler(forbidden))
                 .exceptionHandling(errors ->
                         errors.authenticationEntryPoint(unauthenticated).accessDeniedHandler(forbidden))
+                .headers(headers -> headers.contentSecurityPolicy(
+                                policy -> policy.policyDirectives("default-src 'none'; frame-ancestors 'none'"))
+                        .referrerPolicy(policy -> policy.policy(ReferrerPolicy.NO_REFERRER)))
+                .addFilterAfter(new BodyLimit(longestBody, problems), HeaderWriterFilter.class)
                 .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 .requestCache(AbstractHttpConfigurer::disable)
                 .csrf(AbstractHttpConfigurer::disable)
@@ -89,6 +107,13 @@ class WebSecurity {
     @Bean
     InstantSource clock() {
         return InstantSource.system();
+    }
+
+    /** A scraper cannot log in: on a port of its own, which not everybody reaches, it need not. */
+    private static String[] openEndpoints(Environment environment) {
+        return ManagementPortType.get(environment) == ManagementPortType.DIFFERENT
+                ? new String[] {"health", "prometheus"}
+                : new String[] {"health"};
     }
 
     /** A token of which nobody can say whether it is valid is not refused: the caller may try again with the same. */

@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.argumentSet;
 
 import dev.usher.server.Node.Shared;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -138,6 +144,38 @@ class BadInputIT {
     }
 
     @Test
+    void aBodyOfTenMegabytesIsRefusedWithAnAnswerAndNotWithABrokenConnection() {
+        byte[] body = new byte[10_000_000];
+        Arrays.fill(body, (byte) ' ');
+
+        for (BodyPublisher publisher : List.of(
+                BodyPublishers.ofByteArray(body),
+                // Chunked, so that nobody knows the size before.
+                BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body)))) {
+            for (String path : List.of("/v1/login", "/v1/users", "/v1/token/refresh")) {
+                node.send(HttpRequest.newBuilder(node.address(path))
+                                .header("Content-Type", "application/json")
+                                .POST(publisher))
+                        .problem(413, "body-too-large");
+            }
+        }
+    }
+
+    @Test
+    void aBodyThatSaysThatItIsTooLargeIsRefusedBeforeItIsSent() throws IOException {
+        try (Socket socket =
+                new Socket(InetAddress.getLoopbackAddress(), node.address("/").getPort())) {
+            String request = "POST /v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: 65537\r\n\r\n";
+            socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            String line = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8))
+                    .readLine();
+
+            assertThat(line).startsWith("HTTP/1.1 413 ");
+        }
+    }
+
+    @Test
     void aBodyThatIsTooDeepIsRefused() {
         String body = "{\"mobile\":" + "[".repeat(5_000) + "]".repeat(5_000) + "}";
 
@@ -145,7 +183,23 @@ class BadInputIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"abc", "1.5", "99999999999999999999", "0", "-1", "1e3", "%E2%80%AE", "null", "1,2"})
+    @ValueSource(
+            strings = {
+                "abc",
+                "1.5",
+                "99999999999999999999",
+                "0",
+                "-1",
+                "1e3",
+                "%E2%80%AE",
+                "null",
+                "1,2",
+                "0x1f",
+                "1%202",
+                "+1",
+                "%EF%BC%91",
+                "9223372036854775808"
+            })
     void anIdThatIsNoneIsNamed(String id) {
         String token = node.administrator().token();
 
@@ -172,6 +226,40 @@ class BadInputIT {
 
         assertThat(answer.json().path("errors").path(0).path("field").asString())
                 .isEqualTo("status");
+    }
+
+    @Test
+    void anUnknownFieldIsRefusedInAdministrationAndNamedHarmlessly() {
+        String token = node.administrator().token();
+        String name = "<script>\\u202e" + "x".repeat(100);
+
+        Answer answer = node.send(
+                        "PUT", "/v1/admin/users/1/status", "{\"status\":\"enabled\",\"" + name + "\":1}", token)
+                .problem(400, "invalid-field");
+
+        assertThat(answer.json().path("errors").path(0).path("field").asString())
+                .isEqualTo("?script??" + "x".repeat(55));
+        node.send("PUT", "/v1/admin/users/1/status", "{\"status\":\"enabled\",\"reason\":null}", token)
+                .problem(400, "invalid-field");
+    }
+
+    @Test
+    void anUnknownFieldIsIgnoredElsewhere() {
+        String mobile = Node.newMobile();
+        Map<String, Object> user = Map.of("mobile", mobile, "password", Node.PASSWORD, "name", "Ann", "age", 30);
+        node.post("/v1/users", user, null).with(201);
+        Answer login = node.post("/v1/login", user, null).with(200);
+
+        node.post("/v1/token/refresh", Map.of("fresh_token", login.text("fresh_token"), "scope", "all"), null)
+                .with(200);
+    }
+
+    @Test
+    void aFieldThatComesTwiceIsRefused() {
+        String twice = "{\"mobile\":\"13800000000\",\"password\":\"secret99\",\"password\":\"secret88\"}";
+
+        node.post("/v1/login", twice, null).problem(400, "malformed-request");
+        node.post("/v1/users", twice, null).problem(400, "malformed-request");
     }
 
     @Test
@@ -229,7 +317,9 @@ class BadInputIT {
                 "/v1/%2e%2e/users",
                 "/v1/users/1%2F2",
                 "/v1/users/1%0a",
-                "/v1/users/1%00"
+                "/v1/users/1%00",
+                "/v1/users/%FF",
+                "/v1/users/%C3%28"
             })
     void anAddressThatMightDeceiveIsRefused(String path) {
         node.get(path, node.administrator().token()).problem(400, "malformed-request");

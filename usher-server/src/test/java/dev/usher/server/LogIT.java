@@ -57,9 +57,27 @@ class LogIT {
                     .with(400);
             node.post("/v1/users", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD, "name", "Ann"), null)
                     .with(409);
+            String token = tokens.text("token");
+            node.send("PATCH", "/v1/me", Map.of("name", "Bob", "mobile", ann.mobile()), token)
+                    .with(400);
+            node.send("PATCH", "/v1/me", Map.of("photo", List.of(ann.mobile())), token)
+                    .with(400);
+            node.send("PATCH", "/v1/me", Map.of("name", "Bob"), token).with(200);
+            node.get("/v1/users?ids=1," + ann.id(), token).with(200);
+            node.get("/v1/users?ids=" + ann.mobile() + "x", token).with(400);
+            node.get("/v1/users?ids=1&%FF=" + ann.mobile(), token).with(400);
+            String admin = node.administrator().token();
+            secrets.add(admin);
+            node.get("/v1/admin/users/" + ann.id() + "/cache", admin).with(200);
+            node.send("DELETE", "/v1/admin/users/" + ann.id() + "/cache", null, admin)
+                    .with(204);
+            node.send("PUT", "/v1/admin/users/" + ann.id() + "/status", Map.of(ann.mobile(), 1), admin)
+                    .with(400);
+            node.get("/v3/api-docs", null).with(200);
             Map<String, String> refresh = Map.of("fresh_token", tokens.text("fresh_token"));
             secrets.add(node.post("/v1/token/refresh", refresh, null).with(200).text("fresh_token"));
             node.post("/v1/token/refresh", refresh, null).with(401);
+            node.post("/v1/logout", "", token).with(204);
             node.setStatus(ann.id(), "disabled").with(200);
             node.get("/v1/me", tokens.text("token")).with(403);
             ann.tryLogin().with(403);
@@ -70,7 +88,7 @@ class LogIT {
 
         assertThat(log.list).isNotEmpty();
         List<String> lines = log.list.stream().map(LogIT::text).toList();
-        assertThat(secrets).hasSize(7).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
+        assertThat(secrets).hasSize(8).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
     }
 
     private static String text(ILoggingEvent event) {

@@ -175,6 +175,11 @@ final class Node implements AutoCloseable {
         }
     }
 
+    /** The same server, spoken to at the port of its actuator. */
+    URI managementAddress(String path) {
+        return URI.create("http://127.0.0.1:" + context.getEnvironment().getProperty("local.management.port") + path);
+    }
+
     URI address(String path) {
         return URI.create(address + path);
     }
@@ -199,6 +204,10 @@ final class Node implements AutoCloseable {
 
     <T> T bean(Class<T> type) {
         return context.getBean(type);
+    }
+
+    <T> T bean(String name, Class<T> type) {
+        return context.getBean(name, type);
     }
 
     @Override

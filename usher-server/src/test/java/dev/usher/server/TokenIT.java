@@ -8,13 +8,17 @@ import com.nimbusds.jose.JWSHeader;
 import com.nimbusds.jose.crypto.MACSigner;
 import com.nimbusds.jose.crypto.RSASSASigner;
 import com.nimbusds.jwt.JWTClaimsSet;
+import com.nimbusds.jwt.JWTParser;
 import com.nimbusds.jwt.PlainJWT;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
+import java.text.ParseException;
 import java.time.Instant;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** Tokens: those that are honoured, and those that are not. */
@@ -153,6 +157,63 @@ class TokenIT {
     }
 
     @Test
+    void aLogoutEndsTheFamilyOfTheTokenAndNoOther() {
+        String other = ann.login().text("fresh_token");
+        Answer login = ann.login();
+        Answer renewed = refresh(login.text("fresh_token")).with(200);
+
+        assertThat(node.post("/v1/logout", "", renewed.text("token"))
+                        .with(204)
+                        .response()
+                        .body())
+                .isEmpty();
+
+        refresh(renewed.text("fresh_token")).problem(401, "bad-fresh-token");
+        refresh(other).with(200);
+        node.post("/v1/logout", "", login.text("token")).with(204);
+        node.get("/v1/me", login.text("token")).with(200);
+    }
+
+    @Test
+    void aLogoutEndsAlsoWhatAConcurrentRefreshAdds() {
+        for (int i = 0; i < 10; i++) {
+            Answer login = ann.login();
+            AtomicInteger calls = new AtomicInteger();
+
+            List<Answer> answers = Together.run(
+                    2,
+                    () -> calls.getAndIncrement() == 0
+                            ? node.post("/v1/logout", "", login.text("token"))
+                            : refresh(login.text("fresh_token")));
+
+            assertThat(answers).extracting(Answer::status).contains(204);
+            answers.stream()
+                    .filter(answer -> answer.status() == 200)
+                    .forEach(renewed -> refresh(renewed.text("fresh_token")).problem(401, "bad-fresh-token"));
+        }
+    }
+
+    @Test
+    void aLogoutWithATokenThatBelongsToNoFamilyHasNothingToDo() {
+        String family = familyOf(node.register().token());
+
+        for (String token : List.of(
+                Shared.KEY.sign(claims().build()),
+                Shared.KEY.sign(claims().claim("sid", "none").build()),
+                Shared.KEY.sign(claims().claim("sid", family).build()))) {
+            node.post("/v1/logout", "", token).with(204);
+        }
+
+        assertThat(node.jdbc()
+                        .sql("SELECT count(*) FROM refresh_tokens WHERE family_id = ? AND revoked_at IS NOT NULL")
+                        .param(UUID.fromString(family))
+                        .query(Long.class)
+                        .single())
+                .isZero();
+        node.post("/v1/logout", "", null).problem(401, "unauthenticated");
+    }
+
+    @Test
     void anExpiredFreshTokenIsRefused() {
         String freshToken = ann.login().text("fresh_token");
         node.jdbc()
@@ -215,6 +276,14 @@ class TokenIT {
                 .param(ann.id())
                 .query(Long.class)
                 .single();
+    }
+
+    private static String familyOf(String token) {
+        try {
+            return JWTParser.parse(token).getJWTClaimsSet().getStringClaim("sid");
+        } catch (ParseException e) {
+            throw new AssertionError(e);
+        }
     }
 
     private Answer refresh(String freshToken) {

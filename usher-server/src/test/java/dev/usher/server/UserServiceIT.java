@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
 import io.lettuce.core.api.sync.RedisCommands;
+import java.net.http.HttpHeaders;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -222,6 +223,27 @@ class UserServiceIT {
     void healthIsForEverybodyAndNothingElseOfTheActuatorIsThere() {
         node.get("/actuator/health", null).with(200);
         node.get("/actuator/env", node.administrator().token()).problem(404, "not-found");
+    }
+
+    @Test
+    void everyAnswerTellsBrowsersToDoNothingWithIt() {
+        String token = node.register().token();
+        for (Answer answer : List.of(
+                node.get("/v1/me", token).with(200),
+                node.get("/v1/me", null).with(401),
+                node.get("/v1/nowhere", token).with(404),
+                node.post("/v1/login", "{", null).with(400),
+                node.post("/v1/login", "x".repeat(100_000), null).with(413),
+                node.get("/actuator/health", null).with(200),
+                node.get("/v3/api-docs", null).with(200))) {
+            HttpHeaders headers = answer.response().headers();
+            assertThat(headers.firstValue("X-Content-Type-Options")).contains("nosniff");
+            assertThat(headers.firstValue("X-Frame-Options")).contains("DENY");
+            assertThat(headers.firstValue("Referrer-Policy")).contains("no-referrer");
+            assertThat(headers.firstValue("Content-Security-Policy"))
+                    .contains("default-src 'none'; frame-ancestors 'none'");
+            assertThat(headers.firstValue("Cache-Control").orElse("")).contains("no-store");
+        }
     }
 
     @Test

@@ -21,6 +21,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footerHeading = "%nEnvironment:%n",
         footer = {
             "  PORT                         HTTP port of 'serve': 8080, or 0 for a free one",
+            "  MANAGEMENT_PORT              port of health and metrics, on loopback; else they are",
+            "                                 on the HTTP port, and metrics need a token",
             "  USHER_REDIS_URI              as redis://host:6379",
             "  USHER_DATABASE_URL           as jdbc:postgresql://host:5432/database",
             "  USHER_DATABASE_USERNAME      who logs in to the database,",

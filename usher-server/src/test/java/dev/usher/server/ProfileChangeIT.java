@@ -1,0 +1,201 @@
+package dev.usher.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.usher.server.Node.Shared;
+import dev.usher.server.Node.User;
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.RedisServer;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Changes of the own profile, by JSON merge patch. */
+class ProfileChangeIT {
+
+    private final Node node = Shared.NODE;
+    private final User ann = node.register();
+    private final String token = ann.token();
+
+    @Test
+    void whatIsGivenIsChangedAndNothingElse() {
+        Answer changed = patch("{\"intro\":\"two\\nlines\",\"is_media\":true}").with(200);
+
+        assertThat(changed.response().body())
+                .isEqualTo("{\"id\":" + ann.id() + ",\"mobile\":\"" + ann.mobile() + "\",\"name\":\"Ann\","
+                        + "\"photo\":\"\",\"is_media\":true,\"intro\":\"two\\nlines\",\"certi\":\"\"}");
+        assertThat(node.get("/v1/me", token).with(200).response().body())
+                .isEqualTo(changed.response().body());
+    }
+
+    @Test
+    void onlyTheColumnsOfWhatIsGivenAreWritten() {
+        node.statements();
+
+        patch("{\"photo\":\"p\",\"name\":\"Bob\"}").with(200);
+
+        assertThat(node.statements())
+                .filteredOn(statement -> statement.startsWith("UPDATE"))
+                .singleElement()
+                .asString()
+                .startsWith(
+                        "UPDATE users SET name = ?, profile_photo = NULLIF(?, ''), updated_at = now() WHERE id = ?");
+    }
+
+    @Test
+    void nullRemoves() {
+        patch("{\"photo\":\"p\",\"intro\":\"i\",\"certi\":\"c\",\"is_media\":true}")
+                .with(200);
+
+        Answer removed = patch("{\"photo\":null,\"intro\":null,\"certi\":null,\"is_media\":null}")
+                .with(200);
+
+        assertThat(removed.response().body())
+                .contains("\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"");
+        assertThat(node.jdbc()
+                        .sql("SELECT profile_photo IS NULL AND introduction IS NULL AND certificate IS NULL"
+                                + " AND NOT is_media FROM users WHERE id = ?")
+                        .param(ann.id())
+                        .query(Boolean.class)
+                        .single())
+                .isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{}", "{\"unknown\":1,\"password\":\"new password\"}"})
+    void whereNothingIsToBeChangedNothingIsWritten(String body) {
+        node.statements();
+
+        assertThat(patch(body).with(200).text("mobile")).isEqualTo(ann.mobile());
+
+        assertThat(node.statements()).noneMatch(statement -> statement.startsWith("UPDATE"));
+        ann.login();
+    }
+
+    @Test
+    void itIsAMergePatchByItsMediaTypeToo() {
+        HttpRequest.Builder request = HttpRequest.newBuilder(node.address("/v1/me"))
+                .header("Content-Type", UserController.MERGE_PATCH)
+                .header("Authorization", "Bearer " + token)
+                .method("PATCH", BodyPublishers.ofString("{\"name\":\"Bob\"}"));
+
+        assertThat(node.send(request).with(200).text("name")).isEqualTo("Bob");
+        node.send(request.setHeader("Content-Type", "application/json-patch+json"))
+                .problem(415, "unsupported-media-type");
+    }
+
+    @ParameterizedTest
+    @CsvSource(quoteCharacter = '|', textBlock = """
+            name, null
+            name, |"  "|
+            name, 1
+            name, |"a\\u0000b"|
+            name, |"Ann\\ud83d"|
+            photo, |["p"]|
+            is_media, |"true"|
+            is_media, 1
+            intro, |{}|
+            certi, true
+            id, 1
+            id, null
+            mobile, |"13800000000"|
+            mobile, null
+            """)
+    void aFieldThatCannotBeSoIsNamedAndNothingIsChanged(String field, String value) {
+        String other = field.equals("photo") ? "intro" : "photo";
+
+        Answer answer = patch("{\"" + other + "\":\"new\",\"" + field + "\":" + value + "}")
+                .problem(400, "invalid-field");
+
+        assertThat(answer.json().path("errors").path(0).path("field").asString())
+                .isEqualTo(field);
+        assertThat(node.get("/v1/me", token).with(200).text(other)).isEmpty();
+    }
+
+    @Test
+    void theRulesAreThoseOfARegistration() {
+        Map<String, String> tooLong = Map.of(
+                "name", "n".repeat(65),
+                "photo", "p".repeat(513),
+                "intro", "i".repeat(1001),
+                "certi", "c".repeat(201));
+
+        Answer answer = node.send("PATCH", "/v1/me", tooLong, token).problem(400, "invalid-field");
+
+        assertThat(answer.json().path("errors").findValuesAsString("field"))
+                .containsExactlyInAnyOrderElementsOf(tooLong.keySet());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"null", "[]", "1", "\"name\"", "", "{", "{\"name\":\"a\",\"name\":\"b\"}"})
+    void whatIsNoObjectIsNoPatch(String body) {
+        patch(body).problem(400, "malformed-request");
+    }
+
+    @Test
+    void aUserWhoHasVanishedIsNotFound() {
+        node.get("/v1/me", token).with(200);
+        node.jdbc().sql("DELETE FROM users WHERE id = ?").param(ann.id()).update();
+
+        patch("{\"name\":\"Bob\"}").problem(404, "user-not-found");
+        patch("{}").problem(404, "user-not-found");
+    }
+
+    @Test
+    void whatOneNodeChangesTheNextReadOnAnotherSees() {
+        String database = Node.newDatabase();
+        Map<String, String> settings = Map.of("usher.key-prefix", "two");
+        try (Node first = Node.start(Shared.REDIS.uri(), database, settings);
+                Node second = Node.start(Shared.REDIS.uri(), database, settings)) {
+            User bob = first.register();
+            String bobs = bob.token();
+            for (int i = 0; i < 20; i++) {
+                second.get("/v1/me", bobs).with(200);
+                second.get("/v1/me", bobs).with(200);
+
+                first.send("PATCH", "/v1/me", Map.of("name", "Bob " + i), bobs).with(200);
+
+                assertThat(second.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob " + i);
+            }
+        }
+    }
+
+    @Test
+    void withoutRedisTheChangeIsMadeAllTheSame() {
+        try (RedisServer redis = RedisServer.start();
+                Node alone = Node.start(redis.uri(), Node.newDatabase(), Map.of())) {
+            User bob = alone.register();
+            String bobs = bob.token();
+            redis.kill();
+
+            alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).with(200);
+
+            assertThat(alone.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob");
+        }
+    }
+
+    @Test
+    void withoutTheDatabaseNothingIsChanged() {
+        String database = Node.newDatabase();
+        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
+                Node alone = Node.start(
+                        Shared.REDIS.uri(),
+                        database.replace(":" + Shared.POSTGRES.port() + "/", ":" + proxy.port() + "/"),
+                        Map.of("usher.key-prefix", "alone"))) {
+            User bob = alone.register();
+            String bobs = bob.token();
+            alone.get("/v1/me", bobs).with(200);
+            proxy.refuse();
+
+            alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).problem(503, "unavailable");
+        }
+    }
+
+    private Answer patch(String body) {
+        return node.send("PATCH", "/v1/me", body, token);
+    }
+}
