@@ -1,5 +1,6 @@
 package dev.usher.server;
 
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.validation.Valid;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
@@ -10,14 +11,16 @@ import org.springframework.web.bind.annotation.RestController;
 final class LoginController {
 
     private final Logins logins;
+    private final AttemptLimits attempts;
 
-    LoginController(Logins logins) {
+    LoginController(Logins logins, AttemptLimits attempts) {
         this.logins = logins;
+        this.attempts = attempts;
     }
 
     @PostMapping("/v1/login")
-    TokenPair login(@Valid @RequestBody Credentials credentials) {
-        return logins.login(credentials);
+    TokenPair login(@Valid @RequestBody Credentials credentials, HttpServletRequest request) {
+        return attempts.login(credentials.mobile(), request.getRemoteAddr(), () -> logins.login(credentials));
     }
 
     @PostMapping("/v1/token/refresh")

@@ -3,6 +3,7 @@ package dev.usher.server;
 import dev.usher.Found;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Positive;
@@ -22,14 +23,17 @@ final class UserController {
 
     private final Registrations registrations;
     private final UserProfileCache<Long> profiles;
+    private final AttemptLimits attempts;
 
-    UserController(Registrations registrations, UserProfileCache<Long> profiles) {
+    UserController(Registrations registrations, UserProfileCache<Long> profiles, AttemptLimits attempts) {
+        this.attempts = attempts;
         this.registrations = registrations;
         this.profiles = profiles;
     }
 
     @PostMapping("/v1/users")
-    ResponseEntity<UserView> register(@Valid @RequestBody Registration registration) {
+    ResponseEntity<UserView> register(@Valid @RequestBody Registration registration, HttpServletRequest request) {
+        attempts.countRegistration(request.getRemoteAddr());
         long id = registrations
                 .register(registration)
                 .orElseThrow(() -> new ProblemException(
