@@ -1,6 +1,7 @@
 package dev.usher.server;
 
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
@@ -13,7 +14,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param tokenTtl How long a token is honoured.
  * @param freshTokenTtl How long a fresh token can be exchanged for a new pair of tokens.
  * @param signingKey RSA key of at least 2048 bits that signs the tokens: PKCS#8 in PEM, or the location of such a file.
- *     Without it, one is generated once and kept in the database.
+ *     Without it, one is generated and kept in the database, where administrators can have it replaced.
+ * @param verificationKeys RSA keys whose tokens are honoured besides, and which are published: public or private ones, each in
+ *     PEM or the location of such a file.
  * @param attempts How often somebody may try to log in or to register.
  * @param admin Administrator who is created when there is none.
  */
@@ -24,6 +27,7 @@ public record UsherServerProperties(
         @DefaultValue("15m") Duration tokenTtl,
         @DefaultValue("30d") Duration freshTokenTtl,
         @Nullable String signingKey,
+        @DefaultValue List<String> verificationKeys,
         @DefaultValue Attempts attempts,
         @DefaultValue Admin admin) {
 

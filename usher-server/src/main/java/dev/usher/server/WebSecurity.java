@@ -34,6 +34,7 @@ class WebSecurity {
     /** Calls that need no token, and for which the one that is sent, expired perhaps, does not matter. */
     private static final RequestMatcher WITHOUT_TOKEN = new OrRequestMatcher(
             PathPatternRequestMatcher.pathPattern(HttpMethod.POST, "/v1/users"),
+            PathPatternRequestMatcher.pathPattern("/.well-known/jwks.json"),
             PathPatternRequestMatcher.pathPattern("/v1/login"),
             PathPatternRequestMatcher.pathPattern("/v1/token/refresh"));
 

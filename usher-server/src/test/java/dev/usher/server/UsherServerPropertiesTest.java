@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,6 +23,7 @@ class UsherServerPropertiesTest {
                         Duration.ofMinutes(15),
                         Duration.ofDays(30),
                         null,
+                        List.of(),
                         new UsherServerProperties.Attempts(10, 100, 50, Duration.ofMinutes(10)),
                         new UsherServerProperties.Admin(null, null, "Administrator")));
     }
@@ -34,6 +36,7 @@ class UsherServerPropertiesTest {
                         Map.entry("usher.server.token-ttl", "5m"),
                         Map.entry("usher.server.fresh-token-ttl", "7d"),
                         Map.entry("usher.server.signing-key", "file:/keys/usher.pem"),
+                        Map.entry("usher.server.verification-keys", "file:/keys/old.pem,file:/keys/new.pem"),
                         Map.entry("usher.server.attempts.per-mobile", "3"),
                         Map.entry("usher.server.attempts.per-address", "0"),
                         Map.entry("usher.server.attempts.registrations-per-address", "7"),
@@ -47,6 +50,7 @@ class UsherServerPropertiesTest {
                         Duration.ofMinutes(5),
                         Duration.ofDays(7),
                         "file:/keys/usher.pem",
+                        List.of("file:/keys/old.pem", "file:/keys/new.pem"),
                         new UsherServerProperties.Attempts(3, 0, 7, Duration.ofHours(1)),
                         new UsherServerProperties.Admin("13800000000", "correct horse", "Root")));
     }
@@ -83,6 +87,7 @@ class UsherServerPropertiesTest {
                                 Duration.ofMinutes(15),
                                 Duration.ofDays(30),
                                 "-----BEGIN PRIVATE KEY-----",
+                                List.of("-----BEGIN PRIVATE KEY-----"),
                                 new UsherServerProperties.Attempts(10, 100, 50, Duration.ofMinutes(10)),
                                 new UsherServerProperties.Admin("13800000000", "correct horse", "Root"))
                         .toString())
