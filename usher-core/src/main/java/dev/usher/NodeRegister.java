@@ -213,11 +213,14 @@ final class NodeRegister {
         }
     }
 
-    /** Leaves the register; to be called when nothing is answered any more. */
+    /**
+     * Leaves the register; to be called when nothing is answered any more. It waits for the answer, for the command timeout at
+     * most, as the end of the connection would overtake what has not been sent yet; and whoever is left in the register is waited for.
+     */
     void leave() {
         left = true;
         try {
-            var unused = scripts.commands().hdel(key, node);
+            var unused = scripts.await(scripts.commands().hdel(key, node).toCompletableFuture());
         } catch (SharedTierException e) {
             // It is dropped after a while.
         }

@@ -77,9 +77,7 @@ class ReceiptIT extends NodesOnRedis {
         UserStatusCache<Long> node = node(server.uri());
         await().until(() -> node.stats().nearOpen());
         redis.hset(register(), "#epoch", "another");
-        redis.hkeys(register()).stream()
-                .filter(field -> !field.startsWith("#"))
-                .forEach(field -> redis.hdel(register(), field));
+        members().forEach(field -> redis.hdel(register(), field));
         redis.aclSetuser("default", AclSetuserArgs.Builder.removeCommand(CommandType.EVAL));
         try {
             await().until(() -> !answersFromMemory(node));
@@ -99,6 +97,19 @@ class ReceiptIT extends NodesOnRedis {
         assertThat(receipt.nodesConfirmed()).hasSize(1);
         assertThat(receipt.nodesWaitedOut()).isEmpty();
         assertThat(receipt.took()).isLessThan(BOUND);
+    }
+
+    @Test
+    void aNodeThatIsClosedHasLeftAlsoWhenRedisIsFarAway() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            node("redis://" + proxy.host() + ":" + proxy.port());
+            await().until(() -> !members().isEmpty());
+            proxy.delay(Duration.ofMillis(100));
+
+            opened.get(0).close();
+
+            assertThat(members()).isEmpty();
+        }
     }
 
     @Test
@@ -183,6 +194,12 @@ class ReceiptIT extends NodesOnRedis {
             }
             return true;
         });
+    }
+
+    private static List<String> members() {
+        return redis.hkeys(register()).stream()
+                .filter(field -> !field.startsWith("#"))
+                .toList();
     }
 
     private static String register() {

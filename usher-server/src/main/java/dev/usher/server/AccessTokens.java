@@ -44,6 +44,7 @@ final class AccessTokens {
     private final String audience;
     private final Duration ttl;
     private final SigningKeys keys;
+    private final JwtDecoder decoder;
     private final InstantSource clock;
     private volatile @Nullable Signing signing;
 
@@ -52,32 +53,24 @@ final class AccessTokens {
         this.audience = properties.audience();
         this.ttl = properties.tokenTtl();
         this.keys = keys;
+        this.decoder = decoder((selector, context) -> keys.select(selector));
         this.clock = clock;
-        RSAKey given = keys.given(properties.signingKey());
-        this.signing = given == null ? null : signing(given);
     }
 
-    /** What is done with the key. */
-    private record Signing(String keyId, JwtEncoder encoder, JwtDecoder decoder) {}
-
-    /** Reads the key from the database, unless the settings have given one. */
-    void loadKey() {
-        if (signing == null) {
-            signing = signing(keys.stored());
-        }
-    }
+    /** What signs with a key. */
+    private record Signing(String keyId, JwtEncoder encoder) {}
 
     Duration ttl() {
         return ttl;
     }
 
-    /** Verifies tokens; before the key is known it can say of none whether it is valid, and throws a {@link JwtException}. */
+    /** Verifies tokens; of one whose key may be unknown to this node alone it cannot say, and throws a {@link JwtException}. */
     JwtDecoder decoder() {
-        return token -> signing().decoder.decode(token);
+        return decoder;
     }
 
     String issue(long userId, List<String> roles, UUID familyId) {
-        Signing key = signing();
+        Signing key = signing(keys.signing());
         Instant now = clock.instant();
         JwsHeader header = JwsHeader.with(SignatureAlgorithm.RS256)
                 .keyId(key.keyId)
@@ -95,17 +88,13 @@ final class AccessTokens {
         return key.encoder.encode(JwtEncoderParameters.from(header, claims)).getTokenValue();
     }
 
-    private Signing signing() {
+    private Signing signing(RSAKey key) {
         Signing known = signing;
-        if (known == null) {
-            throw new JwtException("the signing key is in the database, which has not been reached yet");
+        if (known == null || !known.keyId.equals(key.getKeyID())) {
+            known = new Signing(key.getKeyID(), new NimbusJwtEncoder(new ImmutableJWKSet<>(new JWKSet(key))));
+            signing = known;
         }
         return known;
-    }
-
-    private Signing signing(RSAKey key) {
-        JWKSource<SecurityContext> source = new ImmutableJWKSet<>(new JWKSet(key));
-        return new Signing(key.getKeyID(), new NimbusJwtEncoder(source), decoder(source));
     }
 
     private JwtDecoder decoder(JWKSource<SecurityContext> source) {

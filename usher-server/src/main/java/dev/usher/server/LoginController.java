@@ -3,6 +3,7 @@ package dev.usher.server;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.security.SecurityRequirements;
 import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.validation.Valid;
 import java.util.UUID;
 import org.springframework.http.HttpStatus;
@@ -20,18 +21,20 @@ final class LoginController {
 
     private final Logins logins;
     private final RefreshTokens refreshTokens;
+    private final AttemptLimits attempts;
 
-    LoginController(Logins logins, RefreshTokens refreshTokens) {
+    LoginController(Logins logins, RefreshTokens refreshTokens, AttemptLimits attempts) {
         this.logins = logins;
         this.refreshTokens = refreshTokens;
+        this.attempts = attempts;
     }
 
     @Operation(summary = "Log in")
     @SecurityRequirements
     @Problems({ProblemType.BAD_CREDENTIALS, ProblemType.ACCOUNT_DISABLED, ProblemType.TOO_MANY_ATTEMPTS})
     @PostMapping(path = "/v1/login", consumes = MediaType.APPLICATION_JSON_VALUE)
-    TokenPair login(@Valid @RequestBody Credentials credentials) {
-        return logins.login(credentials);
+    TokenPair login(@Valid @RequestBody Credentials credentials, HttpServletRequest request) {
+        return attempts.login(credentials.mobile(), request.getRemoteAddr(), () -> logins.login(credentials));
     }
 
     @Operation(summary = "Exchange a fresh token for the next pair of tokens")

@@ -53,7 +53,14 @@ class OpenApi {
             List.of("Problem.errors", "CacheView.shared_ttl", "CacheView.guard_ttl", "Holding.value", "Holding.reason");
 
     private static final List<Class<?>> ANSWERS =
-            List.of(Problem.class, TokenPair.class, UserView.class, StatusChange.Receipt.class, CachedUser.class);
+            List.of(
+            Problem.class,
+            TokenPair.class,
+            UserView.class,
+            StatusChange.Receipt.class,
+            CachedUser.class,
+            PublishedKeys.class,
+            SigningKeys.Next.class);
 
     OpenApi() {
         SpringDocUtils.getConfig()
@@ -219,7 +226,7 @@ class OpenApi {
         properties.values().forEach(OpenApi::refine);
         boolean answered =
                 ANSWERS.stream().anyMatch(type -> type.getSimpleName().equals(name))
-                        || List.of("Field", "CacheView", "Holding").contains(name);
+                        || List.of("Field", "CacheView", "Holding", "Key").contains(name);
         if (answered) {
             schema.setRequired(properties.keySet().stream()
                     .filter(property -> !OPTIONAL.contains(name + "." + property))

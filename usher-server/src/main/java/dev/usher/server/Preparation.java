@@ -15,7 +15,7 @@ import org.springframework.context.ApplicationContext;
 import org.springframework.stereotype.Component;
 
 /**
- * Makes the database ready before the first request reaches it: its tables, the key that signs the tokens, and the first
+ * Makes the database ready before the first request reaches it: its tables, the keys that sign the tokens, and the first
  * administrator.
  *
  * <p>A database that is away does not keep the server from starting, for Redis may hold all that is asked for: it is tried again
@@ -33,7 +33,7 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
 
     private final PreparedDataSource database;
     private final Flyway flyway;
-    private final AccessTokens tokens;
+    private final SigningKeys keys;
     private final FirstAdministrator administrator;
     private final ApplicationContext context;
     private final CountDownLatch closed = new CountDownLatch(1);
@@ -41,13 +41,13 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
     Preparation(
             DataSource database,
             Flyway flyway,
-            AccessTokens tokens,
+            SigningKeys keys,
             FirstAdministrator administrator,
             ApplicationContext context)
             throws SQLException {
         this.database = database.unwrap(PreparedDataSource.class);
         this.flyway = flyway;
-        this.tokens = tokens;
+        this.keys = keys;
         this.administrator = administrator;
         this.context = context;
     }
@@ -90,7 +90,7 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
         try {
             database.prepare(() -> {
                 flyway.migrate();
-                tokens.loadKey();
+                keys.load();
                 administrator.create();
             });
             return true;

@@ -45,7 +45,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
 
     @ExceptionHandler
     ResponseEntity<Object> handle(ProblemException e) {
-        return ProblemResponses.of(e.problem(), HttpHeaders.EMPTY);
+        return ProblemResponses.of(e.problem(), e.headers());
     }
 
     @ExceptionHandler({

@@ -1,18 +1,39 @@
 package dev.usher.server;
 
+import java.time.Duration;
+import org.springframework.http.HttpHeaders;
+
 /** Ends a request with a problem. */
 final class ProblemException extends RuntimeException {
 
     private static final long serialVersionUID = 1L;
 
     private final transient Problem problem;
+    private final transient HttpHeaders headers;
 
     ProblemException(ProblemType type, Problem.Field... errors) {
+        this(type, HttpHeaders.EMPTY, errors);
+    }
+
+    private ProblemException(ProblemType type, HttpHeaders headers, Problem.Field... errors) {
         super(type.title(), null, false, false);
         this.problem = Problem.of(type, errors);
+        this.headers = headers;
+    }
+
+    /** That somebody should wait before the next attempt, in whole seconds. */
+    static ProblemException tooManyAttempts(Duration wait) {
+        HttpHeaders headers = new HttpHeaders();
+        long seconds = wait.plusSeconds(1).minusNanos(1).toSeconds();
+        headers.set(HttpHeaders.RETRY_AFTER, Long.toString(seconds));
+        return new ProblemException(ProblemType.TOO_MANY_ATTEMPTS, headers);
     }
 
     Problem problem() {
         return problem;
+    }
+
+    HttpHeaders headers() {
+        return headers;
     }
 }

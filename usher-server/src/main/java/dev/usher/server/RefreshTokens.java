@@ -1,12 +1,8 @@
 package dev.usher.server;
 
 import dev.usher.UserStatus;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.Base64;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -72,7 +68,7 @@ class RefreshTokens {
 
     /** Exchanges a token for the next one of its family. */
     Outcome renew(String freshToken) {
-        String hash = hash(freshToken);
+        String hash = Sha256.hex(freshToken);
         return Objects.requireNonNull(transactions.execute(transaction -> {
             Optional<Spent> spent = spend(hash);
             if (spent.isEmpty()) {
@@ -160,17 +156,8 @@ class RefreshTokens {
         String token = Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
         jdbc.sql("INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at)"
                         + " VALUES (?, ?, ?, now() + make_interval(secs => ?))")
-                .params(hash(token), familyId, userId, (double) ttlSeconds)
+                .params(Sha256.hex(token), familyId, userId, (double) ttlSeconds)
                 .update();
         return new FreshToken(familyId, token);
-    }
-
-    private static String hash(String token) {
-        try {
-            MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
-            return HexFormat.of().formatHex(sha256.digest(token.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 }

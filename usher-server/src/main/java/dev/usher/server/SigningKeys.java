@@ -1,126 +1,279 @@
 package dev.usher.server;
 
-import com.nimbusds.jose.JOSEException;
-import com.nimbusds.jose.JWSAlgorithm;
-import com.nimbusds.jose.jwk.KeyUse;
+import com.nimbusds.jose.KeySourceException;
+import com.nimbusds.jose.jwk.JWK;
+import com.nimbusds.jose.jwk.JWKSelector;
+import com.nimbusds.jose.jwk.JWKSet;
 import com.nimbusds.jose.jwk.RSAKey;
-import java.io.IOException;
-import java.io.InputStream;
-import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
-import java.security.KeyPairGenerator;
-import java.security.PrivateKey;
-import java.security.interfaces.RSAPrivateCrtKey;
-import java.security.interfaces.RSAPublicKey;
-import java.security.spec.RSAPublicKeySpec;
-import java.util.Base64;
+import java.math.BigDecimal;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.springframework.boot.io.ApplicationResourceLoader;
-import org.springframework.boot.ssl.pem.PemContent;
-import org.springframework.core.io.DefaultResourceLoader;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.dao.DataAccessException;
 import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.scheduling.annotation.Scheduled;
 import org.springframework.stereotype.Component;
+import org.springframework.transaction.TransactionException;
+import org.springframework.transaction.support.TransactionOperations;
 
-/** Where the key comes from that signs the tokens: from the settings, or from the database, for all nodes alike. */
+/**
+ * The keys that sign and verify the tokens: from the settings, or from the database, for all nodes alike. Thread-safe.
+ *
+ * <p>A new key in the database is published first, and signs {@link #LEAD} later. Each node looks at the table every few seconds,
+ * and signs only when it has done so a moment ago; so when a key begins to sign, every node knows it, or knows that it
+ * knows too little. All times are the database's.
+ */
 @Component
-final class SigningKeys {
+class SigningKeys {
 
-    private static final int BITS = 2048;
-    private static final String NAME = "access-tokens";
+    /** How long everybody has to take notice of a new key before it signs. */
+    static final Duration LEAD = Duration.ofMinutes(2);
+
+    /** How long the published keys may be believed by whoever has fetched them. */
+    static final Duration PUBLISHED_FOR = Duration.ofMinutes(1);
+
+    private static final Logger log = LoggerFactory.getLogger(SigningKeys.class);
+
+    private static final int LOOK_SECONDS = 5;
+
+    /** After which what is known of the table is too old to sign by. */
+    private static final Duration TOO_OLD_TO_SIGN = Duration.ofSeconds(3 * LOOK_SECONDS);
+
+    /** For clocks that differ, also beyond the end of a token, which is honoured a minute longer for that reason. */
+    private static final Duration MARGIN = Duration.ofMinutes(2);
+
+    private static final String FIRST = "access-tokens";
 
     private final JdbcClient jdbc;
+    private final TransactionOperations transactions;
+    private final LongSupplier nanoTime;
+    private final Duration keptFor;
+    private final boolean given;
+    private final List<RSAKey> others;
+    private volatile @Nullable KeyRing ring;
+    private volatile boolean missed;
 
-    SigningKeys(JdbcClient jdbc) {
+    /**
+     * Keys that have not been read yet, unless the settings have them.
+     *
+     * @throws IllegalStateException when a key in the settings cannot be used; it is not quoted
+     */
+    @Autowired
+    SigningKeys(JdbcClient jdbc, TransactionOperations transactions, UsherServerProperties properties) {
+        this(jdbc, transactions, properties, System::nanoTime);
+    }
+
+    SigningKeys(
+            JdbcClient jdbc,
+            TransactionOperations transactions,
+            UsherServerProperties properties,
+            LongSupplier nanoTime) {
+        this.nanoTime = nanoTime;
         this.jdbc = jdbc;
+        this.transactions = transactions;
+        this.keptFor = properties.tokenTtl().plus(MARGIN);
+        List<String> verification = properties.verificationKeys();
+        this.others = IntStream.range(0, verification.size())
+                .mapToObj(i -> RsaPem.ofSetting("usher.server.verification-keys[" + i + "]", verification.get(i))
+                        .publicKey())
+                .toList();
+        String setting = properties.signingKey();
+        this.given = setting != null && !setting.isBlank();
+        if (setting != null && given) {
+            RSAKey key = RsaPem.ofSetting("usher.server.signing-key", setting).privateKey();
+            this.ring =
+                    new KeyRing(List.of(new KeyRing.Signer(key, Duration.ZERO, null)), others, nanoTime.getAsLong());
+        }
+    }
+
+    /** Reads the keys from the database, and generates the first one, unless the settings have given one. */
+    void load() {
+        if (!given) {
+            var unused = read();
+        }
+    }
+
+    /** Looks at the database again. Without it, the node goes on with what it knows. */
+    @Scheduled(fixedDelay = LOOK_SECONDS, timeUnit = TimeUnit.SECONDS)
+    void look() {
+        if (given || ring == null) {
+            return;
+        }
+        try {
+            boolean isSomeOver = read();
+            if (isSomeOver) {
+                forget();
+            }
+            missed = false;
+        } catch (DataAccessException | TransactionException | IllegalStateException e) {
+            if (!missed) {
+                missed = true;
+                log.warn("The signing keys cannot be read, those known are used further: {}", e.getMessage());
+            }
+        }
     }
 
     /**
-     * The key in the settings, or {@code null} when it is the database that has it.
+     * The key to sign with, by which every other node can verify.
      *
-     * @param setting a PEM, or the location of one
+     * @throws DataAccessException when that cannot be said, for the database has been away
      */
-    @Nullable RSAKey given(@Nullable String setting) {
-        return setting == null || setting.isBlank() ? null : parse(read(setting));
+    RSAKey signing() {
+        if (!given && known().age(nanoTime.getAsLong()).compareTo(TOO_OLD_TO_SIGN) > 0) {
+            var unused = read();
+        }
+        return known().signing(nanoTime.getAsLong());
     }
 
-    /** The key in the database, which is generated when there is none. */
-    RSAKey stored() {
-        String pem = find();
-        if (pem == null) {
+    /**
+     * The keys by which a token may be verified.
+     *
+     * @throws KeySourceException when there may be others, of which this node has not heard
+     */
+    List<JWK> select(JWKSelector selector) throws KeySourceException {
+        KeyRing current = ring;
+        if (current == null) {
+            throw new KeySourceException("the signing keys are in the database, which has not been reached yet");
+        }
+        long now = nanoTime.getAsLong();
+        List<JWK> selected = selector.select(current.verifying(now));
+        if (selected.isEmpty() && !given && current.age(now).compareTo(LEAD) > 0) {
+            throw new KeySourceException("the signing keys have not been read for too long");
+        }
+        return selected;
+    }
+
+    /**
+     * All keys whose tokens are honoured, without what is private.
+     *
+     * @throws ProblemException when they are not known yet
+     */
+    JWKSet published() {
+        return known().verifying(nanoTime.getAsLong());
+    }
+
+    /**
+     * A key that is going to sign.
+     *
+     * @param kid its name
+     * @param signsFrom when it begins
+     */
+    record Next(String kid, Instant signsFrom) {}
+
+    /**
+     * Makes the key that signs next. While there is one already, that is it: two who rotate at once have rotated once.
+     *
+     * @throws ProblemException when the key is in the settings
+     */
+    Next rotate() {
+        if (given) {
+            throw new ProblemException(ProblemType.KEY_IN_SETTINGS);
+        }
+        Next next = Objects.requireNonNull(transactions.execute(transaction -> {
+            // It conflicts with itself, and with nothing that reads.
+            jdbc.sql("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").update();
+            return next().orElseGet(this::add);
+        }));
+        look();
+        return next;
+    }
+
+    private Optional<Next> next() {
+        return jdbc.sql("SELECT private_key, signs_from FROM signing_keys WHERE signs_from > now()"
+                        + " ORDER BY signs_from DESC LIMIT 1")
+                .query((row, number) -> new Next(keyOf(row).getKeyID(), instant(row)))
+                .optional();
+    }
+
+    private Next add() {
+        String pem = RsaPem.generate();
+        String kid = new RsaPem(pem, "the new key").privateKey().getKeyID();
+        Next next = jdbc.sql("INSERT INTO signing_keys (name, private_key, signs_from)"
+                        + " VALUES (?, ?, now() + make_interval(secs => ?)) RETURNING signs_from")
+                .params(kid, pem, (double) LEAD.toSeconds())
+                .query((row, number) -> new Next(kid, instant(row)))
+                .single();
+        log.info("The signing key {} is published, and signs from {}", kid, next.signsFrom);
+        return next;
+    }
+
+    private KeyRing known() {
+        KeyRing current = ring;
+        if (current == null) {
+            throw new ProblemException(ProblemType.UNAVAILABLE);
+        }
+        return current;
+    }
+
+    /** Reads the table, and says whether there are keys in it whose last token has expired. */
+    private boolean read() {
+        long now = nanoTime.getAsLong();
+        List<KeyRing.Signer> found = find();
+        if (found.isEmpty()) {
             // Two nodes that start at once both generate; the first insert wins, and both read it.
             jdbc.sql("INSERT INTO signing_keys (name, private_key) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
-                    .params(NAME, generate())
+                    .params(FIRST, RsaPem.generate())
                     .update();
-            pem = find();
+            found = find();
         }
-        if (pem == null) {
+        if (found.isEmpty()) {
             throw new IllegalStateException("the signing key vanished from the database");
         }
-        return parse(PemContent.of(pem));
+        ring = new KeyRing(found, others, now);
+        return found.stream()
+                .anyMatch(signer -> signer.endsIn() != null && signer.endsIn().isNegative());
     }
 
-    private @Nullable String find() {
-        return jdbc.sql("SELECT private_key FROM signing_keys WHERE name = ?")
-                .param(NAME)
-                .query(String.class)
-                .optional()
-                .orElse(null);
+    private List<KeyRing.Signer> find() {
+        return jdbc.sql("""
+                        SELECT private_key, EXTRACT(EPOCH FROM signs_from - now()) AS signs_in,
+                            EXTRACT(EPOCH FROM lead(signs_from) OVER (ORDER BY signs_from, name) - now()) AS replaced_in
+                        FROM signing_keys ORDER BY signs_from, name
+                        """)
+                .query((row, number) -> {
+                    BigDecimal replacedIn = row.getBigDecimal("replaced_in");
+                    return new KeyRing.Signer(
+                            keyOf(row),
+                            seconds(row.getBigDecimal("signs_in")),
+                            replacedIn == null ? null : seconds(replacedIn).plus(keptFor));
+                })
+                .list();
     }
 
-    private static PemContent read(String setting) {
-        if (PemContent.isPresentInText(setting)) {
-            return PemContent.of(setting);
-        }
-        try (InputStream file = ApplicationResourceLoader.get(new DefaultResourceLoader(), true)
-                .getResource(setting)
-                .getInputStream()) {
-            return PemContent.load(file);
-        } catch (IOException e) {
-            throw invalid("names a file that cannot be read");
-        }
-    }
-
-    private static RSAKey parse(@Nullable PemContent pem) {
-        try {
-            if (!(privateKey(pem) instanceof RSAPrivateCrtKey key)
-                    || key.getModulus().bitLength() < BITS) {
-                throw invalid("must be an RSA key of at least " + BITS + " bits");
-            }
-            RSAPublicKey publicKey = (RSAPublicKey) KeyFactory.getInstance("RSA")
-                    .generatePublic(new RSAPublicKeySpec(key.getModulus(), key.getPublicExponent()));
-            return new RSAKey.Builder(publicKey)
-                    .privateKey(key)
-                    .keyUse(KeyUse.SIGNATURE)
-                    .algorithm(JWSAlgorithm.RS256)
-                    .keyIDFromThumbprint()
-                    .build();
-        } catch (GeneralSecurityException | JOSEException e) {
-            throw invalid("cannot be used");
+    private void forget() {
+        int forgotten = jdbc.sql("""
+                        DELETE FROM signing_keys WHERE name IN (
+                            SELECT name FROM (
+                                SELECT name, lead(signs_from) OVER (ORDER BY signs_from, name) AS replaced_at
+                                FROM signing_keys) AS keys
+                            WHERE replaced_at < now() - make_interval(secs => ?))
+                        """).param((double) keptFor.toSeconds()).update();
+        if (forgotten > 0) {
+            log.info("Deleted {} signing keys, whose last tokens have expired", forgotten);
         }
     }
 
-    private static @Nullable PrivateKey privateKey(@Nullable PemContent pem) {
-        try {
-            return pem == null ? null : pem.getPrivateKey();
-        } catch (IllegalStateException | IllegalArgumentException e) {
-            throw invalid("is no private key in PEM");
-        }
+    private static RSAKey keyOf(ResultSet row) throws SQLException {
+        return new RsaPem(row.getString("private_key"), "a key in the table signing_keys").privateKey();
     }
 
-    /** Without a cause: it might quote the key. */
-    private static IllegalStateException invalid(String why) {
-        return new IllegalStateException("usher.server.signing-key " + why);
+    private static Instant instant(ResultSet row) throws SQLException {
+        return row.getObject("signs_from", OffsetDateTime.class).toInstant();
     }
 
-    private static String generate() {
-        try {
-            KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
-            generator.initialize(BITS);
-            String base64 = Base64.getMimeEncoder()
-                    .encodeToString(generator.generateKeyPair().getPrivate().getEncoded());
-            return "-----BEGIN PRIVATE KEY-----\n" + base64 + "\n-----END PRIVATE KEY-----\n";
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("every Java platform has RSA", e);
-        }
+    private static Duration seconds(BigDecimal seconds) {
+        return Duration.ofNanos(seconds.movePointRight(9).longValue());
     }
 }

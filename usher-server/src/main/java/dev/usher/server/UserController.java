@@ -11,6 +11,7 @@ import io.swagger.v3.oas.annotations.media.Schema;
 import io.swagger.v3.oas.annotations.responses.ApiResponse;
 import io.swagger.v3.oas.annotations.security.SecurityRequirements;
 import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.Size;
@@ -43,8 +44,14 @@ final class UserController {
     private final Registrations registrations;
     private final ProfileChanges changes;
     private final UserProfileCache<Long> profiles;
+    private final AttemptLimits attempts;
 
-    UserController(Registrations registrations, ProfileChanges changes, UserProfileCache<Long> profiles) {
+    UserController(
+            Registrations registrations,
+            ProfileChanges changes,
+            UserProfileCache<Long> profiles,
+            AttemptLimits attempts) {
+        this.attempts = attempts;
         this.registrations = registrations;
         this.changes = changes;
         this.profiles = profiles;
@@ -62,7 +69,8 @@ final class UserController {
     @SecurityRequirements
     @Problems({ProblemType.MOBILE_TAKEN, ProblemType.TOO_MANY_ATTEMPTS})
     @PostMapping(path = "/v1/users", consumes = MediaType.APPLICATION_JSON_VALUE)
-    ResponseEntity<UserView> register(@Valid @RequestBody Registration registration) {
+    ResponseEntity<UserView> register(@Valid @RequestBody Registration registration, HttpServletRequest request) {
+        attempts.countRegistration(request.getRemoteAddr());
         long id = registrations
                 .register(registration)
                 .orElseThrow(() -> new ProblemException(

@@ -1,6 +1,7 @@
 package dev.usher.server;
 
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
@@ -13,7 +14,10 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param tokenTtl How long a token is honoured.
  * @param freshTokenTtl How long a fresh token can be exchanged for a new pair of tokens.
  * @param signingKey RSA key of at least 2048 bits that signs the tokens: PKCS#8 in PEM, or the location of such a file.
- *     Without it, one is generated once and kept in the database.
+ *     Without it, one is generated and kept in the database, where administrators can have it replaced.
+ * @param verificationKeys RSA keys whose tokens are honoured besides, and which are published: public or private ones, each in
+ *     PEM or the location of such a file.
+ * @param attempts How often somebody may try to log in or to register.
  * @param admin Administrator who is created when there is none.
  */
 @ConfigurationProperties("usher.server")
@@ -23,6 +27,8 @@ public record UsherServerProperties(
         @DefaultValue("15m") Duration tokenTtl,
         @DefaultValue("30d") Duration freshTokenTtl,
         @Nullable String signingKey,
+        @DefaultValue List<String> verificationKeys,
+        @DefaultValue Attempts attempts,
         @DefaultValue Admin admin) {
 
     public UsherServerProperties {
@@ -34,6 +40,44 @@ public record UsherServerProperties(
         if (ttl.compareTo(Duration.ofSeconds(1)) < 0) {
             throw new IllegalArgumentException("usher.server." + name + " must be at least a second, but is " + ttl
                     + "; a number without a unit is milliseconds");
+        }
+    }
+
+    /**
+     * How often somebody may try to log in or to register. As many attempts may come at once, and then one after the other, evenly
+     * over the window.
+     *
+     * @param perMobile Failed logins with one mobile number in a window; 0 for no limit.
+     * @param perAddress Failed logins from one address in a window, where an IPv6 network of 64 bits is one address; 0 for
+     *     no limit.
+     * @param registrationsPerAddress Registrations from one address in a window; 0 for no limit.
+     * @param window Time in which all attempts may be made once more, from a second to a day.
+     */
+    public record Attempts(
+            @DefaultValue("10") int perMobile,
+            @DefaultValue("100") int perAddress,
+            @DefaultValue("50") int registrationsPerAddress,
+            @DefaultValue("10m") Duration window) {
+
+        private static final int MOST = 1_000_000;
+        private static final Duration LONGEST_WINDOW = Duration.ofDays(1);
+
+        public Attempts {
+            requireCount(perMobile, "per-mobile");
+            requireCount(perAddress, "per-address");
+            requireCount(registrationsPerAddress, "registrations-per-address");
+            requireASecond(window, "attempts.window");
+            if (window.compareTo(LONGEST_WINDOW) > 0) {
+                throw new IllegalArgumentException(
+                        "usher.server.attempts.window must be at most a day, but is " + window);
+            }
+        }
+
+        private static void requireCount(int attempts, String name) {
+            if (attempts < 0 || attempts > MOST) {
+                throw new IllegalArgumentException("usher.server.attempts." + name
+                        + " must be from 0, for no limit, to " + MOST + ", but is " + attempts);
+            }
         }
     }
 
@@ -59,6 +103,6 @@ public record UsherServerProperties(
     @Override
     public String toString() {
         return "UsherServerProperties[issuer=" + issuer + ", audience=" + audience + ", tokenTtl=" + tokenTtl
-                + ", freshTokenTtl=" + freshTokenTtl + ", admin=" + admin + "]";
+                + ", freshTokenTtl=" + freshTokenTtl + ", attempts=" + attempts + ", admin=" + admin + "]";
     }
 }

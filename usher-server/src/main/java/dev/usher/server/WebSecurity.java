@@ -43,6 +43,7 @@ class WebSecurity {
     private static final RequestMatcher WITHOUT_TOKEN = new OrRequestMatcher(
             PathPatternRequestMatcher.pathPattern(HttpMethod.POST, "/v1/users"),
             PathPatternRequestMatcher.pathPattern(HttpMethod.GET, "/v3/api-docs"),
+            PathPatternRequestMatcher.pathPattern("/.well-known/jwks.json"),
             PathPatternRequestMatcher.pathPattern("/v1/login"),
             PathPatternRequestMatcher.pathPattern("/v1/token/refresh"));
 

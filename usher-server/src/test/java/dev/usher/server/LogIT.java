@@ -31,13 +31,7 @@ class LogIT {
     void neitherMobileNumbersNorPasswordsNorTokensAreLogged() {
         Node node = Shared.NODE;
         List<String> secrets = new ArrayList<>(List.of(Node.PASSWORD, Node.ADMIN_MOBILE, "wrong horse"));
-        LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
-        Logger root = loggers.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-        ListAppender<ILoggingEvent> log = new ListAppender<>();
-        log.start();
-        root.addAppender(log);
-        TALKATIVE.forEach(name -> loggers.getLogger(name).setLevel(Level.DEBUG));
-        try {
+        List<String> lines = logOf(() -> {
             User ann = node.register();
             secrets.add(ann.mobile());
             Answer tokens = ann.login();
@@ -81,14 +75,72 @@ class LogIT {
             node.setStatus(ann.id(), "disabled").with(200);
             node.get("/v1/me", tokens.text("token")).with(403);
             ann.tryLogin().with(403);
+        });
+
+        assertThat(secrets).hasSize(8).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
+    }
+
+    @Test
+    void neitherKeysNorWhatWasGuessedIsLogged() {
+        Map<String, String> settings = Map.of(
+                "usher.key-prefix",
+                "keys-in-log",
+                "usher.server.admin.mobile",
+                Node.ADMIN_MOBILE,
+                "usher.server.admin.password",
+                Node.PASSWORD,
+                "usher.server.verification-keys[0]",
+                Shared.KEY.pem(),
+                "usher.server.attempts.per-mobile",
+                "1");
+        List<String> secrets = new ArrayList<>(List.of(keyOf(Shared.KEY.pem()), Node.ADMIN_MOBILE));
+        // It starts first, for whoever starts makes the log anew.
+        try (Node node = Node.start(Shared.REDIS.uri(), Node.newDatabase(), settings)) {
+            Map<String, String> guess = Map.of("mobile", Node.newMobile(), "password", "wrong horse");
+            secrets.addAll(guess.values());
+            List<String> lines = logOf(() -> {
+                node.post(
+                                "/v1/admin/signing-keys",
+                                Map.of(),
+                                node.administrator().token())
+                        .with(201);
+                node.get("/.well-known/jwks.json", null).with(200);
+                node.post("/v1/login", guess, null).with(401);
+                node.post("/v1/login", guess, null).with(429);
+            });
+            node.jdbc()
+                    .sql("SELECT private_key FROM signing_keys")
+                    .query(String.class)
+                    .list()
+                    .forEach(pem -> secrets.add(keyOf(pem)));
+
+            assertThat(secrets)
+                    .hasSize(6)
+                    .allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
+        }
+    }
+
+    /** A part of a key that no other key has, and that a log would show on one line. */
+    private static String keyOf(String pem) {
+        return pem.lines().skip(5).findFirst().orElseThrow().strip();
+    }
+
+    /** What is logged meanwhile, where everybody says as much as they can. */
+    private static List<String> logOf(Runnable calls) {
+        LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
+        Logger root = loggers.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        root.addAppender(log);
+        TALKATIVE.forEach(name -> loggers.getLogger(name).setLevel(Level.DEBUG));
+        try {
+            calls.run();
         } finally {
             TALKATIVE.forEach(name -> loggers.getLogger(name).setLevel(null));
             root.detachAppender(log);
         }
-
         assertThat(log.list).isNotEmpty();
-        List<String> lines = log.list.stream().map(LogIT::text).toList();
-        assertThat(secrets).hasSize(8).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
+        return log.list.stream().map(LogIT::text).toList();
     }
 
     private static String text(ILoggingEvent event) {

@@ -12,6 +12,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -80,24 +81,31 @@ final class Node implements AutoCloseable {
         return Shared.POSTGRES.createDatabase("usher" + DATABASES.incrementAndGet());
     }
 
-    static Node start(String redis, String database, Map<String, String> settings) {
+    static Node start(String redis, String database, Map<String, String> settings, BeanPostProcessor... processors) {
         Queue<String> statements = new ConcurrentLinkedQueue<>();
-        List<String> arguments = new ArrayList<>(List.of(
-                "--server.port=0",
-                "--spring.data.redis.url=" + redis,
-                "--spring.datasource.url=" + database,
-                "--spring.datasource.username=" + Shared.POSTGRES.username(),
-                "--spring.datasource.password=" + Shared.POSTGRES.password(),
-                "--spring.main.banner-mode=off",
+        Map<String, String> all = new HashMap<>(Map.of(
+                "server.port", "0",
+                "spring.data.redis.url", redis,
+                "spring.datasource.url", database,
+                "spring.datasource.username", Shared.POSTGRES.username(),
+                "spring.datasource.password", Shared.POSTGRES.password(),
+                "spring.main.banner-mode", "off",
                 // The first calls of a JVM can take longer than the default.
-                "--usher.redis.command-timeout=5s"));
-        settings.forEach((name, value) -> arguments.add("--" + name + "=" + value));
+                "usher.redis.command-timeout", "5s",
+                // All tests come from one address.
+                "usher.server.attempts.per-address", "0",
+                "usher.server.attempts.registrations-per-address", "0"));
+        all.putAll(settings);
         return new Node(
                 new SpringApplicationBuilder(UsherServer.class)
                         .registerShutdownHook(false)
-                        .initializers(
-                                context -> context.getBeanFactory().addBeanPostProcessor(new Recorder(statements)))
-                        .run(arguments.toArray(String[]::new)),
+                        .initializers(context -> {
+                            context.getBeanFactory().addBeanPostProcessor(new Recorder(statements));
+                            List.of(processors).forEach(context.getBeanFactory()::addBeanPostProcessor);
+                        })
+                        .run(all.entrySet().stream()
+                                .map(setting -> "--" + setting.getKey() + "=" + setting.getValue())
+                                .toArray(String[]::new)),
                 statements);
     }
 
@@ -154,6 +162,10 @@ final class Node implements AutoCloseable {
     }
 
     Answer send(String method, String path, @Nullable Object body, @Nullable String token) {
+        return send(request(method, path, body, token));
+    }
+
+    HttpRequest.Builder request(String method, String path, @Nullable Object body, @Nullable String token) {
         String text = body == null ? "" : body instanceof String raw ? raw : MAPPER.writeValueAsString(body);
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address + path))
                 .header("Content-Type", "application/json")
@@ -161,7 +173,7 @@ final class Node implements AutoCloseable {
         if (token != null) {
             request.header("Authorization", "Bearer " + token);
         }
-        return send(request);
+        return request;
     }
 
     Answer send(HttpRequest.Builder request) {

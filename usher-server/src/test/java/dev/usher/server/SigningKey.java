@@ -9,6 +9,7 @@ import com.nimbusds.jose.jwk.RSAKey;
 import com.nimbusds.jose.jwk.gen.RSAKeyGenerator;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
+import java.security.Key;
 import java.util.Base64;
 
 /** A key whose tokens a test can forge. */
@@ -23,14 +24,29 @@ record SigningKey(RSAKey key) {
         }
     }
 
+    String id() {
+        return key.getKeyID();
+    }
+
     String pem() {
         try {
-            String base64 =
-                    Base64.getMimeEncoder().encodeToString(key.toRSAPrivateKey().getEncoded());
-            return "-----BEGIN PRIVATE KEY-----\n" + base64 + "\n-----END PRIVATE KEY-----\n";
+            return pem("PRIVATE KEY", key.toRSAPrivateKey());
         } catch (JOSEException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    String publicPem() {
+        try {
+            return pem("PUBLIC KEY", key.toRSAPublicKey());
+        } catch (JOSEException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static String pem(String what, Key key) {
+        String base64 = Base64.getMimeEncoder().encodeToString(key.getEncoded());
+        return "-----BEGIN " + what + "-----\n" + base64 + "\n-----END " + what + "-----\n";
     }
 
     String sign(JWTClaimsSet claims) {

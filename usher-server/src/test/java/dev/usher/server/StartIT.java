@@ -9,9 +9,12 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledForJreRange;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -104,6 +107,24 @@ class StartIT {
                         Node.start(Shared.REDIS.uri(), Node.newDatabase(), Map.of("usher.server.signing-key", setting)))
                 .hasStackTraceContaining(fault)
                 .satisfies(e -> assertThat(stackTrace(e)).doesNotContain("c2VjcmV0"));
+    }
+
+    @Test
+    @EnabledForJreRange(min = JRE.JAVA_21)
+    void itServesOnVirtualThreads() {
+        Map<String, String> settings = new HashMap<>(WITH_ADMINISTRATOR);
+        settings.put("spring.threads.virtual.enabled", "true");
+        try (Node node = Node.start(Shared.REDIS.uri(), Node.newDatabase(), settings)) {
+            Node.User ann = node.register();
+            String token = ann.token();
+
+            List<Answer> answers =
+                    Together.run(8, () -> node.get("/v1/me", ann.token()).with(200));
+
+            assertThat(answers).hasSize(8);
+            node.setStatus(ann.id(), "disabled").with(200);
+            node.get("/v1/me", token).problem(403, "account-disabled");
+        }
     }
 
     private static String stackTrace(Throwable failure) {

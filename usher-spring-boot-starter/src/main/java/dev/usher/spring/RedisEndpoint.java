@@ -8,12 +8,13 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
 import org.springframework.boot.ssl.SslBundle;
 
 /**
- * The Redis that an application's settings name, and how to connect to it.
+ * The Redis that an application's settings name, and how to connect to it: for what an application keeps beside the caches,
+ * over connections of its own. An application that declares one names another Redis for the caches.
  *
  * @param uri where it is
  * @param options with the TLS material, where there is any
  */
-record RedisEndpoint(RedisURI uri, ClientOptions options) {
+public record RedisEndpoint(RedisURI uri, ClientOptions options) {
 
     /** What the settings say, in an application without Spring Data Redis. */
     static RedisEndpoint of(DataRedisSettings settings, @Nullable SslBundle bundle) {

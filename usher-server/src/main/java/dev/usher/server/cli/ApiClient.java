@@ -41,7 +41,7 @@ final class ApiClient {
     }
 
     /** Sends, and waits for the answer, whatever its status. */
-    private Answer send(String method, String path, @Nullable Map<String, ?> body, @Nullable String token) {
+    Answer send(String method, String path, @Nullable Map<String, ?> body, @Nullable String token) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address + path))
                 .timeout(PATIENCE)
                 .method(

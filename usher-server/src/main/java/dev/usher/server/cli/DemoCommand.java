@@ -103,6 +103,9 @@ final class DemoCommand implements Callable<Integer> {
                 "10s",
                 "usher.server.token-ttl",
                 "12h",
+                // All of them come from one address.
+                "usher.server.attempts.registrations-per-address",
+                "0",
                 "server.address",
                 "127.0.0.1",
                 GeneratedAdministrator.MOBILE_SETTING,

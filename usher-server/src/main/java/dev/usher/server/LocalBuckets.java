@@ -1,0 +1,58 @@
+package dev.usher.server;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.github.bucket4j.Bucket;
+import io.github.bucket4j.ConsumptionProbe;
+import io.github.bucket4j.TimeMeter;
+import io.github.bucket4j.local.LocalBucketBuilder;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+
+/** Buckets in the memory of this node. */
+final class LocalBuckets implements Buckets {
+
+    private static final int MOST = 100_000;
+
+    private final TimeMeter time;
+    private final Cache<String, Bucket> buckets;
+
+    /**
+     * None yet.
+     *
+     * @param window after which a bucket from which nobody takes is full
+     */
+    LocalBuckets(TimeMeter time, Duration window) {
+        this.time = time;
+        this.buckets = Caffeine.newBuilder()
+                .maximumSize(MOST)
+                .expireAfterAccess(window)
+                .build();
+    }
+
+    @Override
+    public Duration take(List<Named> wanted) {
+        for (int i = 0; i < wanted.size(); i++) {
+            ConsumptionProbe probe = bucket(wanted.get(i)).tryConsumeAndReturnRemaining(1);
+            if (!probe.isConsumed()) {
+                giveBack(wanted.subList(0, i));
+                return Duration.ofNanos(probe.getNanosToWaitForRefill());
+            }
+        }
+        return Duration.ZERO;
+    }
+
+    @Override
+    public void giveBack(List<Named> taken) {
+        taken.forEach(named -> bucket(named).addTokens(1));
+    }
+
+    private Bucket bucket(Named named) {
+        return buckets.get(named.key(), key -> {
+            LocalBucketBuilder bucket = Bucket.builder().withCustomTimePrecision(time);
+            Arrays.stream(named.size().getBandwidths()).forEach(bucket::addLimit);
+            return bucket.build();
+        });
+    }
+}

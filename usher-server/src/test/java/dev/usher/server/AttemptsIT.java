@@ -1,0 +1,185 @@
+package dev.usher.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.usher.server.Node.Shared;
+import dev.usher.server.Node.User;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.security.crypto.password.PasswordEncoder;
+
+/** What somebody is told who tries too often, and what it costs the server. */
+class AttemptsIT {
+
+    private static final int LIMIT = 3;
+    private static final AtomicInteger COMPARED = new AtomicInteger();
+    private static final AtomicInteger HASHED = new AtomicInteger();
+    private static final String DATABASE = Node.newDatabase();
+    private static final Node NODE = node(Map.of());
+
+    @AfterAll
+    static void close() {
+        NODE.close();
+    }
+
+    @Test
+    void whoGuessesIsToldToWaitBeforeAnythingIsAskedOrCompared() {
+        User ann = NODE.register();
+        for (int i = 0; i < LIMIT; i++) {
+            logIn(ann.mobile(), "wrong horse").problem(401, "bad-credentials");
+        }
+        NODE.statements();
+        COMPARED.set(0);
+
+        // Not even with the right password, or the guesser would learn it.
+        Answer answer = logIn(ann.mobile(), Node.PASSWORD).problem(429, "too-many-attempts");
+
+        assertThat(answer.response().headers().firstValue("Retry-After"))
+                .hasValueSatisfying(
+                        seconds -> assertThat(Integer.parseInt(seconds)).isBetween(1, 200));
+        assertThat(NODE.statements()).isEmpty();
+        assertThat(COMPARED).hasValue(0);
+        NODE.register().login();
+    }
+
+    @Test
+    void anUnknownMobileNumberIsLimitedLikeAKnownOneAndADisabledUserToo() {
+        User ann = NODE.register();
+        NODE.jdbc()
+                .sql("UPDATE users SET status = 0 WHERE id = ?")
+                .param(ann.id())
+                .update();
+        String nobody = Node.newMobile();
+        for (int i = 0; i < LIMIT; i++) {
+            logIn(nobody, Node.PASSWORD).problem(401, "bad-credentials");
+            ann.tryLogin().problem(403, "account-disabled");
+        }
+        logIn(nobody, Node.PASSWORD).problem(429, "too-many-attempts");
+        ann.tryLogin().problem(429, "too-many-attempts");
+    }
+
+    @Test
+    void whoMayLogInMayDoSoAsOftenAsTheyLike() {
+        User ann = NODE.register();
+        for (int i = 0; i < 2 * LIMIT; i++) {
+            ann.login();
+        }
+    }
+
+    @Test
+    void whatCannotBeReadDoesNotCount() {
+        User ann = NODE.register();
+        for (int i = 0; i < 2 * LIMIT; i++) {
+            NODE.post("/v1/login", Map.of("mobile", ann.mobile()), null).problem(400, "invalid-field");
+        }
+        ann.login();
+    }
+
+    @Test
+    void anUnknownMobileNumberAWrongPasswordAndADisabledUserCostTheSame() {
+        User ann = NODE.register();
+        User bob = NODE.register();
+        NODE.jdbc()
+                .sql("UPDATE users SET status = 0 WHERE id = ?")
+                .param(bob.id())
+                .update();
+        Map<String, String> refused = Map.of(
+                Node.newMobile(), Node.PASSWORD,
+                ann.mobile(), "wrong horse",
+                bob.mobile(), Node.PASSWORD);
+
+        refused.forEach((mobile, password) -> {
+            NODE.statements();
+            COMPARED.set(0);
+            HASHED.set(0);
+
+            assertThat(logIn(mobile, password).status()).isIn(401, 403);
+
+            assertThat(NODE.statements()).hasSize(1);
+            assertThat(COMPARED).hasValue(1);
+            assertThat(HASHED).hasValue(0);
+        });
+    }
+
+    @Test
+    void anAddressThatRegistersTooOftenIsToldToWaitBeforeAnythingIsHashed() {
+        try (Node node = node(Map.of("usher.server.attempts.registrations-per-address", "2"))) {
+            node.register();
+            node.register();
+            node.statements();
+            HASHED.set(0);
+
+            node.post("/v1/users", Map.of("mobile", Node.newMobile(), "password", Node.PASSWORD, "name", "Ann"), null)
+                    .problem(429, "too-many-attempts");
+
+            assertThat(HASHED).hasValue(0);
+            assertThat(node.statements()).isEmpty();
+        }
+    }
+
+    @Test
+    void whatACallerSaysOfTheirAddressIsBelievedOnlyBehindAProxy() {
+        Map<String, String> one = Map.of("usher.server.attempts.per-address", "1");
+        try (Node node = node(one)) {
+            logIn(node, "198.51.100.1").problem(401, "bad-credentials");
+            logIn(node, "198.51.100.2").problem(429, "too-many-attempts");
+        }
+        Map<String, String> behind = new HashMap<>(one);
+        behind.put("server.forward-headers-strategy", "native");
+        try (Node node = node(behind)) {
+            logIn(node, "198.51.100.1").problem(401, "bad-credentials");
+            logIn(node, "198.51.100.2").problem(401, "bad-credentials");
+            logIn(node, "198.51.100.2").problem(429, "too-many-attempts");
+            // What stands before the last address, the caller has written.
+            logIn(node, "203.0.113.9, 198.51.100.1").problem(429, "too-many-attempts");
+        }
+    }
+
+    private static Node node(Map<String, String> settings) {
+        Map<String, String> all = new HashMap<>(Map.of(
+                "usher.key-prefix", "attempts-" + HASHED.hashCode() + "-" + settings.hashCode(),
+                "usher.server.signing-key", Shared.KEY.pem(),
+                "usher.server.attempts.per-mobile", Integer.toString(LIMIT)));
+        all.putAll(settings);
+        return Node.start(Shared.REDIS.uri(), DATABASE, all, new CountedPasswords());
+    }
+
+    private static Answer logIn(Node node, String forwardedFor) {
+        return node.send(
+                node.request("POST", "/v1/login", Map.of("mobile", Node.newMobile(), "password", "wrong"), null)
+                        .header("X-Forwarded-For", forwardedFor));
+    }
+
+    private static Answer logIn(String mobile, String password) {
+        return NODE.post("/v1/login", Map.of("mobile", mobile, "password", password), null);
+    }
+
+    /** Counts what costs time. */
+    private static final class CountedPasswords implements BeanPostProcessor {
+
+        @Override
+        public Object postProcessAfterInitialization(Object bean, String name) {
+            if (!(bean instanceof PasswordEncoder passwords)) {
+                return bean;
+            }
+            return new PasswordEncoder() {
+                @Override
+                public @Nullable String encode(@Nullable CharSequence password) {
+                    HASHED.incrementAndGet();
+                    return passwords.encode(password);
+                }
+
+                @Override
+                public boolean matches(@Nullable CharSequence password, @Nullable String hash) {
+                    COMPARED.incrementAndGet();
+                    return passwords.matches(password, hash);
+                }
+            };
+        }
+    }
+}
