@@ -52,8 +52,7 @@ class OpenApi {
     private static final List<String> OPTIONAL =
             List.of("Problem.errors", "CacheView.shared_ttl", "CacheView.guard_ttl", "Holding.value", "Holding.reason");
 
-    private static final List<Class<?>> ANSWERS =
-            List.of(
+    private static final List<Class<?>> ANSWERS = List.of(
             Problem.class,
             TokenPair.class,
             UserView.class,
