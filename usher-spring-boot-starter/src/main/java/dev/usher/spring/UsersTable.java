@@ -26,20 +26,20 @@ final class UsersTable {
 
     /** What a row says in one of its columns, or what stands for a column that the table does not have. */
     @FunctionalInterface
-    private interface Cell<T extends @Nullable Object> {
+    private interface Cell<T> {
 
-        T read(ResultSet row) throws SQLException;
+        @Nullable T read(ResultSet row) throws SQLException;
     }
 
     <K> UserSource<K, UserProfile> profiles(Class<K> idType) {
         UsherJdbcProperties.Columns columns = settings.columns();
         Selection selection = new Selection();
-        Cell<@Nullable String> mobile = selection.text(columns.mobile());
-        Cell<@Nullable String> name = selection.text(columns.name());
-        Cell<@Nullable String> photo = selection.text(columns.profilePhoto());
-        Cell<@Nullable Boolean> isMedia = selection.flag(columns.isMedia());
-        Cell<@Nullable String> intro = selection.text(columns.introduction());
-        Cell<@Nullable String> certi = selection.text(columns.certificate());
+        Cell<String> mobile = selection.text(columns.mobile());
+        Cell<String> name = selection.text(columns.name());
+        Cell<String> photo = selection.text(columns.profilePhoto());
+        Cell<Boolean> isMedia = selection.flag(columns.isMedia());
+        Cell<String> intro = selection.text(columns.introduction());
+        Cell<String> certi = selection.text(columns.certificate());
         return selection.source(
                 idType,
                 (row, number) -> UserProfile.ofNullable(
@@ -54,7 +54,7 @@ final class UsersTable {
     <K> UserSource<K, UserStatus> statuses(Class<K> idType) {
         String column = settings.columns().status();
         Selection selection = new Selection();
-        Cell<@Nullable Boolean> enabled = selection.flag(column);
+        Cell<Boolean> enabled = selection.flag(column);
         return selection.source(idType, (row, number) -> {
             Boolean value = enabled.read(row);
             if (value == null) {
@@ -70,7 +70,7 @@ final class UsersTable {
 
         private final List<String> names = new ArrayList<>();
 
-        Cell<@Nullable String> text(String name) {
+        Cell<String> text(String name) {
             if (name.isEmpty()) {
                 return row -> null;
             }
@@ -79,8 +79,8 @@ final class UsersTable {
             return row -> row.getString(position);
         }
 
-        Cell<@Nullable Boolean> flag(String name) {
-            Cell<@Nullable String> text = text(name);
+        Cell<Boolean> flag(String name) {
+            Cell<String> text = text(name);
             return row -> flagOf(name, text.read(row));
         }
 

@@ -94,13 +94,6 @@ class JdbcUserSourceTest {
     }
 
     @Test
-    void anIdOfFixedWidthIsReadWithoutItsPadding() {
-        jdbc.execute("ALTER TABLE badges ALTER COLUMN user_id char(20)");
-
-        assertThat(badges(String.class).load(Set.of("7"))).containsOnlyKeys("7");
-    }
-
-    @Test
     void whoIsTheSameOnlyForTheDatabaseIsSomebodyElse() {
         jdbc.execute("ALTER TABLE badges ALTER COLUMN user_id varchar_ignorecase(20)");
         jdbc.update("INSERT INTO badges VALUES ('Ann', 'sage', 1)");

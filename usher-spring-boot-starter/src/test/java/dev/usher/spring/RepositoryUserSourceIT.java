@@ -42,10 +42,8 @@ class RepositoryUserSourceIT {
     private static PostgresServer postgres;
     private static ConfigurableApplicationContext application;
     private static JdbcTemplate elsewhere;
-
-    private final Accounts accounts = application.getBean(Accounts.class);
-    private final UserProfileCache<Long> profiles =
-            application.getBean(Caller.class).profiles();
+    private static Accounts accounts;
+    private static UserProfileCache<Long> profiles;
 
     @BeforeAll
     static void start() {
@@ -63,6 +61,8 @@ class RepositoryUserSourceIT {
                         // The first calls of a JVM can take longer than the default.
                         "--usher.redis.command-timeout=5s");
         elsewhere = new JdbcTemplate(application.getBean(DataSource.class));
+        accounts = application.getBean(Accounts.class);
+        profiles = application.getBean(Caller.class).profiles();
     }
 
     @AfterAll

@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -130,6 +131,13 @@ class UsersTableIT {
     }
 
     @Test
+    void anIdOfFixedWidthIsReadWithoutItsPadding() throws Exception {
+        jdbc.execute("ALTER TABLE users ALTER COLUMN id TYPE char(20)");
+
+        assertThat(profiles(String.class).load(Set.of("42", "45"))).containsOnlyKeys("42");
+    }
+
+    @Test
     void aQueryThatTakesTooLongIsGivenUp() {
         jdbc.execute("CREATE VIEW slow AS SELECT users.* FROM users, LATERAL (SELECT pg_sleep(60 + id)) AS s");
 
@@ -176,7 +184,7 @@ class UsersTableIT {
         }
     }
 
-    private static <V> V load(UserSource<Long, V> source, Long id) {
+    private static <V> @Nullable V load(UserSource<Long, V> source, Long id) {
         try {
             return source.load(Set.of(id)).get(id);
         } catch (Exception e) {
