@@ -68,7 +68,7 @@ record RsaPem(String text, String name) {
     /** The private key that this is. */
     RSAKey privateKey() {
         try {
-            if (!(parsed() instanceof RSAPrivateCrtKey key)) {
+            if (!(parsedPrivateKey() instanceof RSAPrivateCrtKey key)) {
                 throw weak();
             }
             RSAPublicKey publicKey = (RSAPublicKey) KeyFactory.getInstance("RSA")
@@ -85,11 +85,9 @@ record RsaPem(String text, String name) {
             return privateKey().toPublicJWK();
         }
         try {
-            RSAPublicKey key = Objects.requireNonNull(RsaKeyConverters.x509()
-                    .convert(new ByteArrayInputStream(text.strip().getBytes(StandardCharsets.UTF_8))));
-            return named(new RSAKey.Builder(key));
-        } catch (JOSEException | RuntimeException e) {
-            throw e instanceof IllegalStateException known && known.getCause() == null ? known : unusable();
+            return named(new RSAKey.Builder(parsedPublicKey()));
+        } catch (JOSEException e) {
+            throw unusable();
         }
     }
 
@@ -104,7 +102,16 @@ record RsaPem(String text, String name) {
         return key;
     }
 
-    private @Nullable PrivateKey parsed() {
+    private RSAPublicKey parsedPublicKey() {
+        try {
+            return Objects.requireNonNull(RsaKeyConverters.x509()
+                    .convert(new ByteArrayInputStream(text.strip().getBytes(StandardCharsets.UTF_8))));
+        } catch (RuntimeException e) {
+            throw new IllegalStateException(name + " is no RSA public key in PEM");
+        }
+    }
+
+    private @Nullable PrivateKey parsedPrivateKey() {
         try {
             return PemContent.of(text).getPrivateKey();
         } catch (IllegalStateException | IllegalArgumentException e) {

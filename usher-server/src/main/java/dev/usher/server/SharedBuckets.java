@@ -182,7 +182,7 @@ final class SharedBuckets implements Buckets, AutoCloseable {
         Connected former = connected;
         if (former != null) {
             connected = null;
-            former.connection.closeAsync();
+            var unused = former.connection.closeAsync();
         }
         return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
                 .toCompletableFuture()
@@ -198,7 +198,7 @@ final class SharedBuckets implements Buckets, AutoCloseable {
                         connected = new Connected(connection, buckets(connection, commandTimeout));
                         breaker.reset();
                     } else {
-                        connection.closeAsync();
+                        var unused = connection.closeAsync();
                     }
                 });
     }
