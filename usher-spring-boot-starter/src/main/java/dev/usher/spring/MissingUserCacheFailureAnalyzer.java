@@ -8,6 +8,7 @@ import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,8 @@ import org.springframework.core.env.Environment;
 /** Says why there is no cache where one is asked for, and what to declare. It comes before Spring Boot's own, which cannot know. */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnalyzer<NoSuchBeanDefinitionException> {
+
+    private static final Set<Class<?>> ID_TYPES = Set.of(Long.class, Integer.class, UUID.class, String.class);
 
     private static final ResolvableType ANY = ResolvableType.forType(
                     new ParameterizedTypeReference<UserSource<?, ?>>() {})
@@ -112,8 +115,7 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
 
     private static String idOf(ResolvableType type) {
         Class<?> id = type.getGeneric(0).resolve();
-        boolean known = id == Long.class || id == Integer.class || id == UUID.class || id == String.class;
-        return known ? id.getSimpleName() : "Long";
+        return id != null && ID_TYPES.contains(id) ? id.getSimpleName() : "Long";
     }
 
     private static FailureAnalysis severalSources(NoUniqueBeanDefinitionException cause, ResolvableType value) {

@@ -20,13 +20,11 @@ enum Refusal {
     private static final String SOON = "1";
 
     private final int status;
-    private final byte[] body;
+    private final String body;
 
     Refusal(int status, String type, String title) {
         this.status = status;
-        this.body = "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%d}"
-                .formatted(type, title, status)
-                .getBytes(StandardCharsets.UTF_8);
+        this.body = "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%d}".formatted(type, title, status);
     }
 
     void send(HttpServletResponse response) throws IOException {
@@ -39,6 +37,6 @@ enum Refusal {
         if (status == HttpServletResponse.SC_SERVICE_UNAVAILABLE) {
             response.setHeader("Retry-After", SOON);
         }
-        response.getOutputStream().write(body);
+        response.getOutputStream().write(body.getBytes(StandardCharsets.UTF_8));
     }
 }
