@@ -4,8 +4,8 @@ import static dev.usher.spring.SiteApplication.ANN;
 import static dev.usher.spring.SiteApplication.BOB;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.usher.UserProfileCache;
 import dev.usher.spring.Site.Answer;
+import dev.usher.spring.SiteApplication.Pages;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,7 +43,7 @@ class UsherEndpointIT {
 
     @Test
     void itShowsWhatIsHeldOfAUserWithoutTheMobileNumber() {
-        site.bean(UserProfileCache.class).find(ANN);
+        site.bean(Pages.class).profiles().find(ANN);
 
         Answer answer = call("GET", "/" + ANN, OPERATOR);
 
@@ -63,7 +63,7 @@ class UsherEndpointIT {
 
     @Test
     void itMakesEveryNodeForgetAUser() {
-        site.bean(UserProfileCache.class).find(BOB);
+        site.bean(Pages.class).profiles().find(BOB);
 
         JsonNode confirmed = json(call("DELETE", "/" + BOB, OPERATOR));
 
