@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 import tools.jackson.databind.JsonNode;
@@ -116,7 +117,21 @@ class OpenApiIT {
     private static final List<String> HOSTILE_ACCEPTS =
             List.of("text/html", "application/xml", "image/*", "none", "*/*;q=x", "application/json;q=0", ",", "/");
 
-    private final Node node = Shared.NODE;
+    /** With keys of its own, for those of the settings cannot be rotated. */
+    private static final Node NODE = Node.start(
+            Shared.REDIS.uri(),
+            Node.newDatabase(),
+            Map.of(
+                    "usher.key-prefix",
+                    "openapi",
+                    "usher.server.attempts.per-mobile",
+                    "0",
+                    "usher.server.admin.mobile",
+                    Node.ADMIN_MOBILE,
+                    "usher.server.admin.password",
+                    Node.PASSWORD));
+
+    private final Node node = NODE;
     private final User ann = node.register();
     private final String users = ann.token();
     private final String administrators = node.administrator().token();
@@ -159,7 +174,14 @@ class OpenApiIT {
                         "put /v1/admin/users/{id}/status",
                         new Call(admin + "/status", "{\"status\":\"enabled\"}", administrators)),
                 entry("get /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)),
-                entry("delete /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)));
+                entry("delete /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)),
+                entry("post /v1/admin/signing-keys", new Call("/v1/admin/signing-keys", null, administrators)),
+                entry("get /.well-known/jwks.json", new Call("/.well-known/jwks.json", null, null)));
+    }
+
+    @AfterAll
+    static void stop() {
+        NODE.close();
     }
 
     @Test
