@@ -45,7 +45,7 @@ final class AdminController {
 
     /** Administrators cannot disable themselves: the last one would be locked out, and nobody could let them in. */
     @Operation(summary = "Enable or disable a user")
-    @Problems({ProblemType.USER_NOT_FOUND, ProblemType.OWN_ACCOUNT})
+    @Problems({ProblemType.FORBIDDEN, ProblemType.USER_NOT_FOUND, ProblemType.OWN_ACCOUNT})
     @PutMapping(path = "/v1/admin/users/{id}/status", consumes = MediaType.APPLICATION_JSON_VALUE)
     StatusChange.Receipt changeStatus(
             @PathVariable UserId id, @Valid @RequestBody StatusChange change, JwtAuthenticationToken authentication) {
@@ -69,6 +69,7 @@ final class AdminController {
 
     /** The mobile number is masked here, also for administrators: they want to know why an answer is what it is. */
     @Operation(summary = "What memory, Redis and the database hold of a user")
+    @Problems(ProblemType.FORBIDDEN)
     @GetMapping("/v1/admin/users/{id}/cache")
     CachedUser cached(@PathVariable UserId id) {
         return CachedUser.of(id.value(), profiles, statuses);
@@ -76,6 +77,7 @@ final class AdminController {
 
     /** For changes that nobody has announced. Harmless, also where there is no such user. */
     @Operation(summary = "Make every node forget a user")
+    @Problems(ProblemType.FORBIDDEN)
     @DeleteMapping("/v1/admin/users/{id}/cache")
     @ResponseStatus(HttpStatus.NO_CONTENT)
     void forget(@PathVariable UserId id) {

@@ -43,8 +43,6 @@ import org.springframework.web.method.HandlerMethod;
 @Configuration(proxyBeanMethods = false)
 class OpenApi {
 
-    static final String PROFILE_PATCH = "#/components/schemas/ProfilePatch";
-
     private static final String BEARER = "bearer";
     private static final String SCHEMAS = "#/components/schemas/";
 
@@ -130,7 +128,8 @@ class OpenApi {
                     type -> ModelConverters.getInstance(true).readAll(type).forEach(components::addSchemas));
             ModelConverters.getInstance(true).readAll(UserProfile.class).forEach(components::addSchemas);
             components.addSchemas(
-                    "ProfilePatch", profilePatch(components.getSchemas().get("Registration")));
+                    ProfilePatch.class.getSimpleName(),
+                    profilePatch(components.getSchemas().get("Registration")));
             Schema<?> holding = components.getSchemas().get(CacheView.Holding.class.getSimpleName());
             holding.addProperty("value", shownValue());
             components.getSchemas().forEach(OpenApi::refine);

@@ -36,8 +36,8 @@ final class ProfileChanges {
      * @return the profile as the database has it now
      * @throws ProblemException when the patch is not valid, or there is no such user
      */
-    UserProfile apply(long id, JsonNode patch) {
-        Map<ProfileField, @Nullable Object> values = valuesOf(patch);
+    UserProfile apply(long id, ProfilePatch patch) {
+        Map<ProfileField, @Nullable Object> values = valuesOf(patch.fields());
         if (values.isEmpty()) {
             return known(profiles.findFresh(id));
         }

@@ -32,7 +32,6 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
-import tools.jackson.databind.JsonNode;
 
 /** Users: registration, and profiles and their change. A mobile number is shown to its owner and to administrators only. */
 @RestController
@@ -92,9 +91,7 @@ final class UserController {
     @PatchMapping(
             path = "/v1/me",
             consumes = {UserController.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE})
-    UserView change(
-            @Parameter(schema = @Schema(ref = OpenApi.PROFILE_PATCH)) @RequestBody JsonNode patch,
-            JwtAuthenticationToken authentication) {
+    UserView change(@RequestBody ProfilePatch patch, JwtAuthenticationToken authentication) {
         long id = Caller.of(authentication).id();
         return new UserView(id, changes.apply(id, patch));
     }

@@ -99,6 +99,11 @@ class ManyUsersReadIT {
     }
 
     @Test
+    void aQueryOfTooManyParametersIsRefused() {
+        node.get("/v1/users?ids=1" + "&a".repeat(2000), token).problem(400, "malformed-request");
+    }
+
+    @Test
     void theyAreForUsersOnly() {
         node.get("/v1/users?ids=1", null).problem(401, "unauthenticated");
     }

@@ -23,7 +23,6 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 import tools.jackson.databind.JsonNode;
@@ -118,10 +117,21 @@ class OpenApiIT {
     private static final List<String> HOSTILE_ACCEPTS =
             List.of("text/html", "application/xml", "image/*", "none", "*/*;q=x", "application/json;q=0", ",", "/");
 
-    /** One whose signing key is in its database, so that it can be changed. */
-    private static Node own;
+    /** With keys of its own, for those of the settings cannot be rotated. */
+    private static final Node NODE = Node.start(
+            Shared.REDIS.uri(),
+            Node.newDatabase(),
+            Map.of(
+                    "usher.key-prefix",
+                    "openapi",
+                    "usher.server.attempts.per-mobile",
+                    "0",
+                    "usher.server.admin.mobile",
+                    Node.ADMIN_MOBILE,
+                    "usher.server.admin.password",
+                    Node.PASSWORD));
 
-    private final Node node = own();
+    private final Node node = NODE;
     private final User ann = node.register();
     private final String users = ann.token();
     private final String administrators = node.administrator().token();
@@ -132,26 +142,6 @@ class OpenApiIT {
     /** A call that is answered with what was asked for. */
     private record Call(
             String path, @Nullable String body, @Nullable String token) {}
-
-    @BeforeAll
-    static void start() {
-        own = Node.start(
-                Shared.REDIS.uri(),
-                Node.newDatabase(),
-                Map.of(
-                        "usher.key-prefix", "openapi",
-                        "usher.server.admin.mobile", Node.ADMIN_MOBILE,
-                        "usher.server.admin.password", Node.PASSWORD));
-    }
-
-    @AfterAll
-    static void stop() {
-        own.close();
-    }
-
-    private static Node own() {
-        return own;
-    }
 
     private static byte[] bytes(int... values) {
         byte[] bytes = new byte[values.length];
@@ -176,8 +166,6 @@ class OpenApiIT {
                 entry(
                         "post /v1/token/refresh",
                         new Call("/v1/token/refresh", "{\"fresh_token\":\"" + login.text("fresh_token") + "\"}", null)),
-                entry("get /.well-known/jwks.json", new Call("/.well-known/jwks.json", null, null)),
-                entry("post /v1/admin/signing-keys", new Call("/v1/admin/signing-keys", null, administrators)),
                 entry("post /v1/logout", new Call("/v1/logout", null, login.text("token"))),
                 entry("get /v1/me", new Call("/v1/me", null, users)),
                 entry("patch /v1/me", new Call("/v1/me", "{\"name\":\"Bob\",\"photo\":null,\"is_media\":true}", users)),
@@ -186,7 +174,14 @@ class OpenApiIT {
                         "put /v1/admin/users/{id}/status",
                         new Call(admin + "/status", "{\"status\":\"enabled\"}", administrators)),
                 entry("get /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)),
-                entry("delete /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)));
+                entry("delete /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)),
+                entry("post /v1/admin/signing-keys", new Call("/v1/admin/signing-keys", null, administrators)),
+                entry("get /.well-known/jwks.json", new Call("/.well-known/jwks.json", null, null)));
+    }
+
+    @AfterAll
+    static void stop() {
+        NODE.close();
     }
 
     @Test
