@@ -99,6 +99,12 @@ class ManyUsersReadIT {
     }
 
     @Test
+    void aQueryThatIsNotUtf8IsRefusedAlsoWhereNobodyAsksForAParameter() {
+        node.get("/v1/me?%FF=1", token).problem(400, "malformed-request");
+        node.post("/v1/login?a=%C3%28", "{}", null).problem(400, "malformed-request");
+    }
+
+    @Test
     void aQueryOfTooManyParametersIsRefused() {
         node.get("/v1/users?ids=1" + "&a".repeat(2000), token).problem(400, "malformed-request");
     }
