@@ -6,9 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.CachesHealth;
 import dev.usher.Explanation.Holding;
 import dev.usher.UserCaches;
-import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
-import dev.usher.UserSource;
 import dev.usher.testkit.RedisServer;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -19,7 +17,6 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.util.Base64;
-import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -31,8 +28,6 @@ import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisAutoConfiguration;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
-import org.springframework.context.annotation.Bean;
-import org.springframework.context.annotation.Configuration;
 
 /** A Redis that speaks TLS, asks for its clients' certificate, and knows them by name and password. */
 class TlsIT {
@@ -49,7 +44,7 @@ class TlsIT {
             .withConfiguration(AutoConfigurations.of(
                     SslAutoConfiguration.class, UsherAutoConfiguration.class, Resp3AutoConfiguration.class))
             .withClassLoader(new FilteredClassLoader("org.springframework.boot.data.redis"))
-            .withUserConfiguration(Source.class)
+            .withUserConfiguration(UsherAutoConfigurationIT.Source.class)
             .withPropertyValues(
                     "spring.data.redis.ssl.bundle=redis",
                     // The first calls of a JVM can take longer than the default.
@@ -118,7 +113,8 @@ class TlsIT {
                     assertThat(context).hasNotFailed();
                     UserCaches caches = context.getBean(UserCaches.class);
                     await().until(() -> caches.health().nearOpen());
-                    UserProfileCache<Long> profiles = context.getBean(Consumer.class).profiles;
+                    UserProfileCache<Long> profiles = context.getBean(UsherAutoConfigurationIT.Caller.class)
+                            .profiles();
                     assertThat(profiles.find(42L)).isPresent();
                     assertThat(profiles.explain(42L).shared()).isInstanceOf(Holding.Value.class);
                 });
@@ -173,22 +169,6 @@ class TlsIT {
     private static int freePort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
-        }
-    }
-
-    record Consumer(UserProfileCache<Long> profiles) {}
-
-    @Configuration(proxyBeanMethods = false)
-    static class Source {
-
-        @Bean
-        UserSource<Long, UserProfile> profiles() {
-            return ids -> Map.of(42L, new UserProfile("13800000000", "Ann", "", false, "", ""));
-        }
-
-        @Bean
-        Consumer consumer(UserProfileCache<Long> profiles) {
-            return new Consumer(profiles);
         }
     }
 }
