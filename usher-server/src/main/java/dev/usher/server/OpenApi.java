@@ -23,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -128,12 +129,14 @@ class OpenApi {
                     type -> ModelConverters.getInstance(true).readAll(type).forEach(components::addSchemas));
             ModelConverters.getInstance(true).readAll(UserProfile.class).forEach(components::addSchemas);
             components.addSchemas(
-                    ProfilePatch.class.getSimpleName(),
-                    profilePatch(components.getSchemas().get("Registration")));
-            Schema<?> holding = components.getSchemas().get(CacheView.Holding.class.getSimpleName());
-            holding.addProperty("value", shownValue());
+                    ProfilePatch.class.getSimpleName(), profilePatch(schema(components, Registration.class)));
+            schema(components, CacheView.Holding.class).addProperty("value", shownValue());
             components.getSchemas().forEach(OpenApi::refine);
         };
+    }
+
+    private static Schema<?> schema(Components components, Class<?> type) {
+        return Objects.requireNonNull(components.getSchemas().get(type.getSimpleName()));
     }
 
     private static Map<Integer, List<ProblemType>> problems(Operation operation, HandlerMethod method, boolean open) {
@@ -252,7 +255,10 @@ class OpenApi {
     }
 
     private static Schema<?> oneOf(List<String> texts) {
-        return new Schema<String>().types(Set.of("string"))._enum(texts);
+        Schema<String> schema = new Schema<>();
+        schema.types(Set.of("string"));
+        schema.setEnum(texts);
+        return schema;
     }
 
     private static List<String> lowerCase(List<?> names) {
