@@ -165,8 +165,13 @@ class BadInputIT {
     void aBodyThatSaysThatItIsTooLargeIsRefusedBeforeItIsSent() throws IOException {
         try (Socket socket =
                 new Socket(InetAddress.getLoopbackAddress(), node.address("/").getPort())) {
-            String request = "POST /v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                    + "Content-Length: 65537\r\n\r\n";
+            String request = """
+                    POST /v1/login HTTP/1.1\r
+                    Host: localhost\r
+                    Content-Type: application/json\r
+                    Content-Length: 65537\r
+                    \r
+                    """;
             socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
             String line = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8))
                     .readLine();
