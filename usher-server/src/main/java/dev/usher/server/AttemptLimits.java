@@ -15,9 +15,10 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.stereotype.Component;
 
 /**
- * How often somebody may try: buckets of tokens, one for each mobile number and each address, in Redis for all nodes alike.
+ * How often somebody may try: buckets of tokens, one for each mobile number and each address, in the memory of this node, and of
+ * the same size in Redis for all nodes alike. An attempt takes from both.
  *
- * <p>While Redis does not answer, buckets of the same size in the memory of this node decide: then an attempt is limited by
+ * <p>While Redis does not answer, or is too slow for so many at once, those of this node decide: then an attempt is limited by
  * each node for itself, and never unlimited, and nobody is locked out by it.
  */
 @Component
@@ -64,7 +65,7 @@ final class AttemptLimits implements DisposableBean {
         // The address first: where that is spent, nobody's mobile number is.
         add(wanted, "address", Sha256.hex(ClientAddress.network(address)), limits.perAddress());
         add(wanted, "mobile", Sha256.hex(mobile), limits.perMobile());
-        Buckets taken = take(wanted);
+        boolean isShared = take(wanted);
         boolean refused = false;
         try {
             return login.get();
@@ -73,7 +74,10 @@ final class AttemptLimits implements DisposableBean {
             throw e;
         } finally {
             if (!refused) {
-                taken.giveBack(wanted);
+                local.giveBack(wanted);
+                if (isShared) {
+                    shared.giveBack(wanted);
+                }
             }
         }
     }
@@ -86,7 +90,7 @@ final class AttemptLimits implements DisposableBean {
     void countRegistration(String address) {
         List<Buckets.Named> wanted = new ArrayList<>();
         add(wanted, "registrations", Sha256.hex(ClientAddress.network(address)), limits.registrationsPerAddress());
-        take(wanted);
+        var unused = take(wanted);
     }
 
     private void add(List<Buckets.Named> wanted, String kind, String whose, int most) {
@@ -103,21 +107,28 @@ final class AttemptLimits implements DisposableBean {
                         .build());
     }
 
-    /** Takes a token from all of them, and says where it was taken. */
-    private Buckets take(List<Buckets.Named> wanted) {
+    /** Takes a token from all of them, and says whether Redis knows of it. */
+    private boolean take(List<Buckets.Named> wanted) {
         if (wanted.isEmpty()) {
-            return local;
+            return false;
         }
-        Buckets decides = shared;
+        // Here first: many at once cannot pass by being too many for Redis.
+        requireTaken(local.take(wanted));
         Duration wait = shared.take(wanted);
         if (wait == null) {
-            decides = local;
-            wait = local.take(wanted);
+            return false;
         }
+        if (!wait.isZero()) {
+            local.giveBack(wanted);
+        }
+        requireTaken(wait);
+        return true;
+    }
+
+    private static void requireTaken(Duration wait) {
         if (!wait.isZero()) {
             throw ProblemException.tooManyAttempts(wait);
         }
-        return decides;
     }
 
     /** The application's clock, as Bucket4j reads it. */
