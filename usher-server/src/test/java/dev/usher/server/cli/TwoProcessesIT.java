@@ -30,7 +30,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Disabled;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -117,7 +116,6 @@ class TwoProcessesIT {
     }
 
     @Test
-    @Disabled("PATCH /v1/me is built on another branch; to be enabled with it")
     void aProfileThatOneHasChangedTheOtherShows() throws Exception {
         User ann = register();
         for (int i = 0; i < BANS; i++) {
