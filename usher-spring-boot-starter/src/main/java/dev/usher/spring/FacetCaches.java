@@ -6,6 +6,7 @@ import dev.usher.UserCaches;
 import dev.usher.UserSource;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.core.ResolvableType;
 import org.springframework.util.ClassUtils;
 
@@ -17,9 +18,9 @@ final class FacetCaches {
             FacetCaches.class.getClassLoader());
 
     private final UserCaches caches;
-    private final ListableBeanFactory beans;
+    private final ConfigurableListableBeanFactory beans;
 
-    FacetCaches(UserCaches caches, ListableBeanFactory beans) {
+    FacetCaches(UserCaches caches, ConfigurableListableBeanFactory beans) {
         this.caches = caches;
         this.beans = beans;
     }
@@ -43,8 +44,9 @@ final class FacetCaches {
     }
 
     private @Nullable Class<?> idTypeOf(UserSource<?, ?> source) {
-        for (String name : beans.getBeanNamesForType(UserSource.class)) {
-            if (beans.getBean(name) == source) {
+        for (String name : beans.getBeanNamesForType(UserSource.class, true, false)) {
+            // Only what is there already: another source may be made of the very cache that this is for.
+            if (source.equals(beans.getSingleton(name))) {
                 Class<?> declared = sourceTypeOf(beans, name).getGeneric(0).resolve();
                 if (declared != null && declared != Object.class) {
                     return declared;

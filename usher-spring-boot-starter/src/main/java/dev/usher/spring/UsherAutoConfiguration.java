@@ -8,8 +8,8 @@ import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import io.micrometer.core.instrument.MeterRegistry;
-import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
@@ -108,7 +108,7 @@ public final class UsherAutoConfiguration {
     }
 
     @Bean
-    FacetCaches usherFacetCaches(UserCaches caches, ListableBeanFactory beans) {
+    FacetCaches usherFacetCaches(UserCaches caches, ConfigurableListableBeanFactory beans) {
         return new FacetCaches(caches, beans);
     }
 

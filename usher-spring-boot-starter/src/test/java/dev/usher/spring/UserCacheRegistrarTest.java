@@ -80,6 +80,18 @@ class UserCacheRegistrarTest {
     }
 
     @Test
+    void aSourceMayAskTheCacheOfAnotherFacet() {
+        runner.withUserConfiguration(AskingSource.class, Specified.class).run(context -> {
+            assertThat(context).hasNotFailed();
+            @SuppressWarnings("unchecked")
+            UserCache<Long, Badges> badges = (UserCache<Long, Badges>) context.getBean("badgesUserCache");
+            assertThat(badges.find(42L)).contains(new Badges(3));
+            assertThat(context.getBean(UserProfileCache.class).cache().idOf("42"))
+                    .isEqualTo(42L);
+        });
+    }
+
+    @Test
     void aFacetWithoutASourceFailsTheStartByTheTypeOfTheSource() {
         runner.withBean("badges", Facet.class, () -> null)
                 .run(context -> assertThat(context)
@@ -174,6 +186,21 @@ class UserCacheRegistrarTest {
         @Bean
         UserSource<String, Settings> settingsSource() {
             return ids -> Map.of("ann", new Settings("zh"));
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    static class AskingSource {
+
+        @Bean
+        Facet<Badges> badges() {
+            return Facet.of("badges", Badges.class);
+        }
+
+        @Bean
+        UserSource<Long, Badges> badgeSource(UserProfileCache<Long> profiles) {
+            return ids -> Map.of(
+                    42L, new Badges(profiles.find(42L).orElseThrow().name().length()));
         }
     }
 
