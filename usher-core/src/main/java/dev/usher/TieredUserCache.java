@@ -31,6 +31,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -172,48 +173,46 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     @Override
     public Map<K, V> findAll(Collection<? extends K> ids) {
-        Map<K, V> values = new LinkedHashMap<>();
-        lookUpAll(ids).forEach((id, found) -> found.value().ifPresent(value -> values.put(id, value)));
-        return values;
+        Map<K, V> found = new LinkedHashMap<>();
+        Set<K> missing = findNear(ids, (id, resident) -> answerOf(resident).ifPresent(value -> found.put(id, value)));
+        findMissing(missing).forEach((id, missed) -> missed.value().ifPresent(value -> found.put(id, value)));
+        return found;
     }
 
     @Override
     public Map<K, Found<V>> lookUpAll(Collection<? extends K> ids) {
-        caches.requireOpen();
         Map<K, Found<V>> found = new LinkedHashMap<>();
-        Set<K> missing = new LinkedHashSet<>();
-        for (K id : new LinkedHashSet<>(ids)) {
-            Resident<V> resident = near.find(id);
-            if (resident != null) {
-                found.put(id, foundIn(resident));
-            } else {
-                keyOf(id);
-                missing.add(id);
-            }
-        }
-        found.putAll(findMissing(missing));
+        found.putAll(findMissing(findNear(ids, (id, resident) -> found.put(id, foundIn(resident)))));
         return found;
     }
 
     @Override
     public Map<K, Optional<V>> findCached(Collection<? extends K> ids) {
-        caches.requireOpen();
         Map<K, Optional<V>> found = new LinkedHashMap<>();
-        Set<K> missing = new LinkedHashSet<>();
-        for (K id : new LinkedHashSet<>(ids)) {
-            Resident<V> resident = near.find(id);
-            if (resident != null) {
-                found.put(id, answerOf(resident));
-            } else if (!caches.fences().isPending(keyOf(id))) {
-                missing.add(id);
-            }
-        }
+        Set<K> missing = findNear(ids, (id, resident) -> found.put(id, answerOf(resident)));
+        missing.removeIf(id -> caches.fences().isPending(keys.keyOf(id)));
         while (!missing.isEmpty()) {
             Set<K> together = Set.copyOf(firstOf(missing));
             missing.removeAll(together);
             findShared(together, found);
         }
         return found;
+    }
+
+    /** Hands on what memory answers, and returns the rest. */
+    private Set<K> findNear(Collection<? extends K> ids, BiConsumer<K, Resident<V>> found) {
+        caches.requireOpen();
+        Set<K> missing = new LinkedHashSet<>();
+        for (K id : new LinkedHashSet<>(ids)) {
+            Resident<V> resident = near.find(id);
+            if (resident != null) {
+                found.accept(id, resident);
+            } else {
+                keyOf(id);
+                missing.add(id);
+            }
+        }
+        return missing;
     }
 
     private void findShared(Set<K> ids, Map<K, Optional<V>> found) {
