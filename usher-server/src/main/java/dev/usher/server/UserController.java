@@ -119,25 +119,34 @@ final class UserController {
     }
 
     private UserView view(long id, Caller caller, HttpServletResponse response) {
-        return views(List.of(id), caller, response).stream()
-                .findAny()
+        Found<UserProfile> found = profiles.lookUp(id);
+        flag(found.staleFor(), response);
+        return found.value()
+                .map(profile -> view(id, profile, caller))
                 .orElseThrow(() -> new ProblemException(ProblemType.USER_NOT_FOUND));
     }
 
-    /** An answer that is only the last known one says so, as RFC 9211 has it; also that there was no such user. */
     private List<UserView> views(List<Long> ids, Caller caller, HttpServletResponse response) {
         Map<Long, Found<UserProfile>> found = profiles.lookUpAll(ids);
-        Duration staleFor = found.values().stream().map(Found::staleFor).reduce(Duration.ZERO, UserController::longer);
+        flag(found.values().stream().map(Found::staleFor).reduce(Duration.ZERO, UserController::longer), response);
+        return ids.stream()
+                .flatMap(id -> Objects.requireNonNull(found.get(id)).value().stream()
+                        .map(profile -> view(id, profile, caller)))
+                .toList();
+    }
+
+    private static UserView view(long id, UserProfile profile, Caller caller) {
+        return new UserView(id, caller.maySeeMobileOf(id) ? profile : profile.masked());
+    }
+
+    /** An answer that is only the last known one says so, as RFC 9211 has it; also that there was no such user. */
+    private static void flag(Duration staleFor, HttpServletResponse response) {
         if (!staleFor.isZero()) {
             // Rounded up, for it is a second old as soon as it is not known to be true.
             long age = staleFor.plusMillis(999).toSeconds();
             response.setHeader(HttpHeaders.AGE, Long.toString(age));
             response.setHeader("Cache-Status", "usher; hit; ttl=-" + age + "; detail=source-unavailable");
         }
-        return ids.stream()
-                .flatMap(id -> Objects.requireNonNull(found.get(id)).value().stream()
-                        .map(profile -> new UserView(id, caller.maySeeMobileOf(id) ? profile : profile.masked())))
-                .toList();
     }
 
     private static Duration longer(Duration one, Duration other) {
