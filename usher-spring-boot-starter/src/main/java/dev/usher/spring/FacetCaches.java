@@ -5,7 +5,6 @@ import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserSource;
 import org.jspecify.annotations.Nullable;
-import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.core.ResolvableType;
 import org.springframework.util.ClassUtils;
@@ -47,8 +46,8 @@ final class FacetCaches {
         for (String name : beans.getBeanNamesForType(UserSource.class, true, false)) {
             // Only what is there already: another source may be made of the very cache that this is for.
             if (source.equals(beans.getSingleton(name))) {
-                Class<?> declared = sourceTypeOf(beans, name).getGeneric(0).resolve();
-                if (declared != null && declared != Object.class) {
+                Class<?> declared = UserCacheRegistrar.idOf(name, beans);
+                if (declared != null) {
                     return declared;
                 }
             }
@@ -57,10 +56,5 @@ final class FacetCaches {
                 .as(UserSource.class)
                 .getGeneric(0)
                 .resolve();
-    }
-
-    /** The type of a source, as its bean is declared. */
-    static ResolvableType sourceTypeOf(ListableBeanFactory beans, String name) {
-        return UserCacheRegistrar.typeOf(beans, name).as(UserSource.class);
     }
 }

@@ -114,12 +114,19 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
     /** What the source of such values is asked for, as far as its type tells. */
     private static @Nullable Class<?> idOf(Class<?> value, ListableBeanFactory beans) {
         for (String name : beans.getBeanNamesForType(sourceOf(value), true, false)) {
-            Class<?> id = FacetCaches.sourceTypeOf(beans, name).getGeneric(0).resolve();
-            if (isId(id)) {
+            Class<?> id = idOf(name, beans);
+            if (id != null) {
                 return id;
             }
         }
         return null;
+    }
+
+    /** What a source is asked for, as far as its bean's type tells. */
+    static @Nullable Class<?> idOf(String source, ListableBeanFactory beans) {
+        Class<?> declared =
+                typeOf(beans, source).as(UserSource.class).getGeneric(0).resolve();
+        return isId(declared) ? declared : null;
     }
 
     private static boolean isId(@Nullable Class<?> declared) {
@@ -131,7 +138,7 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
     }
 
     /** The type of a bean, as it is declared. */
-    static ResolvableType typeOf(ListableBeanFactory beans, String name) {
+    private static ResolvableType typeOf(ListableBeanFactory beans, String name) {
         if (beans instanceof ConfigurableListableBeanFactory factory && factory.containsBeanDefinition(name)) {
             ResolvableType declared = factory.getMergedBeanDefinition(name).getResolvableType();
             if (declared.resolve() != null) {
