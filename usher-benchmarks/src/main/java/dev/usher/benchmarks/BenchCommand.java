@@ -1,0 +1,9 @@
+package dev.usher.benchmarks;
+
+/** The command {@code usher bench}. */
+final class BenchCommand {
+
+    private BenchCommand() {}
+
+    public static void main(String[] arguments) {}
+}

@@ -1,0 +1,75 @@
+package dev.usher.benchmarks;
+
+/** What is measured: usher, the limits, and what people would use instead. */
+enum Peer {
+    /** usher with both tiers. */
+    USHER("usher", Tiers.BOTH),
+    /** usher with its near tier turned off, so that every answer comes from Redis. */
+    USHER_SHARED("usher, shared tier only", Tiers.SHARED),
+    /** Caffeine alone: the limit of what memory can do, on one node. */
+    CAFFEINE("raw Caffeine", Tiers.NEAR),
+    /** {@code GET} and {@code MGET} with Lettuce: the limit of what Redis can do. */
+    LETTUCE("raw Lettuce", Tiers.SHARED),
+    /** The specification's own logic, line by line. */
+    SPECIFICATION("the specification", Tiers.SHARED),
+    /** JetCache, in Redis. */
+    JETCACHE_REMOTE("JetCache, remote", Tiers.SHARED),
+    /** JetCache, in memory and in Redis. */
+    JETCACHE_BOTH("JetCache, both", Tiers.BOTH),
+    /** Redisson's {@code RMapCache}. */
+    REDISSON_MAP("Redisson RMapCache", Tiers.SHARED),
+    /** Redisson's {@code RLocalCachedMap}. */
+    REDISSON_LOCAL("Redisson RLocalCachedMap", Tiers.BOTH),
+    /** Spring's cache abstraction over Caffeine. */
+    SPRING_CAFFEINE("Spring Cache, Caffeine", Tiers.NEAR),
+    /** Spring's cache abstraction over Spring Data Redis, without locks. */
+    SPRING_REDIS("Spring Cache, Redis", Tiers.SHARED),
+    /** Spring's cache abstraction over Spring Data Redis, with its lock. */
+    SPRING_REDIS_LOCKING("Spring Cache, Redis, locking", Tiers.SHARED);
+
+    /** Where a contender remembers. */
+    private enum Tiers {
+        NEAR,
+        SHARED,
+        BOTH
+    }
+
+    private final String title;
+    private final Tiers tiers;
+
+    Peer(String title, Tiers tiers) {
+        this.title = title;
+        this.tiers = tiers;
+    }
+
+    /** Its name in tables. */
+    String title() {
+        return title;
+    }
+
+    /** Whether it remembers in the memory of its process. */
+    boolean isNear() {
+        return tiers != Tiers.SHARED;
+    }
+
+    /** Whether it remembers in Redis. */
+    boolean isShared() {
+        return tiers != Tiers.NEAR;
+    }
+
+    /** Whether it belongs to usher. */
+    boolean isUsher() {
+        return this == USHER || this == USHER_SHARED;
+    }
+
+    /** Opens one node of it. */
+    Contender open(Site site) {
+        return switch (this) {
+            case USHER -> UsherContender.both(site);
+            case USHER_SHARED -> UsherContender.shared(site);
+            case CAFFEINE -> new CaffeineContender(site);
+            case LETTUCE -> new LettuceContender(site);
+            default -> throw new UnsupportedOperationException(title + " is still to come");
+        };
+    }
+}

@@ -1,0 +1,59 @@
+package dev.usher.benchmarks;
+
+import dev.usher.CachePolicy;
+import dev.usher.Facet;
+import dev.usher.UserCache;
+import dev.usher.UserCaches;
+import dev.usher.UserProfile;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** usher, with its defaults but for the size of its near tier. */
+final class UsherContender implements Contender {
+
+    private final UserCaches caches;
+    private final UserCache<Long, UserProfile> cache;
+
+    private UsherContender(Site site, CachePolicy policy) {
+        caches = UserCaches.builder().redis(site.redisUri()).build();
+        Facet<UserProfile> facet = UserProfile.FACET.with(policy);
+        cache = caches.cache(facet, site.source());
+    }
+
+    static Contender both(Site site) {
+        // Those who are kept together are refreshed together, a second before the end of a life that no run here lives
+        // to see.
+        return new UsherContender(site, UserProfile.FACET.policy().withNearSize(site.nearSize()));
+    }
+
+    static Contender shared(Site site) {
+        return new UsherContender(site, UserProfile.FACET.policy().withNearSize(0));
+    }
+
+    @Override
+    public @Nullable UserProfile find(Long id) {
+        return cache.find(id).orElse(null);
+    }
+
+    @Override
+    public Map<Long, UserProfile> findAll(List<Long> ids) {
+        return cache.findAll(ids);
+    }
+
+    @Override
+    public void fill(Long id, UserProfile row, Instant readAt) {
+        cache.save(id, row, readAt);
+    }
+
+    @Override
+    public void changed(Long id) {
+        cache.invalidate(id);
+    }
+
+    @Override
+    public void close() {
+        caches.close();
+    }
+}
