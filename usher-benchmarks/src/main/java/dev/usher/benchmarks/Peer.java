@@ -69,6 +69,7 @@ enum Peer {
             case USHER_SHARED -> UsherContender.shared(site);
             case CAFFEINE -> new CaffeineContender(site);
             case LETTUCE -> new LettuceContender(site);
+            case SPECIFICATION -> new SpecificationContender(site);
             default -> throw new UnsupportedOperationException(title + " is still to come");
         };
     }
