@@ -70,6 +70,8 @@ enum Peer {
             case CAFFEINE -> new CaffeineContender(site);
             case LETTUCE -> new LettuceContender(site);
             case SPECIFICATION -> new SpecificationContender(site);
+            case JETCACHE_REMOTE -> JetCacheContender.remote(site);
+            case JETCACHE_BOTH -> JetCacheContender.both(site);
             default -> throw new UnsupportedOperationException(title + " is still to come");
         };
     }
