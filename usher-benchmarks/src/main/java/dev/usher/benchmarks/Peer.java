@@ -72,6 +72,8 @@ enum Peer {
             case SPECIFICATION -> new SpecificationContender(site);
             case JETCACHE_REMOTE -> JetCacheContender.remote(site);
             case JETCACHE_BOTH -> JetCacheContender.both(site);
+            case REDISSON_MAP -> new RedissonMapContender(site);
+            case REDISSON_LOCAL -> new RedissonLocalContender(site);
             default -> throw new UnsupportedOperationException(title + " is still to come");
         };
     }
