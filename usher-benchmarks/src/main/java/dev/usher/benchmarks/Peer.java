@@ -74,7 +74,9 @@ enum Peer {
             case JETCACHE_BOTH -> JetCacheContender.both(site);
             case REDISSON_MAP -> new RedissonMapContender(site);
             case REDISSON_LOCAL -> new RedissonLocalContender(site);
-            default -> throw new UnsupportedOperationException(title + " is still to come");
+            case SPRING_CAFFEINE -> SpringContender.caffeine(site);
+            case SPRING_REDIS -> SpringContender.redis(site);
+            case SPRING_REDIS_LOCKING -> SpringContender.lockingRedis(site);
         };
     }
 }
