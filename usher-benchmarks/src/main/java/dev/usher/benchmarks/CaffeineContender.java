@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class CaffeineContender implements Contender {
 
     private final ProfileLoader loader;
-    private final Cache<Long, UserProfile> cache;
+    private final Cache<Long, @Nullable UserProfile> cache;
 
     CaffeineContender(Site site) {
         loader = new ProfileLoader(site.source());
