@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.Explanation.Holding;
 import dev.usher.testkit.FaultProxy;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,9 +57,11 @@ class BulkheadIT extends NodesOnRedis {
                 proxy.refuse();
                 await().until(() -> !cache.stats().nearOpen());
             }
-            List<Future<Optional<UserProfile>>> callers = LongStream.range(0, 50)
-                    .mapToObj(id -> threads.submit(() -> cache.find(id)))
-                    .toList();
+            List<Future<Optional<UserProfile>>> callers = new ArrayList<>();
+            LongStream.range(0, 3).forEach(id -> callers.add(threads.submit(() -> cache.find(id))));
+            // A query that begins later would take along who waits by then.
+            await().until(() -> underWay.get() == 3);
+            LongStream.range(3, 50).forEach(id -> callers.add(threads.submit(() -> cache.find(id))));
             await().until(() -> callers.stream().filter(Future::isDone).count() == 50 - 3 - 10);
             assertThat(underWay).hasValue(3);
             assertThat(((TieredUserCache<Long, UserProfile>) cache).waitingForTheSource())

@@ -30,6 +30,8 @@ final class JavaProcess implements AutoCloseable {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), "-Xmx256m", "-XX:+UseSerialGC"));
+        // They start, up to eight at once, and do little.
+        command.add("-XX:TieredStopAtLevel=1");
         command.add(main.getName());
         command.addAll(arguments);
         try {

@@ -20,6 +20,8 @@ import java.sql.Statement;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,8 +30,20 @@ class CommandLineIT {
 
     private static final Pattern GENERATED = Pattern.compile("mobile (\\d+), password (\\w+)  \\(generated.*");
 
+    private static PostgresServer postgres;
+
     @TempDir
     private Path directory;
+
+    @BeforeAll
+    static void startPostgres() {
+        postgres = PostgresServer.start();
+    }
+
+    @AfterAll
+    static void stopPostgres() {
+        postgres.close();
+    }
 
     @Test
     void aServerOnServersOfItsOwnServesUntilItIsToldToEndAndLeavesNothingRunning() throws Exception {
@@ -73,19 +87,19 @@ class CommandLineIT {
 
     @Test
     void aServerOnGivenServersShowsNoPasswordThatItWasGiven() throws Exception {
-        try (RedisServer redis = RedisServer.start("requirepass geheim");
-                PostgresServer postgres = PostgresServer.start()) {
+        String database = postgres.createDatabase("given");
+        try (RedisServer redis = RedisServer.start("requirepass geheim")) {
             Map<String, String> environment = Map.of(
                     "PORT", "0",
                     "USHER_REDIS_URI", redis.uri().replace("//", "//:geheim@"),
-                    "USHER_DATABASE_URL", postgres.jdbcUrl() + "?user=postgres&password=geheim",
+                    "USHER_DATABASE_URL", database + "?user=postgres&password=geheim",
                     "USHER_SERVER_ADMIN_MOBILE", "13911112222",
                     "USHER_SERVER_ADMIN_PASSWORD", "geheim geheim");
 
             try (CommandProcess serve = CommandProcess.start(directory, environment, "serve")) {
                 String api = serve.lineOf("API");
                 assertThat(serve.lineOf("Redis")).isEqualTo(redis.uri().replace("//", "//***@"));
-                assertThat(serve.lineOf("Database")).isEqualTo(postgres.jdbcUrl() + "?user=***&password=***");
+                assertThat(serve.lineOf("Database")).isEqualTo(database + "?user=***&password=***");
                 assertThat(serve.lineOf("Administrator"))
                         .contains("USHER_SERVER_ADMIN_MOBILE", "USHER_SERVER_ADMIN_PASSWORD")
                         .doesNotContain("13911112222", "geheim");
@@ -105,13 +119,12 @@ class CommandLineIT {
 
     @Test
     void aServerStartsWithoutItsDatabaseAndGivesUpWhenThatCannotBeMadeReady() throws Exception {
-        try (PostgresServer postgres = PostgresServer.start();
-                FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
-            makeUnfit(postgres);
+        String database = unfitDatabase("late");
+        try (FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
             proxy.refuse();
             Map<String, String> environment = Map.of(
                     "PORT", "0",
-                    "USHER_DATABASE_URL", through(proxy, postgres),
+                    "USHER_DATABASE_URL", through(proxy, database),
                     "USHER_DATABASE_USERNAME", postgres.username(),
                     "USHER_DATABASE_PASSWORD", postgres.password());
 
@@ -133,9 +146,8 @@ class CommandLineIT {
 
     @Test
     void theServerByItselfEndsItsProcessWhenItsDatabaseCannotBeMadeReady() throws Exception {
-        try (PostgresServer postgres = PostgresServer.start();
-                FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
-            makeUnfit(postgres);
+        String database = unfitDatabase("ended");
+        try (FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
             proxy.refuse();
             try (CommandProcess server = CommandProcess.start(
                     UsherServer.class,
@@ -143,7 +155,7 @@ class CommandLineIT {
                     Map.of(),
                     "--server.port=0",
                     "--spring.data.redis.url=redis://127.0.0.1:1",
-                    "--spring.datasource.url=" + through(proxy, postgres),
+                    "--spring.datasource.url=" + through(proxy, database),
                     "--spring.datasource.username=" + postgres.username())) {
                 server.awaitOutput("The server starts without it");
 
@@ -156,11 +168,10 @@ class CommandLineIT {
 
     @Test
     void aDatabaseThatRefusesIsToldInALine() throws Exception {
-        try (PostgresServer postgres = PostgresServer.start();
-                CommandProcess serve = CommandProcess.start(
-                        directory,
-                        Map.of("PORT", "0", "USHER_DATABASE_URL", postgres.jdbcUrl() + "_not?user=postgres"),
-                        "serve")) {
+        try (CommandProcess serve = CommandProcess.start(
+                directory,
+                Map.of("PORT", "0", "USHER_DATABASE_URL", postgres.jdbcUrl() + "_not?user=postgres"),
+                "serve")) {
             assertThat(serve.remainingOutput()).isEmpty();
             assertThat(serve.exitCode()).isEqualTo(1);
             assertThat(serve.errors()).hasLineCount(1).contains("cannot be used: ", "does not exist");
@@ -169,31 +180,29 @@ class CommandLineIT {
 
     @Test
     void aDemoShowsItsTableAndLeavesNobodyInAGivenDatabase() throws Exception {
-        try (PostgresServer postgres = PostgresServer.start()) {
-            Map<String, String> environment = Map.of(
-                    "USHER_DATABASE_URL", postgres.jdbcUrl(),
-                    "USHER_DATABASE_USERNAME", postgres.username(),
-                    "USHER_DATABASE_PASSWORD", postgres.password());
+        String database = postgres.createDatabase("demo");
+        Map<String, String> environment = Map.of(
+                "USHER_DATABASE_URL", database,
+                "USHER_DATABASE_USERNAME", postgres.username(),
+                "USHER_DATABASE_PASSWORD", postgres.password());
 
-            try (CommandProcess demo = CommandProcess.start(directory, environment, "demo", "--users", "20")) {
-                String output = demo.remainingOutput();
+        try (CommandProcess demo = CommandProcess.start(directory, environment, "demo", "--users", "20")) {
+            String output = demo.remainingOutput();
 
-                assertThat(demo.exitCode()).as(demo.errors()).isZero();
-                assertThat(output)
-                        .contains("20 users")
-                        .containsPattern("register +POST /v1/users +20 +0 +0 +0 +20 ")
-                        .containsPattern("own profile, warm +GET /v1/me +100 +\\d+ +\\d+ +0 +0 ")
-                        .containsPattern("forgotten, 64 at once +GET /v1/me +64 +\\d+ +\\d+ +\\d+ +2 ")
-                        .contains("ok      200 warm reads, 400 look-ups answered by memory and Redis: 0 SQL queries")
-                        .contains("ok      10 bans: 10 receipts confirmed by every node, after ")
-                        .contains(
-                                "ok      Redis killed: 20 reads answered, 0 errors; Redis back: memory open again after ")
-                        .contains("ok      10 disabled users, 100 calls with tokens that are valid: 100 refused")
-                        .doesNotContain("FAILED");
-                assertThat(demo.errors()).contains("- log in").doesNotContain("WARN", "ERROR");
-            }
-            assertThat(users(postgres)).isZero();
+            assertThat(demo.exitCode()).as(demo.errors()).isZero();
+            assertThat(output)
+                    .contains("20 users")
+                    .containsPattern("register +POST /v1/users +20 +0 +0 +0 +20 ")
+                    .containsPattern("own profile, warm +GET /v1/me +100 +\\d+ +\\d+ +0 +0 ")
+                    .containsPattern("forgotten, 64 at once +GET /v1/me +64 +\\d+ +\\d+ +\\d+ +2 ")
+                    .contains("ok      200 warm reads, 400 look-ups answered by memory and Redis: 0 SQL queries")
+                    .contains("ok      10 bans: 10 receipts confirmed by every node, after ")
+                    .contains("ok      Redis killed: 20 reads answered, 0 errors; Redis back: memory open again after ")
+                    .contains("ok      10 disabled users, 100 calls with tokens that are valid: 100 refused")
+                    .doesNotContain("FAILED");
+            assertThat(demo.errors()).contains("- log in").doesNotContain("WARN", "ERROR");
         }
+        assertThat(users(database)).isZero();
     }
 
     @Test
@@ -209,17 +218,22 @@ class CommandLineIT {
         }
     }
 
-    /** Somebody else's database. */
-    private static void makeUnfit(PostgresServer postgres) throws SQLException {
-        try (Connection connection =
-                        DriverManager.getConnection(postgres.jdbcUrl(), postgres.username(), postgres.password());
+    /** Somebody else's. */
+    private static String unfitDatabase(String name) throws SQLException {
+        String database = postgres.createDatabase(name);
+        try (Connection connection = connect(database);
                 Statement statement = connection.createStatement()) {
             statement.execute("CREATE TABLE somebody_elses (id bigint)");
         }
+        return database;
     }
 
-    private static String through(FaultProxy proxy, PostgresServer postgres) {
-        return postgres.jdbcUrl().replace(":" + postgres.port(), ":" + proxy.port());
+    private static Connection connect(String database) throws SQLException {
+        return DriverManager.getConnection(database, postgres.username(), postgres.password());
+    }
+
+    private static String through(FaultProxy proxy, String database) {
+        return database.replace(":" + postgres.port(), ":" + proxy.port());
     }
 
     private static void assertRefused(URI server) {
@@ -232,9 +246,8 @@ class CommandLineIT {
         return line.split(" ", 2)[0];
     }
 
-    private static long users(PostgresServer postgres) throws SQLException {
-        try (Connection connection =
-                        DriverManager.getConnection(postgres.jdbcUrl(), postgres.username(), postgres.password());
+    private static long users(String database) throws SQLException {
+        try (Connection connection = connect(database);
                 ResultSet count = connection.createStatement().executeQuery("SELECT count(*) FROM users")) {
             count.next();
             return count.getLong(1);
