@@ -22,7 +22,6 @@ final class CountedSource implements UserSource<Long, UserProfile> {
     private final long users;
     private final Map<Long, UserProfile> changed = new ConcurrentHashMap<>();
     private final LongAdder queries = new LongAdder();
-    private final Map<Long, LongAdder> queriesById = new ConcurrentHashMap<>();
     private volatile long delayNanos;
     private volatile boolean failing;
 
@@ -38,8 +37,6 @@ final class CountedSource implements UserSource<Long, UserProfile> {
     @Override
     public Map<Long, UserProfile> load(Set<Long> ids) throws IOException {
         queries.increment();
-        ids.forEach(id ->
-                queriesById.computeIfAbsent(id, unasked -> new LongAdder()).increment());
         // A query sees what was true when it began, however long its answer takes.
         Map<Long, UserProfile> rows = rows(ids);
         delay();
@@ -82,12 +79,6 @@ final class CountedSource implements UserSource<Long, UserProfile> {
     /** How many queries there have been, the failed ones included; one for several users is one. */
     long queries() {
         return queries.sum();
-    }
-
-    /** How many queries have asked for a user, perhaps among others. */
-    long queries(Long id) {
-        LongAdder asked = queriesById.get(id);
-        return asked == null ? 0 : asked.sum();
     }
 
     /** Lets each query from now on take so long; it waits, and uses no processor. */

@@ -174,7 +174,7 @@ enum Promise {
     abstract void check(Trial trial) throws Exception;
 
     private static void asked(Trial trial, Long id, int times) {
-        long queries = trial.source().queries(id);
+        long queries = trial.queries(id);
         unless(queries == times, "the source was asked " + queries + " times instead of " + times);
     }
 

@@ -1,7 +1,12 @@
 package dev.usher.benchmarks;
 
 import dev.usher.UserProfile;
+import java.io.IOException;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +21,7 @@ final class Trial implements AutoCloseable {
     private final Function<Site, Contender> opening;
     private final Site site;
     private final CountedSource source = new CountedSource(USERS);
+    private final Map<Long, LongAdder> queries = new ConcurrentHashMap<>();
     private final AtomicLong known = new AtomicLong();
     private final AtomicLong unknown = new AtomicLong(USERS);
     private final Contender node;
@@ -29,8 +35,27 @@ final class Trial implements AutoCloseable {
      */
     Trial(Function<Site, Contender> opening, String redisUri) {
         this.opening = opening;
-        site = new Site(redisUri, source, 10_000);
-        node = opening.apply(site);
+        site = new Site(redisUri, this::load, 10_000);
+        node = open();
+    }
+
+    /** Opens a node, and has it ask once: whatever a JVM does at the first time is not what is on trial. */
+    private Contender open() {
+        Contender opened = opening.apply(site);
+        opened.find(user());
+        return opened;
+    }
+
+    private Map<Long, UserProfile> load(Set<Long> ids) throws IOException {
+        ids.forEach(
+                id -> queries.computeIfAbsent(id, unasked -> new LongAdder()).increment());
+        return source.load(ids);
+    }
+
+    /** How many queries have asked for a user, perhaps among others. */
+    long queries(Long id) {
+        LongAdder asked = queries.get(id);
+        return asked == null ? 0 : asked.sum();
     }
 
     /** What all nodes load from. */
@@ -47,7 +72,7 @@ final class Trial implements AutoCloseable {
     Contender otherNode() {
         Contender other = otherNode;
         if (other == null) {
-            other = opening.apply(site);
+            other = open();
             otherNode = other;
         }
         return other;

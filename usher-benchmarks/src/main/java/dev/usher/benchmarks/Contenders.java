@@ -1,0 +1,74 @@
+package dev.usher.benchmarks;
+
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
+import java.util.stream.LongStream;
+
+/** Contenders that are open at the same time, on the same Redis and the same source. Not thread-safe. */
+final class Contenders implements AutoCloseable {
+
+    /** As many as fit into one list for every contender. */
+    private static final int AT_ONCE = 500;
+
+    private final Map<Peer, Contender> open = new EnumMap<>(Peer.class);
+
+    private Contenders() {}
+
+    static Contenders open(List<Peer> peers, Site site) {
+        Contenders contenders = new Contenders();
+        try {
+            for (Peer peer : peers) {
+                contenders.open.put(peer, peer.open(site));
+            }
+            return contenders;
+        } catch (RuntimeException e) {
+            contenders.close();
+            throw e;
+        }
+    }
+
+    Contender get(Peer peer) {
+        return Objects.requireNonNull(open.get(peer), peer.title());
+    }
+
+    /** Has each of them remember the users from 1 to that number. */
+    void remember(int users) {
+        open.values().forEach(contender -> remember(contender, users));
+    }
+
+    /** Has one of them remember the users from 1 to that number. */
+    static void remember(Contender contender, int users) {
+        remember(contender, LongStream.rangeClosed(1, users).boxed().toArray(Long[]::new));
+    }
+
+    /** Has one of them remember these users, by these very keys. */
+    static void remember(Contender contender, Long[] ids) {
+        for (int first = 0; first < ids.length; first += AT_ONCE) {
+            List<Long> some = List.of(Arrays.copyOfRange(ids, first, Math.min(first + AT_ONCE, ids.length)));
+            require(contender.findAll(some).size(), some.size());
+        }
+    }
+
+    private static void require(int found, int asked) {
+        if (found != asked) {
+            throw new IllegalStateException("of " + asked + " users, " + found + " were found");
+        }
+    }
+
+    /** What is measured of each of them, in the order of {@link Peer}. */
+    Map<Peer, Call> calls(Function<Contender, Call> call) {
+        Map<Peer, Call> calls = new LinkedHashMap<>();
+        open.forEach((peer, contender) -> calls.put(peer, call.apply(contender)));
+        return calls;
+    }
+
+    @Override
+    public void close() {
+        open.values().forEach(Contender::close);
+    }
+}

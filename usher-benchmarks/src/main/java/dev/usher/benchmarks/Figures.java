@@ -1,0 +1,18 @@
+package dev.usher.benchmarks;
+
+import java.util.Locale;
+
+/** Figures as they stand in tables. */
+final class Figures {
+
+    private Figures() {}
+
+    /** With three digits that count, and thousands set apart. */
+    static String figure(double value) {
+        double size = Math.abs(value);
+        if (size >= 100 || size == 0) {
+            return String.format(Locale.ROOT, "%,.0f", value);
+        }
+        return String.format(Locale.ROOT, size >= 10 ? "%.1f" : size >= 1 ? "%.2f" : "%.3f", value);
+    }
+}

@@ -1,0 +1,112 @@
+package dev.usher.benchmarks;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.usher.UserProfile;
+import dev.usher.benchmarks.Section.Bars;
+import dev.usher.benchmarks.Section.Point;
+import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisServer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+/** Row 5: a login without the check of the password: the row is read by the mobile number, and then remembered. */
+final class Logins implements Measurement {
+
+    private static final String WITHOUT_CACHE = "no cache";
+
+    @Override
+    public Section measure(Plan plan) {
+        List<Peer> peers = plan.peers(peer -> peer != Peer.USHER_SHARED && peer != Peer.LETTUCE);
+        try (PostgresServer postgres = PostgresServer.start();
+                RedisServer redis = RedisServer.start();
+                HikariDataSource database = database(postgres);
+                Contenders contenders = Contenders.open(
+                        peers, new Site(redis.uri(), new CountedSource(plan.loginUsers()), plan.loginUsers()))) {
+            JdbcClient client = JdbcClient.create(database);
+            createUsers(client, plan.loginUsers());
+            Map<String, Call> calls = new LinkedHashMap<>();
+            calls.put(WITHOUT_CACHE, login(client, 0, plan, null));
+            // Some of them use the same keys, so each has users of its own.
+            int share = plan.loginUsers() / peers.size();
+            for (int i = 0; i < peers.size(); i++) {
+                Peer peer = peers.get(i);
+                calls.put(peer.title(), login(client, i * share, plan, contenders.get(peer)));
+            }
+            Map<String, Samples> samples = new Turns(plan).take(calls, 1);
+            Samples base = Objects.requireNonNull(samples.get(WITHOUT_CACHE));
+            List<List<String>> rows = new ArrayList<>();
+            List<Point> bars = new ArrayList<>();
+            samples.forEach((title, taken) -> {
+                double filling = taken.micros(50) - base.micros(50);
+                rows.add(List.of(
+                        title,
+                        Figures.figure(taken.micros(50)),
+                        Figures.figure(taken.micros(99)),
+                        taken.timeOver(base).asRatio(),
+                        title.equals(WITHOUT_CACHE) ? "-" : Figures.figure(filling)));
+                bars.add(new Point(title, taken.timeOver(base).median()));
+            });
+            return new Section(Row.LOGINS, "Logins")
+                    .text(
+                            "One caller logs in one user after the other, each for the first time: the row is read from PostgreSQL by"
+                                    + " its mobile number, no password is checked, and the profile is remembered.")
+                    .table(List.of("", "p50 µs", "p99 µs", "time, of a login without a cache", "filling, µs"), rows)
+                    .picture(new Bars("A login: time, of one without a cache", "times", bars));
+        }
+    }
+
+    private static Call login(JdbcClient client, int first, Plan plan, @Nullable Contender contender) {
+        AtomicLong next = new AtomicLong(first);
+        return random -> {
+            long id = 1 + next.getAndIncrement() % plan.loginUsers();
+            Instant readAt = Instant.now();
+            UserProfile row = client.sql(
+                            "SELECT mobile, name, photo, is_media, intro, certi FROM users WHERE mobile = ?")
+                    .param(Users.profile(id).mobile())
+                    .query((result, number) -> new UserProfile(
+                            result.getString(1),
+                            result.getString(2),
+                            result.getString(3),
+                            result.getBoolean(4),
+                            result.getString(5),
+                            result.getString(6)))
+                    .single();
+            if (contender != null) {
+                contender.fill(id, row, readAt);
+            }
+        };
+    }
+
+    private static HikariDataSource database(PostgresServer postgres) {
+        HikariDataSource database = new HikariDataSource();
+        database.setJdbcUrl(postgres.createDatabase("logins"));
+        database.setUsername(postgres.username());
+        database.setPassword(postgres.password());
+        return database;
+    }
+
+    private static void createUsers(JdbcClient client, int users) {
+        client.sql("CREATE TABLE users (id bigint PRIMARY KEY, mobile text NOT NULL UNIQUE, name text NOT NULL,"
+                        + " photo text NOT NULL, is_media boolean NOT NULL, intro text NOT NULL, certi text NOT NULL)")
+                .update();
+        int atOnce = 1_000;
+        for (long first = 1; first <= users; first += atOnce) {
+            List<Object[]> rows = new ArrayList<>();
+            for (long id = first; id < first + atOnce && id <= users; id++) {
+                UserProfile row = Users.profile(id);
+                rows.add(
+                        new Object[] {id, row.mobile(), row.name(), row.photo(), row.isMedia(), row.intro(), row.certi()
+                        });
+            }
+            client.sql("INSERT INTO users VALUES :rows").param("rows", rows).update();
+        }
+        client.sql("ANALYZE users").update();
+    }
+}

@@ -1,0 +1,65 @@
+package dev.usher.benchmarks;
+
+import dev.usher.server.UsherServer;
+import java.io.PrintStream;
+import org.springframework.boot.Banner;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+/**
+ * The server in a process of its own, until its standard input ends. Its arguments are the URI of a Redis, the JDBC URL of a
+ * database and who logs in to it with which password; it answers with its port.
+ *
+ * <p>It has one more call, {@code GET /v1/constant}, which answers a profile that it does not look up. With the argument {@code
+ * ungated} nobody looks at a user's status either, so that this call does all that {@code GET /v1/me} does, but ask usher.
+ */
+final class MeasuredServer {
+
+    static final String ANSWERED_BY_USHER = "/v1/me";
+    static final String CONSTANT = "/v1/constant";
+    static final String UNGATED = "ungated";
+
+    private MeasuredServer() {}
+
+    /** Runs the process. */
+    public static void main(String[] arguments) throws Exception {
+        PrintStream answers = System.out;
+        System.setOut(System.err);
+        boolean gated = arguments.length <= 4 || !arguments[4].equals(UNGATED);
+        try (ConfigurableApplicationContext context = new SpringApplicationBuilder(UsherServer.class, ConstantMe.class)
+                .bannerMode(Banner.Mode.OFF)
+                .logStartupInfo(false)
+                .run(
+                        "--server.port=0",
+                        "--server.address=127.0.0.1",
+                        "--spring.data.redis.url=" + arguments[0],
+                        "--spring.datasource.url=" + arguments[1],
+                        "--spring.datasource.username=" + arguments[2],
+                        "--spring.datasource.password=" + arguments[3],
+                        "--usher.web.status-gate.enabled=" + gated)) {
+            answers.println(context.getEnvironment().getRequiredProperty("local.server.port"));
+            while (System.in.read() >= 0) {
+                // Until the end of the input.
+            }
+        }
+        System.exit(0);
+    }
+
+    /** A profile as {@code GET /v1/me} answers it. */
+    record Answer(long id, String mobile, String name, String photo, boolean isMedia, String intro, String certi) {}
+
+    /** The call without a look-up. */
+    @RestController
+    static class ConstantMe {
+
+        private static final Answer ANSWER =
+                new Answer(42, ServerCalls.MOBILE, ServerCalls.NAME, "photos/42.png", false, "", "");
+
+        @GetMapping(CONSTANT)
+        Answer me() {
+            return ANSWER;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+package dev.usher.benchmarks;
+
+import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.MemoryMXBean;
+
+/**
+ * A process that remembers users, and answers with the bytes on its heap that each of them takes. Its arguments are the name of a
+ * {@link Peer}, the URI of a Redis and the number of users.
+ */
+final class MemoryNode {
+
+    private static final MemoryMXBean MEMORY = ManagementFactory.getMemoryMXBean();
+
+    private MemoryNode() {}
+
+    /** Runs the process, until its standard input ends. */
+    public static void main(String[] arguments) throws Exception {
+        PrintStream answers = System.out;
+        System.setOut(System.err);
+        int users = Integer.parseInt(arguments[2]);
+        try (Contender contender =
+                Peer.valueOf(arguments[0]).open(new Site(arguments[1], new CountedSource(users), users))) {
+            // What is made once, and not for each user, is there already.
+            contender.find(1L);
+            long before = heap();
+            Contenders.remember(contender, users);
+            // What was not kept in memory at the first time.
+            Contenders.remember(contender, users);
+            answers.println((heap() - before) / (double) users);
+            while (System.in.read() >= 0) {
+                // Until the end of the input: what is in Redis is looked at meanwhile.
+            }
+        }
+        System.exit(0);
+    }
+
+    /** What lives on the heap, once what is dead is gone. */
+    private static long heap() {
+        long used = Long.MAX_VALUE;
+        while (true) {
+            System.gc();
+            long now = MEMORY.getHeapMemoryUsage().getUsed();
+            if (now >= used) {
+                return used;
+            }
+            used = now;
+        }
+    }
+}

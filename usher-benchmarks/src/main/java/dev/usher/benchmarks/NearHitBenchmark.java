@@ -1,0 +1,156 @@
+package dev.usher.benchmarks;
+
+import dev.usher.UserProfile;
+import dev.usher.testkit.RedisServer;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.NullUnmarked;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+
+/**
+ * A user who is in the memory of the process, asked for by key. The keys are boxed beforehand, and are those in the caches.
+ *
+ * <p>{@link #inTurn} uses each answer before it asks the next question, as a request does. {@link #overlapped} does not, and so
+ * measures something else too: a processor then begins several reads of Caffeine at once, but not several near hits of usher,
+ * for reading the clock ends with everything before it.
+ */
+// JMH sets the fields.
+@NullUnmarked
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+public class NearHitBenchmark {
+
+    @Benchmark
+    public UserProfile inTurn(Remembered remembered, Asked asked) {
+        UserProfile profile = remembered.contender.find(asked.next());
+        asked.use(profile);
+        return profile;
+    }
+
+    @Benchmark
+    public UserProfile overlapped(Remembered remembered, Asked asked) {
+        return remembered.contender.find(asked.next());
+    }
+
+    /** A contender with every user in its memory. */
+    @State(Scope.Benchmark)
+    public static class Remembered {
+
+        private static final int MOST_ROUNDS = 20;
+
+        /** Fewer than this many commands of a round in which everybody is asked for are heartbeats, and no questions. */
+        private static final long QUIET = 100;
+
+        /** A {@link Peer}. */
+        @Param("CAFFEINE")
+        public String peer;
+
+        @Param("100000")
+        public int users;
+
+        private RedisServer redis;
+        private CountedSource source;
+        private Contender contender;
+        private Long[] ids;
+        private long queries;
+
+        @Setup(Level.Trial)
+        public void remember() {
+            redis = RedisServer.start();
+            source = new CountedSource(users);
+            ids = LongStream.rangeClosed(1, users).boxed().toArray(Long[]::new);
+            contender = Peer.valueOf(peer).open(new Site(redis.uri(), source, users));
+            Contenders.remember(contender, ids);
+            int rounds = 0;
+            while (commandsOfOneRound() >= QUIET) {
+                if (++rounds > MOST_ROUNDS) {
+                    throw new IllegalStateException(peer + " does not remember everybody in memory");
+                }
+            }
+            // What lives lies close together then, as it does beneath a cache that is alone.
+            System.gc();
+            queries = source.queries();
+        }
+
+        private long commandsOfOneRound() {
+            long before = RedisFigures.of(redis).commands();
+            for (Long id : ids) {
+                contender.find(id);
+            }
+            return RedisFigures.of(redis).commands() - before;
+        }
+
+        @TearDown(Level.Trial)
+        public void forget() {
+            long after = source.queries();
+            contender.close();
+            redis.close();
+            if (after != queries) {
+                throw new IllegalStateException("the source was asked for users who are in memory");
+            }
+        }
+    }
+
+    /** Whom a thread asks for, one after the other. */
+    @State(Scope.Thread)
+    public static class Asked {
+
+        private static final int QUESTIONS = 1 << 20;
+
+        /** No answer is as long as this, but only the answer says so. */
+        private static final int LONGER_THAN_ANY_NAME = 1 << 20;
+
+        @Param({"zipf", "uniform"})
+        public String spread;
+
+        private Long[] asked;
+        private int next;
+
+        @Setup
+        public void draw(Remembered remembered) {
+            int users = remembered.users;
+            Random random = new Random(42);
+            double[] shares = IntStream.rangeClosed(1, users)
+                    .mapToDouble(rank -> spread.equals("zipf") ? 1.0 / rank : 1.0)
+                    .toArray();
+            Arrays.parallelPrefix(shares, Double::sum);
+            // Who is asked for often is anybody, not the neighbour of the next most asked for.
+            int[] someone = IntStream.range(0, users).toArray();
+            for (int i = users - 1; i > 0; i--) {
+                int j = random.nextInt(i + 1);
+                int swapped = someone[i];
+                someone[i] = someone[j];
+                someone[j] = swapped;
+            }
+            asked = new Long[QUESTIONS];
+            for (int i = 0; i < QUESTIONS; i++) {
+                int rank = Arrays.binarySearch(shares, random.nextDouble() * shares[users - 1]);
+                asked[i] = remembered.ids[someone[Math.min(rank < 0 ? -rank - 1 : rank, users - 1)]];
+            }
+            next = ThreadLocalRandom.current().nextInt(QUESTIONS);
+        }
+
+        Long next() {
+            next = (next + 1) & (QUESTIONS - 1);
+            return asked[next];
+        }
+
+        /** Makes the next question wait for this answer. */
+        void use(UserProfile profile) {
+            next += profile.name().length() / LONGER_THAN_ANY_NAME;
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package dev.usher.benchmarks;
+
+import dev.usher.benchmarks.Section.Bars;
+import dev.usher.benchmarks.Section.Point;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.openjdk.jmh.profile.GCProfiler;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+
+/** Row 1: users who are in the memory of the process. */
+final class NearHits implements Measurement {
+
+    private static final int MOST_THREADS = 2;
+    private static final String IN_TURN = "inTurn";
+    private static final String OVERLAPPED = "overlapped";
+
+    /** Which forks belong together. */
+    private record Way(String benchmark, String spread, int threads) {}
+
+    /** What the forks of one contender measured: nanoseconds and bytes for each call. */
+    private record Taken(List<Double> nanos, List<Double> bytes) {
+        Taken() {
+            this(new ArrayList<>(), new ArrayList<>());
+        }
+    }
+
+    @Override
+    public Section measure(Plan plan) throws RunnerException {
+        List<Peer> peers = plan.peers(Peer::isNear);
+        Map<Way, Map<Peer, Taken>> taken = new HashMap<>();
+        int rounds = Math.max(1, plan.forks());
+        for (int round = 0; round < rounds; round++) {
+            for (int threads = 1; threads <= MOST_THREADS; threads++) {
+                run(plan, IN_TURN, peers, threads, taken);
+            }
+            run(plan, OVERLAPPED, List.of(Peer.USHER, Peer.CAFFEINE), 1, taken);
+        }
+        Section section = new Section(Row.NEAR_HITS, "Users who are in memory")
+                .text(String.format(
+                        "%,d users, all of them in the memory of the process, measured with JMH in JVMs of their own. Each answer is used"
+                                + " before the next question is asked, as a request does.",
+                        plan.nearUsers()));
+        List<Point> bars = new ArrayList<>();
+        for (String spread : List.of("zipf", "uniform")) {
+            for (int threads = 1; threads <= MOST_THREADS; threads++) {
+                Map<Peer, Taken> ofWay = Objects.requireNonNull(taken.get(new Way(IN_TURN, spread, threads)));
+                section.text("**" + (spread.equals("zipf") ? "Zipf" : "Uniform") + ", " + threads
+                                + (threads == 1 ? " thread**" : " threads**"))
+                        .table(List.of("", "ns", "time, of raw Caffeine", "bytes allocated"), rows(peers, ofWay));
+                if (spread.equals("zipf") && threads == 1) {
+                    ofWay.forEach((peer, one) -> bars.add(
+                            new Point(peer.title(), Spread.of(one.nanos()).median())));
+                }
+            }
+        }
+        section.picture(new Bars("Zipf, 1 thread", "ns", bars));
+        for (String spread : List.of("zipf", "uniform")) {
+            section.text(
+                            "**Answers that nobody uses, " + (spread.equals("zipf") ? "Zipf" : "uniform")
+                                    + ", 1 thread**: a processor then overlaps several reads of Caffeine, and cannot overlap what reads the clock.")
+                    .table(
+                            List.of("", "ns", "time, of raw Caffeine", "bytes allocated"),
+                            rows(
+                                    List.of(Peer.USHER, Peer.CAFFEINE),
+                                    Objects.requireNonNull(taken.get(new Way(OVERLAPPED, spread, 1)))));
+        }
+        return section;
+    }
+
+    private static List<List<String>> rows(List<Peer> peers, Map<Peer, Taken> taken) {
+        List<Double> raw = Objects.requireNonNull(taken.get(Peer.CAFFEINE)).nanos();
+        return peers.stream()
+                .map(peer -> {
+                    Taken one = Objects.requireNonNull(taken.get(peer));
+                    return List.of(
+                            peer.title(),
+                            Figures.figure(Spread.of(one.nanos()).median()),
+                            Spread.ofRatios(one.nanos(), raw).asRatio(),
+                            Figures.figure(Spread.of(one.bytes()).median()));
+                })
+                .toList();
+    }
+
+    private static void run(
+            Plan plan, String benchmark, List<Peer> peers, int threads, Map<Way, Map<Peer, Taken>> taken)
+            throws RunnerException {
+        Collection<RunResult> results = new Runner(new OptionsBuilder()
+                        .include(NearHitBenchmark.class.getName() + "." + benchmark + "$")
+                        .param("peer", peers.stream().map(Peer::name).toArray(String[]::new))
+                        .param("users", String.valueOf(plan.nearUsers()))
+                        .threads(threads)
+                        .forks(Math.min(1, plan.forks()))
+                        .warmupIterations(plan.iterations())
+                        .warmupTime(time(plan))
+                        .measurementIterations(plan.iterations())
+                        .measurementTime(time(plan))
+                        // A small heap that is there from the start: one that grows makes objects look dear.
+                        .jvmArgs("-Xms640m", "-Xmx640m", "-XX:+AlwaysPreTouch")
+                        .addProfiler(GCProfiler.class)
+                        .shouldFailOnError(true)
+                        .verbosity(VerboseMode.SILENT)
+                        .build())
+                .run();
+        for (RunResult result : results) {
+            Way way = new Way(benchmark, result.getParams().getParam("spread"), threads);
+            Taken one = taken.computeIfAbsent(way, w -> new HashMap<>())
+                    .computeIfAbsent(Peer.valueOf(result.getParams().getParam("peer")), p -> new Taken());
+            // Each iteration by itself, so that there is a spread where there is one fork.
+            scores(result).forEach(one.nanos()::add);
+            one.bytes()
+                    .add(Objects.requireNonNull(result.getSecondaryResults().get("gc.alloc.rate.norm"))
+                            .getScore());
+        }
+    }
+
+    private static Stream<Double> scores(RunResult result) {
+        return result.getBenchmarkResults().stream()
+                .flatMap(fork -> fork.getIterationResults().stream())
+                .map(iteration -> iteration.getPrimaryResult().getScore());
+    }
+
+    private static TimeValue time(Plan plan) {
+        return TimeValue.milliseconds(plan.iteration().toMillis());
+    }
+}

@@ -1,0 +1,107 @@
+package dev.usher.benchmarks;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.function.Predicate;
+
+/**
+ * How much is measured.
+ *
+ * @param name how the plan is called
+ * @param peers who is measured
+ * @param nearUsers how many users the near tiers hold
+ * @param sharedUsers how many users are in Redis where only the way there is measured
+ * @param loginUsers how many users can log in, each for the first time
+ * @param memoryUsers how many users are stored to see what room they take
+ * @param growth the numbers of users between which growth is measured
+ * @param rounds how often each contender has its turn
+ * @param turn how long a turn lasts
+ * @param forks how many JVMs measure each near hit, one after the other
+ * @param iterations how often each of them measures
+ * @param iteration for how long
+ * @param repetitions how often what is counted, not timed, happens
+ * @param changes how many changes are made for each contender
+ * @param patience how long an answer is waited for that may never come
+ */
+record Plan(
+        String name,
+        List<Peer> peers,
+        int nearUsers,
+        int sharedUsers,
+        int loginUsers,
+        int memoryUsers,
+        List<Integer> growth,
+        int rounds,
+        Duration turn,
+        int forks,
+        int iterations,
+        Duration iteration,
+        int repetitions,
+        int changes,
+        Duration patience) {
+
+    /** Those who are measured and of whom something is true. */
+    List<Peer> peers(Predicate<Peer> condition) {
+        return peers.stream().filter(condition).toList();
+    }
+
+    /** Less than ten minutes on two cores, with every row filled and wide spreads. */
+    static Plan quick() {
+        return new Plan(
+                "quick",
+                List.of(Peer.values()),
+                100_000,
+                2_000,
+                60_000,
+                20_000,
+                List.of(1_000, 10_000, 100_000, 1_000_000),
+                3,
+                Duration.ofMillis(200),
+                1,
+                2,
+                Duration.ofMillis(500),
+                1,
+                25,
+                Duration.ofSeconds(8));
+    }
+
+    /** What the conclusions rest upon. */
+    static Plan full() {
+        return new Plan(
+                "full",
+                List.of(Peer.values()),
+                100_000,
+                10_000,
+                400_000,
+                100_000,
+                List.of(1_000, 10_000, 100_000, 1_000_000),
+                15,
+                Duration.ofMillis(400),
+                3,
+                3,
+                Duration.ofSeconds(1),
+                5,
+                200,
+                Duration.ofSeconds(40));
+    }
+
+    /** As little as can be, and without most peers, to see that every row is filled: the figures mean nothing. */
+    static Plan smoke() {
+        return new Plan(
+                "smoke",
+                List.of(Peer.USHER, Peer.USHER_SHARED, Peer.CAFFEINE, Peer.LETTUCE, Peer.SPECIFICATION),
+                200,
+                50,
+                500,
+                200,
+                List.of(50, 200),
+                1,
+                Duration.ofMillis(20),
+                0,
+                1,
+                Duration.ofMillis(20),
+                1,
+                2,
+                Duration.ofMillis(500));
+    }
+}

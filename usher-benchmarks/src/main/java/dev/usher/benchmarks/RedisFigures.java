@@ -1,0 +1,40 @@
+package dev.usher.benchmarks;
+
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
+import java.time.Duration;
+import java.util.NoSuchElementException;
+
+/**
+ * What a Redis says about itself.
+ *
+ * @param version its version
+ * @param usedMemory the bytes that it has allocated
+ * @param commands the commands that it has processed
+ * @param keys the keys that it has
+ */
+record RedisFigures(String version, long usedMemory, long commands, long keys) {
+
+    static RedisFigures of(RedisServer redis) {
+        RedisClient client = RedisClient.create(redis.uri());
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            String info = connection.sync().info();
+            return new RedisFigures(
+                    figure(info, "redis_version"),
+                    Long.parseLong(figure(info, "used_memory")),
+                    Long.parseLong(figure(info, "total_commands_processed")),
+                    connection.sync().dbsize());
+        } finally {
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+        }
+    }
+
+    private static String figure(String info, String name) {
+        return info.lines()
+                .filter(line -> line.startsWith(name + ":"))
+                .map(line -> line.substring(name.length() + 1))
+                .findFirst()
+                .orElseThrow(() -> new NoSuchElementException(name));
+    }
+}

@@ -1,0 +1,63 @@
+package dev.usher.benchmarks;
+
+import dev.usher.benchmarks.Section.Bars;
+import dev.usher.benchmarks.Section.Point;
+import dev.usher.testkit.RedisServer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** Row 2: users who are in Redis and not in the memory of the process. */
+final class SharedHits implements Measurement {
+
+    private static final List<Integer> CALLERS = List.of(1, 4, 16, 64);
+
+    /** So few that memory answers next to nobody, of whoever has one. */
+    static final int NEAR_SIZE = 10;
+
+    @Override
+    public Section measure(Plan plan) {
+        Section section = new Section(Row.SHARED_HITS, "Users who are in Redis")
+                .text(String.format(
+                        "%,d users, asked for at random, one at a time by each caller. Who has a near tier has room for %d users in it,"
+                                + " so that Redis answers.",
+                        plan.sharedUsers(), NEAR_SIZE));
+        List<Peer> peers = plan.peers(Peer::isShared);
+        CountedSource source = new CountedSource(plan.sharedUsers());
+        List<Point> bars = new ArrayList<>();
+        try (RedisServer redis = RedisServer.start();
+                Contenders contenders = Contenders.open(peers, new Site(redis.uri(), source, NEAR_SIZE))) {
+            contenders.remember(plan.sharedUsers());
+            long before = source.queries();
+            long answers = 0;
+            Map<Peer, Call> calls = contenders.calls(contender ->
+                    random -> Objects.requireNonNull(contender.find(1 + random.nextLong(plan.sharedUsers()))));
+            for (int callers : CALLERS) {
+                Map<Peer, Samples> samples = new Turns(plan).take(calls, callers);
+                for (Samples taken : samples.values()) {
+                    answers += taken.nanos().getTotalCount();
+                }
+                Samples raw = Objects.requireNonNull(samples.get(Peer.LETTUCE));
+                List<List<String>> rows = new ArrayList<>();
+                samples.forEach((peer, taken) -> rows.add(List.of(
+                        peer.title(),
+                        Figures.figure(taken.rate().median()),
+                        taken.rateOver(raw).asRatio(),
+                        Figures.figure(taken.micros(50)),
+                        Figures.figure(taken.micros(99)))));
+                section.text("**" + callers + (callers == 1 ? " caller**" : " callers**"))
+                        .table(List.of("", "calls/s", "of raw Lettuce", "p50 µs", "p99 µs"), rows);
+                if (callers == CALLERS.get(CALLERS.size() - 1)) {
+                    samples.forEach((peer, taken) ->
+                            bars.add(new Point(peer.title(), taken.rateOver(raw).median())));
+                }
+            }
+            // On a machine that has stood still for a moment, somebody may have stopped waiting for Redis.
+            if (source.queries() - before > answers / 1_000) {
+                throw new IllegalStateException("the source was asked for users who are in Redis");
+            }
+        }
+        return section.picture(new Bars("64 callers: throughput, of raw Lettuce", "times", bars));
+    }
+}

@@ -1,0 +1,29 @@
+package dev.usher.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.usher.benchmarks.Section.Table;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** That each row can be measured, and is filled. The figures of so small a run mean nothing. */
+class RowsIT {
+
+    @ParameterizedTest
+    @EnumSource
+    void everyRowIsFilled(Row row) throws Exception {
+        Section section = row.measurement().measure(Plan.smoke());
+
+        assertThat(section.row()).isEqualTo(row);
+        List<Table> tables = section.parts().stream()
+                .filter(Table.class::isInstance)
+                .map(Table.class::cast)
+                .toList();
+        assertThat(tables).isNotEmpty();
+        // A table without rows, or with a blank cell, is refused by the section itself.
+        assertThat(tables)
+                .allSatisfy(
+                        table -> assertThat(table.toString()).contains("usher").doesNotContain("NaN", "Infinity"));
+    }
+}
