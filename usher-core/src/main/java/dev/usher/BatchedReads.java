@@ -3,6 +3,7 @@ package dev.usher;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -53,25 +54,29 @@ final class BatchedReads {
      * sent yet.
      */
     CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
-        List<Read> reads = new ArrayList<>(keys.size());
         if (keys.size() == 1) {
-            reads.add(get(keys.get(0)));
-        } else {
-            keys.forEach(key -> reads.add(new Read(key)));
-            for (int from = 0; from < reads.size(); from += MAX_BATCH) {
-                send(reads.subList(from, Math.min(from + MAX_BATCH, reads.size())), () -> {});
-            }
+            Read read = get(keys.get(0));
+            return withdrawnWithItsAnswer(List.of(read), read.thenApply(Collections::singletonList));
         }
-        CompletableFuture<List<byte @Nullable []>> all = CompletableFuture.allOf(
-                        reads.toArray(CompletableFuture[]::new))
-                .thenApply(done -> reads.stream().map(CompletableFuture::join).toList());
-        // Who has given up is not to be sent, nor to be kept, while Redis hangs.
-        var unused = all.whenComplete((values, failure) -> {
-            if (all.isCancelled()) {
+        List<Read> reads = keys.stream().map(Read::new).toList();
+        for (int from = 0; from < reads.size(); from += MAX_BATCH) {
+            send(reads.subList(from, Math.min(from + MAX_BATCH, reads.size())), () -> {});
+        }
+        return withdrawnWithItsAnswer(
+                reads,
+                CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
+                        .thenApply(done ->
+                                reads.stream().map(CompletableFuture::join).toList()));
+    }
+
+    /** Who has given up is not to be sent, nor to be kept, while Redis hangs. */
+    private <T> CompletableFuture<T> withdrawnWithItsAnswer(List<Read> reads, CompletableFuture<T> answer) {
+        var unused = answer.whenComplete((values, failure) -> {
+            if (failure != null && answer.isCancelled()) {
                 reads.stream().filter(read -> read.cancel(false)).forEach(waiting::remove);
             }
         });
-        return all;
+        return answer;
     }
 
     private Read get(String key) {

@@ -80,7 +80,7 @@ final class BenchCommand implements Callable<Integer> {
         Instant begun = Instant.now();
         String redis;
         try (RedisServer server = RedisServer.start()) {
-            redis = RedisFigures.of(server).version();
+            redis = RedisFigures.of(server.uri()).version();
             if (!isRight(server)) {
                 return CommandLine.ExitCode.SOFTWARE;
             }
@@ -96,10 +96,12 @@ final class BenchCommand implements Callable<Integer> {
                         section.title(),
                         Duration.between(rowBegun, Instant.now()).toSeconds());
                 sections.add(section);
+                // Each time, so that what has been measured is not lost with a row that fails.
+                Duration soFar = Duration.between(begun, Instant.now());
+                new Report(output).write(head(plan, redis, begun, soFar), sections);
             }
         }
         Duration taken = Duration.between(begun, Instant.now());
-        new Report(output).write(head(plan, redis, begun, taken), sections);
         progress.printf(
                 "%s, in %d min %d s%n", output.resolve("report.html"), taken.toMinutes(), taken.toSecondsPart());
         return CommandLine.ExitCode.OK;

@@ -1,5 +1,7 @@
 package dev.usher.benchmarks;
 
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -14,6 +16,11 @@ final class Contenders implements AutoCloseable {
 
     /** As many as fit into one list for every contender. */
     private static final int AT_ONCE = 500;
+
+    /** Fewer than this many commands of a round in which everybody is asked for are heartbeats, and no questions. */
+    private static final long QUIET = 200;
+
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     private final Map<Peer, Contender> open = new EnumMap<>(Peer.class);
 
@@ -41,6 +48,11 @@ final class Contenders implements AutoCloseable {
         open.values().forEach(contender -> remember(contender, users));
     }
 
+    /** Has one of them store the users from 1 to that number as if all of them had logged in. */
+    static void fill(Contender contender, int users) {
+        LongStream.rangeClosed(1, users).parallel().forEach(id -> contender.fill(id, Users.profile(id), Instant.now()));
+    }
+
     /** Has one of them remember the users from 1 to that number. */
     static void remember(Contender contender, int users) {
         remember(contender, LongStream.rangeClosed(1, users).boxed().toArray(Long[]::new));
@@ -52,6 +64,29 @@ final class Contenders implements AutoCloseable {
             List<Long> some = List.of(Arrays.copyOfRange(ids, first, Math.min(first + AT_ONCE, ids.length)));
             require(contender.findAll(some).size(), some.size());
         }
+    }
+
+    /**
+     * Has one of them remember these users, by these very keys, until it answers for all of them without asking Redis.
+     *
+     * @throws IllegalStateException if it never does
+     */
+    static void rememberInMemory(Contender contender, Long[] ids, String redisUri) {
+        remember(contender, ids);
+        long begun = System.nanoTime();
+        while (commandsOfOneRound(contender, ids, redisUri) >= QUIET) {
+            if (System.nanoTime() - begun > PATIENCE.toNanos()) {
+                throw new IllegalStateException("not everybody is remembered in memory");
+            }
+        }
+    }
+
+    private static long commandsOfOneRound(Contender contender, Long[] ids, String redisUri) {
+        long before = RedisFigures.of(redisUri).commands();
+        for (Long id : ids) {
+            contender.find(id);
+        }
+        return RedisFigures.of(redisUri).commands() - before;
     }
 
     private static void require(int found, int asked) {

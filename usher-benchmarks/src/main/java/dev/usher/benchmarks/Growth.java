@@ -96,7 +96,7 @@ final class Growth implements Measurement {
                         List.of(Peer.USHER, Peer.USHER_SHARED, Peer.CAFFEINE, Peer.LETTUCE, Peer.SPECIFICATION),
                         new Site(redis.uri(), new CountedSource(Long.MAX_VALUE), users))) {
             // The others find in Redis what usher has stored there.
-            Contenders.remember(contenders.get(Peer.USHER), ids);
+            Contenders.rememberInMemory(contenders.get(Peer.USHER), ids, redis.uri());
             Contenders.remember(contenders.get(Peer.CAFFEINE), ids);
             System.gc();
             for (Way way : Way.values()) {

@@ -33,6 +33,8 @@ final class MeasuredServer {
                 .logStartupInfo(false)
                 .run(
                         "--server.port=0",
+                        // A caller keeps his connection: it is not what is measured.
+                        "--server.tomcat.max-keep-alive-requests=-1",
                         "--server.address=127.0.0.1",
                         "--spring.data.redis.url=" + arguments[0],
                         "--spring.datasource.url=" + arguments[1],

@@ -8,8 +8,7 @@ interface Measurement {
      *
      * @param plan how much
      * @return what came of it
-     * @throws Exception when a contender does what it should not, or a server does not start: there is no report then, for a
-     *     row that is not filled would be taken for one that nobody asked for
+     * @throws Exception when a contender does what it should not, or a server does not start; the run ends then
      */
     Section measure(Plan plan) throws Exception;
 }

@@ -22,13 +22,13 @@ final class Memory implements Measurement {
         List<Point> bars = new ArrayList<>();
         for (Peer peer : plan.peers(peer -> peer != Peer.USHER_SHARED)) {
             try (RedisServer redis = RedisServer.start()) {
-                long before = RedisFigures.of(redis).usedMemory();
+                long before = RedisFigures.of(redis.uri()).usedMemory();
                 try (JavaProcess node = JavaProcess.start(
                         List.of("-Xms512m", "-Xmx512m"),
                         MemoryNode.class,
                         List.of(peer.name(), redis.uri(), String.valueOf(users)))) {
                     double onHeap = Double.parseDouble(node.hear());
-                    double inRedis = (RedisFigures.of(redis).usedMemory() - before) / (double) users;
+                    double inRedis = (RedisFigures.of(redis.uri()).usedMemory() - before) / (double) users;
                     double later = peer.isUsher() ? (withoutFences(redis, plan) - before) / (double) users : inRedis;
                     rows.add(List.of(
                             peer.title(),
@@ -52,12 +52,12 @@ final class Memory implements Measurement {
     /** The memory that is used once each user has but one key. */
     private static long withoutFences(RedisServer redis, Plan plan) {
         long begun = System.nanoTime();
-        RedisFigures figures = RedisFigures.of(redis);
+        RedisFigures figures = RedisFigures.of(redis.uri());
         // The register of nodes is a key, too.
         while (figures.keys() > plan.memoryUsers() + 10
                 && System.nanoTime() - begun < plan.patience().toNanos()) {
             LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());
-            figures = RedisFigures.of(redis);
+            figures = RedisFigures.of(redis.uri());
         }
         return figures.usedMemory();
     }

@@ -23,6 +23,7 @@ final class NearHits implements Measurement {
     private static final int MOST_THREADS = 2;
     private static final String IN_TURN = "inTurn";
     private static final String OVERLAPPED = "overlapped";
+    private static final List<Peer> OVERLAPPING = List.of(Peer.USHER, Peer.CAFFEINE);
 
     /** Which forks belong together. */
     private record Way(String benchmark, String spread, int threads) {}
@@ -39,11 +40,17 @@ final class NearHits implements Measurement {
         List<Peer> peers = plan.peers(Peer::isNear);
         Map<Way, Map<Peer, Taken>> taken = new HashMap<>();
         int rounds = Math.max(1, plan.forks());
-        for (int round = 0; round < rounds; round++) {
-            for (int threads = 1; threads <= MOST_THREADS; threads++) {
-                run(plan, IN_TURN, peers, threads, taken);
+        try (StoredUsers stored = new StoredUsers(plan.nearUsers())) {
+            for (int round = 0; round < rounds; round++) {
+                for (Peer peer : peers) {
+                    for (int threads = 1; threads <= MOST_THREADS; threads++) {
+                        run(plan, IN_TURN, peer, stored, threads, taken);
+                    }
+                    if (OVERLAPPING.contains(peer)) {
+                        run(plan, OVERLAPPED, peer, stored, 1, taken);
+                    }
+                }
             }
-            run(plan, OVERLAPPED, List.of(Peer.USHER, Peer.CAFFEINE), 1, taken);
         }
         Section section = new Section(Row.NEAR_HITS, "Users who are in memory")
                 .text(String.format(
@@ -70,9 +77,7 @@ final class NearHits implements Measurement {
                                     + ", 1 thread**: a processor then overlaps several reads of Caffeine, and cannot overlap what reads the clock.")
                     .table(
                             List.of("", "ns", "time, of raw Caffeine", "bytes allocated"),
-                            rows(
-                                    List.of(Peer.USHER, Peer.CAFFEINE),
-                                    Objects.requireNonNull(taken.get(new Way(OVERLAPPED, spread, 1)))));
+                            rows(OVERLAPPING, Objects.requireNonNull(taken.get(new Way(OVERLAPPED, spread, 1)))));
         }
         return section;
     }
@@ -92,11 +97,12 @@ final class NearHits implements Measurement {
     }
 
     private static void run(
-            Plan plan, String benchmark, List<Peer> peers, int threads, Map<Way, Map<Peer, Taken>> taken)
+            Plan plan, String benchmark, Peer peer, StoredUsers stored, int threads, Map<Way, Map<Peer, Taken>> taken)
             throws RunnerException {
         Collection<RunResult> results = new Runner(new OptionsBuilder()
                         .include(NearHitBenchmark.class.getName() + "." + benchmark + "$")
-                        .param("peer", peers.stream().map(Peer::name).toArray(String[]::new))
+                        .param("peer", peer.name())
+                        .param("stored", stored.uri(peer))
                         .param("users", String.valueOf(plan.nearUsers()))
                         .threads(threads)
                         .forks(Math.min(1, plan.forks()))
@@ -113,8 +119,7 @@ final class NearHits implements Measurement {
                 .run();
         for (RunResult result : results) {
             Way way = new Way(benchmark, result.getParams().getParam("spread"), threads);
-            Taken one = taken.computeIfAbsent(way, w -> new HashMap<>())
-                    .computeIfAbsent(Peer.valueOf(result.getParams().getParam("peer")), p -> new Taken());
+            Taken one = taken.computeIfAbsent(way, w -> new HashMap<>()).computeIfAbsent(peer, p -> new Taken());
             // Each iteration by itself, so that there is a spread where there is one fork.
             scores(result).forEach(one.nanos()::add);
             one.bytes()

@@ -14,6 +14,7 @@ import java.util.function.Predicate;
  * @param loginUsers how many users can log in, each for the first time
  * @param memoryUsers how many users are stored to see what room they take
  * @param growth the numbers of users between which growth is measured
+ * @param warmUp how long each contender is called before the first round, for the compiler
  * @param rounds how often each contender has its turn
  * @param turn how long a turn lasts
  * @param forks how many JVMs measure each near hit, one after the other
@@ -31,6 +32,7 @@ record Plan(
         int loginUsers,
         int memoryUsers,
         List<Integer> growth,
+        Duration warmUp,
         int rounds,
         Duration turn,
         int forks,
@@ -50,22 +52,23 @@ record Plan(
         return new Plan(
                 "quick",
                 List.of(Peer.values()),
-                100_000,
-                2_000,
+                10_000,
+                1_000,
                 60_000,
-                20_000,
-                List.of(1_000, 10_000, 100_000, 1_000_000),
+                10_000,
+                List.of(1_000, 10_000, 100_000),
+                Duration.ofMillis(600),
                 3,
                 Duration.ofMillis(200),
                 1,
                 2,
-                Duration.ofMillis(500),
+                Duration.ofMillis(300),
                 1,
                 25,
-                Duration.ofSeconds(8));
+                Duration.ofSeconds(6));
     }
 
-    /** What the conclusions rest upon. */
+    /** What the conclusions rest upon: about twenty minutes. */
     static Plan full() {
         return new Plan(
                 "full",
@@ -73,16 +76,17 @@ record Plan(
                 100_000,
                 10_000,
                 400_000,
-                100_000,
+                20_000,
                 List.of(1_000, 10_000, 100_000, 1_000_000),
-                15,
+                Duration.ofSeconds(2),
+                7,
+                Duration.ofMillis(250),
+                1,
+                4,
                 Duration.ofMillis(400),
                 3,
-                3,
-                Duration.ofSeconds(1),
-                5,
-                200,
-                Duration.ofSeconds(40));
+                100,
+                Duration.ofSeconds(10));
     }
 
     /** As little as can be, and without most peers, to see that every row is filled: the figures mean nothing. */
@@ -95,6 +99,7 @@ record Plan(
                 500,
                 200,
                 List.of(50, 200),
+                Duration.ofMillis(20),
                 1,
                 Duration.ofMillis(20),
                 0,

@@ -1,6 +1,5 @@
 package dev.usher.benchmarks;
 
-import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import java.time.Duration;
@@ -16,8 +15,8 @@ import java.util.NoSuchElementException;
  */
 record RedisFigures(String version, long usedMemory, long commands, long keys) {
 
-    static RedisFigures of(RedisServer redis) {
-        RedisClient client = RedisClient.create(redis.uri());
+    static RedisFigures of(String uri) {
+        RedisClient client = RedisClient.create(uri);
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
             String info = connection.sync().info();
             return new RedisFigures(

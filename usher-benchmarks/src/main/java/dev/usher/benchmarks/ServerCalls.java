@@ -11,11 +11,17 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -27,6 +33,7 @@ final class ServerCalls implements Measurement {
 
     private static final String PASSWORD = "correct horse 42";
     private static final List<Integer> CALLERS = List.of(1, 16);
+    private static final int WARMING_CALLERS = 4;
     private static final String USHER = "usher, GET /v1/me";
     private static final String CONSTANT = "constant answer, no gate";
 
@@ -57,7 +64,7 @@ final class ServerCalls implements Measurement {
         Map<String, HttpCall> calls = new LinkedHashMap<>();
         calls.put(CONSTANT, other);
         calls.put(USHER, me);
-        warm(calls.values(), plan.patience().dividedBy(4));
+        warm(calls.values(), plan.patience().multipliedBy(2));
         Section section = new Section(Row.SERVER, "The server")
                 .text(
                         "`GET /v1/me` of usher's server, which checks the token, the user's status and reads the profile; and the same"
@@ -100,13 +107,25 @@ final class ServerCalls implements Measurement {
     }
 
     /** Until the servers' compilers have done most of their work. */
-    private static void warm(Iterable<HttpCall> calls, Duration each) throws Exception {
-        SplittableRandom random = new SplittableRandom();
+    private static void warm(Collection<HttpCall> calls, Duration length) throws Exception {
+        List<Callable<Void>> callers = new ArrayList<>();
+        long begun = System.nanoTime();
         for (HttpCall call : calls) {
-            long begun = System.nanoTime();
-            while (System.nanoTime() - begun < each.toNanos()) {
-                call.make(random);
+            callers.addAll(Collections.nCopies(WARMING_CALLERS, () -> {
+                SplittableRandom random = new SplittableRandom();
+                while (System.nanoTime() - begun < length.toNanos()) {
+                    call.make(random);
+                }
+                return null;
+            }));
+        }
+        ExecutorService threads = Executors.newFixedThreadPool(callers.size());
+        try {
+            for (Future<Void> caller : threads.invokeAll(callers)) {
+                caller.get();
             }
+        } finally {
+            threads.shutdownNow();
         }
     }
 

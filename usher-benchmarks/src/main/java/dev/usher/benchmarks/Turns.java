@@ -18,16 +18,18 @@ import org.HdrHistogram.Histogram;
  * Measures contenders by turns: in each round each of them is called for a moment, in one JVM and by as many callers. What
  * slows the machine down for a while then slows down all of them, and the ratio of two within a round stays what it is.
  *
- * <p>The first round is for the compiler, and not counted.
+ * <p>Before the first round each of them is called for longer, for the compiler, and that is not counted.
  */
 final class Turns {
 
     private static final int DIGITS = 3;
 
+    private final Duration warmUp;
     private final int rounds;
     private final Duration turn;
 
     Turns(Plan plan) {
+        this.warmUp = plan.warmUp();
         this.rounds = plan.rounds();
         this.turn = plan.turn();
     }
@@ -50,7 +52,7 @@ final class Turns {
         try {
             for (int round = -1; round < rounds; round++) {
                 for (Place<K> place : order) {
-                    Turn taken = turn(place.contender(), place.call(), callers, threads);
+                    Turn taken = turn(place.contender(), place.call(), callers, threads, round < 0 ? warmUp : turn);
                     if (round >= 0) {
                         place.samples().perSecond().add(taken.perSecond());
                         place.samples().nanos().add(taken.nanos());
@@ -70,13 +72,13 @@ final class Turns {
     /** A contender in the order of turns. */
     private record Place<K>(K contender, Call call, Samples samples) {}
 
-    private Turn turn(Object contender, Call call, int callers, ExecutorService threads) {
+    private static Turn turn(Object contender, Call call, int callers, ExecutorService threads, Duration length) {
         CountDownLatch start = new CountDownLatch(1);
         List<Future<Histogram>> answers = new ArrayList<>();
         for (int caller = 0; caller < callers; caller++) {
             answers.add(threads.submit(() -> {
                 start.await();
-                return callOverAndOver(call);
+                return callOverAndOver(call, length);
             }));
         }
         long begun = System.nanoTime();
@@ -96,7 +98,7 @@ final class Turns {
         return new Turn(nanos.getTotalCount() / seconds, nanos);
     }
 
-    private Histogram callOverAndOver(Call call) throws Exception {
+    private static Histogram callOverAndOver(Call call, Duration length) throws Exception {
         SplittableRandom random = new SplittableRandom();
         Histogram nanos = new Histogram(DIGITS);
         long begun = System.nanoTime();
@@ -106,7 +108,7 @@ final class Turns {
             call.make(random);
             now = System.nanoTime();
             nanos.recordValue(now - before);
-        } while (now - begun < turn.toNanos());
+        } while (now - begun < length.toNanos());
         return nanos;
     }
 

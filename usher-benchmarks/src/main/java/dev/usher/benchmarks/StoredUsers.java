@@ -1,0 +1,42 @@
+package dev.usher.benchmarks;
+
+import dev.usher.testkit.RedisServer;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * Users whom peers have stored in Redis already, for those who would take minutes to load each of them from the source. Not
+ * thread-safe.
+ */
+final class StoredUsers implements AutoCloseable {
+
+    private final int users;
+    private final Map<Peer, RedisServer> servers = new EnumMap<>(Peer.class);
+
+    StoredUsers(int users) {
+        this.users = users;
+    }
+
+    /**
+     * The URI of the Redis in which a peer has stored the users from 1 to that number; empty for one that stores nothing, and for usher,
+     * which loads as many at once as it is asked for, and would look again, soon, at what it has only found.
+     */
+    String uri(Peer peer) {
+        return !peer.isShared() || peer.isUsher()
+                ? ""
+                : servers.computeIfAbsent(peer, this::store).uri();
+    }
+
+    private RedisServer store(Peer peer) {
+        RedisServer redis = RedisServer.start();
+        try (Contender contender = peer.open(new Site(redis.uri(), new CountedSource(users), 1))) {
+            Contenders.fill(contender, users);
+        }
+        return redis;
+    }
+
+    @Override
+    public void close() {
+        servers.values().forEach(RedisServer::close);
+    }
+}
