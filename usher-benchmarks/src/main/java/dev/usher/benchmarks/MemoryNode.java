@@ -3,6 +3,8 @@ package dev.usher.benchmarks;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryMXBean;
+import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A process that remembers users, and answers with the bytes on its heap that each of them takes. Its arguments are the name of a
@@ -11,6 +13,11 @@ import java.lang.management.MemoryMXBean;
 final class MemoryNode {
 
     private static final MemoryMXBean MEMORY = ManagementFactory.getMemoryMXBean();
+
+    private static final long QUIET_NANOS = Duration.ofMillis(500).toNanos();
+
+    /** Heartbeats, and those of this class. */
+    private static final long FEW_COMMANDS = 50;
 
     private MemoryNode() {}
 
@@ -28,12 +35,24 @@ final class MemoryNode {
             // Twice, for what is not kept in memory at the first time.
             Contenders.remember(contender, users);
             Contenders.remember(contender, users);
+            awaitWrites(arguments[1]);
             answers.println((heap() - before) / (double) users);
             while (System.in.read() >= 0) {
                 // Until the end of the input: what is in Redis is looked at meanwhile.
             }
         }
         System.exit(0);
+    }
+
+    /** Until what was written without a wait has arrived: hardly a command comes any more. */
+    private static void awaitWrites(String redisUri) {
+        long before;
+        long now = RedisFigures.of(redisUri).commands();
+        do {
+            LockSupport.parkNanos(QUIET_NANOS);
+            before = now;
+            now = RedisFigures.of(redisUri).commands();
+        } while (now - before > FEW_COMMANDS);
     }
 
     /** What lives on the heap, once what is dead is gone. */

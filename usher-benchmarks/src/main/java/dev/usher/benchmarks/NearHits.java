@@ -46,7 +46,7 @@ final class NearHits implements Measurement {
                     for (int threads = 1; threads <= MOST_THREADS; threads++) {
                         run(plan, IN_TURN, peer, stored, threads, taken);
                     }
-                    if (OVERLAPPING.contains(peer)) {
+                    if (plan.overlapped() && OVERLAPPING.contains(peer)) {
                         run(plan, OVERLAPPED, peer, stored, 1, taken);
                     }
                 }
@@ -71,6 +71,9 @@ final class NearHits implements Measurement {
             }
         }
         section.picture(new Bars("Zipf, 1 thread", "ns", bars));
+        if (!plan.overlapped()) {
+            return section;
+        }
         for (String spread : List.of("zipf", "uniform")) {
             section.text(
                             "**Answers that nobody uses, " + (spread.equals("zipf") ? "Zipf" : "uniform")

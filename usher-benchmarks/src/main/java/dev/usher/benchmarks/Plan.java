@@ -18,6 +18,7 @@ import java.util.function.Predicate;
  * @param rounds how often each contender has its turn
  * @param turn how long a turn lasts
  * @param forks how many JVMs measure each near hit, one after the other
+ * @param overlapped whether near hits are also measured with answers that nobody uses
  * @param iterations how often each of them measures
  * @param iteration for how long
  * @param repetitions how often what is counted, not timed, happens
@@ -36,6 +37,7 @@ record Plan(
         int rounds,
         Duration turn,
         int forks,
+        boolean overlapped,
         int iterations,
         Duration iteration,
         int repetitions,
@@ -61,6 +63,7 @@ record Plan(
                 3,
                 Duration.ofMillis(200),
                 1,
+                false,
                 2,
                 Duration.ofMillis(300),
                 1,
@@ -82,6 +85,7 @@ record Plan(
                 7,
                 Duration.ofMillis(250),
                 1,
+                true,
                 4,
                 Duration.ofMillis(400),
                 3,
@@ -103,6 +107,7 @@ record Plan(
                 1,
                 Duration.ofMillis(20),
                 0,
+                true,
                 1,
                 Duration.ofMillis(20),
                 1,

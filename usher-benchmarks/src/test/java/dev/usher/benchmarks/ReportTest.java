@@ -2,6 +2,7 @@ package dev.usher.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.usher.benchmarks.Section.Bars;
 import dev.usher.benchmarks.Section.Line;
@@ -43,6 +44,7 @@ class ReportTest {
 
     @Test
     void picturesStandBesideTheReport() throws IOException {
+        assumeTrue(Pictures.canBeDrawn(), "this machine has no fonts, so that reports have no pictures");
         write(new Section(Row.MANY_USERS, "Growth")
                 .picture(new Bars("Bars", "µs", List.of(new Point("usher", 1), new Point("other", 1_000))))
                 .picture(new Lines(
