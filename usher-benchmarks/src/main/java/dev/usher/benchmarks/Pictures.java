@@ -24,8 +24,8 @@ import org.knowm.xchart.style.Styler.LegendPosition;
 final class Pictures {
 
     private static final int WIDTH = 860;
-    private static final int HEIGHT = 400;
-    private static final int LABEL_ANGLE = 30;
+    private static final int HEIGHT = 520;
+    private static final int LABEL_ANGLE = 90;
     private static final Color USHER = new Color(0x1f, 0x6f, 0xb4);
 
     private Pictures() {}
