@@ -18,7 +18,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = UsherCommand.Version.class,
         description = "A user service for Java services: who is this user, and may they act?",
         synopsisSubcommandLabel = "COMMAND",
-        footerHeading = "%nFrom its sources, './usher bench' measures usher beside its peers;%n'./usher bench --help' says how.%n%nEnvironment:%n",
+        footerHeading =
+                "%nFrom its sources, './usher bench' measures usher beside its peers;%n'./usher bench --help' says how.%n%nEnvironment:%n",
         footer = {
             "  PORT                         HTTP port of 'serve': 8080, or 0 for a free one",
             "  MANAGEMENT_PORT              port of health and metrics, on loopback; else they are",
