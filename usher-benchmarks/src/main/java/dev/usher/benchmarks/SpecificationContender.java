@@ -10,9 +10,6 @@ import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,18 +38,6 @@ final class SpecificationContender implements Contender {
     public @Nullable UserProfile find(Long id) {
         byte[] stored = read(id);
         return stored != null ? codec.decode(stored) : save(id, null);
-    }
-
-    @Override
-    public Map<Long, UserProfile> findAll(List<Long> ids) {
-        Map<Long, UserProfile> found = new HashMap<>();
-        for (Long id : ids) {
-            UserProfile profile = find(id);
-            if (profile != null) {
-                found.put(id, profile);
-            }
-        }
-        return found;
     }
 
     @Override

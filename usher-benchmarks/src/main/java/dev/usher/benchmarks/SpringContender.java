@@ -5,9 +5,6 @@ import dev.usher.FacetCodec;
 import dev.usher.UserProfile;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.springframework.cache.CacheManager;
@@ -96,18 +93,6 @@ final class SpringContender implements Contender {
     @Override
     public @Nullable UserProfile find(Long id) {
         return profiles.find(id);
-    }
-
-    @Override
-    public Map<Long, UserProfile> findAll(List<Long> ids) {
-        Map<Long, UserProfile> found = new HashMap<>();
-        for (Long id : ids) {
-            UserProfile profile = profiles.find(id);
-            if (profile != null) {
-                found.put(id, profile);
-            }
-        }
-        return found;
     }
 
     @Override

@@ -225,18 +225,6 @@ class ContractTest {
         }
 
         @Override
-        public Map<Long, UserProfile> findAll(List<Long> ids) {
-            Map<Long, UserProfile> found = new HashMap<>();
-            for (Long id : ids) {
-                UserProfile profile = find(id);
-                if (profile != null) {
-                    found.put(id, profile);
-                }
-            }
-            return found;
-        }
-
-        @Override
         public void fill(Long id, UserProfile row, Instant readAt) {
             remember(id, row);
         }
