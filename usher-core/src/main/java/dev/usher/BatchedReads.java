@@ -1,9 +1,9 @@
 package dev.usher;
 
+import io.lettuce.core.KeyValue;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -38,51 +38,34 @@ final class BatchedReads {
         this.sizes = sizes;
     }
 
-    /** A read and who waits for it. */
-    private static final class Read extends CompletableFuture<byte @Nullable []> {
+    /** A read and who waits for it. Who cancels it withdraws it, if it has not been sent yet. */
+    private final class Read extends CompletableFuture<byte @Nullable []> {
 
         private final String key;
 
         private Read(String key) {
             this.key = key;
         }
+
+        @Override
+        public boolean cancel(boolean mayInterruptIfRunning) {
+            boolean cancelled = super.cancel(mayInterruptIfRunning);
+            if (cancelled) {
+                // Who has given up is not to be kept while Redis hangs.
+                waiting.remove(this);
+            }
+            return cancelled;
+        }
     }
 
     /**
-     * The bytes under each key, or {@code null} where there are none, or something else than a string; completed on Redis'
-     * event loop. One key rides with others, several are company enough. Who cancels the answer withdraws what has not been
-     * sent yet.
+     * The bytes under a key, or {@code null} where there are none, or something else than a string; completed on Redis' event
+     * loop. It rides with others, and who cancels it withdraws it, if it has not been sent yet.
      */
-    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
-        if (keys.size() == 1) {
-            Read read = get(keys.get(0));
-            return withdrawnWithItsAnswer(List.of(read), read.thenApply(Collections::singletonList));
-        }
-        List<Read> reads = keys.stream().map(Read::new).toList();
-        for (int from = 0; from < reads.size(); from += MAX_BATCH) {
-            send(reads.subList(from, Math.min(from + MAX_BATCH, reads.size())), () -> {});
-        }
-        return withdrawnWithItsAnswer(
-                reads,
-                CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new))
-                        .thenApply(done ->
-                                reads.stream().map(CompletableFuture::join).toList()));
-    }
-
-    /** Who has given up is not to be sent, nor to be kept, while Redis hangs. */
-    private <T> CompletableFuture<T> withdrawnWithItsAnswer(List<Read> reads, CompletableFuture<T> answer) {
-        var unused = answer.whenComplete((values, failure) -> {
-            if (failure != null && answer.isCancelled()) {
-                reads.stream().filter(read -> read.cancel(false)).forEach(waiting::remove);
-            }
-        });
-        return answer;
-    }
-
-    private Read get(String key) {
+    CompletableFuture<byte @Nullable []> get(String key) {
         Read read = new Read(key);
         if (places.tryAcquire()) {
-            send(List.of(read), this::sendWaiting);
+            send(List.of(read));
             return read;
         }
         waiting.add(read);
@@ -93,49 +76,86 @@ final class BatchedReads {
         return read;
     }
 
-    /** Sends what waits, or ends a call: the place of one under way is this method's to give back. */
-    private void sendWaiting() {
-        while (true) {
-            List<Read> batch = new ArrayList<>();
-            for (Read next = waiting.poll(); next != null; next = batch.size() < MAX_BATCH ? waiting.poll() : null) {
-                if (!next.isDone()) {
-                    batch.add(next);
-                }
-            }
-            if (!batch.isEmpty()) {
-                send(batch, this::sendWaiting);
-                return;
-            }
-            places.release();
-            if (waiting.isEmpty() || !places.tryAcquire()) {
-                return;
-            }
+    /** As {@link #get} for each key; several are company enough, and are sent at once. */
+    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
+        if (keys.size() > MAX_BATCH) {
+            return getAll(keys.subList(0, MAX_BATCH))
+                    .thenCombine(getAll(keys.subList(MAX_BATCH, keys.size())), BatchedReads::joined);
+        }
+        sizes.accept(keys.size());
+        try {
+            return redis.mget(keys.toArray(String[]::new)).toCompletableFuture().thenApply(BatchedReads::bytesOf);
+        } catch (RuntimeException e) {
+            // The connection is closed for good.
+            return CompletableFuture.failedFuture(e);
         }
     }
 
-    private void send(List<Read> batch, Runnable next) {
-        sizes.accept(batch.size());
-        try {
-            if (batch.size() == 1) {
-                Read read = batch.get(0);
-                var unused = redis.get(read.key).whenComplete((value, failure) -> {
-                    next.run();
-                    complete(read, value, isWrongType(failure) ? null : failure);
-                });
-            } else {
-                String[] keys = batch.stream().map(read -> read.key).toArray(String[]::new);
-                var unused = redis.mget(keys).whenComplete((values, failure) -> {
-                    next.run();
-                    for (int i = 0; i < batch.size(); i++) {
-                        complete(batch.get(i), failure == null ? values.get(i).getValueOrElse(null) : null, failure);
-                    }
-                });
+    private static List<byte @Nullable []> bytesOf(List<KeyValue<String, byte[]>> values) {
+        List<byte @Nullable []> bytes = new ArrayList<>(values.size());
+        for (KeyValue<String, byte[]> value : values) {
+            bytes.add(value.getValueOrElse(null));
+        }
+        return bytes;
+    }
+
+    private static List<byte @Nullable []> joined(List<byte @Nullable []> some, List<byte @Nullable []> others) {
+        List<byte @Nullable []> all = new ArrayList<>(some);
+        all.addAll(others);
+        return all;
+    }
+
+    /** Sends what waits, or ends a call: the place of one under way is this method's to give back. */
+    private void sendWaiting() {
+        do {
+            List<Read> batch = takeWaiting();
+            if (!batch.isEmpty()) {
+                send(batch);
+                return;
             }
+            places.release();
+        } while (!waiting.isEmpty() && places.tryAcquire());
+    }
+
+    private List<Read> takeWaiting() {
+        if (waiting.isEmpty()) {
+            return List.of();
+        }
+        List<Read> batch = new ArrayList<>();
+        for (Read next = waiting.poll(); next != null; next = batch.size() < MAX_BATCH ? waiting.poll() : null) {
+            if (!next.isDone()) {
+                batch.add(next);
+            }
+        }
+        return batch;
+    }
+
+    private void send(List<Read> batch) {
+        if (batch.size() > 1) {
+            sendTogether(batch);
+            return;
+        }
+        Read read = batch.get(0);
+        sizes.accept(1);
+        try {
+            var unused = redis.get(read.key).whenComplete((value, failure) -> {
+                sendWaiting();
+                complete(read, value, isWrongType(failure) ? null : failure);
+            });
         } catch (RuntimeException e) {
             // The connection is closed for good; nothing is under way, and nothing ever will be.
-            batch.forEach(read -> read.completeExceptionally(e));
-            next.run();
+            read.completeExceptionally(e);
+            sendWaiting();
         }
+    }
+
+    private void sendTogether(List<Read> batch) {
+        var unused = getAll(batch.stream().map(read -> read.key).toList()).whenComplete((values, failure) -> {
+            sendWaiting();
+            for (int i = 0; i < batch.size(); i++) {
+                complete(batch.get(i), failure == null ? values.get(i) : null, failure);
+            }
+        });
     }
 
     /** As an {@code MGET}, which knows no other types. */

@@ -4,6 +4,8 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +43,13 @@ final class NearTier<K, V> {
 
     private final BiConsumer<K, Resident<V>> due;
 
+    /**
+     * What Caffeine has to do now and then: to note who was read, and to choose who goes. At most one task of each map is in
+     * here. Left to who keeps something, who has waited for Redis anyway: to wake a thread for it would cost him more, and to do
+     * it would cost those more who are answered from memory. Until then some readings go unnoted.
+     */
+    private final Queue<Runnable> upkeep = new ConcurrentLinkedQueue<>();
+
     private final boolean enabled;
     private final long boundNanos;
     private final long ttlNanos;
@@ -61,18 +70,26 @@ final class NearTier<K, V> {
      */
     NearTier(CachePolicy policy, BiConsumer<K, Resident<V>> due) {
         this.due = due;
-        this.places = Caffeine.newBuilder().maximumSize(policy.nearSize()).build();
-        this.absentPlaces = Caffeine.newBuilder()
-                .maximumSize(Math.min(MAX_ABSENT, policy.nearSize()))
-                .build();
-        this.foundAbsent = Caffeine.newBuilder()
-                .maximumSize(Math.min(MAX_ABSENT, policy.nearSize()))
-                .build();
+        long size = policy.nearSize();
+        this.places = mapOf(size);
+        this.absentPlaces = mapOf(Math.min(MAX_ABSENT, size));
+        this.foundAbsent = mapOf(Math.min(MAX_ABSENT, size));
         this.enabled = policy.nearSize() > 0;
         this.boundNanos = policy.stalenessBound().toNanos();
         this.ttlNanos = policy.nearTtl().toNanos();
         this.untrackedNanos = Math.min(ttlNanos, policy.unheardBound().toNanos());
         this.staleNanos = policy.serveStaleFor().toNanos();
+    }
+
+    private <T> Cache<K, T> mapOf(long size) {
+        return Caffeine.newBuilder().executor(upkeep::add).maximumSize(size).build();
+    }
+
+    /** Does what has come due, unless somebody else is at it. */
+    private void keepUp() {
+        for (Runnable task = upkeep.poll(); task != null; task = upkeep.poll()) {
+            task.run();
+        }
     }
 
     /** What stands at an id's place. */
@@ -93,6 +110,9 @@ final class NearTier<K, V> {
         private final Session session;
         private final long madeAt = System.nanoTime();
         private final Duration dueIn;
+
+        /** Whether a place among the absent may be kept. */
+        private boolean hasAbsent;
 
         private Reservation(Session session, Duration dueIn) {
             this.session = session;
@@ -240,7 +260,11 @@ final class NearTier<K, V> {
         Reservation reservation = new Reservation(kept, dueIn);
         boolean wasAbsent = foundAbsent.getIfPresent(id) != null;
         places.asMap().compute(id, (same, place) -> keep(reservation.present, place, true, answers));
-        absentPlaces.asMap().compute(id, (same, place) -> keep(reservation.absent, place, wasAbsent, answers));
+        // Most are neither, and a look costs less than a step of the map.
+        if (wasAbsent || absentPlaces.asMap().containsKey(id)) {
+            absentPlaces.asMap().compute(id, (same, place) -> keep(reservation.absent, place, wasAbsent, answers));
+            reservation.hasAbsent = true;
+        }
         return reservation;
     }
 
@@ -266,14 +290,20 @@ final class NearTier<K, V> {
         if (reservation == null) {
             return false;
         }
+        boolean kept = settle(id, reservation, entry);
+        keepUp();
+        return kept;
+    }
+
+    private boolean settle(K id, Reservation reservation, @Nullable Entry<V> entry) {
         if (entry == null) {
             replace(places, id, reservation.present, reservation.present.last);
-            replace(absentPlaces, id, reservation.absent, reservation.absent.last);
+            replaceAbsent(id, reservation, reservation.absent.last);
             return false;
         }
         Resident<V> resident = residentOf(reservation, entry);
         if (entry.value() != null) {
-            replace(absentPlaces, id, reservation.absent, null);
+            replaceAbsent(id, reservation, null);
             return replace(places, id, reservation.present, resident);
         }
         replace(places, id, reservation.present, null);
@@ -281,7 +311,11 @@ final class NearTier<K, V> {
             // What is only remembered will be read again by the same caller, who counts once.
             foundAbsent.put(id, true);
         }
-        return replace(absentPlaces, id, reservation.absent, resident);
+        return replaceAbsent(id, reservation, resident);
+    }
+
+    private boolean replaceAbsent(K id, Reservation reservation, @Nullable Resident<?> with) {
+        return reservation.hasAbsent && replace(absentPlaces, id, reservation.absent, with);
     }
 
     private static <K> boolean replace(Cache<K, Place> in, K id, Kept kept, @Nullable Resident<?> with) {

@@ -25,8 +25,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * One connection to Redis, and whether it is worth waiting for: it is made as soon as Redis can be reached, and while Redis
@@ -43,8 +41,6 @@ final class RedisLink {
     /** How often a sign of life is asked for, which is also the probe while nothing else is asked. */
     static final Duration PULSE = Duration.ofMillis(250);
 
-    private static final Logger log = LoggerFactory.getLogger(RedisLink.class);
-
     private static final Duration LATELY = Duration.ofSeconds(2);
 
     private static final Duration FIRST_CONNECT_RETRY = Duration.ofSeconds(1);
@@ -58,7 +54,6 @@ final class RedisLink {
             .clock(new SteadyClock())
             .build();
 
-    private final String name;
     private final Duration timeout;
     private final ScheduledExecutorService scheduler;
     private final RedisTroubles troubles;
@@ -79,13 +74,10 @@ final class RedisLink {
      * @param timeout how long an answer is waited for
      */
     RedisLink(String name, Duration timeout, ScheduledExecutorService scheduler, RedisTroubles troubles) {
-        this.name = name;
         this.timeout = timeout;
         this.scheduler = scheduler;
         this.troubles = troubles;
         this.breaker = CircuitBreaker.of(name, BREAKER);
-        breaker.getEventPublisher()
-                .onStateTransition(event -> turned(event.getStateTransition().getToState()));
     }
 
     /**
@@ -178,7 +170,7 @@ final class RedisLink {
             // A process that was paused notices late, and knows nothing of Redis.
             boolean isTimely = System.nanoTime() - until < timeout.toNanos() / 2;
             if (patience.equals(timeout) && isTimely) {
-                breaker.onError(System.nanoTime() - from, TimeUnit.NANOSECONDS, e);
+                unanswered(System.nanoTime() - from, e);
             }
             throw failed("did not answer within " + patience.toMillis() + " ms");
         } catch (ExecutionException e) {
@@ -261,7 +253,7 @@ final class RedisLink {
                     if (failure == null || isAnswer(failure)) {
                         breaker.onSuccess(took, TimeUnit.NANOSECONDS);
                     } else if (isLeftAlone() || failure instanceof TimeoutException) {
-                        breaker.onError(took, TimeUnit.NANOSECONDS, failure);
+                        unanswered(took, failure);
                     }
                 });
     }
@@ -275,11 +267,12 @@ final class RedisLink {
         }
     }
 
-    private void turned(State state) {
-        if (state == State.OPEN) {
+    /** Notes that a call has not been answered; the breaker's own events would cost each call that is. */
+    private void unanswered(long nanos, Throwable failure) {
+        breaker.onError(nanos, TimeUnit.NANOSECONDS, failure);
+        if (isLeftAlone()) {
             waiting.values().forEach(answer -> answer.cancel(true));
         }
-        log.debug("The breaker of the connection for {} is {}", name, state);
     }
 
     private static boolean isAnswer(@Nullable Throwable failure) {

@@ -18,6 +18,7 @@ import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
 import io.lettuce.core.resource.NettyCustomizer;
 import io.netty.channel.Channel;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -61,6 +62,9 @@ final class SharedTier implements AutoCloseable {
 
     /** After which a connection that is silent, although the pulse asks for a sign of life, is given up and made anew. */
     private static final Duration SILENCE = Duration.ofSeconds(2);
+
+    /** How many commands may wait for each other before they are sent. */
+    private static final int MAX_UNFLUSHED = 256;
 
     /** How many keys Redis looks at before it lets others in again. */
     private static final int SCANNED = 1000;
@@ -120,7 +124,11 @@ final class SharedTier implements AutoCloseable {
                 .nettyCustomizer(new NettyCustomizer() {
                     @Override
                     public void afterChannelInitialized(Channel channel) {
-                        channel.pipeline().addFirst(new SilenceHandler(silence));
+                        // What callers write at the same time goes out together, and Redis finds it together.
+                        channel.pipeline()
+                                .addFirst(
+                                        new SilenceHandler(silence),
+                                        new FlushConsolidationHandler(MAX_UNFLUSHED, true));
                     }
                 })
                 .build();
@@ -178,17 +186,26 @@ final class SharedTier implements AutoCloseable {
     }
 
     /**
-     * What stands under some keys, over the connection whose reads are tracked.
+     * What stands under a key, over the connection whose reads are tracked.
      *
-     * @return for each key the bytes, or {@code null} when there is nothing, or something else than a string
+     * @return the bytes, or {@code null} when there is nothing, or something else than a string
      */
+    byte @Nullable [] get(String key) throws SharedTierException {
+        return readLink.await(readsToWaitFor().get(key));
+    }
+
+    /** As {@link #get} for each key, in one round trip. */
     List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
+        return readLink.await(readsToWaitFor().getAll(keys));
+    }
+
+    private BatchedReads readsToWaitFor() throws SharedTierException {
         readLink.requireAsked();
         BatchedReads current = reads;
         if (current == null) {
             throw readLink.failed("is not connected");
         }
-        return readLink.await(current.getAll(keys));
+        return current;
     }
 
     /** What CLAIM answers. */

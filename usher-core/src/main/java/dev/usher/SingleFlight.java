@@ -37,7 +37,7 @@ final class SingleFlight<K, V> {
     private final ConcurrentMap<K, Flight<K, V>> flights = new ConcurrentHashMap<>();
 
     /** Set on a thread that is loading. */
-    private final ThreadLocal<Boolean> flying = new ThreadLocal<>();
+    private final ThreadLocal<@Nullable Boolean> flying = new ThreadLocal<>();
 
     /** What a caller does who has to load. */
     @FunctionalInterface
@@ -116,7 +116,18 @@ final class SingleFlight<K, V> {
     }
 
     /** A place in somebody else's flight, taken while it was in a certain step. */
-    private record Seat<K, V>(Flight<K, V> flight, int joinedIn) {}
+    private record Seat<K, V>(Flight<K, V> flight, int joinedIn) {
+
+        /** What the flight brings, or {@code null} when its passenger has to ask anew. */
+        private @Nullable Landing<V> await(long until, Predicate<K> contentWithinBound)
+                throws InterruptedException, ExecutionException, TimeoutException {
+            Landing<V> landing = flight.landing.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+            boolean answers = landing != null
+                    && (joinedIn < landing.readIn()
+                            || (landing.isWithinBound() && contentWithinBound.test(flight.key)));
+            return answers ? landing : null;
+        }
+    }
 
     /** A flight by itself, which nobody can join. */
     static <K, V> Flight<K, V> alone(K key) {
@@ -136,16 +147,32 @@ final class SingleFlight<K, V> {
     }
 
     /**
-     * Loads what nobody is loading, and waits for the loads that are under way.
+     * Loads what nobody is loading, or waits for the load that is under way.
      *
-     * @param keys each of them once
-     * @param contentWithinBound of which keys this caller has no way to know better than by what is within the staleness bound
-     * @param landings takes what was brought, also when something is thrown for the rest; a key is missing when the flight under
-     *     way had read before this caller came: ask anew
+     * @param contentWithinBound whether this caller has no way to know better than by what is within the staleness bound
+     * @return what was brought, or {@code null} when the flight under way had read before this caller came: ask anew
      * @throws InterruptedException when the caller was interrupted while it waited
      * @throws ExecutionException when a load under way has failed
      * @throws TimeoutException when a load under way takes longer than a caller can be expected to wait
      * @throws IllegalStateException when the calling thread is loading something for these flights already
+     */
+    @Nullable Landing<V> fly(K key, Predicate<K> contentWithinBound, Load<K, V> load)
+            throws InterruptedException, ExecutionException, TimeoutException {
+        requireNotFlying();
+        Flight<K, V> mine = new Flight<>(key, flights);
+        Seat<K, V> seat = seatIn(flights.putIfAbsent(key, mine));
+        if (seat != null) {
+            return seat.await(latestLanding(), contentWithinBound);
+        }
+        pilot(List.of(mine), load);
+        return mine.landed();
+    }
+
+    /**
+     * As {@link #fly(Object, Predicate, Load)} for each key, but first loads what nobody is loading.
+     *
+     * @param keys each of them once
+     * @param landings takes what was brought, also when something is thrown for the rest
      */
     void fly(Collection<K> keys, Predicate<K> contentWithinBound, Load<K, V> load, Map<K, Landing<V>> landings)
             throws InterruptedException, ExecutionException, TimeoutException {
@@ -154,11 +181,11 @@ final class SingleFlight<K, V> {
         List<Seat<K, V>> others = new ArrayList<>();
         for (K key : keys) {
             Flight<K, V> flight = new Flight<>(key, flights);
-            Flight<K, V> under = flights.putIfAbsent(key, flight);
-            if (under == null) {
+            Seat<K, V> seat = seatIn(flights.putIfAbsent(key, flight));
+            if (seat == null) {
                 mine.add(flight);
             } else {
-                others.add(new Seat<>(under, under.step));
+                others.add(seat);
             }
         }
         try {
@@ -173,15 +200,21 @@ final class SingleFlight<K, V> {
                 }
             }
         }
-        long until = System.nanoTime() + LONGEST_WAIT.toNanos();
+        long until = latestLanding();
         for (Seat<K, V> seat : others) {
-            Landing<V> landing = seat.flight.landing.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
-            if (landing != null
-                    && (seat.joinedIn < landing.readIn()
-                            || (landing.isWithinBound() && contentWithinBound.test(seat.flight.key)))) {
+            Landing<V> landing = seat.await(until, contentWithinBound);
+            if (landing != null) {
                 landings.put(seat.flight.key, landing);
             }
         }
+    }
+
+    private static <K, V> @Nullable Seat<K, V> seatIn(@Nullable Flight<K, V> under) {
+        return under == null ? null : new Seat<>(under, under.step);
+    }
+
+    private static long latestLanding() {
+        return System.nanoTime() + LONGEST_WAIT.toNanos();
     }
 
     /** How many entries are being loaded, about. */
@@ -211,14 +244,17 @@ final class SingleFlight<K, V> {
         flying.set(true);
         try {
             load.run(mine);
-            if (!mine.stream().allMatch(Flight::hasLanded)) {
-                throw new IllegalStateException("a flight was not landed");
+            for (Flight<K, V> flight : mine) {
+                if (!flight.hasLanded()) {
+                    throw new IllegalStateException("a flight was not landed");
+                }
             }
         } catch (Throwable failure) {
             mine.forEach(flight -> flight.crash(failure));
             throw failure;
         } finally {
-            flying.remove();
+            // Not removed: it would have to be made again for each load.
+            flying.set(null);
         }
     }
 }

@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -262,19 +263,37 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return new Found<>(answerOf(resident), resident.staleFor());
     }
 
+    /** As for many, but next to all of what it costs is what Redis costs. */
     private Found<V> findMissing(K id) {
         keyOf(id);
-        return requireNonNull(findMissing(Set.of(id)).get(id));
+        try {
+            Landing<V> landing = null;
+            while (landing == null) {
+                landing = findOne(id);
+            }
+            return foundIn(landing);
+        } catch (UserUnavailableException e) {
+            Resident<V> last = near.lastKnown(id);
+            if (last == null) {
+                counters.unavailable.increment();
+                throw e;
+            }
+            return foundIn(last);
+        }
     }
 
     /** What memory could not answer, by id. */
     private Map<K, Found<V>> findMissing(Set<K> ids) {
         Map<K, Found<V>> found = new HashMap<>();
-        Set<K> missing = new LinkedHashSet<>(ids);
-        while (!missing.isEmpty()) {
+        while (found.size() < ids.size()) {
+            Set<K> missing = ids;
+            if (!found.isEmpty()) {
+                missing = new LinkedHashSet<>(ids);
+                missing.removeAll(found.keySet());
+            }
             Set<K> together = firstOf(missing);
             Map<K, Landing<V>> landings = new HashMap<>();
-            Map<K, Resident<V>> lastKnown = new HashMap<>();
+            Map<K, Resident<V>> lastKnown = new HashMap<>(0);
             try {
                 findTogether(together, landings);
             } catch (UserUnavailableException e) {
@@ -291,7 +310,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
             landings.forEach((id, landing) -> found.put(id, foundIn(landing)));
             lastKnown.forEach((id, resident) -> found.put(id, foundIn(resident)));
-            missing.removeAll(found.keySet());
         }
         return found;
     }
@@ -307,6 +325,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 : ids.stream().limit(MOST_TOGETHER).collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
+    /** Loads, or joins the load under way; {@code null} when that had read too early for this caller. */
+    private @Nullable Landing<V> findOne(K id) {
+        try {
+            return flights.fly(id, this::isWithoutRedis, this::load);
+        } catch (InterruptedException | ExecutionException | TimeoutException e) {
+            throw notLanded(Set.of(id), e);
+        }
+    }
+
     /**
      * Loads, or joins the loads under way. An id whose load had read too early for this caller is missing.
      *
@@ -315,14 +342,19 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private void findTogether(Set<K> ids, Map<K, Landing<V>> landings) {
         try {
             flights.fly(ids, this::isWithoutRedis, this::load, landings);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw unavailable(name(ids), "interrupted while it was loaded elsewhere", e);
-        } catch (ExecutionException e) {
-            throw unavailable(name(ids), "another caller's load failed", e.getCause());
-        } catch (TimeoutException e) {
-            throw unavailable(name(ids), "another caller's load takes too long", null);
+        } catch (InterruptedException | ExecutionException | TimeoutException e) {
+            throw notLanded(ids, e);
         }
+    }
+
+    private UserUnavailableException notLanded(Set<K> ids, Exception why) {
+        if (why instanceof InterruptedException) {
+            Thread.currentThread().interrupt();
+            return unavailable(name(ids), "interrupted while it was loaded elsewhere", why);
+        }
+        return why instanceof TimeoutException
+                ? unavailable(name(ids), "another caller's load takes too long", null)
+                : unavailable(name(ids), "another caller's load failed", why.getCause());
     }
 
     /** Whether Redis could not say of a user, or this node would not believe it. */
@@ -344,8 +376,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         /** What stands in Redis and may be overwritten: it cannot be read, or will soon be gone. */
         private byte @Nullable [] replaced;
 
-        /** A claim has been asked for, and may have been granted. */
-        private boolean isClaimed;
+        /** Under which a claim has been asked for, and may have been granted; {@code null} before. */
+        private @Nullable String token;
 
         private boolean isRefused;
         private @Nullable Entry<V> loaded;
@@ -370,6 +402,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             step = flight.nextStep();
         }
 
+        private String token() {
+            return requireNonNull(token);
+        }
+
         private Entry<V> loaded() {
             return requireNonNull(loaded);
         }
@@ -389,7 +425,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     private void load(List<Flight<K, V>> mine) throws InterruptedException {
         List<Miss<K, V>> misses = new ArrayList<>(mine.size());
-        List<Miss<K, V>> unconfirmed = new ArrayList<>();
+        List<Miss<K, V>> unconfirmed = new ArrayList<>(0);
         for (Flight<K, V> flight : mine) {
             Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
             (caches.fences().isPending(miss.key) ? unconfirmed : misses).add(miss);
@@ -400,14 +436,13 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         if (misses.isEmpty()) {
             return;
         }
-        String token = caches.nextToken();
         try {
-            loadShared(misses, token);
+            loadShared(misses);
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
             List<Miss<K, V>> left = misses.stream().filter(Miss::isOpen).toList();
             // Claims may have been granted although the answer did not come.
-            release(left.stream().filter(miss -> miss.isClaimed).toList(), token);
+            release(left);
             loadWithoutRedis(left);
         } finally {
             // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
@@ -416,7 +451,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** The shared tier; then claims, and the source; or whatever other processes, which hold the claims, have stored. */
-    private void loadShared(List<Miss<K, V>> misses, String token) throws SharedTierException, InterruptedException {
+    private void loadShared(List<Miss<K, V>> misses) throws SharedTierException, InterruptedException {
         long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
         Duration pause = Duration.ZERO;
         List<CompletableFuture<Void>> awaited = List.of();
@@ -426,7 +461,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             if (left.isEmpty()) {
                 return;
             }
-            Duration held = claim(left, token);
+            Duration held = claim(left);
             left = left.stream().filter(Miss::isOpen).toList();
             if (left.isEmpty()) {
                 return;
@@ -457,9 +492,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** Lands what Redis holds, and returns the rest. */
     private List<Miss<K, V>> readShared(List<Miss<K, V>> misses) throws SharedTierException {
-        misses.forEach(Miss::nextStep);
+        for (Miss<K, V> miss : misses) {
+            miss.nextStep();
+        }
         List<@Nullable Entry<V>> entries = readAndKeep(misses, ahead.afterRead());
-        List<Miss<K, V>> left = new ArrayList<>();
+        List<Miss<K, V>> left = new ArrayList<>(0);
         for (int i = 0; i < misses.size(); i++) {
             Entry<V> entry = entries.get(i);
             if (entry == null) {
@@ -481,8 +518,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         List<@Nullable Reservation> reservations = reserve(misses, shared.sessionOfReads(), dueIn);
         List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
         try {
-            List<byte @Nullable []> read =
-                    shared.getAll(misses.stream().map(miss -> miss.key).toList());
+            List<byte @Nullable []> read = readAll(misses);
             for (int i = 0; i < misses.size(); i++) {
                 entries.add(decodedOrReplaceable(misses.get(i), read.get(i)));
             }
@@ -492,6 +528,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 keep(misses.get(i), reservations.get(i), i < entries.size() ? entries.get(i) : null);
             }
         }
+    }
+
+    private List<byte @Nullable []> readAll(List<Miss<K, V>> misses) throws SharedTierException {
+        return misses.size() == 1
+                ? Collections.singletonList(shared.get(misses.get(0).key))
+                : shared.getAll(misses.stream().map(miss -> miss.key).toList());
     }
 
     private void keep(Miss<K, V> miss, @Nullable Reservation reservation, @Nullable Entry<V> entry) {
@@ -526,13 +568,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      *
      * @return how long others hold their claims on the rest, at least; zero when nobody does
      */
-    private Duration claim(List<Miss<K, V>> misses, String token) throws SharedTierException {
+    private Duration claim(List<Miss<K, V>> misses) throws SharedTierException {
         for (Miss<K, V> miss : misses) {
             miss.nextStep();
-            miss.isClaimed = true;
+            if (miss.token == null) {
+                miss.token = caches.nextToken();
+            }
         }
         List<Claim> claims = shared.awaitAll(misses.stream()
-                .map(miss -> shared.claim(miss.key, token, miss.replaced))
+                .map(miss -> shared.claim(miss.key, miss.token(), miss.replaced))
                 .toList());
         List<Miss<K, V>> granted = new ArrayList<>();
         Duration held = Duration.ZERO;
@@ -555,15 +599,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
         }
         if (!granted.isEmpty()) {
-            loadUnderClaim(granted, token);
+            loadUnderClaim(granted);
         }
         return held;
     }
 
     /** Loads, stores and keeps; returns those that were stored. */
-    private List<Miss<K, V>> loadUnderClaim(List<Miss<K, V>> claimed, String token) {
-        loadRenewing(claimed, token);
-        List<Miss<K, V>> filled = fill(claimed, token);
+    private List<Miss<K, V>> loadUnderClaim(List<Miss<K, V>> claimed) {
+        loadRenewing(claimed);
+        List<Miss<K, V>> filled = fill(claimed);
         try {
             // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
             if (!filled.isEmpty()) {
@@ -577,15 +621,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** Stores what was loaded, and returns those of whom it was taken. */
-    private List<Miss<K, V>> fill(List<Miss<K, V>> claimed, String token) {
+    private List<Miss<K, V>> fill(List<Miss<K, V>> claimed) {
         List<Miss<K, V>> sent = new ArrayList<>(claimed.size());
         List<CompletableFuture<Boolean>> fills = new ArrayList<>(claimed.size());
         for (Miss<K, V> miss : claimed) {
-            byte[] value = encodedToFill(miss, token);
+            byte[] value = encodedToFill(miss);
             if (value != null) {
                 miss.nextStep();
                 sent.add(miss);
-                fills.add(shared.fill(miss.key, token, value, ttlOf(miss.loaded()), miss.replaced));
+                fills.add(shared.fill(miss.key, miss.token(), value, ttlOf(miss.loaded()), miss.replaced));
             }
         }
         List<Miss<K, V>> filled = new ArrayList<>(sent.size());
@@ -602,7 +646,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                     counters.fillsRefused.increment();
                     sent.get(i).isRefused = true;
                     // The claim may stand all the same, and others would wait for it.
-                    shared.release(sent.get(i).key, token);
+                    release(sent.get(i));
                 }
             }
         } catch (SharedTierException e) {
@@ -612,11 +656,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** What to store, or {@code null}, with the claim given up, for a value that cannot be stored. */
-    private byte @Nullable [] encodedToFill(Miss<K, V> miss, String token) {
+    private byte @Nullable [] encodedToFill(Miss<K, V> miss) {
         byte[] value = encoded(miss.key, miss.loaded());
         if (value == null) {
             counters.fillsNotEncoded.increment();
-            shared.release(miss.key, token);
+            release(miss);
         }
         return value;
     }
@@ -646,14 +690,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         misses.forEach(miss -> miss.landLoaded(isWithinBound));
     }
 
-    private void loadRenewing(List<Miss<K, V>> claimed, String token) {
+    private void loadRenewing(List<Miss<K, V>> claimed) {
         long giveUpAt = System.nanoTime() + SingleFlight.LONGEST_WAIT.toNanos();
         ScheduledFuture<?> renewal = caches.scheduler()
                 .scheduleAtFixedRate(
                         () -> {
                             // A source that hangs must not keep the entries from everybody else for ever.
                             if (System.nanoTime() - giveUpAt < 0) {
-                                claimed.forEach(miss -> shared.renew(miss.key, token));
+                                claimed.forEach(this::renew);
                             }
                         },
                         RENEWAL.toNanos(),
@@ -662,7 +706,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         try {
             loadFromSource(claimed, null);
         } catch (RuntimeException | Error e) {
-            release(claimed, token);
+            release(claimed);
             throw e;
         } finally {
             renewal.cancel(false);
@@ -724,8 +768,24 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private void release(List<Miss<K, V>> claimed, String token) {
-        claimed.forEach(miss -> shared.release(miss.key, token));
+    /** Gives up the claims that have been asked for. */
+    private void release(List<Miss<K, V>> misses) {
+        misses.forEach(this::release);
+    }
+
+    private void release(Miss<K, V> miss) {
+        String token = miss.token;
+        if (token != null) {
+            shared.release(miss.key, token);
+        }
+    }
+
+    private void renew(Miss<K, V> miss) {
+        String token = miss.token;
+        // The last renewal may still be under way when the claim is no longer needed.
+        if (token != null) {
+            shared.renew(miss.key, token);
+        }
     }
 
     // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before anybody misses it.
@@ -735,25 +795,24 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return;
         }
         Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
-        String token = caches.nextToken();
         try {
-            Refresh answer = shared.refresh(miss.key, token, ahead.window());
+            Refresh answer = askToReplace(miss, ahead.window());
             if (answer instanceof Refresh.Later later) {
                 resident.dueIn(later.left());
             } else if (answer instanceof Refresh.Granted granted) {
                 counters.refreshes.increment();
                 miss.replaced = granted.value();
-                loadUnderClaim(List.of(miss), token);
+                loadUnderClaim(List.of(miss));
                 if (miss.isRefused) {
                     // What was to be replaced is there no more, and who has missed it since waits for a value.
                     miss.replaced = null;
-                    token = caches.nextToken();
-                    claim(List.of(miss), token);
+                    miss.token = null;
+                    claim(List.of(miss));
                 }
             }
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
-            shared.release(miss.key, token);
+            release(miss);
         } catch (UserUnavailableException e) {
             log.debug("{} could not be refreshed; it stands until its end", miss.key, e);
         } catch (RuntimeException | Error e) {
@@ -762,6 +821,13 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } finally {
             wakeUp(id);
         }
+    }
+
+    /** Asks for a claim on an entry that is there, if it will be missing so soon. */
+    private Refresh askToReplace(Miss<K, V> miss, Duration ahead) throws SharedTierException {
+        String token = caches.nextToken();
+        miss.token = token;
+        return shared.refresh(miss.key, token, ahead);
     }
 
     // The read past all tiers.
@@ -789,19 +855,18 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             loadFreshWithoutRedis(miss);
             return;
         }
-        String token = caches.nextToken();
         boolean claimed;
         try {
-            claimed = claimFresh(miss, token);
+            claimed = claimFresh(miss);
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
-            shared.release(miss.key, token);
+            release(miss);
             loadFreshWithoutRedis(miss);
             return;
         }
         boolean filled;
         if (claimed) {
-            filled = !loadUnderClaim(List.of(miss), token).isEmpty();
+            filled = !loadUnderClaim(List.of(miss)).isEmpty();
         } else {
             loadFromSource(List.of(miss), null);
             miss.landLoaded();
@@ -814,14 +879,16 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** Asks for the right to store, whether there is a value or not. */
-    private boolean claimFresh(Miss<K, V> miss, String token) throws SharedTierException {
-        Refresh answer = shared.refresh(miss.key, token, NearTier.NEVER);
+    private boolean claimFresh(Miss<K, V> miss) throws SharedTierException {
+        Refresh answer = askToReplace(miss, NearTier.NEVER);
         if (answer instanceof Refresh.Granted granted) {
             miss.replaced = granted.value();
             return true;
         }
         return answer instanceof Refresh.Unneeded
-                && shared.awaitAll(List.of(shared.claim(miss.key, token, null))).get(0) instanceof Claim.Granted;
+                && shared.awaitAll(List.of(shared.claim(miss.key, miss.token(), null)))
+                                .get(0)
+                        instanceof Claim.Granted;
     }
 
     private void loadFreshWithoutRedis(Miss<K, V> miss) {

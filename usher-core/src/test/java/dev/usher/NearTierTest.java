@@ -2,14 +2,18 @@ package dev.usher;
 
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Percentage.withPercentage;
 import static org.awaitility.Awaitility.await;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.usher.NearTier.Reservation;
 import dev.usher.NearTier.Resident;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -48,6 +52,33 @@ class NearTierTest {
         assertThat(near.publish(1L, first, new Entry<>("old"))).isFalse();
         assertThat(near.publish(1L, second, VALUE)).isTrue();
         assertThat(answer(1L)).contains("value");
+    }
+
+    @Test
+    void whoIsAskedForMostStaysAsWithCaffeineByItself() {
+        int size = 1_000;
+        NearTier<Long, String> small = new NearTier<>(policy.withNearSize(size), (id, due) -> {});
+        Cache<Long, String> caffeine =
+                Caffeine.newBuilder().executor(Runnable::run).maximumSize(size).build();
+        SplittableRandom random = new SplittableRandom(42);
+        int questions = 200_000;
+        int hits = 0;
+        int expected = 0;
+        for (int i = 0; i < questions; i++) {
+            // About as unequal as users are: half of all questions are about a tenth of them.
+            long id = (long) (10_000 * Math.pow(random.nextDouble(), 3.3));
+            if (small.find(id) != null) {
+                hits++;
+            } else {
+                small.publish(id, small.reserve(id, session, NearTier.NEVER), VALUE);
+            }
+            if (caffeine.getIfPresent(id) != null) {
+                expected++;
+            } else {
+                caffeine.put(id, "value");
+            }
+        }
+        assertThat(hits).isCloseTo(expected, withPercentage(3));
     }
 
     @Test

@@ -34,6 +34,10 @@ final class ServerCalls implements Measurement {
     private static final String PASSWORD = "correct horse 42";
     private static final List<Integer> CALLERS = List.of(1, 16);
     private static final int WARMING_CALLERS = 4;
+
+    /** A request passes so much code that the compilers need this many times as long as for a call of a library. */
+    private static final int LONGER_WARM_UP = 30;
+
     private static final String USHER = "usher, GET /v1/me";
     private static final String CONSTANT = "constant answer, no gate";
 
@@ -64,7 +68,7 @@ final class ServerCalls implements Measurement {
         Map<String, HttpCall> calls = new LinkedHashMap<>();
         calls.put(CONSTANT, other);
         calls.put(USHER, me);
-        warm(calls.values(), plan.patience().multipliedBy(2));
+        warm(calls.values(), plan.warmUp().multipliedBy(LONGER_WARM_UP));
         Section section = new Section(Row.SERVER, "The server")
                 .text(
                         "`GET /v1/me` of usher's server, which checks the token, the user's status and reads the profile; and the same"
