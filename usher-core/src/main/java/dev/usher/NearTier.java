@@ -85,8 +85,8 @@ final class NearTier<K, V> {
         return Caffeine.newBuilder().executor(upkeep::add).maximumSize(size).build();
     }
 
-    /** Does what has come due, unless somebody else is at it. */
-    private void keepUp() {
+    /** Does the upkeep that has come due. To be called after something, or much, has been published. */
+    void keepUp() {
         for (Runnable task = upkeep.poll(); task != null; task = upkeep.poll()) {
             task.run();
         }
@@ -290,12 +290,6 @@ final class NearTier<K, V> {
         if (reservation == null) {
             return false;
         }
-        boolean kept = settle(id, reservation, entry);
-        keepUp();
-        return kept;
-    }
-
-    private boolean settle(K id, Reservation reservation, @Nullable Entry<V> entry) {
         if (entry == null) {
             replace(places, id, reservation.present, reservation.present.last);
             replaceAbsent(id, reservation, reservation.absent.last);

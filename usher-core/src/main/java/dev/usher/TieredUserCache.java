@@ -137,6 +137,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } finally {
             mine.end();
             others.end();
+            near.keepUp();
+            other.near.keepUp();
         }
         return new Both<>(mine.answer(), others.answer());
     }
@@ -527,6 +529,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             for (int i = 0; i < misses.size(); i++) {
                 keep(misses.get(i), reservations.get(i), i < entries.size() ? entries.get(i) : null);
             }
+            near.keepUp();
         }
     }
 
@@ -745,6 +748,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 Miss<K, V> miss = misses.get(i);
                 miss.isKept = near.publish(miss.id, reservations.get(i), miss.loaded);
             }
+            near.keepUp();
         }
     }
 

@@ -71,6 +71,7 @@ class NearTierTest {
                 hits++;
             } else {
                 small.publish(id, small.reserve(id, session, NearTier.NEVER), VALUE);
+                small.keepUp();
             }
             if (caffeine.getIfPresent(id) != null) {
                 expected++;
