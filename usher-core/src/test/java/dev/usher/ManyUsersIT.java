@@ -68,6 +68,24 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
+    void memoryHasRoomForSoManyAndForNoMore() {
+        UserCache<Long, UserProfile> small = cache(PATIENT.with(PATIENT.policy().withNearSize(10)));
+        assertThat(small.findAll(ids(1, 30))).hasSize(30); // from the source
+        assertThat(inMemory(small, ids(1, 30))).isLessThanOrEqualTo(10);
+        cache(PATIENT).findAll(ids(31, 90));
+        assertThat(small.findAll(ids(31, 60))).hasSize(30); // from Redis
+        assertThat(inMemory(small, ids(1, 60))).isBetween(1L, 10L);
+        ids(61, 90).forEach(small::find);
+        assertThat(inMemory(small, ids(1, 90))).isBetween(1L, 10L);
+    }
+
+    private static long inMemory(UserCache<Long, UserProfile> cache, Set<Long> ids) {
+        return ids.stream()
+                .filter(id -> !(cache.explain(id).near() instanceof Explanation.Holding.Nothing))
+                .count();
+    }
+
+    @Test
     void aHundredWarmUsersAreOneReadAndThenNone() {
         cache(PATIENT).findAll(ids(1, 100));
         UserCache<Long, UserProfile> elsewhere = cache(PATIENT);
