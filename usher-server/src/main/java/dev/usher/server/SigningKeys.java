@@ -181,13 +181,19 @@ class SigningKeys {
         if (given) {
             throw new ProblemException(ProblemType.KEY_IN_SETTINGS);
         }
-        Next next = Objects.requireNonNull(transactions.execute(transaction -> {
-            // It conflicts with itself, and with nothing that reads.
-            jdbc.sql("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").update();
-            return next().orElseGet(this::add);
-        }));
+        Next next = next().orElseGet(this::addUnlessThereIsOne);
         look();
         return next;
+    }
+
+    private Next addUnlessThereIsOne() {
+        // Before the lock: it takes as long as others may wait for that.
+        String pem = RsaPem.generate();
+        return Objects.requireNonNull(transactions.execute(transaction -> {
+            // It conflicts with itself, and with nothing that reads.
+            jdbc.sql("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").update();
+            return next().orElseGet(() -> add(pem));
+        }));
     }
 
     private Optional<Next> next() {
@@ -197,8 +203,7 @@ class SigningKeys {
                 .optional();
     }
 
-    private Next add() {
-        String pem = RsaPem.generate();
+    private Next add(String pem) {
         String kid = new RsaPem(pem, "the new key").privateKey().getKeyID();
         Next next = jdbc.sql("INSERT INTO signing_keys (name, private_key, signs_from)"
                         + " VALUES (?, ?, now() + make_interval(secs => ?)) RETURNING signs_from")
