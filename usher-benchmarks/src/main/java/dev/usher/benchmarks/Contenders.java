@@ -20,6 +20,9 @@ final class Contenders implements AutoCloseable {
     /** Fewer than this many commands of a round in which everybody is asked for are heartbeats, and no questions. */
     private static final long QUIET = 200;
 
+    /** Longer than it takes until usher looks, once, at what it has found in Redis: how long it will live there. */
+    private static final Duration QUIET_FOR = Duration.ofSeconds(2);
+
     private static final Duration PATIENCE = Duration.ofMinutes(1);
 
     private final Map<Peer, Contender> open = new EnumMap<>(Peer.class);
@@ -67,15 +70,22 @@ final class Contenders implements AutoCloseable {
     }
 
     /**
-     * Has one of them remember these users, by these very keys, until it answers for all of them without asking Redis.
+     * Has one of them remember these users, by these very keys, until it answers for all of them without asking Redis, and
+     * goes on doing so.
      *
      * @throws IllegalStateException if it never does
      */
     static void rememberInMemory(Contender contender, Long[] ids, String redisUri) {
         remember(contender, ids);
         long begun = System.nanoTime();
-        while (commandsOfOneRound(contender, ids, redisUri) >= QUIET) {
-            if (System.nanoTime() - begun > PATIENCE.toNanos()) {
+        long now = begun;
+        long loudAt = begun - QUIET_FOR.toNanos();
+        while (now - loudAt <= QUIET_FOR.toNanos()) {
+            if (commandsOfOneRound(contender, ids, redisUri) >= QUIET) {
+                loudAt = System.nanoTime();
+            }
+            now = System.nanoTime();
+            if (now - begun > PATIENCE.toNanos()) {
                 throw new IllegalStateException("not everybody is remembered in memory");
             }
         }

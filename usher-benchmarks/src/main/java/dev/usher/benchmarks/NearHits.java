@@ -58,7 +58,7 @@ final class NearHits implements Measurement {
                                 + " before the next question is asked, as a request does.",
                         plan.nearUsers()));
         List<Point> bars = new ArrayList<>();
-        for (String spread : List.of("zipf", "uniform")) {
+        for (String spread : plan.spreads()) {
             for (int threads = 1; threads <= MOST_THREADS; threads++) {
                 Map<Peer, Taken> ofWay = Objects.requireNonNull(taken.get(new Way(IN_TURN, spread, threads)));
                 section.text("**" + (spread.equals("zipf") ? "Zipf" : "Uniform") + ", " + threads
@@ -74,7 +74,7 @@ final class NearHits implements Measurement {
         if (!plan.overlapped()) {
             return section;
         }
-        for (String spread : List.of("zipf", "uniform")) {
+        for (String spread : plan.spreads()) {
             section.text(
                             "**Answers that nobody uses, " + (spread.equals("zipf") ? "Zipf" : "uniform")
                                     + ", 1 thread**: a processor then overlaps several reads of Caffeine, and cannot overlap what reads the clock.")
@@ -105,6 +105,7 @@ final class NearHits implements Measurement {
         Collection<RunResult> results = new Runner(new OptionsBuilder()
                         .include(NearHitBenchmark.class.getName() + "." + benchmark + "$")
                         .param("peer", peer.name())
+                        .param("spread", plan.spreads().toArray(String[]::new))
                         .param("stored", stored.uri(peer))
                         .param("users", String.valueOf(plan.nearUsers()))
                         .threads(threads)

@@ -18,6 +18,7 @@ import java.util.function.Predicate;
  * @param rounds how often each contender has its turn
  * @param turn how long a turn lasts
  * @param forks how many JVMs measure each near hit, one after the other
+ * @param spreads how near hits are spread over the users: {@code zipf}, {@code uniform}
  * @param overlapped whether near hits are also measured with answers that nobody uses
  * @param iterations how often each of them measures
  * @param iteration for how long
@@ -37,6 +38,7 @@ record Plan(
         int rounds,
         Duration turn,
         int forks,
+        List<String> spreads,
         boolean overlapped,
         int iterations,
         Duration iteration,
@@ -49,20 +51,21 @@ record Plan(
         return peers.stream().filter(condition).toList();
     }
 
-    /** Less than ten minutes on two cores, with every row filled and wide spreads. */
+    /** Less than ten minutes on two cores: every row, with fewer users and wider spreads, and near hits as users come (Zipf) only. */
     static Plan quick() {
         return new Plan(
                 "quick",
                 List.of(Peer.values()),
-                10_000,
+                5_000,
                 1_000,
                 60_000,
-                10_000,
+                5_000,
                 List.of(1_000, 10_000, 100_000),
                 Duration.ofMillis(600),
                 3,
                 Duration.ofMillis(200),
                 1,
+                List.of("zipf"),
                 false,
                 2,
                 Duration.ofMillis(300),
@@ -85,6 +88,7 @@ record Plan(
                 7,
                 Duration.ofMillis(250),
                 1,
+                List.of("zipf", "uniform"),
                 true,
                 4,
                 Duration.ofMillis(400),
@@ -107,6 +111,7 @@ record Plan(
                 1,
                 Duration.ofMillis(20),
                 0,
+                List.of("zipf", "uniform"),
                 true,
                 1,
                 Duration.ofMillis(20),

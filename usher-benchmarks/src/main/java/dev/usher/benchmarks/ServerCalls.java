@@ -36,7 +36,7 @@ final class ServerCalls implements Measurement {
     private static final int WARMING_CALLERS = 4;
 
     /** A request passes so much code that the compilers need this many times as long as for a call of a library. */
-    private static final int LONGER_WARM_UP = 30;
+    private static final int LONGER_WARM_UP = 10;
 
     private static final String USHER = "usher, GET /v1/me";
     private static final String CONSTANT = "constant answer, no gate";
@@ -49,7 +49,8 @@ final class ServerCalls implements Measurement {
             List<String> arguments = List.of(redis.uri(), database, postgres.username(), postgres.password());
             List<String> ungated = new ArrayList<>(arguments);
             ungated.add(MeasuredServer.UNGATED);
-            List<String> options = List.of("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch");
+            // On two processors the second compiler is not through with a server after minutes, and takes most of one.
+            List<String> options = List.of("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1");
             try (JavaProcess usher = JavaProcess.start(options, MeasuredServer.class, arguments)) {
                 int port = Integer.parseInt(usher.hear());
                 String token = token(port);
@@ -73,7 +74,8 @@ final class ServerCalls implements Measurement {
                 .text(
                         "`GET /v1/me` of usher's server, which checks the token, the user's status and reads the profile; and the same"
                                 + " application with a constant answer and without the gate, which checks the token only. Each caller has a"
-                                + " connection that is kept. *Processor*: what the server's process takes for a call, whoever asks.");
+                                + " connection that is kept. *Processor*: what the server's process takes for a call, whoever asks. Both servers have"
+                                + " the first compiler only, which is soon done.");
         for (int callers : CALLERS) {
             Map<String, Long> before = new LinkedHashMap<>();
             calls.forEach((title, call) -> before.put(title, call.made()));
