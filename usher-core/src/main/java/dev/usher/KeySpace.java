@@ -41,11 +41,15 @@ record KeySpace(String prefix, String facet) {
      * @throws IllegalArgumentException when the id is none; its text is not quoted, for it may hold anything
      */
     String keyOf(Object id) {
-        String text = id.toString();
-        if (id instanceof String) {
+        requireId(id);
+        return prefix + ":" + id + ":" + facet;
+    }
+
+    /** As {@link #keyOf}, for who does not need the key yet. */
+    static void requireId(Object id) {
+        if (id instanceof String text) {
             requirePlainText(text, "a user's id");
         }
-        return prefix + ":" + text + ":" + facet;
     }
 
     static void requirePlainText(String text, String what) {

@@ -176,7 +176,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     @Override
     public Map<K, V> findAll(Collection<? extends K> ids) {
-        Map<K, V> found = new LinkedHashMap<>();
+        Map<K, V> found = new LinkedHashMap<>(capacityFor(ids.size()));
         Set<K> missing = findNear(ids, (id, resident) -> answerOf(resident).ifPresent(value -> found.put(id, value)));
         findMissing(missing).forEach((id, missed) -> missed.value().ifPresent(value -> found.put(id, value)));
         return found;
@@ -205,13 +205,13 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /** Hands on what memory answers, and returns the rest. */
     private Set<K> findNear(Collection<? extends K> ids, BiConsumer<K, Resident<V>> found) {
         caches.requireOpen();
-        Set<K> missing = new LinkedHashSet<>();
+        Set<K> missing = new LinkedHashSet<>(capacityFor(ids.size()));
         for (K id : new LinkedHashSet<>(ids)) {
             Resident<V> resident = near.find(id);
             if (resident != null) {
                 found.accept(id, resident);
             } else {
-                keyOf(id);
+                requireId(id);
                 missing.add(id);
             }
         }
@@ -267,7 +267,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** As for many, but next to all of what it costs is what Redis costs. */
     private Found<V> findMissing(K id) {
-        keyOf(id);
+        requireId(id);
         try {
             Landing<V> landing = null;
             while (landing == null) {
@@ -286,7 +286,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** What memory could not answer, by id. */
     private Map<K, Found<V>> findMissing(Set<K> ids) {
-        Map<K, Found<V>> found = new HashMap<>();
+        Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
         while (found.size() < ids.size()) {
             Set<K> missing = ids;
             if (!found.isEmpty()) {
@@ -294,7 +294,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 missing.removeAll(found.keySet());
             }
             Set<K> together = firstOf(missing);
-            Map<K, Landing<V>> landings = new HashMap<>();
+            Map<K, Landing<V>> landings = new HashMap<>(capacityFor(together.size()));
             Map<K, Resident<V>> lastKnown = new HashMap<>(0);
             try {
                 findTogether(together, landings);
@@ -319,6 +319,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private Found<V> foundIn(Landing<V> landing) {
         counters.answered(landing.tier(), landing.entry());
         return new Found<>(landing.entry().toOptional(), Duration.ZERO);
+    }
+
+    /** Of a map that is not to grow while it is filled. */
+    private static int capacityFor(int entries) {
+        return entries * 4 / 3 + 1;
     }
 
     private static <K> Set<K> firstOf(Set<K> ids) {
@@ -1094,9 +1099,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     @Override
     public String keyOf(K id) {
+        requireId(id);
+        return keys.keyOf(id);
+    }
+
+    private void requireId(K id) {
         caches.requireOpen();
         idType.require(id);
-        return keys.keyOf(id);
+        KeySpace.requireId(id);
     }
 
     /** One user's key, for a message. */
