@@ -170,6 +170,7 @@ class NearTierTest {
         for (long id = 1_000; id < 21_000; id++) {
             near.publish(id, near.reserve(id, session, NearTier.NEVER), ABSENT);
             near.publish(id, near.reserve(id, session, NearTier.NEVER), ABSENT);
+            near.keepUp();
         }
         for (long id = 0; id < 100; id++) {
             assertThat(answer(id)).as("user %d", id).contains("value");
