@@ -142,12 +142,12 @@ final class RedisLink {
     }
 
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
-    <T> T await(CompletableFuture<T> answer) throws SharedTierException {
+    <T extends @Nullable Object> T await(CompletableFuture<T> answer) throws SharedTierException {
         return await(answer, timeout);
     }
 
     /** As {@link #await(CompletableFuture)}, for who has no more time than this. */
-    <T> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
+    <T extends @Nullable Object> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
         Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
         long from = System.nanoTime();
         long until = from + patience.toNanos();

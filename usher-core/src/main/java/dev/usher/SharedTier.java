@@ -191,7 +191,7 @@ final class SharedTier implements AutoCloseable {
      * @return the bytes, or {@code null} when there is nothing, or something else than a string
      */
     byte @Nullable [] get(String key) throws SharedTierException {
-        return readLink.await(readsToWaitFor().get(key));
+        return readLink.<byte @Nullable []>await(readsToWaitFor().get(key));
     }
 
     /** As {@link #get} for each key, in one round trip. */
