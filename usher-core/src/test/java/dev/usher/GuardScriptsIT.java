@@ -62,6 +62,12 @@ class GuardScriptsIT {
         redis.keys("*").forEach(redis::del); // a FLUSHALL would have the rows that were read before it refused
     }
 
+    /** A script that Redis does not know is sent a second time, behind what was sent meanwhile. */
+    @BeforeEach
+    void loadWhatNobodyWaitsFor() {
+        redis.scriptLoad(GuardScript.RENEW.source());
+    }
+
     @Test
     void aClaimIsATokenWithItsDeadlineInAKeyThatOutlivesIt() throws Exception {
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
