@@ -1,6 +1,7 @@
 package dev.usher;
 
 import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 
 /**
@@ -185,6 +186,11 @@ public record CachePolicy(
                     maxLoads,
                     maxWaitingLoads);
         }
+    }
+
+    /** A lifetime shortened at random. */
+    Duration jittered(Duration life) {
+        return jittered(life, ThreadLocalRandom.current().nextDouble());
     }
 
     /**

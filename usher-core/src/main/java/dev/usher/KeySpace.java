@@ -1,5 +1,7 @@
 package dev.usher;
 
+import java.util.Set;
+
 /**
  * The names of keys in Redis: {@code user:42:profile}, and {@code {user:42:profile}:guard} in the same slot.
  *
@@ -43,6 +45,12 @@ record KeySpace(String prefix, String facet) {
     String keyOf(Object id) {
         requireId(id);
         return prefix + ":" + id + ":" + facet;
+    }
+
+    /** One user's key, and how many others, for a message. */
+    String nameOf(Set<?> ids) {
+        String first = keyOf(ids.iterator().next());
+        return ids.size() == 1 ? first : first + " (and " + (ids.size() - 1) + " others)";
     }
 
     /** As {@link #keyOf}, for who does not need the key yet. */

@@ -21,4 +21,8 @@ public final class UserUnavailableException extends RuntimeException {
     public UserUnavailableException(String message, @Nullable Throwable cause) {
         super(message, cause);
     }
+
+    static UserUnavailableException of(String whose, String why, @Nullable Throwable cause) {
+        return new UserUnavailableException(whose + " is unavailable: " + why, cause);
+    }
 }

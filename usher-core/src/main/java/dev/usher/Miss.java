@@ -1,0 +1,91 @@
+package dev.usher;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.usher.SingleFlight.Flight;
+import dev.usher.SingleFlight.Landing;
+import org.jspecify.annotations.Nullable;
+
+/** The load of one user, as it goes on. Of the thread that loads, except for the token, which a renewal reads. */
+final class Miss<K, V> {
+
+    final K id;
+    final String key;
+    private final Flight<K, V> flight;
+
+    /** What stands in Redis and may be overwritten: it cannot be read, or will soon be gone. */
+    byte @Nullable [] replaced;
+
+    /** Under which a claim has been asked for, and may have been granted; {@code null} before. */
+    @Nullable String token;
+
+    boolean isRefused;
+
+    /** What is loaded stands in memory, as an answer or as the last known one. */
+    boolean isKept;
+
+    private @Nullable Entry<V> loaded;
+
+    /** The step in which the next read takes place. */
+    private int step;
+
+    /** The step in which what is loaded was still true. */
+    private int loadedIn;
+
+    Miss(String key, Flight<K, V> flight) {
+        this.id = flight.key();
+        this.key = key;
+        this.flight = flight;
+    }
+
+    boolean isOpen() {
+        return !flight.hasLanded();
+    }
+
+    /** To be called right before something is sent that may answer. */
+    void nextStep() {
+        step = flight.nextStep();
+    }
+
+    String token() {
+        return requireNonNull(token);
+    }
+
+    /** Begins a load: what was loaded before counts no more, and what will be is true from here on. */
+    void beginLoad() {
+        nextStep();
+        loadedIn = step;
+        loaded = null;
+    }
+
+    void endLoad(Entry<V> entry) {
+        loaded = entry;
+    }
+
+    /** What was loaded was still true in the step under way. */
+    void confirmLoaded() {
+        loadedIn = step;
+    }
+
+    Entry<V> loaded() {
+        return requireNonNull(loaded);
+    }
+
+    /** What was loaded, or {@code null} when the load has failed. */
+    @Nullable Entry<V> loadedOrNull() {
+        return loaded;
+    }
+
+    void landShared(Entry<V> entry) {
+        flight.land(new Landing<>(entry, Tier.SHARED, step, false));
+    }
+
+    void landLoaded() {
+        landLoaded(false);
+    }
+
+    /** As {@link #landLoaded()}, with whether it is young enough for callers who have no better way to know. */
+    void landLoaded(boolean isWithinBound) {
+        flight.land(new Landing<>(loaded(), Tier.SOURCE, loadedIn, isWithinBound));
+    }
+}

@@ -1,0 +1,507 @@
+package dev.usher;
+
+import dev.usher.NearTier.Reservation;
+import dev.usher.NearTier.Resident;
+import dev.usher.SharedTier.Claim;
+import dev.usher.SharedTier.Refresh;
+import dev.usher.SingleFlight.Flight;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What is done for who misses (a read-through), top to bottom: the shared tier, then the source under a claim, or whatever other
+ * processes, which hold the claims, have stored.
+ *
+ * <p>The caller's own thread does the work, for one user as for many. Thread-safe.
+ */
+final class ReadThrough<K, V> {
+
+    private static final Logger log = LoggerFactory.getLogger(ReadThrough.class);
+
+    /** Renewed three times in a lease, so that one lost renewal does not lose the claim. */
+    private static final Duration RENEWAL = SharedTier.LEASE.dividedBy(3);
+
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
+    private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
+
+    private final UserCaches caches;
+    private final SharedTier shared;
+    private final FenceOutbox fences;
+    private final UserSource<K, V> source;
+    private final CachePolicy policy;
+    private final KeySpace keys;
+    private final EntryCodec<V> codec;
+    private final NearTier<K, V> near;
+    private final TrackedReads<K, V> reads;
+    private final BatchedLoads<K, V> loads;
+    private final RefreshAhead ahead;
+    private final Counters counters;
+    private final WakeUps<K> wakeUps;
+
+    ReadThrough(
+            UserCaches caches,
+            UserSource<K, V> source,
+            CachePolicy policy,
+            KeySpace keys,
+            EntryCodec<V> codec,
+            NearTier<K, V> near,
+            TrackedReads<K, V> reads,
+            RefreshAhead ahead,
+            Counters counters,
+            WakeUps<K> wakeUps) {
+        this.caches = caches;
+        this.shared = caches.shared();
+        this.fences = caches.fences();
+        this.source = source;
+        this.policy = policy;
+        this.keys = keys;
+        this.codec = codec;
+        this.near = near;
+        this.reads = reads;
+        this.loads = new BatchedLoads<>(this::callSource, policy);
+        this.ahead = ahead;
+        this.counters = counters;
+        this.wakeUps = wakeUps;
+    }
+
+    /** Loads, and lands each of these flights. */
+    void load(List<Flight<K, V>> mine) throws InterruptedException {
+        List<Miss<K, V>> misses = new ArrayList<>(mine.size());
+        List<Miss<K, V>> unconfirmed = new ArrayList<>(0);
+        for (Flight<K, V> flight : mine) {
+            Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
+            (fences.isPending(miss.key) ? unconfirmed : misses).add(miss);
+        }
+        if (!unconfirmed.isEmpty()) {
+            loadWithoutRedis(unconfirmed);
+        }
+        if (misses.isEmpty()) {
+            return;
+        }
+        try {
+            loadShared(misses);
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            List<Miss<K, V>> left = misses.stream().filter(Miss::isOpen).toList();
+            // Claims may have been granted although the answer did not come.
+            release(left);
+            loadWithoutRedis(left);
+        } finally {
+            // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
+            misses.forEach(miss -> wakeUps.wake(miss.id));
+        }
+    }
+
+    /** The shared tier; then claims, and the source; or whatever other processes, which hold the claims, have stored. */
+    private void loadShared(List<Miss<K, V>> misses) throws SharedTierException, InterruptedException {
+        long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
+        Duration pause = Duration.ZERO;
+        List<CompletableFuture<Void>> awaited = List.of();
+        List<Miss<K, V>> left = misses;
+        while (true) {
+            left = readShared(left);
+            if (left.isEmpty()) {
+                return;
+            }
+            Duration held = claim(left);
+            left = left.stream().filter(Miss::isOpen).toList();
+            if (left.isEmpty()) {
+                return;
+            }
+            if (held.isZero()) {
+                continue; // something unreadable has been stored meanwhile, and the read will meet it
+            }
+            long patience = givesUpAt - System.nanoTime();
+            if (patience <= 0) {
+                loadFromSource(left, null);
+                left.forEach(miss -> miss.landLoaded());
+                return;
+            }
+            if (awaited.isEmpty()) {
+                counters.claimWaits.add(left.size());
+            } else {
+                // The push of a fill wakes us; where nothing is pushed, looking again now and then does.
+                pause = nextPause(pause);
+                long longest = shared.session() == null ? pause.toNanos() : held.toNanos();
+                caches.requireOpen();
+                WakeUps.awaitAny(awaited, Math.min(patience, longest));
+                caches.requireOpen();
+            }
+            // Before the next read: what is stored after that read is pushed.
+            awaited = wakeUps.of(left.stream().map(miss -> miss.id).toList());
+        }
+    }
+
+    /** Lands what Redis holds, and returns the rest. */
+    private List<Miss<K, V>> readShared(List<Miss<K, V>> misses) throws SharedTierException {
+        for (Miss<K, V> miss : misses) {
+            miss.nextStep();
+        }
+        List<@Nullable Entry<V>> entries = reads.readAndKeep(misses, ahead.afterRead());
+        List<Miss<K, V>> left = new ArrayList<>(0);
+        for (int i = 0; i < misses.size(); i++) {
+            Entry<V> entry = entries.get(i);
+            if (entry == null) {
+                left.add(misses.get(i));
+            } else {
+                misses.get(i).landShared(entry);
+            }
+        }
+        return left;
+    }
+
+    /**
+     * Claims what is missing, lands what has been stored meanwhile, and loads what is granted.
+     *
+     * @return how long others hold their claims on the rest, at least; zero when nobody does
+     */
+    private Duration claim(List<Miss<K, V>> misses) throws SharedTierException {
+        for (Miss<K, V> miss : misses) {
+            miss.nextStep();
+            if (miss.token == null) {
+                miss.token = caches.nextToken();
+            }
+        }
+        List<Claim> claims = shared.awaitAll(misses.stream()
+                .map(miss -> shared.claim(miss.key, miss.token(), miss.replaced))
+                .toList());
+        List<Miss<K, V>> granted = new ArrayList<>();
+        Duration held = Duration.ZERO;
+        for (int i = 0; i < misses.size(); i++) {
+            Miss<K, V> miss = misses.get(i);
+            Claim claim = claims.get(i);
+            if (claim instanceof Claim.Granted mine) {
+                if (mine.overAnotherType()) {
+                    reads.noteUnreadable(miss.key, "another type");
+                }
+                granted.add(miss);
+            } else if (claim instanceof Claim.Held others) {
+                held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
+            } else if (claim instanceof Claim.Stored stored) {
+                try {
+                    miss.landShared(codec.decode(stored.value()));
+                } catch (UnreadableEntryException e) {
+                    log.debug("{} has been stored meanwhile, and cannot be read", miss.key);
+                }
+            }
+        }
+        if (!granted.isEmpty()) {
+            loadUnderClaim(granted);
+        }
+        return held;
+    }
+
+    /** Loads, stores and keeps; returns those that were stored. */
+    private List<Miss<K, V>> loadUnderClaim(List<Miss<K, V>> claimed) {
+        loadRenewing(claimed);
+        List<Miss<K, V>> filled = fill(claimed);
+        try {
+            // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
+            if (!filled.isEmpty()) {
+                var unused = reads.readAndKeep(filled, ahead.afterFill());
+            }
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+        }
+        claimed.forEach(miss -> miss.landLoaded());
+        return filled;
+    }
+
+    /** Stores what was loaded, and returns those of whom it was taken. */
+    private List<Miss<K, V>> fill(List<Miss<K, V>> claimed) {
+        List<Miss<K, V>> sent = new ArrayList<>(claimed.size());
+        List<CompletableFuture<Boolean>> fills = new ArrayList<>(claimed.size());
+        for (Miss<K, V> miss : claimed) {
+            byte[] value = encodedToFill(miss);
+            if (value != null) {
+                miss.nextStep();
+                sent.add(miss);
+                fills.add(shared.fill(miss.key, miss.token(), value, lifeOf(miss.loaded()), miss.replaced));
+            }
+        }
+        List<Miss<K, V>> filled = new ArrayList<>(sent.size());
+        try {
+            List<Boolean> taken = shared.awaitAll(fills);
+            for (int i = 0; i < taken.size(); i++) {
+                // What was read before may stand in memory, and the push that drives it out may still be on its way.
+                near.forget(sent.get(i).id);
+                if (taken.get(i)) {
+                    // Nothing has changed between the claim and the fill, so what was loaded was still true then.
+                    sent.get(i).confirmLoaded();
+                    filled.add(sent.get(i));
+                } else {
+                    counters.fillsRefused.increment();
+                    sent.get(i).isRefused = true;
+                    // The claim may stand all the same, and others would wait for it.
+                    release(sent.get(i));
+                }
+            }
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+        }
+        return filled;
+    }
+
+    /** What to store, or {@code null}, with the claim given up, for a value that cannot be stored. */
+    private byte @Nullable [] encodedToFill(Miss<K, V> miss) {
+        byte[] value = encoded(miss.key, miss.loaded());
+        if (value == null) {
+            counters.fillsNotEncoded.increment();
+            release(miss);
+        }
+        return value;
+    }
+
+    byte @Nullable [] encoded(String key, Entry<V> entry) {
+        try {
+            return codec.encode(entry);
+        } catch (RuntimeException e) {
+            // Not quoted: an encoder's message may show the value.
+            log.error(
+                    "The value of {} cannot be encoded ({}), and is not cached",
+                    key,
+                    e.getClass().getName());
+            return null;
+        }
+    }
+
+    /**
+     * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, from memory
+     * too, for as long as the policy allows.
+     */
+    private void loadWithoutRedis(List<Miss<K, V>> misses) {
+        long readFrom = System.nanoTime();
+        loadFromSource(misses, shared.sessionWithoutRedis());
+        boolean isWithinBound =
+                System.nanoTime() - readFrom < policy.unheardBound().toNanos();
+        misses.forEach(miss -> miss.landLoaded(isWithinBound));
+    }
+
+    private void loadRenewing(List<Miss<K, V>> claimed) {
+        long giveUpAt = System.nanoTime() + SingleFlight.LONGEST_WAIT.toNanos();
+        ScheduledFuture<?> renewal = caches.scheduler()
+                .scheduleAtFixedRate(
+                        () -> {
+                            // A source that hangs must not keep the entries from everybody else for ever.
+                            if (System.nanoTime() - giveUpAt < 0) {
+                                claimed.forEach(this::renew);
+                            }
+                        },
+                        RENEWAL.toNanos(),
+                        RENEWAL.toNanos(),
+                        TimeUnit.NANOSECONDS);
+        try {
+            loadFromSource(claimed, null);
+        } catch (RuntimeException | Error e) {
+            release(claimed);
+            throw e;
+        } finally {
+            renewal.cancel(false);
+        }
+    }
+
+    /**
+     * Asks the source. What it says is the last known answer, until Redis says more.
+     *
+     * @param session in which it may be answered again, or {@code null} when it may not
+     */
+    private void loadFromSource(List<Miss<K, V>> misses, @Nullable Session session) {
+        Set<K> ids = new LinkedHashSet<>();
+        for (Miss<K, V> miss : misses) {
+            ids.add(miss.id);
+            miss.beginLoad();
+        }
+        List<@Nullable Reservation> reservations = reads.reserve(misses, session, NearTier.NEVER);
+        try {
+            Map<K, V> answer = loads.load(ids);
+            misses.forEach(miss -> miss.endLoad(new Entry<>(answer.get(miss.id))));
+        } catch (BatchedLoads.CrowdedException e) {
+            counters.loadsRejected.increment();
+            throw UserUnavailableException.of(keys.nameOf(ids), "too many callers wait for the source already", null);
+        } catch (TimeoutException e) {
+            throw UserUnavailableException.of(keys.nameOf(ids), "the source took too long", e);
+        } catch (Exception e) {
+            if (e instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
+            throw UserUnavailableException.of(keys.nameOf(ids), "the source failed", reasonOf(e));
+        } finally {
+            for (int i = 0; i < misses.size(); i++) {
+                Miss<K, V> miss = misses.get(i);
+                miss.isKept = near.publish(miss.id, reservations.get(i), miss.loadedOrNull());
+            }
+            near.keepUp();
+        }
+    }
+
+    /** What the source says of one user, or {@code null}, told to nobody else. */
+    @Nullable V askSource(K id) throws Exception {
+        return loads.load(Set.of(id)).get(id);
+    }
+
+    /** One query of the source, for however many callers. */
+    private Map<K, V> callSource(Set<K> ids) throws Exception {
+        counters.loadBegins(ids.size());
+        long from = System.nanoTime();
+        try {
+            Map<K, V> answer = source.load(ids);
+            for (Map.Entry<K, V> user : answer.entrySet()) {
+                if (user.getValue() == null || !ids.contains(user.getKey())) {
+                    throw new IllegalStateException(
+                            "the source answered a null value, or an id that was not asked for");
+                }
+            }
+            counters.loadAnswered(System.nanoTime() - from);
+            return answer;
+        } catch (Throwable e) {
+            counters.loadFailed(System.nanoTime() - from);
+            throw e;
+        }
+    }
+
+    /** Gives up the claims that have been asked for. */
+    private void release(List<Miss<K, V>> misses) {
+        misses.forEach(this::release);
+    }
+
+    private void release(Miss<K, V> miss) {
+        String token = miss.token;
+        if (token != null) {
+            shared.release(miss.key, token);
+        }
+    }
+
+    private void renew(Miss<K, V> miss) {
+        String token = miss.token;
+        // The last renewal may still be under way when the claim is no longer needed.
+        if (token != null) {
+            shared.renew(miss.key, token);
+        }
+    }
+
+    // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before anybody misses it.
+
+    void refresh(K id, Resident<V> resident) {
+        if (caches.isClosed()) {
+            return;
+        }
+        Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
+        try {
+            Refresh answer = askToReplace(miss, ahead.window());
+            if (answer instanceof Refresh.Later later) {
+                resident.dueIn(later.left());
+            } else if (answer instanceof Refresh.Granted granted) {
+                counters.refreshes.increment();
+                miss.replaced = granted.value();
+                loadUnderClaim(List.of(miss));
+                if (miss.isRefused) {
+                    // What was to be replaced is there no more, and who has missed it since waits for a value.
+                    miss.replaced = null;
+                    miss.token = null;
+                    claim(List.of(miss));
+                }
+            }
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            release(miss);
+        } catch (UserUnavailableException e) {
+            log.debug("{} could not be refreshed; it stands until its end", miss.key, e);
+        } catch (RuntimeException | Error e) {
+            // An executor may run this on the thread of the caller, who has its answer.
+            log.warn("The refresh of {} broke off ({})", miss.key, e.getClass().getName());
+        } finally {
+            wakeUps.wake(id);
+        }
+    }
+
+    /** Asks for a claim on an entry that is there, if it will be missing so soon. */
+    private Refresh askToReplace(Miss<K, V> miss, Duration ahead) throws SharedTierException {
+        String token = caches.nextToken();
+        miss.token = token;
+        return shared.refresh(miss.key, token, ahead);
+    }
+
+    // The read past all tiers.
+
+    /**
+     * Loads what was read after this call, whatever the tiers hold.
+     *
+     * @return whether the tiers hold it, too, or at least nothing older; else the caller is to invalidate
+     */
+    boolean loadFresh(Flight<K, V> flight) {
+        Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
+        if (fences.isPending(miss.key)) {
+            loadFreshWithoutRedis(miss);
+            return true;
+        }
+        boolean claimed;
+        try {
+            claimed = claimFresh(miss);
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            release(miss);
+            loadFreshWithoutRedis(miss);
+            return true;
+        }
+        if (claimed) {
+            return !loadUnderClaim(List.of(miss)).isEmpty();
+        }
+        // What is there, or is about to be stored by another, may have been read before this call.
+        loadFromSource(List.of(miss), null);
+        miss.landLoaded();
+        return false;
+    }
+
+    /** Asks for the right to store, whether there is a value or not. */
+    private boolean claimFresh(Miss<K, V> miss) throws SharedTierException {
+        Refresh answer = askToReplace(miss, NearTier.NEVER);
+        if (answer instanceof Refresh.Granted granted) {
+            miss.replaced = granted.value();
+            return true;
+        }
+        return answer instanceof Refresh.Unneeded
+                && shared.awaitAll(List.of(shared.claim(miss.key, miss.token(), null)))
+                                .get(0)
+                        instanceof Claim.Granted;
+    }
+
+    private void loadFreshWithoutRedis(Miss<K, V> miss) {
+        loadFromSource(List.of(miss), shared.sessionWithoutRedis());
+        if (!miss.isKept) {
+            near.forget(miss.id);
+        }
+        miss.landLoaded();
+    }
+
+    private Duration lifeOf(Entry<V> entry) {
+        return policy.jittered(entry.value() == null ? policy.absentTtl() : policy.ttl());
+    }
+
+    private static Duration nextPause(Duration pause) {
+        Duration doubled = pause.multipliedBy(2);
+        return pause.isZero() ? FIRST_PAUSE : doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
+    }
+
+    /** What a query threw, on whichever thread. */
+    static Throwable reasonOf(Exception failure) {
+        Throwable cause = failure.getCause();
+        return failure instanceof ExecutionException && cause != null ? cause : failure;
+    }
+
+    /** How many loads wait for a query that may take them along, about. */
+    int waitingForTheSource() {
+        return loads.waiting();
+    }
+}

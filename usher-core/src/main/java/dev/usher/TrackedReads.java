@@ -1,0 +1,140 @@
+package dev.usher;
+
+import dev.usher.NearTier.Reservation;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads of one facet over the connection on which Redis tells of changes, whose answers memory keeps: a place is reserved before
+ * the read is sent, so that a change that comes in between finds it. Thread-safe.
+ */
+final class TrackedReads<K, V> {
+
+    private static final Logger log = LoggerFactory.getLogger(TrackedReads.class);
+
+    private final SharedTier shared;
+    private final NearTier<K, V> near;
+    private final KeySpace keys;
+    private final EntryCodec<V> codec;
+    private final FenceOutbox fences;
+    private final Counters counters;
+
+    TrackedReads(
+            SharedTier shared,
+            NearTier<K, V> near,
+            KeySpace keys,
+            EntryCodec<V> codec,
+            FenceOutbox fences,
+            Counters counters) {
+        this.shared = shared;
+        this.near = near;
+        this.keys = keys;
+        this.codec = codec;
+        this.fences = fences;
+        this.counters = counters;
+    }
+
+    /**
+     * Reads, and keeps what is found.
+     *
+     * @param dueIn after which the life that is left in Redis is to be looked at, if anybody still asks
+     * @return an entry for each, or {@code null} where there is none
+     */
+    List<@Nullable Entry<V>> readAndKeep(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
+        List<@Nullable Reservation> reservations = reserve(misses, shared.sessionOfReads(), dueIn);
+        List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
+        try {
+            List<byte @Nullable []> read = readAll(misses);
+            for (int i = 0; i < misses.size(); i++) {
+                entries.add(decodedOrReplaceable(misses.get(i), read.get(i)));
+            }
+            return entries;
+        } finally {
+            for (int i = 0; i < misses.size(); i++) {
+                keep(misses.get(i), reservations.get(i), i < entries.size() ? entries.get(i) : null);
+            }
+            near.keepUp();
+        }
+    }
+
+    private List<byte @Nullable []> readAll(List<Miss<K, V>> misses) throws SharedTierException {
+        return misses.size() == 1
+                ? Collections.singletonList(shared.get(misses.get(0).key))
+                : shared.getAll(misses.stream().map(miss -> miss.key).toList());
+    }
+
+    /** The places that are kept for what is about to be read, in this session. */
+    List<@Nullable Reservation> reserve(List<Miss<K, V>> misses, @Nullable Session session, Duration dueIn) {
+        List<@Nullable Reservation> reservations = new ArrayList<>(misses.size());
+        for (Miss<K, V> miss : misses) {
+            reservations.add(near.reserve(miss.id, session, dueIn));
+        }
+        return reservations;
+    }
+
+    private void keep(Miss<K, V> miss, @Nullable Reservation reservation, @Nullable Entry<V> entry) {
+        near.publish(miss.id, reservation, entry);
+        if (fences.isPending(miss.key)) {
+            // Of this node's own change Redis does not know yet, and would not say that this is old.
+            near.forget(miss.id);
+        }
+    }
+
+    private @Nullable Entry<V> decodedOrReplaceable(Miss<K, V> miss, byte @Nullable [] bytes) {
+        miss.replaced = null;
+        try {
+            return bytes == null ? null : codec.decode(bytes);
+        } catch (UnreadableEntryException e) {
+            noteUnreadable(miss.key, e.getMessage());
+            miss.replaced = bytes;
+            return null;
+        }
+    }
+
+    /** Notes that what stands under a key is as good as nothing. */
+    void noteUnreadable(String key, @Nullable String reason) {
+        counters.unreadable.increment();
+        log.warn("{} cannot be read ({}); it is loaded again and overwritten", key, reason);
+    }
+
+    /** A read that rides with one of another facet, which somebody else sends. */
+    Ride ride(K id, Duration dueIn) {
+        return new Ride(id, dueIn);
+    }
+
+    /** Begun before it is sent; ended whether or not an answer has come. */
+    final class Ride {
+
+        private final Miss<K, V> miss;
+        private final @Nullable Reservation reservation;
+        private @Nullable Entry<V> entry;
+
+        private Ride(K id, Duration dueIn) {
+            this.miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
+            this.reservation = near.reserve(id, shared.sessionOfReads(), dueIn);
+        }
+
+        String key() {
+            return miss.key;
+        }
+
+        void answered(byte @Nullable [] bytes) {
+            entry = decodedOrReplaceable(miss, bytes);
+        }
+
+        void end() {
+            keep(miss, reservation, entry);
+            near.keepUp();
+        }
+
+        /** What Redis held, or {@code null} when it held nothing, or has not answered. */
+        @Nullable Entry<V> entry() {
+            return entry;
+        }
+    }
+}
