@@ -139,7 +139,7 @@ final class FenceOutbox {
      */
     boolean send(String key, Object mark) {
         try {
-            shared.awaitAll(List.of(sendAndStrikeOff(key, mark)));
+            shared.guards().awaitAll(List.of(sendAndStrikeOff(key, mark)));
             return true;
         } catch (SharedTierException e) {
             trouble = "the invalidation of " + key + " failed: " + e.getMessage();
@@ -326,7 +326,7 @@ final class FenceOutbox {
      * after the confirmation finds it among the recent ones.
      */
     private CompletableFuture<Void> sendAndStrikeOff(String key, Object mark) {
-        return shared.sendFence(key).thenAccept(done -> {
+        return shared.guards().sendFence(key).thenAccept(done -> {
             recent.add(key, System.nanoTime());
             pending.remove(key, mark);
         });

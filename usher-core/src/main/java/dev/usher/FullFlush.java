@@ -24,7 +24,7 @@ import java.util.stream.Collectors;
 final class FullFlush {
 
     /** For how long after a change a row from before it may be offered, and some more, as clocks differ. */
-    static final Duration OFFERS_END = SharedTier.FENCE.plusSeconds(1);
+    static final Duration OFFERS_END = GuardProtocol.FENCE.plusSeconds(1);
 
     /** A Redis that is silent for longer fails the flush. */
     private static final Duration LONGEST_STEP = Duration.ofSeconds(30);
@@ -93,7 +93,8 @@ final class FullFlush {
     }
 
     private CompletableFuture<Void> fence(Collection<String> keys) {
-        return CompletableFuture.allOf(keys.stream().map(shared::sendFence).toArray(CompletableFuture[]::new))
+        return CompletableFuture.allOf(
+                        keys.stream().map(shared.guards()::sendFence).toArray(CompletableFuture[]::new))
                 .orTimeout(LONGEST_STEP.toMillis(), TimeUnit.MILLISECONDS);
     }
 

@@ -1,9 +1,9 @@
 package dev.usher;
 
+import dev.usher.GuardProtocol.Claim;
+import dev.usher.GuardProtocol.Refresh;
 import dev.usher.NearTier.Reservation;
 import dev.usher.NearTier.Resident;
-import dev.usher.SharedTier.Claim;
-import dev.usher.SharedTier.Refresh;
 import dev.usher.SingleFlight.Flight;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,13 +31,14 @@ final class ReadThrough<K, V> {
     private static final Logger log = LoggerFactory.getLogger(ReadThrough.class);
 
     /** Renewed three times in a lease, so that one lost renewal does not lose the claim. */
-    private static final Duration RENEWAL = SharedTier.LEASE.dividedBy(3);
+    private static final Duration RENEWAL = GuardProtocol.LEASE.dividedBy(3);
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
 
     private final UserCaches caches;
     private final SharedTier shared;
+    private final GuardProtocol guards;
     private final FenceOutbox fences;
     private final UserSource<K, V> source;
     private final CachePolicy policy;
@@ -63,6 +64,7 @@ final class ReadThrough<K, V> {
             WakeUps<K> wakeUps) {
         this.caches = caches;
         this.shared = caches.shared();
+        this.guards = shared.guards();
         this.fences = caches.fences();
         this.source = source;
         this.policy = policy;
@@ -174,8 +176,8 @@ final class ReadThrough<K, V> {
                 miss.token = caches.nextToken();
             }
         }
-        List<Claim> claims = shared.awaitAll(misses.stream()
-                .map(miss -> shared.claim(miss.key, miss.token(), miss.replaced))
+        List<Claim> claims = guards.awaitAll(misses.stream()
+                .map(miss -> guards.claim(miss.key, miss.token(), miss.replaced))
                 .toList());
         List<Miss<K, V>> granted = new ArrayList<>();
         Duration held = Duration.ZERO;
@@ -228,12 +230,12 @@ final class ReadThrough<K, V> {
             if (value != null) {
                 miss.nextStep();
                 sent.add(miss);
-                fills.add(shared.fill(miss.key, miss.token(), value, lifeOf(miss.loaded()), miss.replaced));
+                fills.add(guards.fill(miss.key, miss.token(), value, lifeOf(miss.loaded()), miss.replaced));
             }
         }
         List<Miss<K, V>> filled = new ArrayList<>(sent.size());
         try {
-            List<Boolean> taken = shared.awaitAll(fills);
+            List<Boolean> taken = guards.awaitAll(fills);
             for (int i = 0; i < taken.size(); i++) {
                 // What was read before may stand in memory, and the push that drives it out may still be on its way.
                 near.forget(sent.get(i).id);
@@ -379,7 +381,7 @@ final class ReadThrough<K, V> {
     private void release(Miss<K, V> miss) {
         String token = miss.token;
         if (token != null) {
-            shared.release(miss.key, token);
+            guards.release(miss.key, token);
         }
     }
 
@@ -387,7 +389,7 @@ final class ReadThrough<K, V> {
         String token = miss.token;
         // The last renewal may still be under way when the claim is no longer needed.
         if (token != null) {
-            shared.renew(miss.key, token);
+            guards.renew(miss.key, token);
         }
     }
 
@@ -430,7 +432,7 @@ final class ReadThrough<K, V> {
     private Refresh askToReplace(Miss<K, V> miss, Duration ahead) throws SharedTierException {
         String token = caches.nextToken();
         miss.token = token;
-        return shared.refresh(miss.key, token, ahead);
+        return guards.refresh(miss.key, token, ahead);
     }
 
     // The read past all tiers.
@@ -472,7 +474,7 @@ final class ReadThrough<K, V> {
             return true;
         }
         return answer instanceof Refresh.Unneeded
-                && shared.awaitAll(List.of(shared.claim(miss.key, miss.token(), null)))
+                && guards.awaitAll(List.of(guards.claim(miss.key, miss.token(), null)))
                                 .get(0)
                         instanceof Claim.Granted;
     }

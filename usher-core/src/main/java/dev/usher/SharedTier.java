@@ -6,11 +6,9 @@ import io.lettuce.core.KeyValue;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
-import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
-import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
@@ -20,10 +18,8 @@ import io.lettuce.core.resource.NettyCustomizer;
 import io.netty.channel.Channel;
 import io.netty.handler.flush.FlushConsolidationHandler;
 import java.net.SocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
@@ -31,24 +27,17 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The shared tier: plain reads, and the scripts of the guard protocol, on one Redis.
+ * The shared tier, one Redis: its connections and what is known of them, and the reads that it tracks.
  *
  * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
  */
 final class SharedTier implements AutoCloseable {
-
-    /** The life of a fence: whatever was read before a change is refused for at least this long after it. */
-    static final Duration FENCE = Duration.ofSeconds(5);
-
-    /** How long a claim lives without being renewed: the work of a dead node is taken over within a second. */
-    static final Duration LEASE = Duration.ofMillis(800);
 
     private static final Logger log = LoggerFactory.getLogger(SharedTier.class);
 
@@ -85,6 +74,7 @@ final class SharedTier implements AutoCloseable {
     private final RedisLink scriptLink;
     private final NodeRegister register;
     private final ServerClock clock = new ServerClock();
+    private final GuardProtocol guards;
     private final CurrentSession session = new CurrentSession();
     private volatile @Nullable Eviction eviction;
     private volatile @Nullable TrackedConnection tracked;
@@ -117,6 +107,7 @@ final class SharedTier implements AutoCloseable {
         this.troubles = new RedisTroubles(uri);
         this.readLink = new RedisLink("reads", commandTimeout, scheduler, troubles);
         this.scriptLink = new RedisLink("scripts", commandTimeout, scheduler, troubles);
+        this.guards = new GuardProtocol(scriptLink, clock);
         this.register = new NodeRegister(keyPrefix, node, scriptLink);
         Duration silence = SILENCE.compareTo(commandTimeout) > 0 ? SILENCE : commandTimeout;
         this.resources = ClientResources.builder()
@@ -208,120 +199,6 @@ final class SharedTier implements AutoCloseable {
         return current;
     }
 
-    /** What CLAIM answers. */
-    sealed interface Claim {
-
-        /** Somebody else has stored a value meanwhile. */
-        @SuppressWarnings("ArrayRecordComponent")
-        record Stored(byte[] value) implements Claim {}
-
-        /**
-         * The caller may load.
-         *
-         * @param overAnotherType whether something else than a string stands where the value should be
-         */
-        record Granted(boolean overAnotherType) implements Claim {}
-
-        /** Somebody else is loading, and holds the claim for this much longer unless it is renewed. */
-        record Held(Duration left) implements Claim {}
-    }
-
-    /**
-     * Asks for the right to load a missing entry, without waiting for the answer.
-     *
-     * @param token who asks: unique to this load
-     * @param unreadable a value that could not be read, and is to be treated as missing
-     */
-    CompletableFuture<Claim> claim(String key, String token, byte @Nullable [] unreadable) {
-        byte[][] arguments = unreadable == null
-                ? arguments(token, LEASE, FENCE)
-                : new byte[][] {bytes(token), bytes(LEASE), bytes(FENCE), unreadable};
-        return this.<List<?>, Claim>run(
-                GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer)) {
-                    case "stored" -> new Claim.Stored((byte[]) answer.get(1));
-                    case "held" -> new Claim.Held(millis(answer.get(1)));
-                    default -> new Claim.Granted(answer.size() > 1);
-                });
-    }
-
-    /** What REFRESH answers. */
-    sealed interface Refresh {
-
-        /** There is no need, for this much longer. */
-        record Later(Duration left) implements Refresh {}
-
-        /** The caller may load, and replace this value, and no other. */
-        @SuppressWarnings("ArrayRecordComponent")
-        record Granted(byte[] value) implements Refresh {}
-
-        /** There is nothing to refresh, or somebody else is loading already. */
-        record Unneeded() implements Refresh {}
-    }
-
-    /**
-     * Asks for the right to load an entry again that will soon be missing.
-     *
-     * @param token who asks: unique to this load
-     * @param ahead how soon
-     */
-    Refresh refresh(String key, String token, Duration ahead) throws SharedTierException {
-        byte[][] arguments = {bytes(token), bytes(LEASE), bytes(FENCE), bytes(ahead)};
-        return scriptLink.await(this.<List<?>, Refresh>run(
-                GuardScript.REFRESH, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer)) {
-                    case "later" -> new Refresh.Later(millis(answer.get(1)));
-                    case "granted" -> new Refresh.Granted((byte[]) answer.get(1));
-                    default -> new Refresh.Unneeded();
-                }));
-    }
-
-    /** Renews a claim, if it is still held, without waiting for the answer. */
-    void renew(String key, String token) {
-        renew(key, token, LEASE);
-    }
-
-    /** Gives a claim up, if it is still held, without waiting for the answer. */
-    void release(String key, String token) {
-        renew(key, token, Duration.ZERO);
-    }
-
-    private void renew(String key, String token, Duration lease) {
-        // A claim that cannot be renewed runs out, and the fill is then refused: nothing to handle here.
-        var unused = isOne(GuardScript.RENEW, key, arguments(token, lease, FENCE));
-    }
-
-    /**
-     * Stores a loaded value, if the claim is still held and nothing else stands there than when it was granted, without
-     * waiting for the answer.
-     *
-     * @param replaced the value over which the claim was granted, or {@code null} when there was none
-     */
-    CompletableFuture<Boolean> fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced) {
-        byte[][] arguments = replaced == null
-                ? new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE)}
-                : new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE), replaced};
-        return isOne(GuardScript.FILL, key, arguments);
-    }
-
-    /**
-     * Stores a row that was read without a claim, if no change can have been missed.
-     *
-     * <p>Refused as well is a row that was read before the server's clock was first looked at over the connection that
-     * stands: the server may have lost its fences since, or be another one.
-     *
-     * @param readAt a moment of {@link System#nanoTime()} not later than the query
-     */
-    boolean offer(String key, byte[] value, Duration ttl, long readAt) throws SharedTierException {
-        // The age is judged by the server, when it comes to it: a command may lie in the buffer of a frozen server
-        // for longer than the fence lives that should have stopped it.
-        OptionalLong readAtLeastAt = clock.leastAt(readAt);
-        if (readAtLeastAt.isEmpty()) {
-            return false;
-        }
-        long tooOldFrom = readAtLeastAt.getAsLong() + FENCE.toMillis();
-        byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
-        return scriptLink.await(isOne(GuardScript.OFFER, key, arguments));
-    }
-
     /**
      * What stands under a key and beside it.
      *
@@ -368,26 +245,11 @@ final class SharedTier implements AutoCloseable {
         if (guard == null) {
             return Guard.NONE;
         }
-        return guard.length > 1 && pttl > FENCE.toMillis() ? Guard.CLAIM : Guard.FENCE;
+        return guard.length > 1 && pttl > GuardProtocol.FENCE.toMillis() ? Guard.CLAIM : Guard.FENCE;
     }
 
     private static @Nullable Duration lifeOf(long pttl) {
         return pttl < 0 ? null : Duration.ofMillis(pttl);
-    }
-
-    /**
-     * Marks a change, without waiting for the answer: drops the value, and refuses whatever was read before. Completed on the
-     * connection's event loop, before the end of that connection can be.
-     */
-    CompletableFuture<?> sendFence(String key) {
-        try {
-            byte[][] arguments = {bytes(FENCE)};
-            return SharedTier.<Long, Long>run(
-                    scriptLink.commands(), GuardScript.FENCE, key, ScriptOutputType.INTEGER, arguments, done -> done);
-        } catch (SharedTierException | RuntimeException e) {
-            // The latter when the connection is closed for good.
-            return CompletableFuture.failedFuture(e);
-        }
     }
 
     /**
@@ -458,6 +320,11 @@ final class SharedTier implements AutoCloseable {
     /** How Redis makes room when its memory is full, or {@code null} while that is not known. */
     @Nullable Eviction eviction() {
         return eviction;
+    }
+
+    /** By which old values are kept out of this Redis. */
+    GuardProtocol guards() {
+        return guards;
     }
 
     /** The nodes that share this Redis. */
@@ -549,78 +416,5 @@ final class SharedTier implements AutoCloseable {
             }
         };
         var unused = scheduler.scheduleAtFixedRate(safely, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
-    }
-
-    private CompletableFuture<Boolean> isOne(GuardScript script, String key, byte[]... arguments) {
-        return this.<Long, Boolean>run(script, key, ScriptOutputType.INTEGER, arguments, answer -> answer == 1);
-    }
-
-    /** Runs a script, unless Redis does not answer. */
-    private <A, T> CompletableFuture<T> run(
-            GuardScript script, String key, ScriptOutputType type, byte[][] arguments, Function<A, T> meaning) {
-        try {
-            return run(scriptLink.commandsToWaitFor(), script, key, type, arguments, meaning);
-        } catch (SharedTierException e) {
-            return CompletableFuture.failedFuture(e);
-        }
-    }
-
-    private static <A, T> CompletableFuture<T> run(
-            RedisAsyncCommands<String, byte[]> redis,
-            GuardScript script,
-            String key,
-            ScriptOutputType type,
-            byte[][] arguments,
-            Function<A, T> meaning) {
-        String[] keys = {key, KeySpace.guardOf(key)};
-        CompletableFuture<A> bySha =
-                redis.<A>evalsha(script.sha1(), type, keys, arguments).toCompletableFuture();
-        CompletableFuture<T> answer = bySha.exceptionallyCompose(failure -> isNoScript(failure)
-                        ? redis.eval(script.source(), type, keys, arguments)
-                        : CompletableFuture.failedStage(failure))
-                .thenApply(meaning);
-        // Whoever gives up waiting must not find the script executed after a reconnect.
-        var unused = answer.whenComplete((result, failure) -> {
-            if (answer.isCancelled()) {
-                bySha.cancel(true);
-            }
-        });
-        return answer;
-    }
-
-    /** Waits for all answers together, no longer than for one. */
-    <T> List<T> awaitAll(List<CompletableFuture<T>> commands) throws SharedTierException {
-        CompletableFuture<?>[] all = commands.toArray(CompletableFuture[]::new);
-        try {
-            scriptLink.await(CompletableFuture.allOf(all));
-        } catch (SharedTierException e) {
-            commands.forEach(command -> command.cancel(true));
-            throw e;
-        }
-        return commands.stream().map(CompletableFuture::join).toList();
-    }
-
-    private static boolean isNoScript(Throwable failure) {
-        return failure instanceof RedisNoScriptException || failure.getCause() instanceof RedisNoScriptException;
-    }
-
-    private static String word(List<?> answer) {
-        return new String((byte[]) answer.get(0), StandardCharsets.US_ASCII);
-    }
-
-    private static Duration millis(Object answered) {
-        return Duration.ofMillis((Long) answered);
-    }
-
-    private static byte[][] arguments(String token, Duration lease, Duration fence) {
-        return new byte[][] {bytes(token), bytes(lease), bytes(fence)};
-    }
-
-    private static byte[] bytes(Duration duration) {
-        return bytes(Long.toString(duration.toMillis()));
-    }
-
-    private static byte[] bytes(String text) {
-        return text.getBytes(StandardCharsets.UTF_8);
     }
 }

@@ -376,12 +376,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         long now = System.nanoTime();
         Duration age = Duration.between(readAt, caches.clock().instant());
         if (age.isNegative()
-                || age.compareTo(SharedTier.FENCE) >= 0
+                || age.compareTo(GuardProtocol.FENCE) >= 0
                 || caches.fences().isPending(key)) {
             return false;
         }
         try {
-            return shared.offer(key, value, policy.jittered(policy.ttl()), now - age.toNanos());
+            return shared.guards().offer(key, value, policy.jittered(policy.ttl()), now - age.toNanos());
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
             return false;

@@ -32,7 +32,7 @@ class ArchitectureTest {
         noClasses()
                 .that()
                 .haveNameNotMatching(
-                        "dev\\.usher\\.(SharedTier|Redis|NodeRegister|BatchedReads|TrackedConnection|UserCaches).*")
+                        "dev\\.usher\\.(SharedTier|GuardProtocol|Redis|NodeRegister|BatchedReads|TrackedConnection|UserCaches).*")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lettuce..")

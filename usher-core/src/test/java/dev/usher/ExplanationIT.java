@@ -45,7 +45,7 @@ class ExplanationIT extends NodesOnRedis {
         assertThat(explanation.source()).isEqualTo(value("Ann"));
         assertThat(explanation.sharedTtl()).isBetween(Duration.ofMinutes(26), Duration.ofMinutes(30));
         assertThat(explanation.guard()).isEqualTo(Guard.FENCE);
-        assertThat(explanation.guardTtl()).isBetween(Duration.ZERO, SharedTier.FENCE);
+        assertThat(explanation.guardTtl()).isBetween(Duration.ZERO, GuardProtocol.FENCE);
         assertThat(explanation.agree()).isTrue();
     }
 

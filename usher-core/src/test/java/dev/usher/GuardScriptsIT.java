@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.SharedTier.Claim;
-import dev.usher.SharedTier.Refresh;
+import dev.usher.GuardProtocol.Claim;
+import dev.usher.GuardProtocol.Refresh;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
@@ -39,6 +39,7 @@ class GuardScriptsIT {
     private static ScheduledExecutorService scheduler;
     private static RedisCommands<String, String> redis;
     private static SharedTier shared;
+    private static GuardProtocol guards;
 
     @BeforeAll
     static void start() {
@@ -47,6 +48,7 @@ class GuardScriptsIT {
         redis = client.connect().sync();
         scheduler = Executors.newSingleThreadScheduledExecutor();
         shared = tier(server);
+        guards = shared.guards();
     }
 
     @AfterAll
@@ -73,10 +75,11 @@ class GuardScriptsIT {
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         String[] guard = redis.get(GUARD).split(" ");
         assertThat(guard[0]).isEqualTo("t1");
-        assertThat(Long.parseLong(guard[1]) - serverTime()).isBetween(1L, SharedTier.LEASE.toMillis());
+        assertThat(Long.parseLong(guard[1]) - serverTime()).isBetween(1L, GuardProtocol.LEASE.toMillis());
         assertThat(redis.pttl(GUARD))
-                .isGreaterThan(SharedTier.FENCE.toMillis())
-                .isLessThanOrEqualTo(SharedTier.FENCE.plus(SharedTier.LEASE).toMillis());
+                .isGreaterThan(GuardProtocol.FENCE.toMillis())
+                .isLessThanOrEqualTo(
+                        GuardProtocol.FENCE.plus(GuardProtocol.LEASE).toMillis());
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -86,7 +89,7 @@ class GuardScriptsIT {
         assertThat(claim(KEY, "t2", null))
                 .isInstanceOfSatisfying(
                         Claim.Held.class,
-                        held -> assertThat(held.left()).isPositive().isLessThanOrEqualTo(SharedTier.LEASE));
+                        held -> assertThat(held.left()).isPositive().isLessThanOrEqualTo(GuardProtocol.LEASE));
         assertThat(redis.get(GUARD)).startsWith("t1 ");
     }
 
@@ -116,11 +119,11 @@ class GuardScriptsIT {
     @Test
     void aGuardThatIsNoneCanBeClaimedAndRefusesOffers() throws Exception {
         redis.hset(GUARD, "a", "b");
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         redis.set(GUARD, "gibberish");
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
     }
 
@@ -165,7 +168,7 @@ class GuardScriptsIT {
 
     @Test
     void anOfferStoresTheValueAndLeavesAFence() throws Exception {
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isTrue();
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isTrue();
         assertThat(redis.get(KEY)).isEqualTo("value");
         assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
         assertFence();
@@ -174,18 +177,18 @@ class GuardScriptsIT {
     @Test
     void anOfferIsRefusedWhereAnythingIsKnown() throws Exception {
         redis.set(KEY, "other");
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime()))
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime()))
                 .as("a value")
                 .isFalse();
         assertThat(redis.get(KEY)).isEqualTo("other");
         redis.del(KEY);
         fence(shared);
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime()))
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime()))
                 .as("a fence")
                 .isFalse();
         redis.del(GUARD);
         claim(KEY, "t1", null);
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime()))
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime()))
                 .as("a claim")
                 .isFalse();
         assertThat(redis.exists(KEY)).isZero();
@@ -200,7 +203,7 @@ class GuardScriptsIT {
 
     @Test
     void anOfferFromBeforeTheFirstLookAtTheServersClockIsRefused() throws Exception {
-        assertThat(shared.offer(
+        assertThat(guards.offer(
                         KEY, VALUE, TTL, System.nanoTime() - Duration.ofHours(1).toNanos()))
                 .isFalse();
         assertThat(redis.exists(KEY)).isZero();
@@ -226,13 +229,14 @@ class GuardScriptsIT {
         try (RedisServer forgetful = RedisServer.start();
                 SharedTier tier = tier(forgetful)) {
             long readAt = System.nanoTime();
-            assertThat(tier.offer("user:1:profile", VALUE, TTL, readAt)).isTrue();
+            assertThat(tier.guards().offer("user:1:profile", VALUE, TTL, readAt))
+                    .isTrue();
             fence(tier);
             forgetful.kill();
             forgetful.restart(); // without the fence
             await().ignoreExceptions().until(() -> tier.getAll(List.of(KEY)).get(0) == null);
-            assertThat(tier.offer(KEY, VALUE, TTL, readAt)).isFalse();
-            await().ignoreExceptions().until(() -> tier.offer(KEY, VALUE, TTL, System.nanoTime()));
+            assertThat(tier.guards().offer(KEY, VALUE, TTL, readAt)).isFalse();
+            await().ignoreExceptions().until(() -> tier.guards().offer(KEY, VALUE, TTL, System.nanoTime()));
         }
     }
 
@@ -250,15 +254,15 @@ class GuardScriptsIT {
     @Test
     void aRenewalMovesTheDeadlineOfAHeldClaimOnly() throws Exception {
         redis.set(GUARD, "t1 " + (serverTime() + 100));
-        shared.renew(KEY, "t2");
-        shared.renew(KEY, "t1");
+        guards.renew(KEY, "t2");
+        guards.renew(KEY, "t1");
         claim("user:1:profile", "after the renewals", null);
         assertThat(redis.get(GUARD)).startsWith("t1 ");
         assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime()).isGreaterThan(200);
-        assertThat(redis.pttl(GUARD)).isGreaterThan(SharedTier.FENCE.toMillis());
+        assertThat(redis.pttl(GUARD)).isGreaterThan(GuardProtocol.FENCE.toMillis());
 
         fence(shared);
-        shared.renew(KEY, "t1");
+        guards.renew(KEY, "t1");
         claim("user:1:profile", "after the renewals", null);
         assertFence();
     }
@@ -266,9 +270,9 @@ class GuardScriptsIT {
     @Test
     void aReleasedClaimIsAFenceAndCannotFill() throws Exception {
         claim(KEY, "t1", null);
-        shared.release(KEY, "t1");
+        guards.release(KEY, "t1");
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
     }
 
@@ -320,10 +324,11 @@ class GuardScriptsIT {
                         granted -> assertThat(granted.value()).isEqualTo(VALUE));
         assertThat(redis.get(GUARD)).startsWith("t1 ");
         assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime())
-                .isBetween(1L, SharedTier.LEASE.toMillis());
+                .isBetween(1L, GuardProtocol.LEASE.toMillis());
         assertThat(redis.pttl(GUARD))
-                .isGreaterThan(SharedTier.FENCE.toMillis())
-                .isLessThanOrEqualTo(SharedTier.FENCE.plus(SharedTier.LEASE).toMillis());
+                .isGreaterThan(GuardProtocol.FENCE.toMillis())
+                .isLessThanOrEqualTo(
+                        GuardProtocol.FENCE.plus(GuardProtocol.LEASE).toMillis());
         assertThat(redis.get(KEY)).as("it is answered meanwhile").isEqualTo("value");
         assertThat(redis.pttl(KEY)).as("and does not live longer").isLessThanOrEqualTo(TTL.toMillis());
     }
@@ -397,11 +402,11 @@ class GuardScriptsIT {
     void aRefreshRefusesOffersEvenWhenTheValueHasEnded() throws Exception {
         redis.setex(KEY, 100, "value");
         refresh("t1", TTL);
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
         redis.del(KEY);
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
         passDeadlineOf("t1");
-        assertThat(shared.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -450,7 +455,7 @@ class GuardScriptsIT {
     }
 
     private static void fence(SharedTier tier) throws SharedTierException {
-        tier.awaitAll(List.of(tier.sendFence(KEY)));
+        tier.guards().awaitAll(List.of(tier.guards().sendFence(KEY)));
     }
 
     private static long offerUntil(long tooOldFrom) {
@@ -467,12 +472,12 @@ class GuardScriptsIT {
 
     private static void assertFence() {
         assertThat(redis.get(GUARD)).isEqualTo("-");
-        assertThat(redis.pttl(GUARD)).isBetween(SharedTier.FENCE.toMillis() - 2000, SharedTier.FENCE.toMillis());
+        assertThat(redis.pttl(GUARD)).isBetween(GuardProtocol.FENCE.toMillis() - 2000, GuardProtocol.FENCE.toMillis());
     }
 
     /** Lets the deadline of a claim pass, while its key still lives. */
     private static void passDeadlineOf(String token) {
-        redis.psetex(GUARD, SharedTier.FENCE.toMillis(), token + " " + (serverTime() - 1));
+        redis.psetex(GUARD, GuardProtocol.FENCE.toMillis(), token + " " + (serverTime() - 1));
     }
 
     private static long serverTime() {
@@ -481,16 +486,16 @@ class GuardScriptsIT {
     }
 
     private static Claim claim(String key, String token, byte @Nullable [] unreadable) throws SharedTierException {
-        return shared.awaitAll(List.of(shared.claim(key, token, unreadable))).get(0);
+        return guards.awaitAll(List.of(guards.claim(key, token, unreadable))).get(0);
     }
 
     private static Refresh refresh(String token, Duration ahead) throws SharedTierException {
-        return shared.refresh(KEY, token, ahead);
+        return guards.refresh(KEY, token, ahead);
     }
 
     private static boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced)
             throws SharedTierException {
-        return shared.awaitAll(List.of(shared.fill(key, token, value, ttl, replaced)))
+        return guards.awaitAll(List.of(guards.fill(key, token, value, ttl, replaced)))
                 .get(0);
     }
 }

@@ -207,7 +207,8 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void anOfferFromTheFutureOrFromLongAgoIsRefused() {
         assertThat(cache.save(42L, ANN, Instant.now().plusSeconds(60))).isFalse();
-        assertThat(cache.save(42L, ANN, Instant.now().minus(SharedTier.FENCE))).isFalse();
+        assertThat(cache.save(42L, ANN, Instant.now().minus(GuardProtocol.FENCE)))
+                .isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -310,7 +311,7 @@ class TieredUserCacheIT extends NodesOnRedis {
                 node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMinutes(1))), table);
         Future<UserProfile> there = threads.submit(() -> elsewhere.find(42L).orElseThrow());
 
-        await().until(() -> deadlineOf(redis.get(GUARD)) > deadlineOf(claimed) + SharedTier.LEASE.toMillis());
+        await().until(() -> deadlineOf(redis.get(GUARD)) > deadlineOf(claimed) + GuardProtocol.LEASE.toMillis());
         assertThat(redis.get(GUARD).split(" ")[0]).isEqualTo(claimed.split(" ")[0]);
         table.gate.countDown();
         assertThat(here.get()).isEqualTo(ANN);
@@ -323,11 +324,11 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void theClaimOfADeadNodeIsTakenOver() throws Exception {
         table.put(42L, ANN);
-        redis.psetex(GUARD, 6000, "dead " + (System.currentTimeMillis() + SharedTier.LEASE.toMillis()));
+        redis.psetex(GUARD, 6000, "dead " + (System.currentTimeMillis() + GuardProtocol.LEASE.toMillis()));
         assertThat(cache.find(42L)).contains(ANN);
         assertThat(redis.get(KEY)).contains("Ann");
         assertThat(cache.stats().fillsRefused()).isZero();
-        assertThat(SharedTier.LEASE).isLessThan(Duration.ofSeconds(1));
+        assertThat(GuardProtocol.LEASE).isLessThan(Duration.ofSeconds(1));
     }
 
     @Test
