@@ -198,6 +198,16 @@ final class GuardModel {
             return new State(database, stored, actors, Map.copyOf(left));
         }
 
+        State withoutChances() {
+            return new State(database, stored, actors, Map.of());
+        }
+
+        /** Whether all that may still happen may happen with these chances, too. */
+        boolean hasNoMoreThan(Map<Chance, Integer> others) {
+            return chances.entrySet().stream()
+                    .allMatch(left -> left.getValue() <= others.getOrDefault(left.getKey(), 0));
+        }
+
         State later(int time) {
             Guard guard = stored.guard();
             Guard older = guard == null || guard.ttl() <= time
@@ -238,10 +248,14 @@ final class GuardModel {
         Map<Who, Actor> actors = new HashMap<>();
         idle.forEach(who -> actors.put(who, Actor.IDLE));
         Map<State, @Nullable Step> reachedBy = new HashMap<>();
+        Map<State, List<Map<Chance, Integer>>> reachedWith = new HashMap<>();
         Queue<State> frontier = new ArrayDeque<>();
         for (Stored start : starts) {
             State state = new State(1, start, Map.copyOf(actors), Map.copyOf(chances));
             reachedBy.put(state, null);
+            reachedWith
+                    .computeIfAbsent(state.withoutChances(), any -> new ArrayList<>(1))
+                    .add(state.chances());
             frontier.add(state);
         }
         long made = 0;
@@ -261,7 +275,10 @@ final class GuardModel {
             for (Step step : steps) {
                 Outcome outcome = step.call() == null ? new Outcome(step.from().stored(), true, null) : outcomes.next();
                 State reached = step.to().apply(outcome);
-                if (!reachedBy.containsKey(reached)) {
+                List<Map<Chance, Integer>> before =
+                        reachedWith.computeIfAbsent(reached.withoutChances(), any -> new ArrayList<>(1));
+                if (before.stream().noneMatch(reached::hasNoMoreThan)) {
+                    before.add(reached.chances());
                     reachedBy.put(reached, step);
                     if (reached.isOldForEver()) {
                         return new Finding(reachedBy.size(), made, story(reachedBy, reached));
