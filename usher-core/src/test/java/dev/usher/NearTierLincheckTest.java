@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The near tier and its sessions are one machine whose steps, whatever threads take them, could have been taken one after
  * the other: Lincheck looks for a schedule in which they could not.
  *
- * <p>The steps are those of {@link TieredUserCache} and {@link TrackedConnection}: a reader takes the session, reserves, and
+ * <p>The steps are those of {@link TrackedReads} and {@link TrackedConnection}: a reader takes the session, reserves, and
  * publishes or gives back; an event loop forgets, hears heartbeats, and ends and begins sessions.
  *
  * <p>Two steps take a user's place among those that exist and the one among the absent, one after the other, and that can

@@ -19,8 +19,8 @@ class ActuatorIT {
     private static final Map<String, String> OWN_PORT = Map.of(
             "management.server.port",
             "0",
-            "usher.key-prefix",
-            "actuator",
+            "usher.server.signing-key",
+            Shared.KEY.pem(),
             "usher.server.admin.mobile",
             Node.ADMIN_MOBILE,
             "usher.server.admin.password",

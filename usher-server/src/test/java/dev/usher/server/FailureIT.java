@@ -19,9 +19,14 @@ import tools.jackson.databind.JsonNode;
 class FailureIT {
 
     private static final Map<String, String> SETTINGS = Map.of(
-            "usher.server.admin.mobile", Node.ADMIN_MOBILE,
-            "usher.server.admin.password", Node.PASSWORD,
-            "spring.datasource.hikari.connection-timeout", "1000");
+            "usher.server.signing-key",
+            Node.Shared.KEY.pem(),
+            "usher.server.admin.mobile",
+            Node.ADMIN_MOBILE,
+            "usher.server.admin.password",
+            Node.PASSWORD,
+            "spring.datasource.hikari.connection-timeout",
+            "1000");
 
     @Test
     void withoutRedisUsersAreAnsweredFromTheDatabase() {
@@ -153,7 +158,7 @@ class FailureIT {
 
     @Test
     void aFrozenDatabaseIsAnsweredBeforeACallerGivesUp() {
-        Map<String, String> defaults = Map.of();
+        Map<String, String> defaults = Map.of("usher.server.signing-key", Node.Shared.KEY.pem());
         try (RedisServer redis = RedisServer.start();
                 FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
                 Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), defaults)) {

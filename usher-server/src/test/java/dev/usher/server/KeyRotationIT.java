@@ -38,7 +38,6 @@ class KeyRotationIT {
 
     private static final String DATABASE = Node.newDatabase();
     private static final Map<String, String> SETTINGS = Map.of(
-            "usher.key-prefix", "rotation",
             "usher.server.admin.mobile", Node.ADMIN_MOBILE,
             "usher.server.admin.password", Node.PASSWORD);
     private static final Node ONE = Node.start(Shared.REDIS.uri(), DATABASE, SETTINGS);
@@ -231,7 +230,6 @@ class KeyRotationIT {
                 Shared.REDIS.uri(),
                 DATABASE,
                 Map.of(
-                        "usher.key-prefix", "rotation",
                         "usher.server.signing-key", signing.pem(),
                         "usher.server.verification-keys[0]", next.publicPem(),
                         "usher.server.verification-keys[1]", file.toString()))) {
@@ -259,10 +257,7 @@ class KeyRotationIT {
                 node.get("/v1/me", forged).problem(401, "unauthenticated");
             }
         }
-        try (Node node = Node.start(
-                Shared.REDIS.uri(),
-                DATABASE,
-                Map.of("usher.key-prefix", "rotation", "usher.server.signing-key", next.pem()))) {
+        try (Node node = Node.start(Shared.REDIS.uri(), DATABASE, Map.of("usher.server.signing-key", next.pem()))) {
             Node.User ann = node.register();
             node.get("/v1/me", signing.sign(TokenIT.claims(ann.id()).build())).problem(401, "unauthenticated");
             node.get("/v1/me", next.sign(TokenIT.claims(ann.id()).build())).with(200);

@@ -83,8 +83,6 @@ class LogIT {
     @Test
     void neitherKeysNorWhatWasGuessedIsLogged() {
         Map<String, String> settings = Map.of(
-                "usher.key-prefix",
-                "keys-in-log",
                 "usher.server.admin.mobile",
                 Node.ADMIN_MOBILE,
                 "usher.server.admin.password",

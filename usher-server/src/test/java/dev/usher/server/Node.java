@@ -63,9 +63,14 @@ final class Node implements AutoCloseable {
                 REDIS.uri(),
                 newDatabase(),
                 Map.of(
-                        "usher.server.admin.mobile", ADMIN_MOBILE,
-                        "usher.server.admin.password", PASSWORD,
-                        "usher.server.signing-key", KEY.pem()));
+                        "usher.server.admin.mobile",
+                        ADMIN_MOBILE,
+                        "usher.server.admin.password",
+                        PASSWORD,
+                        "usher.server.signing-key",
+                        KEY.pem(),
+                        "usher.key-prefix",
+                        "user"));
         static final StatefulRedisConnection<String, String> CONNECTION =
                 RedisClient.create(REDIS.uri()).connect();
 
@@ -84,17 +89,29 @@ final class Node implements AutoCloseable {
     static Node start(String redis, String database, Map<String, String> settings, BeanPostProcessor... processors) {
         Queue<String> statements = new ConcurrentLinkedQueue<>();
         Map<String, String> all = new HashMap<>(Map.of(
-                "server.port", "0",
-                "spring.data.redis.url", redis,
-                "spring.datasource.url", database,
-                "spring.datasource.username", Shared.POSTGRES.username(),
-                "spring.datasource.password", Shared.POSTGRES.password(),
-                "spring.main.banner-mode", "off",
+                "server.port",
+                "0",
+                "spring.data.redis.url",
+                redis,
+                "spring.datasource.url",
+                database,
+                "spring.datasource.username",
+                Shared.POSTGRES.username(),
+                "spring.datasource.password",
+                Shared.POSTGRES.password(),
+                // Each database has a user 1.
+                "usher.key-prefix",
+                database.substring(database.lastIndexOf('/') + 1),
+                "spring.main.banner-mode",
+                "off",
                 // The first calls of a JVM can take longer than the default.
-                "usher.redis.command-timeout", "5s",
+                "usher.redis.command-timeout",
+                "5s",
                 // All tests come from one address.
-                "usher.server.attempts.per-address", "0",
-                "usher.server.attempts.registrations-per-address", "0"));
+                "usher.server.attempts.per-address",
+                "0",
+                "usher.server.attempts.registrations-per-address",
+                "0"));
         all.putAll(settings);
         return new Node(
                 new SpringApplicationBuilder(UsherServer.class)

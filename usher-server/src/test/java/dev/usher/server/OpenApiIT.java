@@ -123,8 +123,6 @@ class OpenApiIT {
             Shared.REDIS.uri(),
             Node.newDatabase(),
             Map.of(
-                    "usher.key-prefix",
-                    "openapi",
                     "usher.server.attempts.per-mobile",
                     "0",
                     "usher.server.admin.mobile",

@@ -148,7 +148,7 @@ class ProfileChangeIT {
     @Test
     void whatOneNodeChangesTheNextReadOnAnotherSees() {
         String database = Node.newDatabase();
-        Map<String, String> settings = Map.of("usher.key-prefix", "two");
+        Map<String, String> settings = Map.of("usher.server.signing-key", Shared.KEY.pem());
         try (Node first = Node.start(Shared.REDIS.uri(), database, settings);
                 Node second = Node.start(Shared.REDIS.uri(), database, settings)) {
             User bob = first.register();
@@ -167,7 +167,8 @@ class ProfileChangeIT {
     @Test
     void withoutRedisTheChangeIsMadeAllTheSame() {
         try (RedisServer redis = RedisServer.start();
-                Node alone = Node.start(redis.uri(), Node.newDatabase(), Map.of())) {
+                Node alone = Node.start(
+                        redis.uri(), Node.newDatabase(), Map.of("usher.server.signing-key", Shared.KEY.pem()))) {
             User bob = alone.register();
             String bobs = bob.token();
             redis.kill();
@@ -185,7 +186,7 @@ class ProfileChangeIT {
                 Node alone = Node.start(
                         Shared.REDIS.uri(),
                         database.replace(":" + Shared.POSTGRES.port() + "/", ":" + proxy.port() + "/"),
-                        Map.of("usher.key-prefix", "alone"))) {
+                        Map.of("usher.server.signing-key", Shared.KEY.pem()))) {
             User bob = alone.register();
             String bobs = bob.token();
             alone.get("/v1/me", bobs).with(200);

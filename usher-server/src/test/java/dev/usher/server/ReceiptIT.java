@@ -13,6 +13,7 @@ import tools.jackson.databind.JsonNode;
 class ReceiptIT {
 
     private static final Map<String, String> SETTINGS = Map.of(
+            "usher.server.signing-key", Node.Shared.KEY.pem(),
             "usher.server.admin.mobile", Node.ADMIN_MOBILE,
             "usher.server.admin.password", Node.PASSWORD);
 

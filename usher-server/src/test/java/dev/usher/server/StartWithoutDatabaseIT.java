@@ -26,8 +26,6 @@ class StartWithoutDatabaseIT {
 
     private final String database = Node.newDatabase();
     private final Map<String, String> settings = new HashMap<>(Map.of(
-            "usher.key-prefix",
-            database.substring(database.lastIndexOf('/') + 1),
             "usher.server.signing-key",
             Shared.KEY.pem(),
             "usher.server.admin.mobile",
