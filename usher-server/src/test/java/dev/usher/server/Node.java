@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 import javax.sql.DataSource;
 import net.ttddyy.dsproxy.ExecutionInfo;
 import net.ttddyy.dsproxy.QueryInfo;
@@ -41,6 +42,9 @@ final class Node implements AutoCloseable {
     private static final AtomicLong DATABASES = new AtomicLong();
     private static final JsonMapper MAPPER =
             JsonMapper.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
+
+    /** Each start makes the log anew, which is the JVM's: one after the other. */
+    private static final ReentrantLock LOG = new ReentrantLock();
 
     private final HttpClient client = HttpClient.newHttpClient();
     private final Queue<String> statements;
@@ -113,17 +117,25 @@ final class Node implements AutoCloseable {
                 "usher.server.attempts.registrations-per-address",
                 "0"));
         all.putAll(settings);
-        return new Node(
-                new SpringApplicationBuilder(UsherServer.class)
-                        .registerShutdownHook(false)
-                        .initializers(context -> {
-                            context.getBeanFactory().addBeanPostProcessor(new Recorder(statements));
-                            List.of(processors).forEach(context.getBeanFactory()::addBeanPostProcessor);
-                        })
-                        .run(all.entrySet().stream()
-                                .map(setting -> "--" + setting.getKey() + "=" + setting.getValue())
-                                .toArray(String[]::new)),
-                statements);
+        SpringApplicationBuilder server = new SpringApplicationBuilder(UsherServer.class)
+                .registerShutdownHook(false)
+                .initializers(context -> {
+                    LOG.unlock();
+                    context.getBeanFactory().addBeanPostProcessor(new Recorder(statements));
+                    List.of(processors).forEach(context.getBeanFactory()::addBeanPostProcessor);
+                });
+        LOG.lock();
+        try {
+            return new Node(
+                    server.run(all.entrySet().stream()
+                            .map(setting -> "--" + setting.getKey() + "=" + setting.getValue())
+                            .toArray(String[]::new)),
+                    statements);
+        } finally {
+            if (LOG.isHeldByCurrentThread()) {
+                LOG.unlock();
+            }
+        }
     }
 
     /** A mobile number that nobody has yet. */
