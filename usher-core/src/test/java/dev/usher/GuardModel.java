@@ -238,7 +238,8 @@ final class GuardModel {
     }
 
     /**
-     * Explores until every state has been reached, or an old value that stays has been found.
+     * Explores until every state has been reached, or an old value that stays has been found. A state that was reached before
+     * with at least as many chances left counts as reached: whatever comes of it, came of that one.
      *
      * @param starts what is stored in the beginning
      * @param idle who takes part
@@ -253,9 +254,7 @@ final class GuardModel {
         for (Stored start : starts) {
             State state = new State(1, start, Map.copyOf(actors), Map.copyOf(chances));
             reachedBy.put(state, null);
-            reachedWith
-                    .computeIfAbsent(state.withoutChances(), any -> new ArrayList<>(1))
-                    .add(state.chances());
+            chancesLeftIn(reachedWith, state).add(state.chances());
             frontier.add(state);
         }
         long made = 0;
@@ -275,8 +274,7 @@ final class GuardModel {
             for (Step step : steps) {
                 Outcome outcome = step.call() == null ? new Outcome(step.from().stored(), true, null) : outcomes.next();
                 State reached = step.to().apply(outcome);
-                List<Map<Chance, Integer>> before =
-                        reachedWith.computeIfAbsent(reached.withoutChances(), any -> new ArrayList<>(1));
+                List<Map<Chance, Integer>> before = chancesLeftIn(reachedWith, reached);
                 if (before.stream().noneMatch(reached::hasNoMoreThan)) {
                     before.add(reached.chances());
                     reachedBy.put(reached, step);
@@ -288,6 +286,12 @@ final class GuardModel {
             }
         }
         return new Finding(reachedBy.size(), made, List.of());
+    }
+
+    /** The chances that were left each time that this state, but for its own chances, was reached. */
+    private static List<Map<Chance, Integer>> chancesLeftIn(
+            Map<State, List<Map<Chance, Integer>>> reachedWith, State state) {
+        return reachedWith.computeIfAbsent(state.withoutChances(), any -> new ArrayList<>(1));
     }
 
     private List<Step> stepsFrom(State state) {

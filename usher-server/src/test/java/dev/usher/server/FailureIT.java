@@ -158,7 +158,7 @@ class FailureIT {
 
     @Test
     void aFrozenDatabaseIsAnsweredBeforeACallerGivesUp() {
-        Map<String, String> defaults = Map.of("usher.server.signing-key", Node.Shared.KEY.pem());
+        Map<String, String> defaults = Node.Shared.WITH_KEY;
         try (RedisServer redis = RedisServer.start();
                 FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
                 Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), defaults)) {

@@ -63,6 +63,10 @@ final class Node implements AutoCloseable {
         static final RedisServer REDIS = RedisServer.start();
         static final PostgresServer POSTGRES = PostgresServer.start();
         static final SigningKey KEY = SigningKey.generate();
+
+        /** For who does not ask for a key of its own: to make one takes a while. */
+        static final Map<String, String> WITH_KEY = Map.of("usher.server.signing-key", KEY.pem());
+
         static final Node NODE = start(
                 REDIS.uri(),
                 newDatabase(),
@@ -93,29 +97,19 @@ final class Node implements AutoCloseable {
     static Node start(String redis, String database, Map<String, String> settings, BeanPostProcessor... processors) {
         Queue<String> statements = new ConcurrentLinkedQueue<>();
         Map<String, String> all = new HashMap<>(Map.of(
-                "server.port",
-                "0",
-                "spring.data.redis.url",
-                redis,
-                "spring.datasource.url",
-                database,
-                "spring.datasource.username",
-                Shared.POSTGRES.username(),
-                "spring.datasource.password",
-                Shared.POSTGRES.password(),
-                // Each database has a user 1.
-                "usher.key-prefix",
-                database.substring(database.lastIndexOf('/') + 1),
-                "spring.main.banner-mode",
-                "off",
+                "server.port", "0",
+                "spring.data.redis.url", redis,
+                "spring.datasource.url", database,
+                "spring.datasource.username", Shared.POSTGRES.username(),
+                "spring.datasource.password", Shared.POSTGRES.password(),
+                "spring.main.banner-mode", "off",
                 // The first calls of a JVM can take longer than the default.
-                "usher.redis.command-timeout",
-                "5s",
+                "usher.redis.command-timeout", "5s",
                 // All tests come from one address.
-                "usher.server.attempts.per-address",
-                "0",
-                "usher.server.attempts.registrations-per-address",
-                "0"));
+                "usher.server.attempts.per-address", "0",
+                "usher.server.attempts.registrations-per-address", "0"));
+        // Each database has a user 1.
+        all.put("usher.key-prefix", database.substring(database.lastIndexOf('/') + 1));
         all.putAll(settings);
         SpringApplicationBuilder server = new SpringApplicationBuilder(UsherServer.class)
                 .registerShutdownHook(false)

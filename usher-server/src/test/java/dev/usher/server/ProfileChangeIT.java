@@ -148,9 +148,8 @@ class ProfileChangeIT {
     @Test
     void whatOneNodeChangesTheNextReadOnAnotherSees() {
         String database = Node.newDatabase();
-        Map<String, String> settings = Map.of("usher.server.signing-key", Shared.KEY.pem());
-        try (Node first = Node.start(Shared.REDIS.uri(), database, settings);
-                Node second = Node.start(Shared.REDIS.uri(), database, settings)) {
+        try (Node first = Node.start(Shared.REDIS.uri(), database, Shared.WITH_KEY);
+                Node second = Node.start(Shared.REDIS.uri(), database, Shared.WITH_KEY)) {
             User bob = first.register();
             String bobs = bob.token();
             for (int i = 0; i < 20; i++) {
@@ -167,8 +166,7 @@ class ProfileChangeIT {
     @Test
     void withoutRedisTheChangeIsMadeAllTheSame() {
         try (RedisServer redis = RedisServer.start();
-                Node alone = Node.start(
-                        redis.uri(), Node.newDatabase(), Map.of("usher.server.signing-key", Shared.KEY.pem()))) {
+                Node alone = Node.start(redis.uri(), Node.newDatabase(), Shared.WITH_KEY)) {
             User bob = alone.register();
             String bobs = bob.token();
             redis.kill();
@@ -186,7 +184,7 @@ class ProfileChangeIT {
                 Node alone = Node.start(
                         Shared.REDIS.uri(),
                         database.replace(":" + Shared.POSTGRES.port() + "/", ":" + proxy.port() + "/"),
-                        Map.of("usher.server.signing-key", Shared.KEY.pem()))) {
+                        Shared.WITH_KEY)) {
             User bob = alone.register();
             String bobs = bob.token();
             alone.get("/v1/me", bobs).with(200);

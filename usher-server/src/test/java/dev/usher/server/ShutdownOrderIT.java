@@ -7,7 +7,6 @@ import dev.usher.UserCaches;
 import dev.usher.server.Node.Shared;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.springframework.beans.factory.config.DestructionAwareBeanPostProcessor;
 
@@ -18,10 +17,7 @@ class ShutdownOrderIT {
     void theCachesEndBeforeTheDatabaseThatTheyLoadFrom() {
         List<Class<?>> ended = new ArrayList<>();
         Node node = Node.start(
-                Shared.REDIS.uri(),
-                Node.newDatabase(),
-                Map.of("usher.server.signing-key", Shared.KEY.pem()),
-                new DestructionAwareBeanPostProcessor() {
+                Shared.REDIS.uri(), Node.newDatabase(), Shared.WITH_KEY, new DestructionAwareBeanPostProcessor() {
                     @Override
                     public void postProcessBeforeDestruction(Object bean, String name) {
                         ended.add(bean.getClass());
