@@ -46,7 +46,7 @@ public final class FaultProxy implements AutoCloseable {
     private static final int BACKLOG = 128;
 
     private final InetSocketAddress server;
-    private final int port = LoopbackPort.free();
+    private final LoopbackPort port;
     private final Faults toServer = new Faults();
     private final Faults toClient = new Faults();
     private final Set<ProxiedConnection> connections = ConcurrentHashMap.newKeySet();
@@ -55,10 +55,11 @@ public final class FaultProxy implements AutoCloseable {
     private @Nullable Listener listener;
     private boolean closed;
 
-    private FaultProxy(InetSocketAddress server) {
+    private FaultProxy(LoopbackPort port, InetSocketAddress server) {
+        this.port = port;
         this.server = server;
         this.threads = Executors.newCachedThreadPool(task -> {
-            Thread thread = new Thread(task, "fault-proxy-" + port);
+            Thread thread = new Thread(task, "fault-proxy-" + port());
             thread.setDaemon(true);
             return thread;
         });
@@ -66,7 +67,11 @@ public final class FaultProxy implements AutoCloseable {
 
     /** Starts a proxy without faults. The server need not run yet; each connection to the proxy opens one to it. */
     public static FaultProxy inFrontOf(String host, int port) {
-        FaultProxy proxy = new FaultProxy(new InetSocketAddress(host, port));
+        return LoopbackPort.serve(LoopbackPort::reserve, own -> start(own, host, port));
+    }
+
+    static FaultProxy start(LoopbackPort own, String host, int port) {
+        FaultProxy proxy = new FaultProxy(own, new InetSocketAddress(host, port));
         proxy.listen();
         return proxy;
     }
@@ -78,7 +83,7 @@ public final class FaultProxy implements AutoCloseable {
 
     /** The port the proxy listens on; the same for the life of this object. */
     public int port() {
-        return port;
+        return port.number();
     }
 
     /** The number of connections that clients have through the proxy at the moment. */
@@ -177,7 +182,7 @@ public final class FaultProxy implements AutoCloseable {
      */
     public synchronized void restore() {
         if (closed) {
-            throw new IllegalStateException("the proxy on port " + port + " is closed");
+            throw new IllegalStateException("the proxy on port " + port() + " is closed");
         }
         delay(Duration.ZERO);
         toServer.neverCut();
@@ -196,12 +201,13 @@ public final class FaultProxy implements AutoCloseable {
         threads.shutdown();
         try {
             if (!threads.awaitTermination(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
-                throw new IllegalStateException("threads of the proxy on port " + port + " still run after " + LIMIT);
+                throw new IllegalStateException("threads of the proxy on port " + port() + " still run after " + LIMIT);
             }
         } catch (InterruptedException e) {
             threads.shutdownNow();
             Thread.currentThread().interrupt();
         }
+        port.close();
     }
 
     private Faults faults(Direction direction) {
@@ -213,10 +219,10 @@ public final class FaultProxy implements AutoCloseable {
             ServerSocket socket = new ServerSocket();
             // The port's former connections may linger; they must not keep it from being opened again.
             socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress(LoopbackPort.address(), port), BACKLOG);
+            socket.bind(new InetSocketAddress(LoopbackPort.address(), port()), BACKLOG);
             listener = new Listener(socket, CompletableFuture.runAsync(() -> accept(socket), threads));
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot listen on port " + port, e);
+            throw new UncheckedIOException("cannot listen on port " + port(), e);
         }
     }
 
@@ -232,7 +238,7 @@ public final class FaultProxy implements AutoCloseable {
                 if (socket.isClosed()) {
                     return;
                 }
-                throw new UncheckedIOException("cannot accept on port " + port, e);
+                throw new UncheckedIOException("cannot accept on port " + port(), e);
             }
         }
     }

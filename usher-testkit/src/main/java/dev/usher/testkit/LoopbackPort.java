@@ -1,18 +1,32 @@
 package dev.usher.testkit;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.BindException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.UnknownHostException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
-/** The choice and the watching of a TCP port on 127.0.0.1. */
-final class LoopbackPort {
+/**
+ * A TCP port on 127.0.0.1, reserved until it is {@linkplain #close closed}: no server of another JVM of the same user takes
+ * it, also while nothing listens on it. A program that is not usher's may still take it; a server that finds its port taken
+ * is {@linkplain #serve started on another}.
+ *
+ * <p>A reservation is the lock of one byte of a file that all JVMs share, so it ends with its JVM at the latest.
+ */
+final class LoopbackPort implements AutoCloseable {
     static final String HOST = "127.0.0.1";
 
     // Below the ephemeral ranges of Linux (32768) and macOS (49152), so that no outgoing connection takes the port of a
@@ -20,19 +34,99 @@ final class LoopbackPort {
     private static final int LOWEST = 12_768;
     private static final int HIGHEST = 22_767;
 
+    private static final int MAX_STARTS = 10;
+
     private static final Duration POLL = Duration.ofMillis(5);
 
-    private LoopbackPort() {}
+    /** The lock file; {@code null} where none can be written, and two JVMs may then choose the same port. */
+    private static final @Nullable FileChannel RESERVATIONS = openReservations();
 
-    /** A port nobody listens on at the moment, in 12768..22767. */
-    static int free() {
+    private final int number;
+    private final @Nullable FileLock reservation;
+
+    private LoopbackPort(int number, @Nullable FileLock reservation) {
+        this.number = number;
+        this.reservation = reservation;
+    }
+
+    /** Reserves a port in 12768..22767 on which nothing listens at the moment. */
+    static LoopbackPort reserve() {
         for (int attempt = 0; attempt < 1_000; attempt++) {
-            int port = ThreadLocalRandom.current().nextInt(LOWEST, HIGHEST + 1);
-            if (isFree(port)) {
+            LoopbackPort port = tryReserve(ThreadLocalRandom.current().nextInt(LOWEST, HIGHEST + 1));
+            if (port != null) {
                 return port;
             }
         }
         throw new IllegalStateException("no free port in " + LOWEST + ".." + HIGHEST + " on " + HOST);
+    }
+
+    /** Reserves a port, or returns {@code null} when it is reserved already or something listens on it. */
+    static @Nullable LoopbackPort tryReserve(int number) {
+        LoopbackPort port;
+        try {
+            FileLock reservation = RESERVATIONS == null ? null : RESERVATIONS.tryLock(number, 1, false);
+            if (reservation == null && RESERVATIONS != null) {
+                return null;
+            }
+            port = new LoopbackPort(number, reservation);
+        } catch (OverlappingFileLockException e) {
+            return null; // reserved by this JVM
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot reserve port " + number, e);
+        }
+        if (port.isTaken()) {
+            port.close();
+            return null;
+        }
+        return port;
+    }
+
+    /**
+     * Starts a server on a reserved port; on another one, up to nine times, when something else listens there by then.
+     *
+     * @param ports reserves a port
+     * @param start starts the server; when it fails, the reservation ends
+     */
+    static <S> S serve(Supplier<LoopbackPort> ports, Function<LoopbackPort, S> start) {
+        for (int attempt = 1; ; attempt++) {
+            LoopbackPort port = ports.get();
+            try {
+                return start.apply(port);
+            } catch (RuntimeException e) {
+                boolean taken = port.isTaken();
+                port.close();
+                if (!taken || attempt == MAX_STARTS) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    int number() {
+        return number;
+    }
+
+    /** Whether a server cannot be bound to this port, because another one is. */
+    boolean isTaken() {
+        try (ServerSocket probe = new ServerSocket(number, 1, address())) {
+            return !probe.isBound();
+        } catch (BindException e) {
+            return true;
+        } catch (IOException e) {
+            throw new IllegalStateException("cannot probe port " + number, e);
+        }
+    }
+
+    /** Ends the reservation. A second call does nothing. */
+    @Override
+    public void close() {
+        if (reservation != null) {
+            try {
+                reservation.release();
+            } catch (IOException e) {
+                throw new UncheckedIOException("cannot give port " + number + " back", e);
+            }
+        }
     }
 
     static InetAddress address() {
@@ -59,17 +153,7 @@ final class LoopbackPort {
         LockSupport.parkNanos(POLL.toNanos());
     }
 
-    private static boolean isFree(int port) {
-        try (ServerSocket probe = new ServerSocket(port, 1, address())) {
-            return probe.isBound();
-        } catch (BindException e) {
-            return false;
-        } catch (IOException e) {
-            throw new IllegalStateException("cannot probe port " + port, e);
-        }
-    }
-
-    /** Whether nobody listens on the port. A frozen server still does, in its kernel. */
+    /** Whether connections to the port are refused. A frozen server accepts them, in its kernel. */
     static boolean refuses(int port) {
         try (Socket probe = new Socket(address(), port)) {
             return !probe.isConnected();
@@ -79,5 +163,18 @@ final class LoopbackPort {
             // A reset in the middle of the handshake: the server is dying, not yet dead.
             return false;
         }
+    }
+
+    private static @Nullable FileChannel openReservations() {
+        return ServerDirectory.cache("ports")
+                .map(directory -> {
+                    try {
+                        return FileChannel.open(
+                                directory.resolve("reserved"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                    } catch (IOException e) {
+                        return null;
+                    }
+                })
+                .orElse(null);
     }
 }

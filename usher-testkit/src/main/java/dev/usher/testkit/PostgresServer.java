@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -48,6 +47,7 @@ public final class PostgresServer implements AutoCloseable {
     private static final String LOCK_FILE = "postmaster.pid";
     private static final Pattern QUOTED = Pattern.compile("\"([^\"]*)\"");
 
+    private final LoopbackPort port;
     private final ServerDirectory directory;
     private final EmbeddedPostgres postgres;
     private final Path data;
@@ -58,7 +58,9 @@ public final class PostgresServer implements AutoCloseable {
     private boolean killed;
     private boolean closed;
 
-    private PostgresServer(ServerDirectory directory, EmbeddedPostgres postgres, Path data, long postmaster) {
+    private PostgresServer(
+            LoopbackPort port, ServerDirectory directory, EmbeddedPostgres postgres, Path data, long postmaster) {
+        this.port = port;
         this.directory = directory;
         this.postgres = postgres;
         this.data = data;
@@ -72,15 +74,28 @@ public final class PostgresServer implements AutoCloseable {
      * @throws IllegalStateException if the server does not answer; the message ends with the server's log
      */
     public static PostgresServer start() {
+        return LoopbackPort.serve(LoopbackPort::reserve, PostgresServer::start);
+    }
+
+    static PostgresServer start(LoopbackPort port) {
+        if (port.isTaken()) {
+            // The embedded server's own start would ask what listens there for LIMIT, and does not see its own process
+            // end.
+            throw new IllegalStateException("PostgreSQL was not started: port " + port.number() + " is taken");
+        }
         ServerDirectory directory = ServerDirectory.create("usher-postgres-");
         Path data = directory.path().resolve("data");
         try {
             EmbeddedPostgres postgres = EmbeddedPostgres.builder()
-                    .setPort(LoopbackPort.free())
+                    .setPort(port.number())
                     .setDataDirectory(data)
-                    .setOverrideWorkingDirectory(binaries(directory).toFile())
+                    .setOverrideWorkingDirectory( // Unpacked once.
+                            ServerDirectory.cache("postgres")
+                                    .orElse(directory.path())
+                                    .toFile())
                     .setRegisterShutdownHook(false)
                     .setPGStartupWait(LIMIT)
+                    .setConnectConfig("loginTimeout", "5")
                     .setOutputRedirector(
                             ProcessBuilder.Redirect.appendTo(directory.log().toFile()))
                     .setLocaleConfig("locale", "C")
@@ -92,7 +107,7 @@ public final class PostgresServer implements AutoCloseable {
                     .setServerConfig("unix_socket_directories", "")
                     .setServerConfig("dynamic_shared_memory_type", "mmap")
                     .start();
-            PostgresServer server = new PostgresServer(directory, postgres, data, postmasterOf(data));
+            PostgresServer server = new PostgresServer(port, directory, postgres, data, postmasterOf(data));
             server.shutdownHook.add();
             return server;
         } catch (IOException | RuntimeException e) {
@@ -105,18 +120,6 @@ public final class PostgresServer implements AutoCloseable {
                 failure.addSuppressed(stillWriting);
             }
             throw failure;
-        }
-    }
-
-    /** Where the binaries are unpacked once: not where other users of the machine could plant theirs. */
-    private static Path binaries(ServerDirectory directory) {
-        Path own = Path.of(System.getProperty("user.home"), ".cache", "usher", "postgres");
-        try {
-            Files.createDirectories(own);
-            Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rwx------"));
-            return own;
-        } catch (IOException e) {
-            return directory.path();
         }
     }
 
@@ -138,7 +141,7 @@ public final class PostgresServer implements AutoCloseable {
 
     /** The port the server listens on. */
     public int port() {
-        return postgres.getPort();
+        return port.number();
     }
 
     /** The JDBC URL of the database {@code postgres}, which always exists; without user and password. */
@@ -318,6 +321,7 @@ public final class PostgresServer implements AutoCloseable {
         } finally {
             closed = true;
             directory.delete();
+            port.close();
         }
     }
 

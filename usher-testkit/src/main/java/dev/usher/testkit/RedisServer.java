@@ -1,11 +1,10 @@
 package dev.usher.testkit;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
-import java.net.InetSocketAddress;
-import java.net.Socket;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,22 +34,26 @@ import redis.embedded.core.ExecutableProvider;
 public final class RedisServer implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(20);
 
+    private static final Duration ANSWER_LIMIT = Duration.ofSeconds(1);
+
+    private static final String SOCKET = "redis.sock";
+
     /** Of util-linux; macOS has none. */
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 
+    private final LoopbackPort port;
     private final ServerDirectory directory;
     private final String executable;
-    private final int port;
     private final ShutdownHook shutdownHook = new ShutdownHook("redis-shutdown", this::end);
 
     private @Nullable Process process;
     private @Nullable Guardian guardian;
     private boolean closed;
 
-    private RedisServer(ServerDirectory directory, String executable, int port) {
+    private RedisServer(LoopbackPort port, ServerDirectory directory, String executable) {
+        this.port = port;
         this.directory = directory;
         this.executable = executable;
-        this.port = port;
     }
 
     /**
@@ -61,12 +64,16 @@ public final class RedisServer implements AutoCloseable {
      * @throws IllegalStateException if the server does not answer; the message ends with the server's log
      */
     public static RedisServer start(String... directives) {
+        return LoopbackPort.serve(LoopbackPort::reserve, port -> start(port, directives));
+    }
+
+    static RedisServer start(LoopbackPort port, String... directives) {
         ServerDirectory directory = ServerDirectory.create("usher-redis-");
         try {
-            int port = LoopbackPort.free();
             List<String> settings = new ArrayList<>(List.of(
                     "bind " + LoopbackPort.HOST,
-                    "port " + port,
+                    "port " + port.number(),
+                    "unixsocket " + SOCKET,
                     "save \"\"",
                     "appendonly no",
                     "dir \"" + directory.path() + "\""));
@@ -76,7 +83,7 @@ public final class RedisServer implements AutoCloseable {
                             directory.path().toFile())
                     .get()
                     .getPath();
-            RedisServer server = new RedisServer(directory, executable, port);
+            RedisServer server = new RedisServer(port, directory, executable);
             server.shutdownHook.add();
             try {
                 server.launch();
@@ -109,12 +116,12 @@ public final class RedisServer implements AutoCloseable {
 
     /** The port the server listens on; the same for the life of this object. */
     public int port() {
-        return port;
+        return port.number();
     }
 
     /** The server as {@code redis://127.0.0.1:port}, without a password. */
     public String uri() {
-        return "redis://" + host() + ":" + port;
+        return "redis://" + host() + ":" + port();
     }
 
     /**
@@ -143,7 +150,7 @@ public final class RedisServer implements AutoCloseable {
     /** Stops the server if it is running, and starts it again: on the same port, with the same directives, empty. */
     public synchronized void restart() {
         if (closed) {
-            throw new IllegalStateException("the server on port " + port + " is closed");
+            throw new IllegalStateException("the server on port " + port() + " is closed");
         }
         stop();
         launch();
@@ -188,6 +195,7 @@ public final class RedisServer implements AutoCloseable {
             closed = true;
             kill();
             directory.delete();
+            port.close();
         }
     }
 
@@ -216,26 +224,31 @@ public final class RedisServer implements AutoCloseable {
         while (!answers()) {
             if (!started.isAlive()) {
                 throw new IllegalStateException("Redis ended with status " + started.exitValue() + " instead of serving"
-                        + " port " + port + "; its log:\n" + directory.logTail());
+                        + " port " + port() + "; its log:\n" + directory.logTail());
             }
             if (System.nanoTime() - deadline > 0) {
-                throw new IllegalStateException("Redis did not answer on port " + port + " within " + LIMIT
+                throw new IllegalStateException("Redis did not answer on port " + port() + " within " + LIMIT
                         + "; its log:\n" + directory.logTail());
             }
             LoopbackPort.pause();
         }
     }
 
+    /** Asked over the socket in the server's own directory: on its port, another program's server might answer. */
     private boolean answers() {
-        try (Socket socket = new Socket()) {
-            int timeout = (int) Duration.ofSeconds(1).toMillis();
-            socket.connect(new InetSocketAddress(LoopbackPort.address(), port), timeout);
-            socket.setSoTimeout(timeout);
-            socket.getOutputStream().write("PING\r\n".getBytes(StandardCharsets.US_ASCII));
-            String reply = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.US_ASCII))
-                    .readLine();
+        UnixDomainSocketAddress own =
+                UnixDomainSocketAddress.of(directory.path().resolve(SOCKET));
+        try (SocketChannel channel = SocketChannel.open(own)) {
+            channel.write(ByteBuffer.wrap("PING\r\n".getBytes(StandardCharsets.US_ASCII)));
+            channel.configureBlocking(false);
+            ByteBuffer buffer = ByteBuffer.allocate(64);
+            long deadline = System.nanoTime() + ANSWER_LIMIT.toNanos();
+            while (channel.read(buffer) == 0 && System.nanoTime() - deadline < 0) {
+                LoopbackPort.pause();
+            }
+            String reply = new String(buffer.array(), 0, buffer.position(), StandardCharsets.US_ASCII);
             // A server that asks for its password is as ready as one that answers.
-            return reply != null && (reply.startsWith("+PONG") || reply.startsWith("-NOAUTH"));
+            return reply.startsWith("+PONG") || reply.startsWith("-NOAUTH");
         } catch (IOException e) {
             return false;
         }
@@ -254,7 +267,7 @@ public final class RedisServer implements AutoCloseable {
 
     private Process running() {
         if (process == null || !process.isAlive()) {
-            throw new IllegalStateException("the Redis of port " + port + " is not running");
+            throw new IllegalStateException("the Redis of port " + port() + " is not running");
         }
         return process;
     }

@@ -6,8 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** A temporary directory with everything one server writes: its settings, its data and its log. */
@@ -25,6 +27,18 @@ final class ServerDirectory {
             return new ServerDirectory(Files.createTempDirectory(prefix));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot create a directory for a server", e);
+        }
+    }
+
+    /** A directory below {@code ~/.cache/usher} in which only this user can plant anything; empty where there can be none. */
+    static Optional<Path> cache(String name) {
+        Path own = Path.of(System.getProperty("user.home"), ".cache", "usher", name);
+        try {
+            Files.createDirectories(own);
+            Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rwx------"));
+            return Optional.of(own);
+        } catch (IOException e) {
+            return Optional.empty();
         }
     }
 

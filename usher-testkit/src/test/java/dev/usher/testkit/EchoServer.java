@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** A TCP server that sends back what it gets, and counts it. */
 final class EchoServer implements AutoCloseable {
-    private final ServerSocket listener = new ServerSocket(LoopbackPort.free(), 50, LoopbackPort.address());
+    private final ServerSocket listener = new ServerSocket(0, 50, LoopbackPort.address());
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private final AtomicLong received = new AtomicLong();
