@@ -57,6 +57,7 @@ final class FenceOutbox {
     private final ScheduledExecutorService scheduler;
     private final String keyPrefix;
     private final int limit;
+    private final Duration offersEnd;
 
     /** By key, a mark of the latest change. */
     private final ConcurrentMap<String, Mark> pending = new ConcurrentHashMap<>();
@@ -91,12 +92,15 @@ final class FenceOutbox {
      *
      * @param keyPrefix what all keys begin with
      * @param limit how many keys are kept
+     * @param offersEnd for how long after a change a row from before it may be offered
      */
-    FenceOutbox(SharedTier shared, ScheduledExecutorService scheduler, String keyPrefix, int limit) {
+    FenceOutbox(
+            SharedTier shared, ScheduledExecutorService scheduler, String keyPrefix, int limit, Duration offersEnd) {
         this.shared = shared;
         this.scheduler = scheduler;
         this.keyPrefix = keyPrefix;
         this.limit = limit;
+        this.offersEnd = offersEnd;
     }
 
     /** A change, told apart from every other: a fence that was sent before it does not strike it off. */
@@ -287,7 +291,7 @@ final class FenceOutbox {
     private void flush() {
         Overflow overflowed = overflow.get();
         if (overflowed != null && flushing.compareAndSet(false, true)) {
-            var unused = new FullFlush(shared, scheduler, keyPrefix, overflowed)
+            var unused = new FullFlush(shared, scheduler, keyPrefix, overflowed, offersEnd)
                     .run()
                     .whenComplete((done, failure) -> {
                         if (failure != null) {

@@ -23,9 +23,6 @@ import java.util.stream.Collectors;
  */
 final class FullFlush {
 
-    /** For how long after a change a row from before it may be offered, and some more, as clocks differ. */
-    static final Duration OFFERS_END = GuardProtocol.FENCE.plusSeconds(1);
-
     /** A Redis that is silent for longer fails the flush. */
     private static final Duration LONGEST_STEP = Duration.ofSeconds(30);
 
@@ -34,6 +31,7 @@ final class FullFlush {
     private final SharedTier shared;
     private final ScheduledExecutorService scheduler;
     private final Overflow overflow;
+    private final Duration offersEnd;
     private final List<KeySpace> spaces;
 
     /** What the names of values and of guards have in common. */
@@ -44,11 +42,18 @@ final class FullFlush {
      *
      * @param keyPrefix what all keys begin with
      * @param overflow the changes
+     * @param offersEnd for how long after a change a row from before it may be offered
      */
-    FullFlush(SharedTier shared, ScheduledExecutorService scheduler, String keyPrefix, Overflow overflow) {
+    FullFlush(
+            SharedTier shared,
+            ScheduledExecutorService scheduler,
+            String keyPrefix,
+            Overflow overflow,
+            Duration offersEnd) {
         this.shared = shared;
         this.scheduler = scheduler;
         this.overflow = overflow;
+        this.offersEnd = offersEnd;
         this.spaces = overflow.facets().stream()
                 .map(facet -> new KeySpace(keyPrefix, facet))
                 .toList();
@@ -100,7 +105,7 @@ final class FullFlush {
 
     private CompletableFuture<Void> offersEnd() {
         CompletableFuture<Void> end = new CompletableFuture<>();
-        long left = overflow.last() + OFFERS_END.toNanos() - System.nanoTime();
+        long left = overflow.last() + offersEnd.toNanos() - System.nanoTime();
         var unused = scheduler.schedule(() -> end.complete(null), left, TimeUnit.NANOSECONDS);
         return end;
     }

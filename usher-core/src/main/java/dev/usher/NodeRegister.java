@@ -32,9 +32,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class NodeRegister {
 
-    /** After which a node that says nothing is dropped from the register. */
-    private static final Duration LIFE = Duration.ofSeconds(10);
-
     /** How often a node says that it is there. */
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(1);
 
@@ -53,6 +50,7 @@ final class NodeRegister {
     private final String key;
     private final String bell;
     private final String node;
+    private final Duration life;
     private final RedisLink scripts;
 
     /** How long this node may answer after its last sign of life, by facet. */
@@ -107,12 +105,14 @@ final class NodeRegister {
      *
      * @param keyPrefix what all keys of these caches begin with
      * @param node this node's name
+     * @param life after which a node that does not report is dropped
      * @param scripts over which it is written
      */
-    NodeRegister(String keyPrefix, String node, RedisLink scripts) {
+    NodeRegister(String keyPrefix, String node, Duration life, RedisLink scripts) {
         this.key = "{" + keyPrefix + ":nodes}";
         this.bell = key + ":revoked";
         this.node = node;
+        this.life = life;
         this.scripts = scripts;
     }
 
@@ -203,7 +203,7 @@ final class NodeRegister {
             bytes(Long.toString(seen.revocation)),
             bytes(seen.epoch),
             bytes(answersFor),
-            bytes(Long.toString(LIFE.toMillis())),
+            bytes(Long.toString(life.toMillis())),
             bytes(UUID.randomUUID().toString())
         };
         try {

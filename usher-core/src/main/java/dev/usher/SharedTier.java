@@ -49,9 +49,6 @@ final class SharedTier implements AutoCloseable {
     /** How often it is looked at how Redis makes room. */
     private static final Duration EVICTION_LOOK = Duration.ofMinutes(1);
 
-    /** After which a connection that is silent, although the pulse asks for a sign of life, is given up and made anew. */
-    private static final Duration SILENCE = Duration.ofSeconds(2);
-
     /** How many commands may wait for each other before they are sent. */
     private static final int MAX_UNFLUSHED = 256;
 
@@ -88,6 +85,7 @@ final class SharedTier implements AutoCloseable {
      * @param changed is called, on an event loop, with each key that has changed since it was read
      * @param disconnected is called, on an event loop, when the connection of the scripts is lost
      * @param batchSizes is told of how many reads are in each call
+     * @param timing when a connection is given up, and a node dropped
      */
     SharedTier(
             RedisURI uri,
@@ -98,7 +96,8 @@ final class SharedTier implements AutoCloseable {
             String node,
             Consumer<String> changed,
             Runnable disconnected,
-            IntConsumer batchSizes) {
+            IntConsumer batchSizes,
+            Timing timing) {
         this.uri = uri;
         this.scheduler = scheduler;
         this.changed = changed;
@@ -108,8 +107,8 @@ final class SharedTier implements AutoCloseable {
         this.readLink = new RedisLink("reads", commandTimeout, scheduler, troubles);
         this.scriptLink = new RedisLink("scripts", commandTimeout, scheduler, troubles);
         this.guards = new GuardProtocol(scriptLink, clock);
-        this.register = new NodeRegister(keyPrefix, node, scriptLink);
-        Duration silence = SILENCE.compareTo(commandTimeout) > 0 ? SILENCE : commandTimeout;
+        this.register = new NodeRegister(keyPrefix, node, timing.registerLife(), scriptLink);
+        Duration silence = timing.silence().compareTo(commandTimeout) > 0 ? timing.silence() : commandTimeout;
         this.resources = ClientResources.builder()
                 .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
                 .nettyCustomizer(new NettyCustomizer() {

@@ -90,8 +90,9 @@ public final class UserCaches implements AutoCloseable {
                 name,
                 this::changed,
                 this::disconnected,
-                batchSizes);
-        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, builder.mostFences);
+                batchSizes,
+                builder.timing);
+        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, builder.mostFences, builder.timing.offersEnd());
         meters.watermarkOf(shared);
         meters.pendingOf(fences);
         shared.open();
@@ -256,6 +257,7 @@ public final class UserCaches implements AutoCloseable {
         private ClientOptions clientOptions = ClientOptions.create();
         private InstantSource clock = InstantSource.system();
         private int mostFences = FenceOutbox.LIMIT;
+        private Timing timing = Timing.STANDARD;
         private @Nullable MeterRegistry meterRegistry;
         private @Nullable Executor executor;
         private @Nullable RedisURI redis;
@@ -365,6 +367,12 @@ public final class UserCaches implements AutoCloseable {
         /** The clock by which the age of an offered row is judged. */
         Builder clock(InstantSource clock) {
             this.clock = clock;
+            return this;
+        }
+
+        /** How long the engine waits where only a test would have it wait less. */
+        Builder timing(Timing timing) {
+            this.timing = timing;
             return this;
         }
 

@@ -26,13 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Several nodes, in processes of their own and in this one, that read and change the same users; a foreign program that
  * changes some of them as well; and every single read judged afterwards by {@link CoherenceChecker}.
  *
- * <p>The long form, with something going wrong every few seconds:
- *
- * <pre>{@code
- * mvn verify -Pfast -pl usher-core -am -Dit.test=CoherenceIT -Dtest=None -Dsurefire.failIfNoSpecifiedTests=false \
- *     -Dfailsafe.failIfNoSpecifiedTests=false -Dusher.coherence.faults=true -Dusher.coherence.reads=10000000 \
- *     -Dusher.coherence.seconds=300 -Dusher.coherence.processes=3
- * }</pre>
+ * <p>The thorough form has a fault every few seconds; the long one, {@code ./usher dev coherence}, goes on for five minutes.
  */
 class CoherenceIT {
 
@@ -40,7 +34,8 @@ class CoherenceIT {
     private Path directory;
 
     private final CoherenceRun run = CoherenceRun.fromProperties();
-    private final boolean withFaults = Boolean.getBoolean("usher.coherence.faults");
+    private final boolean withFaults =
+            Boolean.parseBoolean(System.getProperty("usher.coherence.faults", Thorough.pick("true", "false")));
 
     @Test
     @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -22,15 +21,8 @@ import org.junit.jupiter.params.provider.MethodSource;
  * older than the bound, no disabled user is let in, no change is lost, nothing wrong is stored, who can be answered is, the
  * database is not overrun, and it is over when the fault is.
  *
- * <p>The long form:
- *
- * <pre>{@code
- * mvn verify -Pfast -pl usher-core -am -Dit.test=FaultsIT -Dtest=None -Dsurefire.failIfNoSpecifiedTests=false \
- *     -Dfailsafe.failIfNoSpecifiedTests=false -Dusher.faults=ALL -Dusher.faults.millis=10000 \
- *     -Dusher.faults.flapping=60000 -Dusher.faults.bound=1000 -Dusher.faults.processes=1
- * }</pre>
- *
- * <p>Some faults only: {@code -Dusher.faults=REDIS_FROZEN,OOM}. What came of them is also in {@code target/faults.txt}.
+ * <p>The thorough form takes all faults, the long one, {@code ./usher dev faults}, each of them for ten seconds; {@code
+ * ./usher dev faults REDIS_FROZEN,OOM} takes some. The results are also in {@code target/faults.txt}.
  */
 class FaultsIT {
 
@@ -44,22 +36,22 @@ class FaultsIT {
     @TempDir(cleanup = CleanupMode.ON_SUCCESS)
     private Path directory;
 
-    /** Much like others, and left to the long form. */
-    private static final Set<Fault> LONG_FORM_ONLY = Set.of(
-            Fault.NOTHING,
-            Fault.REDIS_BACK_IN_TIME,
-            Fault.COMMANDS_CUT,
-            Fault.SILENCE,
-            Fault.MAXCLIENTS,
-            Fault.BOTH_CUT_OFF);
+    /** One of each kind: of Redis, of the connections, of what Redis refuses, and of the database. */
+    private static final List<Fault> SHORT_FORM = List.of(
+            Fault.REDIS_FROZEN,
+            Fault.REDIS_KILLED,
+            Fault.REPLIES_CUT,
+            Fault.HALF_OPEN,
+            Fault.REPLY_CUT,
+            Fault.OOM,
+            Fault.READONLY,
+            Fault.DATABASE_KILLED,
+            Fault.BOTH_KILLED);
 
     static List<Fault> faults() {
         String chosen = System.getProperty("usher.faults", "");
         return switch (chosen) {
-            case "" ->
-                Arrays.stream(Fault.values())
-                        .filter(fault -> !LONG_FORM_ONLY.contains(fault))
-                        .toList();
+            case "" -> Thorough.pick(List.of(Fault.values()), SHORT_FORM);
             case "ALL" -> List.of(Fault.values());
             default -> Arrays.stream(chosen.split(",")).map(Fault::valueOf).toList();
         };

@@ -17,20 +17,25 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX)
 class FrozenConnectionIT extends NodesOnRedis {
 
+    /** Some times as long as the pause between two pulses. */
+    private static final Duration SILENCE = Duration.ofSeconds(1);
+
     @TempDir
     private Path directory;
 
     @Test
     void aProcessThatWakesKeepsItsConnections() throws Exception {
         Set<String> before = clients();
-        try (JavaProcess process = JavaProcess.start(IdleNode.class, directory.resolve("log"), List.of(server.uri()))) {
+        try (JavaProcess process = JavaProcess.start(
+                IdleNode.class, directory.resolve("log"), List.of(server.uri(), SILENCE.toString()))) {
             assertThat(process.answer()).isEqualTo("connected");
             await().until(() -> clients().size() == before.size() + 2);
             Set<String> connected = clients();
             send("STOP", process);
-            await().pollDelay(Duration.ofSeconds(4)).until(() -> true);
+            await().pollDelay(SILENCE.multipliedBy(2)).until(() -> true);
             send("CONT", process);
-            await().pollDelay(Duration.ofSeconds(3)).until(() -> clients().size() >= connected.size());
+            await().pollDelay(SILENCE.multipliedBy(3).dividedBy(2))
+                    .until(() -> clients().size() >= connected.size());
             assertThat(clients()).isEqualTo(connected);
         }
     }

@@ -38,7 +38,7 @@ class NearTierLincheckTest {
     @ParameterizedTest
     @ValueSource(classes = {Existing.class, InSessions.class, Absent.class, ComingAndGoing.class})
     void underStress(Class<?> machine) {
-        check(machine, new StressOptions().iterations(40).invocationsPerIteration(20));
+        check(machine, new StressOptions().iterations(Thorough.pick(200, 10)).invocationsPerIteration(20));
     }
 
     @ParameterizedTest
@@ -51,7 +51,7 @@ class NearTierLincheckTest {
         check(
                 machine,
                 new ModelCheckingOptions()
-                        .iterations(25)
+                        .iterations(Thorough.pick(150, 8))
                         .invocationsPerIteration(12)
                         .addGuarantee(atomicCaffeine));
     }

@@ -55,28 +55,32 @@ class NearTierTest {
     }
 
     @Test
-    void whoIsAskedForMostStaysAsWithCaffeineByItself() {
+    void theUsersAskedForMostStayAsWithCaffeineByItself() {
         int size = 1_000;
-        NearTier<Long, String> small = new NearTier<>(policy.withNearSize(size), (id, due) -> {});
-        Cache<Long, String> caffeine =
-                Caffeine.newBuilder().executor(Runnable::run).maximumSize(size).build();
-        SplittableRandom random = new SplittableRandom(42);
-        int questions = 200_000;
         int hits = 0;
         int expected = 0;
-        for (int i = 0; i < questions; i++) {
-            // About as unequal as users are: half of all questions are about a tenth of them.
-            long id = (long) (10_000 * Math.pow(random.nextDouble(), 3.3));
-            if (small.find(id) != null) {
-                hits++;
-            } else {
-                small.publish(id, small.reserve(id, session, NearTier.NEVER), VALUE);
-                small.keepUp();
-            }
-            if (caffeine.getIfPresent(id) != null) {
-                expected++;
-            } else {
-                caffeine.put(id, "value");
+        // Caffeine admits by chance, too: a single run is up to 4 % below, and 1 % above.
+        for (int run = 0; run < 5; run++) {
+            NearTier<Long, String> small = new NearTier<>(policy.withNearSize(size), (id, due) -> {});
+            Cache<Long, String> caffeine = Caffeine.newBuilder()
+                    .executor(Runnable::run)
+                    .maximumSize(size)
+                    .build();
+            SplittableRandom random = new SplittableRandom(run);
+            for (int question = 0; question < 60_000; question++) {
+                // About as unequal as users are: half of all questions are about a tenth of them.
+                long id = (long) (10_000 * Math.pow(random.nextDouble(), 3.3));
+                if (small.find(id) != null) {
+                    hits++;
+                } else {
+                    small.publish(id, small.reserve(id, session, NearTier.NEVER), VALUE);
+                    small.keepUp();
+                }
+                if (caffeine.getIfPresent(id) != null) {
+                    expected++;
+                } else {
+                    caffeine.put(id, "value");
+                }
             }
         }
         assertThat(hits).isCloseTo(expected, withPercentage(3));

@@ -1,0 +1,28 @@
+package dev.usher;
+
+import java.time.Duration;
+
+/**
+ * How long the engine waits where only a test would have it wait less.
+ *
+ * @param silence after which a connection is given up and made anew, although the pulse asks for a sign of life
+ * @param registerLife after which a node that does not report is dropped from the register of nodes
+ * @param offersEnd for how long after a change a row from before it may be offered, and some more, as clocks differ
+ */
+record Timing(Duration silence, Duration registerLife, Duration offersEnd) {
+
+    static final Timing STANDARD =
+            new Timing(Duration.ofSeconds(2), Duration.ofSeconds(10), GuardProtocol.FENCE.plusSeconds(1));
+
+    Timing withSilence(Duration shorter) {
+        return new Timing(shorter, registerLife, offersEnd);
+    }
+
+    Timing withRegisterLife(Duration shorter) {
+        return new Timing(silence, shorter, offersEnd);
+    }
+
+    Timing withOffersEnd(Duration shorter) {
+        return new Timing(silence, registerLife, shorter);
+    }
+}
