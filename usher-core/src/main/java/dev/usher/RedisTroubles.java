@@ -32,6 +32,11 @@ final class RedisTroubles {
         this.address = uri.getHost() + ":" + uri.getPort();
     }
 
+    /** Where the server is, without a user name and a password. */
+    String address() {
+        return address;
+    }
+
     /** Notes that a call has failed. */
     SharedTierException failed(String what) {
         var exception = new SharedTierException("Redis at " + address + " " + what);
