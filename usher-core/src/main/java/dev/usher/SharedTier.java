@@ -136,6 +136,12 @@ final class SharedTier implements AutoCloseable {
 
     /** Connects, and waits until the connections stand or the first attempt has failed. */
     void open() {
+        if (RedisTroubles.isNamedBySentinels(uri)) {
+            log.warn(
+                    "Redis is named by its Sentinels, which usher does not support: they are asked for the primary whenever a"
+                            + " connection is made, and a failover without the loss of a connection goes unnoticed. Name the primary"
+                            + " itself, as in redis://host:6379");
+        }
         try {
             // In the register first: nothing is kept in memory before.
             CompletableFuture<?> scripts =

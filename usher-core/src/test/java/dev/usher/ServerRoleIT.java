@@ -33,6 +33,20 @@ class ServerRoleIT {
     }
 
     @Test
+    void anAddressOfSentinelsIsNotTakenForThatOfAServer() {
+        List<String> lines = LogLines.of(
+                "dev.usher",
+                () -> UserCaches.builder()
+                        .redis("redis-sentinel://127.0.0.1:1#users")
+                        .build()
+                        .close());
+
+        assertThat(lines)
+                .anyMatch(line -> line.startsWith("Redis is named by its Sentinels, which usher does not support"))
+                .anyMatch(line -> line.startsWith("Redis at users of its Sentinels cannot be reached"));
+    }
+
+    @Test
     void ofAPrimaryNothingIsSaid() {
         try (RedisServer primary = RedisServer.start()) {
             assertThat(linesOfAStartOn(primary)).isEmpty();

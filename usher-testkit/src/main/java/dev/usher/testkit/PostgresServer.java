@@ -72,6 +72,7 @@ public final class PostgresServer implements AutoCloseable {
      * @throws IllegalStateException if the server does not answer; the message ends with the server's log
      */
     public static PostgresServer start() {
+        OperatingSystem.requireUnix("PostgreSQL");
         ServerDirectory directory = ServerDirectory.create("usher-postgres-");
         Path data = directory.path().resolve("data");
         try {

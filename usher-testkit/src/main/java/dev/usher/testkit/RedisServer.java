@@ -61,6 +61,7 @@ public final class RedisServer implements AutoCloseable {
      * @throws IllegalStateException if the server does not answer; the message ends with the server's log
      */
     public static RedisServer start(String... directives) {
+        OperatingSystem.requireUnix("Redis");
         ServerDirectory directory = ServerDirectory.create("usher-redis-");
         try {
             int port = LoopbackPort.free();
