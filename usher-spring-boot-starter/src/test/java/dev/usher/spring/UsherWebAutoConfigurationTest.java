@@ -16,7 +16,6 @@ import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.assertj.AssertableWebApplicationContext;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
-import org.springframework.boot.test.context.runner.ReactiveWebApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -58,20 +57,6 @@ class UsherWebAutoConfigurationTest {
                         .doesNotHaveBean(CurrentUserId.class)
                         .doesNotHaveBean("usherStatusGate")
                         .doesNotHaveBean(WebMvcConfigurer.class)
-                        .doesNotHaveBean(UnavailableUserAdvice.class));
-    }
-
-    /** As the page on requirements says. */
-    @Test
-    void aReactiveApplicationHasTheCachesOnly() {
-        new ReactiveWebApplicationContextRunner()
-                .withConfiguration(USHER)
-                .withUserConfiguration(Sources.class)
-                .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1")
-                .run(context -> assertThat(context)
-                        .hasSingleBean(UserCaches.class)
-                        .doesNotHaveBean(CurrentUserId.class)
-                        .doesNotHaveBean("usherStatusGate")
                         .doesNotHaveBean(UnavailableUserAdvice.class));
     }
 
