@@ -29,7 +29,19 @@ final class RedisTroubles {
     private volatile boolean warned;
 
     RedisTroubles(RedisURI uri) {
-        this.address = uri.getHost() + ":" + uri.getPort();
+        this.address = isNamedBySentinels(uri)
+                ? uri.getSentinelMasterId() + " of its Sentinels"
+                : uri.getHost() + ":" + uri.getPort();
+    }
+
+    /** Whether the address is that of Sentinels, which say where the primary is. */
+    static boolean isNamedBySentinels(RedisURI uri) {
+        return !uri.getSentinels().isEmpty();
+    }
+
+    /** Where the server is, without a user name and a password. */
+    String address() {
+        return address;
     }
 
     /** Notes that a call has failed. */

@@ -74,6 +74,7 @@ final class SharedTier implements AutoCloseable {
     private final GuardProtocol guards;
     private final CurrentSession session = new CurrentSession();
     private volatile @Nullable Eviction eviction;
+    private volatile ServerRole role = ServerRole.PRIMARY;
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
 
@@ -134,6 +135,12 @@ final class SharedTier implements AutoCloseable {
 
     /** Connects, and waits until the connections stand or the first attempt has failed. */
     void open() {
+        if (RedisTroubles.isNamedBySentinels(uri)) {
+            log.warn(
+                    "Redis is named by its Sentinels, which usher does not support: they are asked for the primary whenever a"
+                            + " connection is made, and a failover without the loss of a connection goes unnoticed. Name the primary"
+                            + " itself, as in redis://host:6379");
+        }
         try {
             // In the register first: nothing is kept in memory before.
             CompletableFuture<?> scripts =
@@ -354,9 +361,11 @@ final class SharedTier implements AutoCloseable {
                 scheduler.execute(() -> {
                     var unused = lookAtClock(connected.async());
                     lookAtEviction(connected.async());
+                    lookAtRole(connected.async());
                 });
             }
         });
+        lookAtRole(connected.async());
         lookAtEviction(connected.async());
         every(EVICTION_LOOK, () -> lookAtEviction(connected.async()));
         every(LOOK, () -> lookAtClock(connected.async()));
@@ -383,6 +392,22 @@ final class SharedTier implements AutoCloseable {
                                 + " store a row from before a change. Choose allkeys-lru, allkeys-lfu or noeviction",
                         now.policy());
             }
+        });
+    }
+
+    private void lookAtRole(RedisAsyncCommands<String, byte[]> redis) {
+        var unused = redis.info("server").thenCombine(redis.info("replication"), (server, replication) -> {
+            ServerRole before = role;
+            ServerRole now = ServerRole.parse(server + replication);
+            role = now;
+            if (now != before && now.advice() != null) {
+                log.warn(
+                        "Redis at {} is {}, with spring.data.redis.host and spring.data.redis.port, with spring.data.redis.url,"
+                                + " or with redis(…) of UserCaches.builder()",
+                        troubles.address(),
+                        now.advice());
+            }
+            return now;
         });
     }
 

@@ -16,7 +16,6 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.NoneNestedConditions;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
-import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
@@ -57,8 +56,7 @@ public final class UsherJdbcAutoConfiguration {
         try {
             return beans.getBean(name, DataSource.class);
         } catch (NoSuchBeanDefinitionException | BeanNotOfRequiredTypeException e) {
-            throw new InvalidConfigurationPropertyValueException(
-                    "usher.jdbc.data-source", name, "there is no such DataSource", e);
+            throw InvalidSetting.of("usher.jdbc.data-source", name, "there is no such DataSource", e);
         }
     }
 

@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.util.function.Function;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
-import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 
 /**
  * The settings under {@code usher}. Where Redis is, they do not say: that is under {@code spring.data.redis}.
@@ -144,7 +143,7 @@ public record UsherProperties(
         try {
             return taker.apply(value);
         } catch (IllegalArgumentException e) {
-            throw new InvalidConfigurationPropertyValueException(property, value, e.getMessage(), e);
+            throw InvalidSetting.of(property, value, String.valueOf(e.getMessage()), e);
         }
     }
 }

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
-import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.security.web.servlet.util.matcher.PathPatternRequestMatcher;
 import org.springframework.security.web.util.matcher.OrRequestMatcher;
 import org.springframework.security.web.util.matcher.RequestMatcher;
@@ -43,7 +42,7 @@ public record UsherWebProperties(@DefaultValue StatusGate statusGate) {
             try {
                 return PathPatternRequestMatcher.pathPattern(pattern);
             } catch (IllegalArgumentException e) {
-                throw new InvalidConfigurationPropertyValueException(
+                throw InvalidSetting.of(
                         property,
                         pattern,
                         "It should be a path pattern, such as /logout or /public/**: " + e.getMessage(),

@@ -74,6 +74,7 @@ public final class PostgresServer implements AutoCloseable {
      * @throws IllegalStateException if the server does not answer; the message ends with the server's log
      */
     public static PostgresServer start() {
+        OperatingSystem.requireUnix("PostgreSQL");
         return LoopbackPort.serve(LoopbackPort::reserve, PostgresServer::start);
     }
 

@@ -64,6 +64,7 @@ public final class RedisServer implements AutoCloseable {
      * @throws IllegalStateException if the server does not answer; the message ends with the server's log
      */
     public static RedisServer start(String... directives) {
+        OperatingSystem.requireUnix("Redis");
         return LoopbackPort.serve(LoopbackPort::reserve, port -> start(port, directives));
     }
 

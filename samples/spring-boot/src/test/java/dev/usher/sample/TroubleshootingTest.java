@@ -1,0 +1,118 @@
+package dev.usher.sample;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** The page on troubleshooting quotes what usher says, and leaves out nothing that it logs. */
+class TroubleshootingTest {
+
+    private static final Path ROOT = Path.of("..", "..");
+    private static final List<String> MODULES =
+            List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-testkit");
+
+    /** The first cell of a row, and what is quoted in it. */
+    private static final Pattern ROW = Pattern.compile("^\\| (`[^|]*) \\|", Pattern.MULTILINE);
+
+    private static final Pattern QUOTED = Pattern.compile("`([^`]+)`");
+
+    private static final Pattern LOGGED = literalIn("log\\.(?:info|warn|error)\\(\\s*");
+    private static final Pattern OF_REDIS = literalIn("\\bfailed\\(\\s*");
+    private static final Pattern UNAVAILABLE = literalIn("UserUnavailableException\\.of\\([^;\"]*");
+
+    /** What other programs say, and codes of Redis that are read out of its answers. */
+    private static final Pattern FOREIGN = Pattern.compile("UnsupportedClassVersionError|Invalid value …|ERR|MOVED");
+
+    private final String page = read(ROOT.resolve("docs/guide/troubleshooting.md"));
+    private final List<String> sources = sources();
+
+    @Test
+    void everyMessageOnThePageStandsInTheSources() {
+        List<String> quotes = new ArrayList<>();
+        Matcher row = ROW.matcher(page);
+        while (row.find()) {
+            Matcher quoted = QUOTED.matcher(row.group(1));
+            while (quoted.find()) {
+                quotes.add(quoted.group(1));
+            }
+        }
+
+        assertThat(quotes)
+                .hasSizeGreaterThan(50)
+                .allSatisfy(quote -> assertThat(partsOf(quote))
+                        .allSatisfy(part -> assertThat(sources).anyMatch(source -> source.contains(part))));
+    }
+
+    @Test
+    void everyMessageThatIsLoggedStandsOnThePage() {
+        assertOnThePage(LOGGED, 30);
+    }
+
+    @Test
+    void everyReasonWhyRedisIsNotAskedStandsOnThePage() {
+        assertOnThePage(OF_REDIS, 5);
+    }
+
+    @Test
+    void everyReasonWhyAUserIsUnavailableStandsOnThePage() {
+        assertOnThePage(UNAVAILABLE, 5);
+    }
+
+    private void assertOnThePage(Pattern message, int atLeast) {
+        List<String> messages = sources.stream()
+                .flatMap(source -> message.matcher(source).results())
+                .map(found -> found.group(1).replace("{}", "…").replaceAll("…+", "…"))
+                .toList();
+
+        assertThat(messages)
+                .hasSizeGreaterThanOrEqualTo(atLeast)
+                .allSatisfy(text -> assertThat(page).contains("`" + text.stripTrailing()));
+    }
+
+    /** The parts of a quoted message that are the same each time; none of them of what others say. */
+    private static List<String> partsOf(String quote) {
+        return FOREIGN.matcher(quote).matches()
+                ? List.of()
+                : Stream.of(quote.split("…"))
+                        .map(String::strip)
+                        .filter(part -> !part.isEmpty())
+                        .toList();
+    }
+
+    private static Pattern literalIn(String call) {
+        return Pattern.compile(call + "\"((?:[^\"\\\\]|\\\\.)+)\"");
+    }
+
+    /** The sources, with each text that is broken over several lines in one piece. */
+    private static List<String> sources() {
+        return MODULES.stream()
+                .flatMap(module -> javaFilesOf(ROOT.resolve(module).resolve("src/main/java")).stream())
+                .map(file -> read(file).replaceAll("\"\\s*\\+\\s*\"", ""))
+                .toList();
+    }
+
+    private static List<Path> javaFilesOf(Path folder) {
+        try (Stream<Path> files = Files.walk(folder)) {
+            return files.filter(file -> file.toString().endsWith(".java")).toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+package dev.usher.spring;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+
+/** The failure of a start on a setting that another layer has refused. */
+final class InvalidSetting {
+
+    private InvalidSetting() {}
+
+    /**
+     * The exception from which Spring Boot makes its report.
+     *
+     * @param refusal is kept beside it, not as its cause: Spring Boot 4.0 has no public constructor that takes one
+     */
+    static InvalidConfigurationPropertyValueException of(
+            String property, @Nullable Object value, String reason, RuntimeException refusal) {
+        var invalid = new InvalidConfigurationPropertyValueException(property, value, reason);
+        invalid.addSuppressed(refusal);
+        return invalid;
+    }
+}
