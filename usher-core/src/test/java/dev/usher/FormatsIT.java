@@ -12,10 +12,13 @@ import dev.usher.NodeRegister.Member;
 import dev.usher.NodeRegister.Roll;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -38,18 +41,15 @@ class FormatsIT extends NodesOnRedis {
     private static final byte[] VALUE = UserProfile.FACET.codec().encode(ANN);
     private static final Duration TTL = Duration.ofMinutes(30);
 
-    private static final Facet<UserProfile> PROFILE =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withJitter(0));
-    private static final Facet<UserStatus> STATUS =
-            UserStatus.FACET.with(UserStatus.FACET.policy().withJitter(0));
+    private static final Map<Long, UserProfile> ROWS = new ConcurrentHashMap<>();
+    private static final Map<Long, UserStatus> STATUS_ROWS = new ConcurrentHashMap<>();
+    private static final AtomicInteger QUERIES = new AtomicInteger();
 
-    private final Map<Long, UserProfile> rows = new HashMap<>();
-    private final Map<Long, UserStatus> statusRows = new HashMap<>();
-    private final AtomicInteger queries = new AtomicInteger();
+    /** One for all tests: it remembers nothing itself. */
+    private static UserCaches node;
 
-    private UserCaches node;
-    private UserCache<Long, UserProfile> profiles;
-    private UserStatusCache<Long> statuses;
+    private static UserCache<Long, UserProfile> profiles;
+    private static UserStatusCache<Long> statuses;
 
     static List<Format> all() {
         return Format.all();
@@ -59,17 +59,36 @@ class FormatsIT extends NodesOnRedis {
         return Format.latest();
     }
 
-    @BeforeEach
-    void startNode() {
-        node = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(1)));
-        profiles = node.cache(PROFILE, ids -> {
-            queries.incrementAndGet();
-            return rows;
+    @BeforeAll
+    static void startNode() {
+        node = UserCaches.builder()
+                .redis(server.uri())
+                .commandTimeout(Duration.ofSeconds(1))
+                .build();
+        profiles = node.cache(exact(UserProfile.FACET), ids -> {
+            QUERIES.incrementAndGet();
+            return ROWS;
         });
-        statuses = new UserStatusCache<>(node.cache(STATUS, ids -> {
-            queries.incrementAndGet();
-            return statusRows;
+        statuses = new UserStatusCache<>(node.cache(exact(UserStatus.FACET), ids -> {
+            QUERIES.incrementAndGet();
+            return STATUS_ROWS;
         }));
+    }
+
+    private static <V> Facet<V> exact(Facet<V> facet) {
+        return facet.with(facet.policy().withJitter(0).withNearSize(0));
+    }
+
+    @AfterAll
+    static void stopNode() {
+        node.close();
+    }
+
+    @BeforeEach
+    void emptyTable() {
+        ROWS.clear();
+        STATUS_ROWS.clear();
+        QUERIES.set(0);
     }
 
     @ParameterizedTest
@@ -79,18 +98,18 @@ class FormatsIT extends NodesOnRedis {
             case "profile" -> {
                 format.load(redis, Map.of());
                 assertThat(profiles.find(42L)).contains(ANN);
-                assertThat(queries).hasValue(0);
+                assertThat(QUERIES).hasValue(0);
             }
             case "profile-absent" -> {
                 format.load(redis, Map.of());
                 assertThat(profiles.find(42L)).isEmpty();
-                assertThat(queries).hasValue(0);
+                assertThat(QUERIES).hasValue(0);
             }
             case "status-enabled", "status-disabled", "status-absent" -> {
                 format.load(redis, Map.of());
                 assertThat(statuses.isEnabled(42L)).isEqualTo(format.name().equals("status-enabled"));
                 assertThat(statuses.find(42L).isEmpty()).isEqualTo(format.name().equals("status-absent"));
-                assertThat(queries).hasValue(0);
+                assertThat(QUERIES).hasValue(0);
             }
             case "fence" -> {
                 format.load(redis, Map.of());
@@ -143,7 +162,7 @@ class FormatsIT extends NodesOnRedis {
                 .isEqualTo(new Member(
                         EPOCH, number, Map.of("profile", Duration.ofMinutes(5), "status", Duration.ofSeconds(1))));
         assertThat(format.keys().keySet().stream().filter(register::isBell)).hasSize(isRevoked ? 1 : 0);
-        await().until(() -> redis.hgetall(REGISTER).entrySet().stream()
+        soon().until(() -> redis.hgetall(REGISTER).entrySet().stream()
                 .filter(field ->
                         !field.getKey().startsWith("#") && !field.getKey().equals(OTHER))
                 .allMatch(own -> own.getValue().matches(number + " \\d{13} " + EPOCH + " .+")));
@@ -151,6 +170,7 @@ class FormatsIT extends NodesOnRedis {
 
         redis.hset(
                 REGISTER, OTHER, redis.hget(REGISTER, OTHER).replaceFirst(" \\d{13} ", " " + (now() - 11_000) + " "));
+        var unused = register.register();
         awaitMembers(1);
         assertThat(redis.hget(REGISTER, "#epoch")).as("a node was lost").isNotEqualTo(EPOCH);
     }
@@ -161,15 +181,15 @@ class FormatsIT extends NodesOnRedis {
         GuardProtocol guards = node.shared().guards();
         switch (format.name()) {
             case "profile" -> {
-                rows.put(42L, ANN);
+                ROWS.put(42L, ANN);
                 assertThat(profiles.find(42L)).contains(ANN);
-                await().untilAsserted(() -> format.assertWritten(redis));
+                soon().untilAsserted(() -> format.assertWritten(redis));
                 redis.del(KEY, KeySpace.guardOf(KEY));
                 assertThat(profiles.save(42L, ANN, Instant.now())).isTrue();
             }
             case "profile-absent" -> profiles.find(42L);
             case "status-enabled", "status-disabled" -> {
-                statusRows.put(42L, format.name().equals("status-enabled") ? UserStatus.ENABLED : UserStatus.DISABLED);
+                STATUS_ROWS.put(42L, format.name().equals("status-enabled") ? UserStatus.ENABLED : UserStatus.DISABLED);
                 statuses.find(42L);
             }
             case "status-absent" -> statuses.find(42L);
@@ -197,7 +217,7 @@ class FormatsIT extends NodesOnRedis {
             default -> fail("%s is not played", format);
         }
 
-        await().untilAsserted(() -> assertInTime(format.assertWritten(redis), format.name()));
+        soon().untilAsserted(() -> assertInTime(format.assertWritten(redis), format.name()));
         assertThat(redis.keys("*").stream().filter(key -> !key.equals(REGISTER)))
                 .as("and nothing else")
                 .isSubsetOf(format.keys().keySet());
@@ -236,8 +256,12 @@ class FormatsIT extends NodesOnRedis {
         return Map.of("node", OTHER, "epoch", EPOCH, "moment", Long.toString(moment));
     }
 
+    private static ConditionFactory soon() {
+        return await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(10));
+    }
+
     private static void awaitMembers(int count) {
-        await().until(() -> redis.hkeys(REGISTER).stream()
+        soon().until(() -> redis.hkeys(REGISTER).stream()
                         .filter(field -> !field.startsWith("#"))
                         .count()
                 == count);
