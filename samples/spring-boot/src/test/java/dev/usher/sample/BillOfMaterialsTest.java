@@ -1,0 +1,56 @@
+package dev.usher.sample;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import javax.xml.parsers.DocumentBuilderFactory;
+import javax.xml.xpath.XPathConstants;
+import javax.xml.xpath.XPathFactory;
+import org.junit.jupiter.api.Test;
+import org.w3c.dom.NodeList;
+
+/** The bill of materials lists every module that is published as a jar, and nothing else. */
+class BillOfMaterialsTest {
+
+    private static final Path ROOT = Path.of("..", "..");
+
+    @Test
+    void everyPublishedModuleIsListed() {
+        List<String> published = texts(".", "/project/modules/module")
+                .filter(module -> texts(module, "/project/properties/maven.deploy.skip[.='true']")
+                        .findAny()
+                        .isEmpty())
+                .filter(module ->
+                        texts(module, "/project/packaging[.='pom']").findAny().isEmpty())
+                .flatMap(module -> texts(module, "/project/artifactId"))
+                .toList();
+
+        assertThat(published).contains("usher-core", "usher-spring-boot-starter");
+        assertThat(texts("usher-bom", "/project/dependencyManagement/dependencies/dependency/artifactId"))
+                .containsExactlyInAnyOrderElementsOf(published);
+        assertThat(texts("usher-bom", "/project/dependencyManagement/dependencies/dependency/version"))
+                .containsOnly("${project.version}");
+    }
+
+    private static Stream<String> texts(String module, String path) {
+        try {
+            NodeList nodes = (NodeList) XPathFactory.newInstance()
+                    .newXPath()
+                    .evaluate(
+                            path,
+                            DocumentBuilderFactory.newInstance()
+                                    .newDocumentBuilder()
+                                    .parse(ROOT.resolve(module)
+                                            .resolve("pom.xml")
+                                            .toFile()),
+                            XPathConstants.NODESET);
+            return IntStream.range(0, nodes.getLength())
+                    .mapToObj(i -> nodes.item(i).getTextContent());
+        } catch (Exception e) {
+            throw new AssertionError("cannot read the pom of " + module, e);
+        }
+    }
+}
