@@ -123,9 +123,12 @@ class RedisAccountIT {
 
         // Of changes from so long ago that no row from before them can be offered any more, so that nothing is waited
         // for.
-        long past = System.nanoTime() - FullFlush.OFFERS_END.toNanos();
+        Duration offersEnd = Timing.STANDARD.offersEnd();
+        long past = System.nanoTime() - offersEnd.toNanos();
         Overflow overflow = new Overflow(1, Set.of("profile"), past, past, KEY);
-        new FullFlush(here.shared(), here.scheduler(), "user", overflow).run().get(10, TimeUnit.SECONDS);
+        new FullFlush(here.shared(), here.scheduler(), "user", overflow, offersEnd)
+                .run()
+                .get(10, TimeUnit.SECONDS);
         assertThat(operator.keys("user:*:profile")).isEmpty();
 
         assertThat(cache.explain(42L).agree()).isTrue();
