@@ -38,7 +38,9 @@ class NearTierLincheckTest {
     @ParameterizedTest
     @ValueSource(classes = {Existing.class, InSessions.class, Absent.class, ComingAndGoing.class})
     void underStress(Class<?> machine) {
-        check(machine, new StressOptions().iterations(Thorough.pick(200, 10)).invocationsPerIteration(20));
+        check(
+                machine,
+                new StressOptions().iterations(Thorough.pick(40, 10)).invocationsPerIteration(Thorough.pick(30, 20)));
     }
 
     @ParameterizedTest
@@ -51,8 +53,8 @@ class NearTierLincheckTest {
         check(
                 machine,
                 new ModelCheckingOptions()
-                        .iterations(Thorough.pick(150, 8))
-                        .invocationsPerIteration(12)
+                        .iterations(Thorough.pick(60, 8))
+                        .invocationsPerIteration(Thorough.pick(200, 12))
                         .addGuarantee(atomicCaffeine));
     }
 
