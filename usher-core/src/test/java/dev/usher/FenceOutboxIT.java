@@ -203,8 +203,7 @@ class FenceOutboxIT extends NodesOnRedis {
     void aChangeThatFindsNoRoomDuringTheFlushStartsItOver() {
         UserCaches here = node(0);
         here.cache(PROFILE, table);
-        UserCache<Long, UserProfile> there =
-                open(UserCaches.builder().redis(server.uri())).cache(PROFILE, table);
+        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PROFILE, table);
         redis.set(keyOf(9), STORED); // for the first pass
         here.fences().announce(keyOf(1));
         await().until(() -> redis.exists(keyOf(9)) == 0);
@@ -239,8 +238,7 @@ class FenceOutboxIT extends NodesOnRedis {
                 RedisClient client = RedisClient.create(replica.uri())) {
             RedisCommands<String, String> operator = client.connect().sync();
             operator.replicaof("127.0.0.1", 1);
-            UserCaches here =
-                    open(UserCaches.builder().redis(replica.uri()).mostFences(0).timing(SOON));
+            UserCaches here = open(patient(replica.uri()).mostFences(0).timing(SOON));
             here.fences().announce(keyOf(1));
             await().until(() -> requireNonNull(here.fences().oldest()).compareTo(OFFERS_END.plusSeconds(1)) > 0);
             assertThat(here.fences().isOverflowed()).isTrue();
@@ -251,7 +249,7 @@ class FenceOutboxIT extends NodesOnRedis {
 
     @Test
     void aFlushFencesAllOfItsFacetAndNothingElse() throws Exception {
-        UserCaches here = open(UserCaches.builder().redis(server.uri()));
+        UserCaches here = open(patient(server.uri()));
         Map<String, String> ours = new HashMap<>();
         for (int id = 0; id < 5_000; id++) {
             ours.put(keyOf(id), STORED);
@@ -285,7 +283,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void aFlushTakesItsPrefixByTheLetter() throws Exception {
         String prefix = "a[b]?*\\c";
-        UserCaches here = open(UserCaches.builder().redis(server.uri()).keyPrefix(prefix));
+        UserCaches here = open(patient(server.uri()).keyPrefix(prefix));
         redis.set(prefix + ":1:profile", STORED);
         redis.set("abxyc:1:profile", STORED);
         flush(here, prefix);
@@ -298,7 +296,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void manyChangesThatCannotBeSentAreAFewLinesInTheLog() {
         try (RedisServer gone = RedisServer.start()) {
-            UserCaches here = open(UserCaches.builder().redis(gone.uri()).mostFences(100));
+            UserCaches here = open(patient(gone.uri()).mostFences(100));
             UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
             gone.stop();
             List<String> log = logOf(() -> changeAll(cache, 1, 100));
@@ -320,7 +318,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void closingSaysThatThereWasNoRoomAndNothingOfWhatHadBeenConfirmed() {
         try (RedisServer gone = RedisServer.start()) {
-            UserCaches here = open(UserCaches.builder().redis(gone.uri()).mostFences(1));
+            UserCaches here = open(patient(gone.uri()).mostFences(1));
             UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
             assertThat(cache.invalidate(1L)).isTrue();
             gone.stop();
@@ -340,8 +338,7 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     private UserCaches.Builder builder(int mostFences) {
-        return UserCaches.builder()
-                .redis("redis://" + proxy.host() + ":" + proxy.port())
+        return patient("redis://" + proxy.host() + ":" + proxy.port())
                 .mostFences(mostFences)
                 .timing(SOON);
     }

@@ -71,8 +71,8 @@ class FindFreshIT extends NodesOnRedis {
         assertThat(profiles.find(42L)).contains(ANN);
         assertThat(table.queries).hasValue(1);
 
-        var statuses = new UserStatusCache<Long>(open(UserCaches.builder().redis(server.uri()))
-                .cache(UserStatus.FACET, ids -> Map.of(42L, UserStatus.DISABLED)));
+        var statuses = new UserStatusCache<Long>(
+                open(patient(server.uri())).cache(UserStatus.FACET, ids -> Map.of(42L, UserStatus.DISABLED)));
         assertThat(statuses.findFresh(42L)).contains(UserStatus.DISABLED);
         assertThat(redis.get("user:42:status")).isEqualTo("0");
     }
@@ -90,7 +90,7 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aUserWhoIsGoneIsAbsent() {
-        UserCache<Long, UserProfile> cache = open(UserCaches.builder().redis(server.uri()))
+        UserCache<Long, UserProfile> cache = open(patient(server.uri()))
                 .cache(PATIENT, ids -> table.queries.incrementAndGet() == 1 ? Map.of(42L, ANN) : Map.of());
         warm(cache);
         assertThat(cache.findFresh(42L)).isEmpty();
@@ -138,8 +138,7 @@ class FindFreshIT extends NodesOnRedis {
         Table older = new Table();
         older.put(42L, ANN);
         older.holdBackAfterReading();
-        UserCache<Long, UserProfile> there =
-                open(UserCaches.builder().redis(server.uri())).cache(PATIENT, older);
+        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PATIENT, older);
         UserCache<Long, UserProfile> here = cache(server.uri());
         Future<Optional<UserProfile>> loading = threads.submit(() -> there.find(42L));
         await().until(() -> older.queries.get() == 1);
@@ -157,15 +156,14 @@ class FindFreshIT extends NodesOnRedis {
     @Test
     void aChangeDuringTheQueryLeavesNothingOld() {
         UserCache<Long, UserProfile> there = cache(server.uri());
-        UserCache<Long, UserProfile> here = open(UserCaches.builder().redis(server.uri()))
-                .cache(PATIENT, ids -> {
-                    Map<Long, UserProfile> read = table.load(ids);
-                    if (table.queries.get() == 2) {
-                        table.put(42L, ANNA);
-                        there.invalidate(42L);
-                    }
-                    return read;
-                });
+        UserCache<Long, UserProfile> here = open(patient(server.uri())).cache(PATIENT, ids -> {
+            Map<Long, UserProfile> read = table.load(ids);
+            if (table.queries.get() == 2) {
+                table.put(42L, ANNA);
+                there.invalidate(42L);
+            }
+            return read;
+        });
         warm(here);
         assertThat(here.findFresh(42L)).as("true at some moment of the call").contains(ANN);
         assertThat(redis.get(KEY)).isNull();
@@ -174,11 +172,10 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void whoHasTakenTheClaimMeanwhileDoesNotStoreWhatItReadBefore() {
-        UserCache<Long, UserProfile> cache = open(UserCaches.builder().redis(server.uri()))
-                .cache(PATIENT, ids -> {
-                    redis.psetex(GUARD, 6_000, "another " + (System.currentTimeMillis() + 800));
-                    return table.load(ids);
-                });
+        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(PATIENT, ids -> {
+            redis.psetex(GUARD, 6_000, "another " + (System.currentTimeMillis() + 800));
+            return table.load(ids);
+        });
         assertThat(cache.findFresh(42L)).contains(ANN);
         assertThat(cache.stats().fillsRefused()).isEqualTo(1);
         assertThat(redis.get(GUARD)).as("fenced").isEqualTo("-");
@@ -203,8 +200,7 @@ class FindFreshIT extends NodesOnRedis {
                 return read;
             }
         };
-        UserCache<Long, UserProfile> cache = open(UserCaches.builder()
-                        .redis(server.uri())
+        UserCache<Long, UserProfile> cache = open(patient(server.uri())
                         .clientOptions(ClientOptions.builder()
                                 .protocolVersion(ProtocolVersion.RESP2)
                                 .build()))
@@ -260,7 +256,7 @@ class FindFreshIT extends NodesOnRedis {
     @Test
     void whoComesAfterItIsNotAnsweredByAQueryThatHadReadBefore() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = open(UserCaches.builder().redis("redis://" + proxy.host() + ":" + proxy.port()));
+            UserCaches node = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
             UserCache<Long, UserProfile> cache =
                     node.cache(PATIENT.with(PATIENT.policy().withNearSize(0)), table);
             proxy.refuse();

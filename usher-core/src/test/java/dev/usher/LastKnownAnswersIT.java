@@ -95,8 +95,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     void withoutTheSourceWhatIsCachedGoesOnAndAMissIsUnavailable() {
         UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
         warm(profiles);
-        UserCache<Long, UserProfile> elsewhere =
-                open(UserCaches.builder().redis(server.uri())).cache(PROFILE, table);
+        UserCache<Long, UserProfile> elsewhere = open(patient(server.uri())).cache(PROFILE, table);
         table.failure = gone;
         assertThat(profiles.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
         assertThat(elsewhere.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
@@ -271,9 +270,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void whoseTaskIsRejectedGetsTheLastKnownAnswer() throws Exception {
-        UserCaches busy = open(UserCaches.builder()
-                .redis("redis://" + proxy.host() + ":" + proxy.port())
-                .executor(task -> {
+        UserCaches busy =
+                open(patient("redis://" + proxy.host() + ":" + proxy.port()).executor(task -> {
                     throw new RejectedExecutionException("busy");
                 }));
         UserCache<Long, UserProfile> profiles = busy.cache(PROFILE, table);
@@ -309,9 +307,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
         warm(profiles);
         long pushes = profiles.stats().nearInvalidations();
-        assertThat(open(UserCaches.builder().redis(server.uri()))
-                        .cache(PROFILE, table)
-                        .invalidate(42L))
+        assertThat(open(patient(server.uri())).cache(PROFILE, table).invalidate(42L))
                 .isTrue();
         await().until(() -> profiles.stats().nearInvalidations() > pushes);
         loseRedis();
@@ -391,9 +387,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
             return table.queries.get() > before;
         });
         assertThat(redis.exists(KEY)).as("stored").isZero();
-        assertUnavailable(() -> open(UserCaches.builder().redis(server.uri()))
-                .cache(PROFILE, table)
-                .find(42L));
+        assertUnavailable(
+                () -> open(patient(server.uri())).cache(PROFILE, table).find(42L));
 
         table.failure = null;
         assertEndsWithinASecond(profiles);

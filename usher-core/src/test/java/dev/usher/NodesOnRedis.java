@@ -3,6 +3,7 @@ package dev.usher;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -41,6 +42,11 @@ abstract class NodesOnRedis {
     @AfterEach
     void closeNodes() {
         opened.forEach(UserCaches::close);
+    }
+
+    /** Settings of a node whose Redis answers, though a busy machine may let it answer late. */
+    static UserCaches.Builder patient(String uri) {
+        return UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2));
     }
 
     /** A node that is closed after the test. */

@@ -122,7 +122,7 @@ class TieredUserCacheIT extends NodesOnRedis {
 
     @Test
     void aPrefixKeepsApplicationsApart() {
-        UserCaches other = open(UserCaches.builder().redis(server.uri()).keyPrefix("shop:user"));
+        UserCaches other = open(patient(server.uri()).keyPrefix("shop:user"));
         UserCache<String, UserProfile> shop = other.cache(PROFILE, ids -> Map.of("a-1", ANN));
         assertThat(shop.find("a-1")).contains(ANN);
         assertThat(redis.exists("shop:user:a-1:profile")).isEqualTo(1);
@@ -427,7 +427,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void aRedisThatFailsIsLoggedOnceAndFailsNoCall() {
         try (RedisServer doomed = RedisServer.start()) {
-            UserCaches node = open(UserCaches.builder().redis(doomed.uri()));
+            UserCaches node = open(patient(doomed.uri()));
             var profiles = new UserProfileCache<>(node.cache(PROFILE, table));
             table.put(42L, ANN);
             // From the beginning: whichever call notices first is the one that says it, and the heartbeat is a call.
@@ -453,7 +453,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void aChangeThatRedisDidNotHearOfIsNotBelievedHereAndSentWhenItListens() {
         try (RedisServer deaf = RedisServer.start();
                 RedisClient operator = RedisClient.create(deaf.uri())) {
-            UserCaches node = open(UserCaches.builder().redis(deaf.uri()));
+            UserCaches node = open(patient(deaf.uri()));
             UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
             table.put(42L, ANN);
             here.find(42L);
@@ -475,7 +475,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void anApplicationStartsWithoutRedisAndUsesItWhenItAppears() {
         try (RedisServer late = RedisServer.start()) {
             late.stop();
-            UserCaches node = open(UserCaches.builder().redis(late.uri()));
+            UserCaches node = open(patient(late.uri()));
             UserCache<Long, UserProfile> early = node.cache(PROFILE, table);
             table.put(42L, ANN);
             assertThat(early.find(42L)).contains(ANN);
@@ -521,7 +521,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void closingSaysWhatCouldNotBeSent() {
         try (RedisServer gone = RedisServer.start()) {
-            UserCaches node = open(UserCaches.builder().redis(gone.uri()));
+            UserCaches node = open(patient(gone.uri()));
             UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
             gone.stop();
             assertThat(here.invalidate(42L)).isFalse();
@@ -564,7 +564,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     private int queriesOfTwoCallersWithoutRedis(Duration bound) throws Exception {
         try (RedisServer gone = RedisServer.start()) {
             gone.stop();
-            UserCache<Long, UserProfile> alone = open(UserCaches.builder().redis(gone.uri()))
+            UserCache<Long, UserProfile> alone = open(patient(gone.uri()))
                     .cache(PROFILE.with(PROFILE.policy().withStalenessBound(bound)), table);
             table.put(42L, ANN);
             table.holdBackAfterReading();
@@ -595,7 +595,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void noTextOfRedisReachesTheLogForItMayQuoteTheUser() {
         try (RedisServer strange = RedisServer.start("rename-command EVALSHA \"\"")) {
             List<String> log = logOf(() -> {
-                UserCaches node = open(UserCaches.builder().redis(strange.uri()));
+                UserCaches node = open(patient(strange.uri()));
                 UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
                 table.put(42L, ANN);
                 assertThat(here.save(42L, ANN, Instant.now())).isFalse();
@@ -612,7 +612,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void aRedisThatAnswersOneCallAndRefusesTheNextDoesNotFloodTheLog() {
         try (RedisServer full = RedisServer.start("maxmemory 1", "maxmemory-policy noeviction")) {
             List<String> log = logOf(() -> {
-                UserCaches node = open(UserCaches.builder().redis(full.uri()));
+                UserCaches node = open(patient(full.uri()));
                 UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
                 table.put(42L, ANN);
                 for (int i = 0; i < 50; i++) {
