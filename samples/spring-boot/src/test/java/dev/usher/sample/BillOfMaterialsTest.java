@@ -12,27 +12,37 @@ import javax.xml.xpath.XPathFactory;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.NodeList;
 
-/** The bill of materials lists every module that is published as a jar, and nothing else. */
+/** The bill of materials lists every module that is published as a jar, and no other module is published. */
 class BillOfMaterialsTest {
 
     private static final Path ROOT = Path.of("..", "..");
 
     @Test
     void everyPublishedModuleIsListed() {
-        List<String> published = texts(".", "/project/modules/module")
-                .filter(module -> texts(module, "/project/properties/maven.deploy.skip[.='true']")
-                        .findAny()
-                        .isEmpty())
-                .filter(module ->
-                        texts(module, "/project/packaging[.='pom']").findAny().isEmpty())
-                .flatMap(module -> texts(module, "/project/artifactId"))
-                .toList();
+        List<String> published = modules(false);
 
         assertThat(published).contains("usher-core", "usher-spring-boot-starter");
         assertThat(texts("usher-bom", "/project/dependencyManagement/dependencies/dependency/artifactId"))
                 .containsExactlyInAnyOrderElementsOf(published);
         assertThat(texts("usher-bom", "/project/dependencyManagement/dependencies/dependency/version"))
                 .containsOnly("${project.version}");
+    }
+
+    @Test
+    void noOtherModuleIsHandedToTheRegistry() {
+        assertThat(texts(".", "//excludeArtifacts/excludeArtifact")).containsExactlyInAnyOrderElementsOf(modules(true));
+    }
+
+    private static List<String> modules(boolean keptBack) {
+        return texts(".", "/project/modules/module")
+                .filter(module -> keptBack == anyText(module, "/project/properties/maven.deploy.skip[.='true']"))
+                .filter(module -> !anyText(module, "/project/packaging[.='pom']"))
+                .flatMap(module -> texts(module, "/project/artifactId"))
+                .toList();
+    }
+
+    private static boolean anyText(String module, String path) {
+        return texts(module, path).findAny().isPresent();
     }
 
     private static Stream<String> texts(String module, String path) {
