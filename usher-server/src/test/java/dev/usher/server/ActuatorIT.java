@@ -16,15 +16,8 @@ import org.junit.jupiter.api.Test;
 /** Who sees what of the actuator: on the server's own port, and on one of its own. */
 class ActuatorIT {
 
-    private static final Map<String, String> OWN_PORT = Map.of(
-            "management.server.port",
-            "0",
-            "usher.server.signing-key",
-            Shared.KEY.pem(),
-            "usher.server.admin.mobile",
-            Node.ADMIN_MOBILE,
-            "usher.server.admin.password",
-            Node.PASSWORD);
+    private static final Map<String, String> OWN_PORT =
+            Node.with(Shared.SETTINGS, Map.of("management.server.port", "0"));
 
     @Test
     void onTheServersOwnPortEverythingBeyondHealthIsForAdministrators() {

@@ -22,9 +22,15 @@ class AttemptsIT {
     private static final String DATABASE = Node.newDatabase();
     private static final Node NODE = node(Map.of());
 
+    private static final Map<String, String> FEW_OF_AN_ADDRESS =
+            Map.of("usher.server.attempts.per-address", "1", "usher.server.attempts.registrations-per-address", "2");
+
+    private static final Node OF_ONE_ADDRESS = node(FEW_OF_AN_ADDRESS);
+
     @AfterAll
     static void close() {
         NODE.close();
+        OF_ONE_ADDRESS.close();
     }
 
     @Test
@@ -108,30 +114,24 @@ class AttemptsIT {
 
     @Test
     void anAddressThatRegistersTooOftenIsToldToWaitBeforeAnythingIsHashed() {
-        try (Node node = node(Map.of("usher.server.attempts.registrations-per-address", "2"))) {
-            node.register();
-            node.register();
-            node.statements();
-            HASHED.set(0);
+        Node node = OF_ONE_ADDRESS;
+        node.register();
+        node.register();
+        node.statements();
+        HASHED.set(0);
 
-            node.post("/v1/users", Map.of("mobile", Node.newMobile(), "password", Node.PASSWORD, "name", "Ann"), null)
-                    .problem(429, "too-many-attempts");
+        node.post("/v1/users", Map.of("mobile", Node.newMobile(), "password", Node.PASSWORD, "name", "Ann"), null)
+                .problem(429, "too-many-attempts");
 
-            assertThat(HASHED).hasValue(0);
-            assertThat(node.statements()).isEmpty();
-        }
+        assertThat(HASHED).hasValue(0);
+        assertThat(node.statements()).isEmpty();
     }
 
     @Test
     void whatACallerSaysOfTheirAddressIsBelievedOnlyBehindAProxy() {
-        Map<String, String> one = Map.of("usher.server.attempts.per-address", "1");
-        try (Node node = node(one)) {
-            logIn(node, "198.51.100.1").problem(401, "bad-credentials");
-            logIn(node, "198.51.100.2").problem(429, "too-many-attempts");
-        }
-        Map<String, String> behind = new HashMap<>(one);
-        behind.put("server.forward-headers-strategy", "native");
-        try (Node node = node(behind)) {
+        logIn(OF_ONE_ADDRESS, "198.51.100.1").problem(401, "bad-credentials");
+        logIn(OF_ONE_ADDRESS, "198.51.100.2").problem(429, "too-many-attempts");
+        try (Node node = node(Node.with(FEW_OF_AN_ADDRESS, Map.of("server.forward-headers-strategy", "native")))) {
             logIn(node, "198.51.100.1").problem(401, "bad-credentials");
             logIn(node, "198.51.100.2").problem(401, "bad-credentials");
             logIn(node, "198.51.100.2").problem(429, "too-many-attempts");

@@ -3,13 +3,15 @@ package dev.usher.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.server.Node.Fragile;
+import dev.usher.server.Node.Pair;
+import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -18,23 +20,15 @@ import tools.jackson.databind.JsonNode;
 /** What goes on when Redis or the database does not. */
 class FailureIT {
 
-    private static final Map<String, String> SETTINGS = Map.of(
-            "usher.server.signing-key",
-            Node.Shared.KEY.pem(),
-            "usher.server.admin.mobile",
-            Node.ADMIN_MOBILE,
-            "usher.server.admin.password",
-            Node.PASSWORD,
-            "spring.datasource.hikari.connection-timeout",
-            "1000");
+    private static final Map<String, String> SETTINGS = Node.with(Shared.SETTINGS, Fragile.SOON);
 
     @Test
     void withoutRedisUsersAreAnsweredFromTheDatabase() {
-        try (RedisServer redis = RedisServer.start();
-                Node node = Node.start(redis.uri(), Node.newDatabase(), SETTINGS)) {
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
             User ann = node.register();
             String token = ann.token();
-            redis.kill();
+            fragile.redis().kill();
 
             node.get("/v1/me", token).with(200);
             node.get("/v1/me", ann.token()).with(200);
@@ -53,22 +47,22 @@ class FailureIT {
             redis.kill();
             try (Node node = Node.start(redis.uri(), Node.newDatabase(), SETTINGS)) {
                 node.get("/v1/me", node.register().token()).with(200);
-                assertThat(statusOf(node, "usher")).isEqualTo("DEGRADED");
+                assertThat(node.health("usher")).isEqualTo("DEGRADED");
 
                 redis.restart();
 
-                await().untilAsserted(() -> assertThat(statusOf(node, "usher")).isEqualTo("UP"));
+                await().untilAsserted(() -> assertThat(node.health("usher")).isEqualTo("UP"));
             }
         }
     }
 
     @Test
     void withoutRedisHealthIsDegradedButNobodyIsTakenOutOfRotation() {
-        try (RedisServer redis = RedisServer.start();
-                Node node = Node.start(redis.uri(), Node.newDatabase(), SETTINGS)) {
-            await().untilAsserted(() -> assertThat(statusOf(node, "usher")).isEqualTo("UP"));
-            redis.kill();
-            await().untilAsserted(() -> assertThat(statusOf(node, "usher")).isEqualTo("DEGRADED"));
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
+            await().untilAsserted(() -> assertThat(node.health("usher")).isEqualTo("UP"));
+            fragile.redis().kill();
+            await().untilAsserted(() -> assertThat(node.health("usher")).isEqualTo("DEGRADED"));
 
             Answer everybodys = node.get("/actuator/health", null).with(200);
             assertThat(everybodys.text("status")).isEqualTo("DEGRADED");
@@ -86,13 +80,11 @@ class FailureIT {
 
     @Test
     void withoutTheDatabaseWarmCallsGoOnAndTheRestIsUnavailable() throws Exception {
-        String database = Node.newDatabase();
-        try (RedisServer redis = RedisServer.start();
-                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
-                Node node = Node.start(redis.uri(), through(proxy, database), SETTINGS)) {
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
             User ann = node.register();
             String token = ann.token();
-            proxy.refuse();
+            fragile.database().refuse();
 
             node.get("/v1/me", token).with(200);
             Answer answer = node.get("/v1/users/999999999", token).problem(503, "unavailable");
@@ -104,14 +96,13 @@ class FailureIT {
 
     @Test
     void whenBothAreAwayNobodyIsLetInOnAGuess() {
-        try (RedisServer redis = RedisServer.start();
-                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
-                Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), SETTINGS)) {
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
             String token = node.register().token();
             node.get("/v1/me", token).with(200);
             node.get("/v1/me", token).with(200);
-            redis.kill();
-            proxy.refuse();
+            fragile.redis().kill();
+            fragile.database().refuse();
 
             node.get("/v1/me", token).problem(503, "unavailable");
         }
@@ -119,11 +110,10 @@ class FailureIT {
 
     @Test
     void withStatusesThatMayBeStaleALastKnownProfileIsAnsweredAndSaysSo() {
-        Map<String, String> settings = new HashMap<>(SETTINGS);
-        settings.put("usher.status.serve-stale-for", "1m");
+        Map<String, String> settings = Node.with(SETTINGS, Map.of("usher.status.serve-stale-for", "1m"));
         try (RedisServer redis = RedisServer.start();
-                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
-                Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), settings)) {
+                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
+                Node node = Node.start(redis.uri(), Node.through(proxy, Node.newDatabase()), settings)) {
             User ann = node.register();
             String token = ann.token();
             for (String path : List.of("/v1/me", "/v1/users/" + ann.id())) {
@@ -158,16 +148,14 @@ class FailureIT {
 
     @Test
     void aFrozenDatabaseIsAnsweredBeforeACallerGivesUp() {
-        Map<String, String> defaults = Node.Shared.WITH_KEY;
-        try (RedisServer redis = RedisServer.start();
-                FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Node.Shared.POSTGRES.port());
-                Node node = Node.start(redis.uri(), through(proxy, Node.newDatabase()), defaults)) {
-            User ann = node.register();
-            String token = ann.token();
-            // Its connection was in use a moment ago, so that it is not tried before it is used.
-            ann.login();
-            proxy.freeze();
-
+        // With the default settings of a connection.
+        Node node = Pair.OTHER;
+        User ann = node.register();
+        String token = ann.token();
+        // Its connection was in use a moment ago, so that it is not tried before it is used.
+        ann.login();
+        Pair.DATABASE_OF_OTHER.freeze();
+        try {
             long begin = System.nanoTime();
             ann.tryLogin().problem(503, "unavailable");
             Duration first = Duration.ofNanos(System.nanoTime() - begin);
@@ -178,20 +166,18 @@ class FailureIT {
             assertThat(first).isLessThan(Duration.ofSeconds(8));
             assertThat(second).isLessThan(Duration.ofSeconds(8));
             node.get("/v1/me", token).with(200);
-
-            proxy.thaw();
-            await().atMost(Duration.ofSeconds(20))
-                    .untilAsserted(() -> ann.tryLogin().with(200));
+        } finally {
+            Pair.DATABASE_OF_OTHER.thaw();
         }
+        await().atMost(Duration.ofSeconds(20))
+                .untilAsserted(() -> ann.tryLogin().with(200));
     }
 
     @Test
     void aQueryThatIsOnlySlowIsCancelled() throws Exception {
-        String database = Node.newDatabase();
-        try (Node node = Node.start(Node.Shared.REDIS.uri(), database, Map.of());
-                Connection other = DriverManager.getConnection(
-                        database, Node.Shared.POSTGRES.username(), Node.Shared.POSTGRES.password())) {
-            User ann = node.register();
+        try (Connection other =
+                DriverManager.getConnection(Shared.DATABASE, Shared.POSTGRES.username(), Shared.POSTGRES.password())) {
+            User ann = Shared.NODE.register();
             other.setAutoCommit(false);
             other.createStatement().execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
 
@@ -202,16 +188,5 @@ class FailureIT {
             other.rollback();
             ann.tryLogin().with(200);
         }
-    }
-
-    private static String statusOf(Node node, String component) {
-        return node.get("/actuator/health", null)
-                .json()
-                .at("/components/" + component + "/status")
-                .asString();
-    }
-
-    private static String through(FaultProxy proxy, String database) {
-        return database.replace("127.0.0.1:" + Node.Shared.POSTGRES.port(), "127.0.0.1:" + proxy.port());
     }
 }

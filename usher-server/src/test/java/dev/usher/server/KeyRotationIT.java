@@ -12,8 +12,8 @@ import com.nimbusds.jose.crypto.RSASSASigner;
 import com.nimbusds.jose.jwk.JWKMatcher;
 import com.nimbusds.jose.jwk.JWKSelector;
 import com.nimbusds.jwt.SignedJWT;
+import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.Shared;
-import dev.usher.testkit.FaultProxy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +23,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
-import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,17 +36,12 @@ import tools.jackson.databind.JsonNode;
 /** Keys of tokens that follow each other: in the database, where time is moved instead of waited for, and in the settings. */
 class KeyRotationIT {
 
-    private static final String DATABASE = Node.newDatabase();
-    private static final Map<String, String> SETTINGS = Map.of(
-            "usher.server.admin.mobile", Node.ADMIN_MOBILE,
-            "usher.server.admin.password", Node.PASSWORD);
-    private static final Node ONE = Node.start(Shared.REDIS.uri(), DATABASE, SETTINGS);
-    private static final Node OTHER = Node.start(Shared.REDIS.uri(), DATABASE, SETTINGS);
+    private static final Node ONE = Pair.ONE;
+    private static final Node OTHER = Pair.OTHER;
 
-    @AfterAll
-    static void close() {
-        ONE.close();
-        OTHER.close();
+    @AfterEach
+    void mend() {
+        Pair.DATABASE_OF_OTHER.restore();
     }
 
     @BeforeEach
@@ -156,20 +151,14 @@ class KeyRotationIT {
 
     @Test
     void aNodeWithoutTheDatabaseGoesOnWithWhatItKnows() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
-                Node cut = Node.start(
-                        Shared.REDIS.uri(),
-                        DATABASE.replace(":" + Shared.POSTGRES.port(), ":" + proxy.port()),
-                        SETTINGS)) {
-            String token = ONE.administrator().token();
-            cut.get("/v1/me", token).with(200);
-            proxy.refuse();
+        String token = ONE.administrator().token();
+        OTHER.get("/v1/me", token).with(200);
+        Pair.DATABASE_OF_OTHER.refuse();
 
-            cut.bean(SigningKeys.class).look();
+        OTHER.bean(SigningKeys.class).look();
 
-            cut.get("/v1/me", token).with(200);
-            assertThat(kids(cut)).isEqualTo(kids(ONE));
-        }
+        OTHER.get("/v1/me", token).with(200);
+        assertThat(kids(OTHER)).isEqualTo(kids(ONE));
     }
 
     @Test
@@ -198,37 +187,31 @@ class KeyRotationIT {
 
     @Test
     void whoCannotLookDoesNotSign() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
-                Node cut = Node.start(
-                        Shared.REDIS.uri(),
-                        DATABASE.replace(":" + Shared.POSTGRES.port(), ":" + proxy.port()),
-                        SETTINGS)) {
-            AtomicLong time = new AtomicLong();
-            SigningKeys keys = new SigningKeys(
-                    cut.jdbc(),
-                    cut.bean(TransactionOperations.class),
-                    cut.bean(UsherServerProperties.class),
-                    time::get);
-            keys.load();
-            proxy.refuse();
-            assertThat(keys.signing()).isNotNull();
+        AtomicLong time = new AtomicLong();
+        SigningKeys keys = new SigningKeys(
+                OTHER.jdbc(),
+                OTHER.bean(TransactionOperations.class),
+                OTHER.bean(UsherServerProperties.class),
+                time::get);
+        keys.load();
+        Pair.DATABASE_OF_OTHER.refuse();
+        assertThat(keys.signing()).isNotNull();
 
-            time.addAndGet(Duration.ofMinutes(1).toNanos());
+        time.addAndGet(Duration.ofMinutes(1).toNanos());
 
-            assertThatThrownBy(keys::signing).isInstanceOf(DataAccessException.class);
-        }
+        assertThatThrownBy(keys::signing).isInstanceOf(DataAccessException.class);
     }
 
     @Test
     void keysInTheSettingsThatVerifyAreHonouredAndPublishedEachUnderItsOwnNameOnly(@TempDir Path directory)
             throws IOException, JOSEException {
         SigningKey signing = Shared.KEY;
-        SigningKey next = SigningKey.generate();
-        SigningKey former = SigningKey.generate();
+        SigningKey next = SigningKey.prepared(1);
+        SigningKey former = SigningKey.prepared(2);
         Path file = Files.writeString(directory.resolve("former.pem"), former.pem());
         try (Node node = Node.start(
                 Shared.REDIS.uri(),
-                DATABASE,
+                Pair.DATABASE,
                 Map.of(
                         "usher.server.signing-key", signing.pem(),
                         "usher.server.verification-keys[0]", next.publicPem(),
@@ -253,15 +236,15 @@ class KeyRotationIT {
                             shared,
                             claims,
                             new MACSigner(next.key().toRSAPublicKey().getEncoded())),
-                    SigningKey.generate().sign(claims))) {
+                    SigningKey.prepared(3).sign(claims))) {
                 node.get("/v1/me", forged).problem(401, "unauthenticated");
             }
         }
-        try (Node node = Node.start(Shared.REDIS.uri(), DATABASE, Map.of("usher.server.signing-key", next.pem()))) {
-            Node.User ann = node.register();
-            node.get("/v1/me", signing.sign(TokenIT.claims(ann.id()).build())).problem(401, "unauthenticated");
-            node.get("/v1/me", next.sign(TokenIT.claims(ann.id()).build())).with(200);
-        }
+        // Of a server with the one key and without the others.
+        var claims = TokenIT.claims(Shared.NODE.register().id()).build();
+        Shared.NODE.get("/v1/me", next.sign(claims)).problem(401, "unauthenticated");
+        Shared.NODE.get("/v1/me", former.sign(claims)).problem(401, "unauthenticated");
+        Shared.NODE.get("/v1/me", signing.sign(claims)).with(200);
     }
 
     @ParameterizedTest

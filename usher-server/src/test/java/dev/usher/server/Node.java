@@ -1,5 +1,9 @@
 package dev.usher.server;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
@@ -11,12 +15,15 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.sql.DataSource;
@@ -29,6 +36,9 @@ import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.security.crypto.bcrypt.BCryptPasswordEncoder;
+import org.springframework.security.crypto.password.DelegatingPasswordEncoder;
+import org.springframework.security.crypto.password.PasswordEncoder;
 import tools.jackson.core.json.JsonWriteFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -46,7 +56,8 @@ final class Node implements AutoCloseable {
     /** Each start makes the log anew, which is the JVM's: one after the other. */
     private static final ReentrantLock LOG = new ReentrantLock();
 
-    private final HttpClient client = HttpClient.newHttpClient();
+    private static final HttpClient CLIENT = HttpClient.newHttpClient();
+
     private final Queue<String> statements;
     private final ConfigurableApplicationContext context;
     private final String address;
@@ -62,23 +73,18 @@ final class Node implements AutoCloseable {
 
         static final RedisServer REDIS = RedisServer.start();
         static final PostgresServer POSTGRES = PostgresServer.start();
-        static final SigningKey KEY = SigningKey.generate();
+        static final SigningKey KEY = SigningKey.prepared(0);
 
-        /** For who does not ask for a key of its own: to make one takes a while. */
+        /** For a test that does not ask for a key of its own: to generate one takes a while. */
         static final Map<String, String> WITH_KEY = Map.of("usher.server.signing-key", KEY.pem());
 
-        static final Node NODE = start(
-                REDIS.uri(),
-                newDatabase(),
-                Map.of(
-                        "usher.server.admin.mobile",
-                        ADMIN_MOBILE,
-                        "usher.server.admin.password",
-                        PASSWORD,
-                        "usher.server.signing-key",
-                        KEY.pem(),
-                        "usher.key-prefix",
-                        "user"));
+        /** The key, and an administrator. */
+        static final Map<String, String> SETTINGS = with(
+                WITH_KEY, Map.of("usher.server.admin.mobile", ADMIN_MOBILE, "usher.server.admin.password", PASSWORD));
+
+        static final String DATABASE = newDatabase();
+        static final String PREFIX = "user";
+        static final Node NODE = start(REDIS.uri(), DATABASE, with(SETTINGS, Map.of("usher.key-prefix", PREFIX)));
         static final StatefulRedisConnection<String, String> CONNECTION =
                 RedisClient.create(REDIS.uri()).connect();
 
@@ -87,6 +93,111 @@ final class Node implements AutoCloseable {
         static RedisCommands<String, String> redis() {
             return CONNECTION.sync();
         }
+    }
+
+    /**
+     * Two servers that tests share, started at once on one database that was empty, without a key in the settings. The second one
+     * reaches the database through a proxy: a test that breaks it restores it.
+     */
+    static final class Pair {
+
+        static final FaultProxy DATABASE_OF_OTHER = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
+        static final String DATABASE = newDatabase();
+        static final Node ONE;
+        static final Node OTHER;
+
+        /** How many rows each table had when both had started. */
+        static final Map<String, Long> ROWS_AT_START;
+
+        static {
+            Map<String, String> settings = Map.of(
+                    "usher.server.admin.mobile",
+                    ADMIN_MOBILE,
+                    "usher.server.admin.password",
+                    PASSWORD,
+                    "usher.server.attempts.per-mobile",
+                    "0",
+                    "usher.key-prefix",
+                    "pair");
+            List<Node> nodes = startTogether(List.of(DATABASE, through(DATABASE_OF_OTHER, DATABASE)), settings);
+            ONE = nodes.get(0);
+            OTHER = nodes.get(1);
+            ROWS_AT_START = Map.of(
+                    "signing_keys", ONE.count("signing_keys"),
+                    "user_roles", ONE.count("user_roles"),
+                    "users", ONE.count("users"));
+        }
+
+        private Pair() {}
+    }
+
+    /**
+     * A server that tests share and may break: on a Redis of its own, and with its database behind a proxy. Whatever a test has broken
+     * is mended with {@link #close}, which waits until the server has taken notice.
+     */
+    record Fragile(Node node, RedisServer redis, FaultProxy database) implements AutoCloseable {
+
+        private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+        private static final class Only {
+
+            static final Fragile FRAGILE = create();
+
+            private static Fragile create() {
+                RedisServer redis = RedisServer.start();
+                FaultProxy database = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
+                return new Fragile(
+                        start(redis.uri(), through(database, newDatabase()), with(Shared.SETTINGS, SOON)),
+                        redis,
+                        database);
+            }
+        }
+
+        /** A caller of a server without its database is answered sooner than by default. */
+        static final Map<String, String> SOON = Map.of("spring.datasource.hikari.connection-timeout", "1000");
+
+        /** Nothing of it is broken. */
+        static Fragile whole() {
+            return Only.FRAGILE;
+        }
+
+        @Override
+        public void close() {
+            database.restore();
+            if (!redis.isRunning()) {
+                redis.restart();
+            }
+            await().atMost(PATIENCE).untilAsserted(() -> {
+                assertThat(node.health("usher")).isEqualTo("UP");
+                assertThat(node.health("db")).isEqualTo("UP");
+                node.administrator().login();
+            });
+        }
+    }
+
+    /** Not in the class that has the servers: threads cannot enter it before it is there. */
+    private static List<Node> startTogether(List<String> databases, Map<String, String> settings) {
+        AtomicInteger turn = new AtomicInteger();
+        return Together.run(databases.size(), () -> {
+                    String database = databases.get(turn.getAndIncrement());
+                    return Map.entry(database, start(Shared.REDIS.uri(), database, settings));
+                })
+                .stream()
+                .sorted(Comparator.comparing(started -> databases.indexOf(started.getKey())))
+                .map(Map.Entry::getValue)
+                .toList();
+    }
+
+    /** The one settings and the other, which count where both say something. */
+    static Map<String, String> with(Map<String, String> settings, Map<String, String> more) {
+        Map<String, String> all = new HashMap<>(settings);
+        all.putAll(more);
+        return Map.copyOf(all);
+    }
+
+    /** A database of the shared PostgreSQL, through a proxy in front of that. */
+    static String through(FaultProxy proxy, String database) {
+        return database.replace("127.0.0.1:" + Shared.POSTGRES.port(), "127.0.0.1:" + proxy.port());
     }
 
     /** An empty database on the shared PostgreSQL. */
@@ -103,6 +214,8 @@ final class Node implements AutoCloseable {
                 "spring.datasource.username", Shared.POSTGRES.username(),
                 "spring.datasource.password", Shared.POSTGRES.password(),
                 "spring.main.banner-mode", "off",
+                // Ten connections are more than a test needs, and each is a process of PostgreSQL.
+                "spring.datasource.hikari.minimum-idle", "1",
                 // The first calls of a JVM can take longer than the default.
                 "usher.redis.command-timeout", "5s",
                 // All tests come from one address.
@@ -116,6 +229,7 @@ final class Node implements AutoCloseable {
                 .initializers(context -> {
                     LOG.unlock();
                     context.getBeanFactory().addBeanPostProcessor(new Recorder(statements));
+                    context.getBeanFactory().addBeanPostProcessor(new CheapPasswords());
                     List.of(processors).forEach(context.getBeanFactory()::addBeanPostProcessor);
                 });
         LOG.lock();
@@ -201,7 +315,7 @@ final class Node implements AutoCloseable {
 
     Answer send(HttpRequest.Builder request) {
         try {
-            return new Answer(client.send(request.build(), BodyHandlers.ofString()));
+            return new Answer(CLIENT.send(request.build(), BodyHandlers.ofString()));
         } catch (IOException e) {
             throw new IllegalStateException("the server did not answer", e);
         } catch (InterruptedException e) {
@@ -232,6 +346,18 @@ final class Node implements AutoCloseable {
         return context.getBean(JdbcClient.class);
     }
 
+    long count(String table) {
+        return jdbc().sql("SELECT count(*) FROM " + table).query(Long.class).single();
+    }
+
+    /** What everybody is told of the health of one component. */
+    String health(String component) {
+        return get("/actuator/health", null)
+                .json()
+                .at("/components/" + component + "/status")
+                .asString();
+    }
+
     /** Whether the server has not ended. */
     boolean isRunning() {
         return context.isActive();
@@ -248,6 +374,22 @@ final class Node implements AutoCloseable {
     @Override
     public void close() {
         context.close();
+    }
+
+    /**
+     * Hashes passwords at bcrypt's lowest cost, for at the cost of production that would be most of what tests do. That cost is looked
+     * at by {@link WebSecurityTest}.
+     */
+    private static final class CheapPasswords implements BeanPostProcessor {
+
+        private static final int COST = 4;
+
+        @Override
+        public Object postProcessAfterInitialization(Object bean, String name) {
+            return bean instanceof PasswordEncoder
+                    ? new DelegatingPasswordEncoder("bcrypt", Map.of("bcrypt", new BCryptPasswordEncoder(COST)))
+                    : bean;
+        }
     }
 
     private record Recorder(Queue<String> statements) implements BeanPostProcessor {

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.networknt.schema.Schema;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
-import dev.usher.server.Node.Shared;
+import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.User;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -23,7 +23,6 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 import tools.jackson.databind.JsonNode;
@@ -119,18 +118,8 @@ class OpenApiIT {
             List.of("text/html", "application/xml", "image/*", "none", "*/*;q=x", "application/json;q=0", ",", "/");
 
     /** With keys of its own, for those of the settings cannot be rotated. */
-    private static final Node NODE = Node.start(
-            Shared.REDIS.uri(),
-            Node.newDatabase(),
-            Map.of(
-                    "usher.server.attempts.per-mobile",
-                    "0",
-                    "usher.server.admin.mobile",
-                    Node.ADMIN_MOBILE,
-                    "usher.server.admin.password",
-                    Node.PASSWORD));
+    private final Node node = Pair.ONE;
 
-    private final Node node = NODE;
     private final User ann = node.register();
     private final String users = ann.token();
     private final String administrators = node.administrator().token();
@@ -176,11 +165,6 @@ class OpenApiIT {
                 entry("delete /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)),
                 entry("post /v1/admin/signing-keys", new Call("/v1/admin/signing-keys", null, administrators)),
                 entry("get /.well-known/jwks.json", new Call("/.well-known/jwks.json", null, null)));
-    }
-
-    @AfterAll
-    static void stop() {
-        NODE.close();
     }
 
     @Test

@@ -2,10 +2,10 @@ package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.server.Node.Fragile;
+import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
-import dev.usher.testkit.FaultProxy;
-import dev.usher.testkit.RedisServer;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.util.Map;
@@ -147,29 +147,23 @@ class ProfileChangeIT {
 
     @Test
     void whatOneNodeChangesTheNextReadOnAnotherSees() {
-        String database = Node.newDatabase();
-        try (Node first = Node.start(Shared.REDIS.uri(), database, Shared.WITH_KEY);
-                Node second = Node.start(Shared.REDIS.uri(), database, Shared.WITH_KEY)) {
-            User bob = first.register();
-            String bobs = bob.token();
-            for (int i = 0; i < 20; i++) {
-                second.get("/v1/me", bobs).with(200);
-                second.get("/v1/me", bobs).with(200);
+        String bobs = Pair.ONE.register().token();
+        for (int i = 0; i < 20; i++) {
+            Pair.OTHER.get("/v1/me", bobs).with(200);
+            Pair.OTHER.get("/v1/me", bobs).with(200);
 
-                first.send("PATCH", "/v1/me", Map.of("name", "Bob " + i), bobs).with(200);
+            Pair.ONE.send("PATCH", "/v1/me", Map.of("name", "Bob " + i), bobs).with(200);
 
-                assertThat(second.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob " + i);
-            }
+            assertThat(Pair.OTHER.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob " + i);
         }
     }
 
     @Test
     void withoutRedisTheChangeIsMadeAllTheSame() {
-        try (RedisServer redis = RedisServer.start();
-                Node alone = Node.start(redis.uri(), Node.newDatabase(), Shared.WITH_KEY)) {
-            User bob = alone.register();
-            String bobs = bob.token();
-            redis.kill();
+        try (Fragile fragile = Fragile.whole()) {
+            Node alone = fragile.node();
+            String bobs = alone.register().token();
+            fragile.redis().kill();
 
             alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).with(200);
 
@@ -179,16 +173,11 @@ class ProfileChangeIT {
 
     @Test
     void withoutTheDatabaseNothingIsChanged() {
-        String database = Node.newDatabase();
-        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
-                Node alone = Node.start(
-                        Shared.REDIS.uri(),
-                        database.replace(":" + Shared.POSTGRES.port() + "/", ":" + proxy.port() + "/"),
-                        Shared.WITH_KEY)) {
-            User bob = alone.register();
-            String bobs = bob.token();
+        try (Fragile fragile = Fragile.whole()) {
+            Node alone = fragile.node();
+            String bobs = alone.register().token();
             alone.get("/v1/me", bobs).with(200);
-            proxy.refuse();
+            fragile.database().refuse();
 
             alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).problem(503, "unavailable");
         }

@@ -2,60 +2,52 @@ package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.server.Node.Fragile;
+import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.User;
-import dev.usher.testkit.RedisServer;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
 /** What an administrator is told who bans a user. */
 class ReceiptIT {
 
-    private static final Map<String, String> SETTINGS = Map.of(
-            "usher.server.signing-key", Node.Shared.KEY.pem(),
-            "usher.server.admin.mobile", Node.ADMIN_MOBILE,
-            "usher.server.admin.password", Node.PASSWORD);
-
     @Test
     void whomTheReceiptSaysToBeOutNoNodeLetsIn() {
-        String database = Node.newDatabase();
-        try (RedisServer redis = RedisServer.start();
-                Node first = Node.start(redis.uri(), database, SETTINGS);
-                Node second = Node.start(redis.uri(), database, SETTINGS)) {
-            for (int i = 0; i < 5; i++) {
-                User ann = first.register();
-                String token = ann.token();
-                for (Node node : List.of(first, second)) {
-                    node.get("/v1/me", token).with(200);
-                    node.get("/v1/me", token).with(200);
-                }
-
-                Answer receipt = first.setStatus(ann.id(), "disabled").with(200);
-
-                second.get("/v1/me", token).problem(403, "account-disabled");
-                first.get("/v1/me", token).problem(403, "account-disabled");
-                assertThat(receipt.json().path("confirmed").asBoolean()).isTrue();
-                assertThat(names(receipt, "nodes_confirmed")).hasSize(2).isSorted();
-                assertThat(names(receipt, "nodes_waited_out")).isEmpty();
-                assertThat(names(receipt, "nodes_unheard")).isEmpty();
-                assertThat(receipt.json().path("took_ms").asInt()).isBetween(0, 999);
-
-                second.setStatus(ann.id(), "enabled").with(200);
-
-                first.get("/v1/me", token).with(200);
+        Node first = Pair.ONE;
+        Node second = Pair.OTHER;
+        for (int i = 0; i < 5; i++) {
+            User ann = first.register();
+            String token = ann.token();
+            for (Node node : List.of(first, second)) {
+                node.get("/v1/me", token).with(200);
+                node.get("/v1/me", token).with(200);
             }
+
+            Answer receipt = first.setStatus(ann.id(), "disabled").with(200);
+
+            second.get("/v1/me", token).problem(403, "account-disabled");
+            first.get("/v1/me", token).problem(403, "account-disabled");
+            assertThat(receipt.json().path("confirmed").asBoolean()).isTrue();
+            assertThat(names(receipt, "nodes_confirmed")).hasSize(2).isSorted();
+            assertThat(names(receipt, "nodes_waited_out")).isEmpty();
+            assertThat(names(receipt, "nodes_unheard")).isEmpty();
+            assertThat(receipt.json().path("took_ms").asInt()).isBetween(0, 999);
+
+            second.setStatus(ann.id(), "enabled").with(200);
+
+            first.get("/v1/me", token).with(200);
         }
     }
 
     @Test
     void whenRedisDoesNotAnswerTheChangeIsMadeAndNotConfirmed() {
-        try (RedisServer redis = RedisServer.start();
-                Node node = Node.start(redis.uri(), Node.newDatabase(), SETTINGS)) {
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
             User ann = node.register();
             String token = ann.token();
             node.get("/v1/me", token).with(200);
-            redis.kill();
+            fragile.redis().kill();
 
             Answer receipt = node.setStatus(ann.id(), "disabled").with(200);
 

@@ -3,15 +3,18 @@ package dev.usher.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.Shared;
+import dev.usher.server.Node.User;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledForJreRange;
 import org.junit.jupiter.api.condition.JRE;
@@ -22,49 +25,51 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** What a node does when it starts, alone and beside others. */
 class StartIT {
 
-    private static final Map<String, String> WITH_ADMINISTRATOR =
-            Map.of("usher.server.admin.mobile", Node.ADMIN_MOBILE, "usher.server.admin.password", Node.PASSWORD);
+    private static final String DATABASE = Node.newDatabase();
+
+    @TempDir
+    private static Path directory;
+
+    /** With its key in a file, and without an administrator. */
+    private static Node node;
+
+    @BeforeAll
+    static void start() throws IOException {
+        Path file = Files.writeString(directory.resolve("key.pem"), Shared.KEY.pem());
+        node = Node.start(Shared.REDIS.uri(), DATABASE, Map.of("usher.server.signing-key", file.toString()));
+    }
+
+    @AfterAll
+    static void stop() {
+        node.close();
+    }
 
     @Test
     void nodesThatStartAtOnceShareOneKeyAndOneAdministrator() {
-        String database = Node.newDatabase();
-        List<Node> nodes = Together.run(2, () -> Node.start(Shared.REDIS.uri(), database, WITH_ADMINISTRATOR));
-        try (Node first = nodes.get(0);
-                Node second = nodes.get(1)) {
-            String token = first.administrator().token();
+        Pair.OTHER.get("/v1/me", Pair.ONE.administrator().token()).with(200);
 
-            second.get("/v1/me", token).with(200);
-            assertThat(count(first, "signing_keys")).isEqualTo(1);
-            assertThat(count(first, "user_roles")).isEqualTo(1);
-            assertThat(count(first, "users")).isEqualTo(1);
-        }
+        assertThat(Pair.ROWS_AT_START).isEqualTo(Map.of("signing_keys", 1L, "user_roles", 1L, "users", 1L));
     }
 
     @Test
     void anAdministratorWhoIsThereIsLeftAlone() {
-        String database = Node.newDatabase();
-        Node.start(Shared.REDIS.uri(), database, WITH_ADMINISTRATOR).close();
-
+        long users = Shared.NODE.count("users");
         Map<String, String> other =
                 Map.of("usher.server.admin.mobile", Node.newMobile(), "usher.server.admin.password", "another one 9");
-        try (Node node = Node.start(Shared.REDIS.uri(), database, other)) {
-            assertThat(count(node, "users")).isEqualTo(1);
+        try (Node node = Node.start(Shared.REDIS.uri(), Shared.DATABASE, Node.with(Shared.WITH_KEY, other))) {
+            assertThat(node.count("users")).isEqualTo(users);
+            assertThat(node.count("user_roles")).isEqualTo(1);
             node.administrator().login();
         }
     }
 
     @Test
     void aUserIsNotPromotedBecauseOfAMobileNumber() {
-        String database = Node.newDatabase();
-        String mobile;
-        try (Node node = Node.start(Shared.REDIS.uri(), database, Map.of())) {
-            mobile = node.register().mobile();
-        }
+        String mobile = node.register().mobile();
+        Map<String, String> settings =
+                Map.of("usher.server.admin.mobile", mobile, "usher.server.admin.password", Node.PASSWORD);
 
-        assertThatThrownBy(() -> Node.start(
-                        Shared.REDIS.uri(),
-                        database,
-                        Map.of("usher.server.admin.mobile", mobile, "usher.server.admin.password", Node.PASSWORD)))
+        assertThatThrownBy(() -> Node.start(Shared.REDIS.uri(), DATABASE, Node.with(Shared.WITH_KEY, settings)))
                 .hasMessageContaining("usher.server.admin.mobile")
                 .hasMessageNotContaining(mobile);
     }
@@ -80,21 +85,18 @@ class StartIT {
                 ? Map.of("usher.server.admin.mobile", mobile)
                 : Map.of("usher.server.admin.mobile", mobile, "usher.server.admin.password", password);
 
-        assertThatThrownBy(() -> Node.start(Shared.REDIS.uri(), Node.newDatabase(), settings))
+        assertThatThrownBy(() -> Node.start(Shared.REDIS.uri(), DATABASE, Node.with(Shared.WITH_KEY, settings)))
                 .hasMessageContaining(fault)
                 .hasMessageNotContaining(mobile);
     }
 
     @Test
-    void theSigningKeyMayBeAFile(@TempDir Path directory) throws IOException {
-        SigningKey key = SigningKey.generate();
-        Path file = Files.writeString(directory.resolve("key.pem"), key.pem());
+    void theSigningKeyMayBeAFile() {
+        User ann = node.register();
 
-        try (Node node = Node.start(
-                Shared.REDIS.uri(), Node.newDatabase(), Map.of("usher.server.signing-key", file.toString()))) {
-            node.get("/v1/me", node.register().token()).with(200);
-            assertThat(count(node, "signing_keys")).isZero();
-        }
+        node.get("/v1/me", ann.token()).with(200);
+        node.get("/v1/me", Shared.KEY.sign(TokenIT.claims(ann.id()).build())).with(200);
+        assertThat(node.count("signing_keys")).isZero();
     }
 
     @ParameterizedTest
@@ -103,8 +105,7 @@ class StartIT {
         "-----BEGIN PRIVATE KEY-----c2VjcmV0-----END PRIVATE KEY-----, usher.server.signing-key",
     })
     void aSigningKeyThatCannotBeReadIsRefusedWithoutAQuote(String setting, String fault) {
-        assertThatThrownBy(() ->
-                        Node.start(Shared.REDIS.uri(), Node.newDatabase(), Map.of("usher.server.signing-key", setting)))
+        assertThatThrownBy(() -> Node.start(Shared.REDIS.uri(), DATABASE, Map.of("usher.server.signing-key", setting)))
                 .hasStackTraceContaining(fault)
                 .satisfies(e -> assertThat(stackTrace(e)).doesNotContain("c2VjcmV0"));
     }
@@ -112,10 +113,9 @@ class StartIT {
     @Test
     @EnabledForJreRange(min = JRE.JAVA_21)
     void itServesOnVirtualThreads() {
-        Map<String, String> settings = new HashMap<>(WITH_ADMINISTRATOR);
-        settings.put("spring.threads.virtual.enabled", "true");
+        Map<String, String> settings = Node.with(Shared.SETTINGS, Map.of("spring.threads.virtual.enabled", "true"));
         try (Node node = Node.start(Shared.REDIS.uri(), Node.newDatabase(), settings)) {
-            Node.User ann = node.register();
+            User ann = node.register();
             String token = ann.token();
 
             List<Answer> answers =
@@ -131,12 +131,5 @@ class StartIT {
         StringWriter text = new StringWriter();
         failure.printStackTrace(new PrintWriter(text));
         return text.toString();
-    }
-
-    private static long count(Node node, String table) {
-        return node.jdbc()
-                .sql("SELECT count(*) FROM " + table)
-                .query(Long.class)
-                .single();
     }
 }

@@ -3,6 +3,7 @@ package dev.usher.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.server.Node.Fragile;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
 import dev.usher.testkit.FaultProxy;
@@ -25,27 +26,16 @@ class StartWithoutDatabaseIT {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final String database = Node.newDatabase();
-    private final Map<String, String> settings = new HashMap<>(Map.of(
-            "usher.server.signing-key",
-            Shared.KEY.pem(),
-            "usher.server.admin.mobile",
-            Node.ADMIN_MOBILE,
-            "usher.server.admin.password",
-            Node.PASSWORD,
-            "spring.datasource.hikari.connection-timeout",
-            "1000"));
+    private final Map<String, String> settings = new HashMap<>(Node.with(Shared.SETTINGS, Fragile.SOON));
 
     @Test
     void whatRedisHoldsIsAnsweredAndTheRestOnceTheDatabaseIsThere() {
-        User ann;
-        String token;
-        try (Node former = Node.start(Shared.REDIS.uri(), database, settings)) {
-            ann = former.register();
-            token = ann.token();
-        }
+        User ann = Shared.NODE.register();
+        String token = ann.token();
+        settings.put("usher.key-prefix", Shared.PREFIX);
         try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port())) {
             proxy.refuse();
-            try (Node node = Node.start(Shared.REDIS.uri(), through(proxy), settings)) {
+            try (Node node = Node.start(Shared.REDIS.uri(), Node.through(proxy, Shared.DATABASE), settings)) {
                 node.get("/v1/me", token).with(200);
                 node.get("/v1/users/" + ann.id(), token).with(200);
                 node.get("/v1/users/999999999", token).problem(503, "unavailable");
@@ -159,6 +149,6 @@ class StartWithoutDatabaseIT {
     }
 
     private String through(FaultProxy proxy) {
-        return database.replace("127.0.0.1:" + Shared.POSTGRES.port(), "127.0.0.1:" + proxy.port());
+        return Node.through(proxy, database);
     }
 }

@@ -12,12 +12,13 @@ class AdministratorLoginIT {
 
     @Test
     void aDatabaseWithoutAnAdministratorIsToldFromOneThatHasOne() {
-        try (PostgresServer postgres = PostgresServer.start();
-                RunningServer server = RunningServer.start(
-                        new ServerSettings(0, null, postgres.jdbcUrl(), postgres.username(), postgres.password()),
-                        Map.of(),
-                        Map.of(),
-                        List.of())) {
+        PostgresServer postgres = SharedPostgres.POSTGRES;
+        String database = postgres.createDatabase("administrators");
+        try (RunningServer server = RunningServer.start(
+                new ServerSettings(0, null, database, postgres.username(), postgres.password()),
+                Map.of(),
+                Map.of(),
+                List.of(new CheapPasswords()))) {
             GeneratedAdministrator unused = GeneratedAdministrator.create();
 
             assertThat(AdministratorLogin.of(server, unused).who()).startsWith("nobody yet: set USHER_SERVER_ADMIN_");

@@ -20,30 +20,21 @@ import java.sql.Statement;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** The command line as people use it: in a process of its own. */
+/** The command line as people use it: in a process of its own. While one starts, the tests in this JVM go on. */
+@Execution(ExecutionMode.CONCURRENT)
 class CommandLineIT {
 
     private static final Pattern GENERATED = Pattern.compile("mobile (\\d+), password (\\w+)  \\(generated.*");
 
-    private static PostgresServer postgres;
+    private final PostgresServer postgres = SharedPostgres.POSTGRES;
 
     @TempDir
     private Path directory;
-
-    @BeforeAll
-    static void startPostgres() {
-        postgres = PostgresServer.start();
-    }
-
-    @AfterAll
-    static void stopPostgres() {
-        postgres.close();
-    }
 
     @Test
     void aServerOnServersOfItsOwnServesUntilItIsToldToEndAndLeavesNothingRunning() throws Exception {
@@ -219,7 +210,7 @@ class CommandLineIT {
     }
 
     /** Somebody else's. */
-    private static String unfitDatabase(String name) throws SQLException {
+    private String unfitDatabase(String name) throws SQLException {
         String database = postgres.createDatabase(name);
         try (Connection connection = connect(database);
                 Statement statement = connection.createStatement()) {
@@ -228,11 +219,11 @@ class CommandLineIT {
         return database;
     }
 
-    private static Connection connect(String database) throws SQLException {
+    private Connection connect(String database) throws SQLException {
         return DriverManager.getConnection(database, postgres.username(), postgres.password());
     }
 
-    private static String through(FaultProxy proxy, String database) {
+    private String through(FaultProxy proxy, String database) {
         return database.replace(":" + postgres.port(), ":" + proxy.port());
     }
 
@@ -246,7 +237,7 @@ class CommandLineIT {
         return line.split(" ", 2)[0];
     }
 
-    private static long users(String database) throws SQLException {
+    private long users(String database) throws SQLException {
         try (Connection connection = connect(database);
                 ResultSet count = connection.createStatement().executeQuery("SELECT count(*) FROM users")) {
             count.next();

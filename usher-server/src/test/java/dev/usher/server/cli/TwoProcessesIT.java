@@ -32,14 +32,21 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** Two servers, each in a process of its own, on one Redis and one database: what one is told, the other knows. */
+/**
+ * Two servers, each in a process of its own, on one Redis and one database: what one is told, the other knows. While they start, the
+ * tests in this JVM go on.
+ */
+@Execution(ExecutionMode.CONCURRENT)
 class TwoProcessesIT {
 
     private static final String ADMIN_MOBILE = "13911112222";
     private static final String PASSWORD = "correct horse 8";
     private static final int LIMIT = 3;
     private static final int BANS = 20;
+    private static final PostgresServer POSTGRES = SharedPostgres.POSTGRES;
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final AtomicLong MOBILES = new AtomicLong(13800000000L);
 
@@ -47,7 +54,7 @@ class TwoProcessesIT {
     private static Path directory;
 
     private static RedisServer redis;
-    private static PostgresServer postgres;
+    private static String database;
     private static Server one;
     private static Server other;
 
@@ -74,7 +81,7 @@ class TwoProcessesIT {
     @BeforeAll
     static void start() throws IOException {
         redis = RedisServer.start();
-        postgres = PostgresServer.start();
+        database = POSTGRES.createDatabase("two_processes");
         // Both are started before one is waited for.
         CommandProcess first = process("one");
         CommandProcess second = process("other");
@@ -86,7 +93,6 @@ class TwoProcessesIT {
     static void stop() {
         one.process.close();
         other.process.close();
-        postgres.close();
         redis.close();
     }
 
@@ -231,11 +237,11 @@ class TwoProcessesIT {
                 "USHER_REDIS_URI",
                 redis.uri(),
                 "USHER_DATABASE_URL",
-                postgres.jdbcUrl(),
+                database,
                 "USHER_DATABASE_USERNAME",
-                postgres.username(),
+                POSTGRES.username(),
                 "USHER_DATABASE_PASSWORD",
-                postgres.password(),
+                POSTGRES.password(),
                 "USHER_SERVER_ADMIN_MOBILE",
                 ADMIN_MOBILE,
                 "USHER_SERVER_ADMIN_PASSWORD",
@@ -296,7 +302,7 @@ class TwoProcessesIT {
     }
 
     private static Connection connect() throws SQLException {
-        return DriverManager.getConnection(postgres.jdbcUrl(), postgres.username(), postgres.password());
+        return DriverManager.getConnection(database, POSTGRES.username(), POSTGRES.password());
     }
 
     private static boolean isSomebodyWaiting(Statement statement) throws SQLException {

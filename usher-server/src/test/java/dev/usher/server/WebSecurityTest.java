@@ -1,0 +1,21 @@
+package dev.usher.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.springframework.security.crypto.password.PasswordEncoder;
+
+class WebSecurityTest {
+
+    /** Tests on servers hash at a lower cost, and would not see another one here. */
+    @Test
+    void passwordsAreHashedWithBcryptAtCostTen() {
+        PasswordEncoder passwords = new WebSecurity().passwordEncoder();
+
+        String hash = passwords.encode(Node.PASSWORD);
+
+        assertThat(hash).startsWith("{bcrypt}$2a$10$");
+        assertThat(passwords.matches(Node.PASSWORD, hash)).isTrue();
+        assertThat(passwords.matches("wrong horse", hash)).isFalse();
+    }
+}
