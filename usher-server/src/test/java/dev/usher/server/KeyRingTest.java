@@ -11,9 +11,9 @@ import org.junit.jupiter.api.Test;
 
 class KeyRingTest {
 
-    private static final RSAKey OLD = SigningKey.prepared(1).key();
-    private static final RSAKey NEW = SigningKey.prepared(2).key();
-    private static final RSAKey OTHER = SigningKey.prepared(3).key().toPublicJWK();
+    private static final RSAKey OLD = SigningKey.generate().key();
+    private static final RSAKey NEW = SigningKey.generate().key();
+    private static final RSAKey OTHER = SigningKey.generate().key().toPublicJWK();
 
     @Test
     void aKeySignsFromItsMomentOnAlsoWhenNobodyHasLookedAgain() {

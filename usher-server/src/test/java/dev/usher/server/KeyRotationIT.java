@@ -206,8 +206,8 @@ class KeyRotationIT {
     void keysInTheSettingsThatVerifyAreHonouredAndPublishedEachUnderItsOwnNameOnly(@TempDir Path directory)
             throws IOException, JOSEException {
         SigningKey signing = Shared.KEY;
-        SigningKey next = SigningKey.prepared(1);
-        SigningKey former = SigningKey.prepared(2);
+        SigningKey next = SigningKey.generate();
+        SigningKey former = SigningKey.generate();
         Path file = Files.writeString(directory.resolve("former.pem"), former.pem());
         try (Node node = Node.start(
                 Shared.REDIS.uri(),
@@ -236,7 +236,7 @@ class KeyRotationIT {
                             shared,
                             claims,
                             new MACSigner(next.key().toRSAPublicKey().getEncoded())),
-                    SigningKey.prepared(3).sign(claims))) {
+                    SigningKey.generate().sign(claims))) {
                 node.get("/v1/me", forged).problem(401, "unauthenticated");
             }
         }

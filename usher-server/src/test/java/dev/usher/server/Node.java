@@ -56,6 +56,10 @@ final class Node implements AutoCloseable {
     /** Each start makes the log anew, which is the JVM's: one after the other. */
     private static final ReentrantLock LOG = new ReentrantLock();
 
+    static {
+        QuickKeys.install();
+    }
+
     private static final HttpClient CLIENT = HttpClient.newHttpClient();
 
     private final Queue<String> statements;
@@ -73,7 +77,7 @@ final class Node implements AutoCloseable {
 
         static final RedisServer REDIS = RedisServer.start();
         static final PostgresServer POSTGRES = PostgresServer.start();
-        static final SigningKey KEY = SigningKey.prepared(0);
+        static final SigningKey KEY = SigningKey.generate();
 
         /** For a test that does not ask for a key of its own: to generate one takes a while. */
         static final Map<String, String> WITH_KEY = Map.of("usher.server.signing-key", KEY.pem());

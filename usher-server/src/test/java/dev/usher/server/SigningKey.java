@@ -8,46 +8,24 @@ import com.nimbusds.jose.crypto.RSASSASigner;
 import com.nimbusds.jose.jwk.RSAKey;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.SignedJWT;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.security.Key;
+import java.security.interfaces.RSAPrivateCrtKey;
 import java.util.Base64;
-import java.util.List;
-import java.util.Objects;
 
 /** A key whose tokens a test can forge. */
-record SigningKey(RSAKey key) {
+public record SigningKey(RSAKey key) {
 
-    private static final List<String> PREPARED = read();
-
-    /**
-     * One of five keys that are in the test's resources: to generate one takes half a second of a processor.
-     *
-     * @param number from 0; 0 is the key of {@link Node.Shared}
-     */
-    static SigningKey prepared(int number) {
-        String pem = "-----BEGIN PRIVATE KEY-----\n" + PREPARED.get(number) + "\n-----END PRIVATE KEY-----\n";
-        return new SigningKey(new RsaPem(pem, "the prepared key " + number).privateKey());
-    }
-
-    private static List<String> read() {
-        try (InputStream file = SigningKey.class.getResourceAsStream("signing-keys.txt")) {
-            return new String(Objects.requireNonNull(file).readAllBytes(), StandardCharsets.US_ASCII)
-                    .lines()
-                    .filter(line -> !line.startsWith("#"))
-                    .toList();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    public static SigningKey generate() {
+        RSAPrivateCrtKey key =
+                (RSAPrivateCrtKey) new QuickKeys().generateKeyPair().getPrivate();
+        return new SigningKey(new RsaPem(pem("PRIVATE KEY", key), "the key").privateKey());
     }
 
     String id() {
         return key.getKeyID();
     }
 
-    String pem() {
+    public String pem() {
         try {
             return pem("PRIVATE KEY", key.toRSAPrivateKey());
         } catch (JOSEException e) {

@@ -54,7 +54,7 @@ class TokenIT {
                                         .keyID(keyId)
                                         .build(),
                                 claims().build())),
-                Map.entry("an unknown key", SigningKey.prepared(1).sign(claims().build())),
+                Map.entry("an unknown key", SigningKey.generate().sign(claims().build())),
                 Map.entry(
                         "another key under the known name",
                         SigningKey.sign(
@@ -62,7 +62,7 @@ class TokenIT {
                                         .keyID(keyId)
                                         .build(),
                                 claims().build(),
-                                new RSASSASigner(SigningKey.prepared(1).key()))),
+                                new RSASSASigner(SigningKey.generate().key()))),
                 Map.entry(
                         "the known key under another name",
                         Shared.KEY.sign(

@@ -44,6 +44,7 @@ class TwoProcessesIT {
 
     private static final String ADMIN_MOBILE = "13911112222";
     private static final String PASSWORD = "correct horse 8";
+    private static final String SERVERS_PASSWORD = "geheim";
     private static final int LIMIT = 3;
     private static final int BANS = 20;
     private static final PostgresServer POSTGRES = SharedPostgres.POSTGRES;
@@ -80,7 +81,7 @@ class TwoProcessesIT {
 
     @BeforeAll
     static void start() throws IOException {
-        redis = RedisServer.start();
+        redis = RedisServer.start("requirepass " + SERVERS_PASSWORD);
         database = POSTGRES.createDatabase("two_processes");
         // Both are started before one is waited for.
         CommandProcess first = process("one");
@@ -174,7 +175,8 @@ class TwoProcessesIT {
 
         // Each on its own time, so that one of them signs with the new key while the other does not yet.
         for (Server server : List.of(one, other)) {
-            await().atMost(PATIENCE).until(() -> {
+            // Seldom, for to compare a password costs the server much.
+            await().pollInterval(Duration.ofMillis(500)).atMost(PATIENCE).until(() -> {
                 String token = server.logIn(ann.mobile);
                 one.api.get("/v1/me", token).with(200);
                 other.api.get("/v1/me", token).with(200);
@@ -220,6 +222,7 @@ class TwoProcessesIT {
             underWay.get(PATIENCE.toSeconds(), TimeUnit.SECONDS).with(200);
             assertThat(process.exitCode()).isEqualTo(128 + 15);
             assertThat(process.errors()).isEmpty();
+            assertThat(redis.isRunning()).isTrue();
 
             Answer receipt = setStatus(one, bob.id, "disabled", administrator);
 
@@ -230,18 +233,26 @@ class TwoProcessesIT {
         }
     }
 
+    @Test
+    void aServerOnGivenServersShowsNoPasswordThatItWasGiven() throws IOException {
+        assertThat(one.process.lineOf("Redis")).isEqualTo(redis.uri().replace("//", "//***@"));
+        assertThat(one.process.lineOf("Database")).isEqualTo(database + "?user=***&password=***");
+        assertThat(one.process.lineOf("Administrator"))
+                .contains("USHER_SERVER_ADMIN_MOBILE", "USHER_SERVER_ADMIN_PASSWORD")
+                .doesNotContain(ADMIN_MOBILE, PASSWORD);
+        assertThat(one.process.lineOf("Log in")).doesNotContain(ADMIN_MOBILE, PASSWORD);
+        one.logIn(ADMIN_MOBILE);
+        assertThat(one.process.errors()).doesNotContain(ADMIN_MOBILE, PASSWORD, SERVERS_PASSWORD);
+    }
+
     private static CommandProcess process(String name) throws IOException {
         Map<String, String> environment = new HashMap<>(Map.of(
                 "PORT",
                 "0",
                 "USHER_REDIS_URI",
-                redis.uri(),
+                redis.uri().replace("//", "//:" + SERVERS_PASSWORD + "@"),
                 "USHER_DATABASE_URL",
-                database,
-                "USHER_DATABASE_USERNAME",
-                POSTGRES.username(),
-                "USHER_DATABASE_PASSWORD",
-                POSTGRES.password(),
+                database + "?user=" + POSTGRES.username() + "&password=" + SERVERS_PASSWORD,
                 "USHER_SERVER_ADMIN_MOBILE",
                 ADMIN_MOBILE,
                 "USHER_SERVER_ADMIN_PASSWORD",
