@@ -158,7 +158,7 @@ final class Node implements AutoCloseable {
         }
 
         /** A caller of a server without its database is answered sooner than by default. */
-        static final Map<String, String> SOON = Map.of("spring.datasource.hikari.connection-timeout", "1000");
+        static final Map<String, String> SOON = Map.of("spring.datasource.hikari.connection-timeout", "500");
 
         /** Nothing of it is broken. */
         static Fragile whole() {

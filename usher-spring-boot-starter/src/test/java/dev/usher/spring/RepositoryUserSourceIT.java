@@ -48,7 +48,7 @@ class RepositoryUserSourceIT {
     @BeforeAll
     static void start() {
         redis = RedisServer.start();
-        postgres = PostgresServer.start();
+        postgres = SharedPostgres.POSTGRES;
         application = new SpringApplicationBuilder(Application.class)
                 .web(WebApplicationType.NONE)
                 .registerShutdownHook(false)
@@ -68,7 +68,6 @@ class RepositoryUserSourceIT {
     @AfterAll
     static void stop() {
         application.close();
-        postgres.close();
         redis.close();
     }
 

@@ -30,6 +30,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.springframework.beans.factory.support.DefaultListableBeanFactory;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.datasource.DataSourceTransactionManager;
@@ -40,6 +42,7 @@ import org.springframework.transaction.TransactionSystemException;
 import org.springframework.transaction.support.TransactionTemplate;
 
 /** The caches inside Spring's transactions, on a real database. */
+@Execution(ExecutionMode.CONCURRENT)
 class TransactionsIT {
 
     private static final Facet<String> NAME = Facet.of("name", String.class);
@@ -66,7 +69,7 @@ class TransactionsIT {
     @BeforeAll
     static void start() {
         redisServer = RedisServer.start();
-        postgres = PostgresServer.start();
+        postgres = SharedPostgres.POSTGRES;
         client = RedisClient.create(redisServer.uri());
         redis = client.connect().sync();
         database = new DriverManagerDataSource(
@@ -80,7 +83,6 @@ class TransactionsIT {
     @AfterAll
     static void stop() {
         client.shutdown();
-        postgres.close();
         redisServer.close();
     }
 

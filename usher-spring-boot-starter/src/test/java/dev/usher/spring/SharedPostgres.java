@@ -1,0 +1,11 @@
+package dev.usher.spring;
+
+import dev.usher.testkit.PostgresServer;
+
+/** The PostgreSQL that tests share, each with a database of its own: stopped with the JVM. */
+final class SharedPostgres {
+
+    static final PostgresServer POSTGRES = PostgresServer.start();
+
+    private SharedPostgres() {}
+}
