@@ -93,6 +93,7 @@ class KeyRotationIT {
     void twoWhoRotateAtOnceHaveRotatedOnce() {
         String token = ONE.administrator().token();
         AtomicLong turn = new AtomicLong();
+        QuickKeys.meet(4);
 
         List<Answer> answers = Together.run(
                 4,

@@ -182,6 +182,7 @@ final class Node implements AutoCloseable {
     /** Not in the class that has the servers: threads cannot enter it before it is there. */
     private static List<Node> startTogether(List<String> databases, Map<String, String> settings) {
         AtomicInteger turn = new AtomicInteger();
+        QuickKeys.meet(databases.size());
         return Together.run(databases.size(), () -> {
                     String database = databases.get(turn.getAndIncrement());
                     return Map.entry(database, start(Shared.REDIS.uri(), database, settings));

@@ -18,7 +18,12 @@ import java.security.spec.RSAPublicKeySpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,9 +36,21 @@ final class QuickKeys extends KeyPairGeneratorSpi {
     private static final List<BigInteger[]> PAIRS = pairs();
     private static final AtomicInteger NEXT = new AtomicInteger();
 
-    /** Has the server in this JVM make its keys so, too. */
+    private static final AtomicReference<@Nullable CyclicBarrier> MEETING = new AtomicReference<>();
+    private static final long PATIENCE_SECONDS = 60;
+
+    /** Has the servers in this JVM make their keys so, too. */
     static void install() {
         Security.insertProviderAt(new QuickProvider(), 1);
+    }
+
+    /**
+     * Has the next keys of servers in this JVM wait for each other: callers who are to make a key at once do so, though it takes no time.
+     *
+     * @param keys how many
+     */
+    static void meet(int keys) {
+        MEETING.set(new CyclicBarrier(keys, () -> MEETING.set(null)));
     }
 
     @Override
@@ -85,6 +102,17 @@ final class QuickKeys extends KeyPairGeneratorSpi {
         }
     }
 
+    private static void await(CyclicBarrier meeting) {
+        try {
+            meeting.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        } catch (BrokenBarrierException | TimeoutException e) {
+            throw new IllegalStateException("fewer keys were made at once than the test asked for", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException(e);
+        }
+    }
+
     private static final class QuickProvider extends Provider {
 
         QuickProvider() {
@@ -92,6 +120,10 @@ final class QuickKeys extends KeyPairGeneratorSpi {
             putService(new Service(this, "KeyPairGenerator", "RSA", QuickKeys.class.getName(), null, null) {
                 @Override
                 public Object newInstance(@Nullable Object parameter) {
+                    CyclicBarrier meeting = MEETING.get();
+                    if (meeting != null) {
+                        await(meeting);
+                    }
                     return new QuickKeys();
                 }
             });

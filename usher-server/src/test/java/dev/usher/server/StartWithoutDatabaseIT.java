@@ -23,6 +23,9 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 @ExtendWith(OutputCaptureExtension.class)
 class StartWithoutDatabaseIT {
 
+    /** No other test asks for this user, whose absence would be known in Redis then. */
+    private static final long STRANGER = 777_000_123;
+
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final String database = Node.newDatabase();
@@ -38,8 +41,8 @@ class StartWithoutDatabaseIT {
             try (Node node = Node.start(Shared.REDIS.uri(), Node.through(proxy, Shared.DATABASE), settings)) {
                 node.get("/v1/me", token).with(200);
                 node.get("/v1/users/" + ann.id(), token).with(200);
-                node.get("/v1/users/999999999", token).problem(503, "unavailable");
-                node.get("/v1/me", Shared.KEY.sign(TokenIT.claims(999_999_999).build()))
+                node.get("/v1/users/" + STRANGER, token).problem(503, "unavailable");
+                node.get("/v1/me", Shared.KEY.sign(TokenIT.claims(STRANGER).build()))
                         .problem(503, "unavailable");
                 node.post("/v1/login", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD), null)
                         .problem(503, "unavailable");
@@ -53,7 +56,7 @@ class StartWithoutDatabaseIT {
                         .untilAsserted(() -> node.post(
                                         "/v1/login", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD), null)
                                 .with(200));
-                node.get("/v1/users/999999999", token).problem(404, "user-not-found");
+                node.get("/v1/users/" + STRANGER, token).problem(404, "user-not-found");
                 node.get("/actuator/health", null).with(200);
             }
         }
