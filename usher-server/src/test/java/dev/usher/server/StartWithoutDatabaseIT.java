@@ -32,14 +32,18 @@ class StartWithoutDatabaseIT {
     void whatRedisHoldsIsAnsweredAndTheRestOnceTheDatabaseIsThere() {
         User ann = Shared.NODE.register();
         String token = ann.token();
+        long absent = Node.newAbsentId();
         settings.put("usher.key-prefix", Shared.PREFIX);
         try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port())) {
             proxy.refuse();
             try (Node node = Node.start(Shared.REDIS.uri(), Node.through(proxy, Shared.DATABASE), settings)) {
                 node.get("/v1/me", token).with(200);
                 node.get("/v1/users/" + ann.id(), token).with(200);
-                node.get("/v1/users/999999999", token).problem(503, "unavailable");
-                node.get("/v1/me", Shared.KEY.sign(TokenIT.claims(999_999_999).build()))
+                node.get("/v1/users/" + absent, token).problem(503, "unavailable");
+                node.get(
+                                "/v1/me",
+                                Shared.KEY.sign(
+                                        TokenIT.claims(Node.newAbsentId()).build()))
                         .problem(503, "unavailable");
                 node.post("/v1/login", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD), null)
                         .problem(503, "unavailable");
@@ -53,7 +57,7 @@ class StartWithoutDatabaseIT {
                         .untilAsserted(() -> node.post(
                                         "/v1/login", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD), null)
                                 .with(200));
-                node.get("/v1/users/999999999", token).problem(404, "user-not-found");
+                node.get("/v1/users/" + absent, token).problem(404, "user-not-found");
                 node.get("/actuator/health", null).with(200);
             }
         }
