@@ -87,7 +87,7 @@ class FailureIT {
             fragile.database().refuse();
 
             node.get("/v1/me", token).with(200);
-            Answer answer = node.get("/v1/users/999999999", token).problem(503, "unavailable");
+            Answer answer = node.get("/v1/users/" + Node.newAbsentId(), token).problem(503, "unavailable");
             assertThat(answer.response().headers().firstValue("Retry-After")).isPresent();
             ann.tryLogin().problem(503, "unavailable");
             node.post("/v1/token/refresh", Map.of("fresh_token", "x"), null).problem(503, "unavailable");
@@ -160,7 +160,7 @@ class FailureIT {
             ann.tryLogin().problem(503, "unavailable");
             Duration first = Duration.ofNanos(System.nanoTime() - begin);
             begin = System.nanoTime();
-            node.get("/v1/users/999999999", token).problem(503, "unavailable");
+            node.get("/v1/users/" + Node.newAbsentId(), token).problem(503, "unavailable");
             Duration second = Duration.ofNanos(System.nanoTime() - begin);
 
             assertThat(first).isLessThan(Duration.ofSeconds(8));

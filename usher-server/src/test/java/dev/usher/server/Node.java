@@ -49,6 +49,7 @@ final class Node implements AutoCloseable {
     static final String PASSWORD = "correct horse 8";
 
     private static final AtomicLong MOBILES = new AtomicLong(13800000000L);
+    private static final AtomicLong ABSENT = new AtomicLong(900_000_000_000L);
     private static final AtomicLong DATABASES = new AtomicLong();
     private static final JsonMapper MAPPER =
             JsonMapper.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
@@ -254,6 +255,11 @@ final class Node implements AutoCloseable {
     /** A mobile number that nobody has yet. */
     static String newMobile() {
         return Long.toString(MOBILES.incrementAndGet());
+    }
+
+    /** The id of no user, which no test has asked a server for: of one that is asked for, a server remembers that it is absent. */
+    static long newAbsentId() {
+        return ABSENT.incrementAndGet();
     }
 
     /** A user who has registered, and what is known of them. */

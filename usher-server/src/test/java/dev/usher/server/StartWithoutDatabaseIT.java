@@ -23,9 +23,6 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 @ExtendWith(OutputCaptureExtension.class)
 class StartWithoutDatabaseIT {
 
-    /** No other test asks for this user, whose absence would be known in Redis then. */
-    private static final long STRANGER = 777_000_123;
-
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     private final String database = Node.newDatabase();
@@ -35,14 +32,18 @@ class StartWithoutDatabaseIT {
     void whatRedisHoldsIsAnsweredAndTheRestOnceTheDatabaseIsThere() {
         User ann = Shared.NODE.register();
         String token = ann.token();
+        long absent = Node.newAbsentId();
         settings.put("usher.key-prefix", Shared.PREFIX);
         try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port())) {
             proxy.refuse();
             try (Node node = Node.start(Shared.REDIS.uri(), Node.through(proxy, Shared.DATABASE), settings)) {
                 node.get("/v1/me", token).with(200);
                 node.get("/v1/users/" + ann.id(), token).with(200);
-                node.get("/v1/users/" + STRANGER, token).problem(503, "unavailable");
-                node.get("/v1/me", Shared.KEY.sign(TokenIT.claims(STRANGER).build()))
+                node.get("/v1/users/" + absent, token).problem(503, "unavailable");
+                node.get(
+                                "/v1/me",
+                                Shared.KEY.sign(
+                                        TokenIT.claims(Node.newAbsentId()).build()))
                         .problem(503, "unavailable");
                 node.post("/v1/login", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD), null)
                         .problem(503, "unavailable");
@@ -56,7 +57,7 @@ class StartWithoutDatabaseIT {
                         .untilAsserted(() -> node.post(
                                         "/v1/login", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD), null)
                                 .with(200));
-                node.get("/v1/users/" + STRANGER, token).problem(404, "user-not-found");
+                node.get("/v1/users/" + absent, token).problem(404, "user-not-found");
                 node.get("/actuator/health", null).with(200);
             }
         }
