@@ -46,8 +46,10 @@ class StampedeIT {
                 }
                 Collections.sort(slowest);
                 System.out.printf("the slowest of 200 callers waited, in milliseconds: %s%n", slowest);
-                // The median round: a neighbour on this machine may delay any single one.
-                assertThat(slowest.get(ROUNDS / 2)).isBetween(50L, 150L);
+                // Callers are woken by the push of the fill: one that outwaited the claim would take longer than its
+                // lease. The
+                // median round counts, for a busy machine may delay any single one.
+                assertThat(slowest.get(ROUNDS / 2)).isBetween(50L, GuardProtocol.LEASE.toMillis());
             }
         }
     }
