@@ -36,6 +36,11 @@ public final class RedisServer implements AutoCloseable {
 
     private static final Duration ANSWER_LIMIT = Duration.ofSeconds(1);
 
+    /** What the kernel says of a program that is open for writing (ETXTBSY), and the status with which {@code setsid} ends then. */
+    private static final String BUSY = "Text file busy";
+
+    private static final int CANNOT_EXECUTE = 126;
+
     private static final String SOCKET = "redis.sock";
 
     /** Of util-linux; macOS has none. */
@@ -201,6 +206,22 @@ public final class RedisServer implements AutoCloseable {
     }
 
     private void launch() {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        while (!tryLaunch()) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException(executable + " is still being written after " + LIMIT);
+            }
+            LoopbackPort.pause();
+        }
+    }
+
+    /**
+     * Starts the server, and waits until it answers.
+     *
+     * @return {@code false} when the kernel took the executable for one that is still written: a process that another thread of
+     *     this JVM has just started holds its file open, as it was while it was unpacked, until it runs a program of its own
+     */
+    private boolean tryLaunch() {
         try {
             // Apart from the terminal of this JVM, whose Ctrl-C would end the server before its users.
             Process started = new ProcessBuilder(
@@ -214,16 +235,26 @@ public final class RedisServer implements AutoCloseable {
                     .start();
             process = started;
             guardian = Guardian.over(started.pid(), Signal.KILL, directory.path());
-            awaitAnswer(started);
+            if (awaitAnswer(started)) {
+                return true;
+            }
+            awaitEnd();
+            return false;
         } catch (IOException e) {
+            if (String.valueOf(e.getMessage()).contains(BUSY)) {
+                return false;
+            }
             throw new IllegalStateException("cannot run " + executable, e);
         }
     }
 
-    private void awaitAnswer(Process started) {
+    private boolean awaitAnswer(Process started) {
         long deadline = System.nanoTime() + LIMIT.toNanos();
         while (!answers()) {
             if (!started.isAlive()) {
+                if (started.exitValue() == CANNOT_EXECUTE && directory.logTail().contains(BUSY)) {
+                    return false;
+                }
                 throw new IllegalStateException("Redis ended with status " + started.exitValue() + " instead of serving"
                         + " port " + port() + "; its log:\n" + directory.logTail());
             }
@@ -233,6 +264,7 @@ public final class RedisServer implements AutoCloseable {
             }
             LoopbackPort.pause();
         }
+        return true;
     }
 
     /** Asked over the socket in the server's own directory: on its port, another program's server might answer. */

@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.time.Duration;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class RedisServerIT {
@@ -23,6 +25,17 @@ class RedisServerIT {
             assertThat(one.port()).isNotEqualTo(two.port());
             assertThat(one.uri()).isEqualTo("redis://127.0.0.1:" + one.port());
         }
+    }
+
+    /** The file of the executable is open in each process that another thread starts at the moment it is unpacked. */
+    @Test
+    void manyServersAreStartedAtOnce() {
+        List<RedisServer> servers = IntStream.range(0, 24)
+                .parallel()
+                .mapToObj(any -> RedisServer.start())
+                .toList();
+        assertThat(servers).allMatch(RedisServer::isRunning);
+        servers.forEach(RedisServer::close);
     }
 
     @Test
