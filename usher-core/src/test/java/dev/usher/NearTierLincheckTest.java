@@ -18,6 +18,7 @@ import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.StressOptions;
 import org.jetbrains.lincheck.datastructures.ThreadIdGen;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -36,11 +37,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class NearTierLincheckTest {
 
     @ParameterizedTest
+    @Tag("thorough") // finds by chance and in minutes what chosen schedules find
     @ValueSource(classes = {Existing.class, InSessions.class, Absent.class, ComingAndGoing.class})
     void underStress(Class<?> machine) {
-        check(
-                machine,
-                new StressOptions().iterations(Thorough.pick(40, 10)).invocationsPerIteration(Thorough.pick(30, 20)));
+        check(machine, new StressOptions().iterations(40).invocationsPerIteration(30));
     }
 
     @ParameterizedTest
@@ -53,8 +53,8 @@ class NearTierLincheckTest {
         check(
                 machine,
                 new ModelCheckingOptions()
-                        .iterations(Thorough.pick(60, 8))
-                        .invocationsPerIteration(Thorough.pick(200, 12))
+                        .iterations(Thorough.pick(60, 12))
+                        .invocationsPerIteration(Thorough.pick(200, 20))
                         .addGuarantee(atomicCaffeine));
     }
 

@@ -36,7 +36,7 @@ class BillOfMaterialsTest {
     private static List<String> modules(boolean keptBack) {
         return texts(".", "/project/modules/module")
                 .filter(module -> keptBack == anyText(module, "/project/properties/maven.deploy.skip[.='true']"))
-                .filter(module -> !anyText(module, "/project/packaging[.='pom']"))
+                .filter(module -> keptBack || !anyText(module, "/project/packaging[.='pom']"))
                 .flatMap(module -> texts(module, "/project/artifactId"))
                 .toList();
     }

@@ -20,6 +20,7 @@ import java.sql.Statement;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
@@ -77,6 +78,7 @@ class CommandLineIT {
     }
 
     @Test
+    @Tag("thorough") // starts processes of its own, for most of a minute
     void aServerStartsWithoutItsDatabaseAndGivesUpWhenThatCannotBeMadeReady() throws Exception {
         String database = unfitDatabase("late");
         try (FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
@@ -104,6 +106,7 @@ class CommandLineIT {
     }
 
     @Test
+    @Tag("thorough") // starts processes of its own, for most of a minute
     void theServerByItselfEndsItsProcessWhenItsDatabaseCannotBeMadeReady() throws Exception {
         String database = unfitDatabase("ended");
         try (FaultProxy proxy = FaultProxy.inFrontOf(postgres.host(), postgres.port())) {
@@ -138,6 +141,7 @@ class CommandLineIT {
     }
 
     @Test
+    @Tag("thorough") // starts processes of its own, for most of a minute
     void aDemoShowsItsTableAndLeavesNobodyInAGivenDatabase() throws Exception {
         String database = postgres.createDatabase("demo");
         Map<String, String> environment = Map.of(

@@ -30,6 +30,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
@@ -188,6 +189,7 @@ class TwoProcessesIT {
     }
 
     @Test
+    @Tag("thorough") // starts processes of its own, for most of a minute
     void oneThatIsToldToEndAnswersWhatItHasBegunTakesNothingNewAndIsNotWaitedFor() throws Exception {
         User ann = register();
         User bob = register();
