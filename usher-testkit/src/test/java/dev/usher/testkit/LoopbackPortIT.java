@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class LoopbackPortIT {
 
     /** Starts each kind of server, and says on which port. */
-    private interface Kind {
+    interface Kind {
         int start(Supplier<LoopbackPort> ports);
     }
 
