@@ -189,7 +189,7 @@ final class Node implements AutoCloseable {
                     return Map.entry(database, start(Shared.REDIS.uri(), database, settings));
                 })
                 .stream()
-                .sorted(Comparator.comparing(started -> databases.indexOf(started.getKey())))
+                .sorted(Comparator.comparingInt(started -> databases.indexOf(started.getKey())))
                 .map(Map.Entry::getValue)
                 .toList();
     }
