@@ -3,6 +3,7 @@ package dev.usher.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.UserCaches;
 import dev.usher.server.Node.Fragile;
 import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.Shared;
@@ -102,6 +103,7 @@ class FailureIT {
             node.get("/v1/me", token).with(200);
             node.get("/v1/me", token).with(200);
             fragile.redis().kill();
+            awaitMemoryClosed(node);
             fragile.database().refuse();
 
             node.get("/v1/me", token).problem(503, "unavailable");
@@ -123,6 +125,7 @@ class FailureIT {
             node.get("/v1/users/999999999", token).with(404);
             assertFresh(node.get("/v1/users/999999999", token).with(404));
             redis.kill();
+            awaitMemoryClosed(node);
             proxy.refuse();
 
             assertStale(node.get("/v1/me", token).with(200));
@@ -133,6 +136,11 @@ class FailureIT {
             await().atMost(Duration.ofSeconds(20))
                     .untilAsserted(() -> assertFresh(node.get("/v1/me", token).with(200)));
         }
+    }
+
+    /** Until a node has noticed that Redis is away, its memory may answer. */
+    private static void awaitMemoryClosed(Node node) {
+        await().until(() -> !node.bean(UserCaches.class).health().nearOpen());
     }
 
     private static void assertFresh(Answer answer) {
