@@ -92,7 +92,7 @@ final class FaultSite implements AutoCloseable {
     private String databaseUrlAt(int port) {
         return "jdbc:postgresql://" + database.host() + ":" + port + "/postgres?user=" + database.username()
                 + "&password=" + database.password() + "&currentSchema=" + schema
-                + "&connectTimeout=1&socketTimeout=1";
+                + "&connectTimeout=3&socketTimeout=3";
     }
 
     /** The ways of those who suffer. */
