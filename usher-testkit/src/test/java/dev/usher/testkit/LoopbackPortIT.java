@@ -111,7 +111,7 @@ class LoopbackPortIT {
     }
 
     @Test
-    void portsAreChosenAtRandom() {
+    void portsThatAreReservedDiffer() {
         List<LoopbackPort> ports =
                 IntStream.range(0, 10).mapToObj(any -> LoopbackPort.reserve()).toList();
         assertThat(ports.stream().map(LoopbackPort::number)).doesNotHaveDuplicates();
