@@ -4,8 +4,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -137,20 +139,42 @@ final class FenceOutbox {
     }
 
     /**
-     * Sends an announced fence.
+     * What has become of fences that were sent.
      *
-     * @return whether Redis has confirmed it; otherwise it is kept
+     * @param pending the keys whose fences Redis has not confirmed, and which are kept
+     * @param failure why, or {@code null} when there are none
      */
-    boolean send(String key, Object mark) {
+    record Sent(Set<String> pending, @Nullable SharedTierException failure) {
+
+        static final Sent ALL = new Sent(Set.of(), null);
+    }
+
+    /**
+     * Sends announced fences in one pipeline, and waits once for all of them, for the command timeout at most.
+     *
+     * @param marks by key
+     */
+    Sent send(Map<String, Object> marks) {
+        Map<String, CompletableFuture<Void>> sent = new LinkedHashMap<>();
+        marks.forEach((key, mark) -> sent.put(key, sendAndStrikeOff(key, mark)));
         try {
-            shared.guards().awaitAll(List.of(sendAndStrikeOff(key, mark)));
-            return true;
+            shared.guards().awaitAll(List.copyOf(sent.values()));
+            return Sent.ALL;
         } catch (SharedTierException e) {
-            trouble = "the invalidation of " + key + " failed: " + e.getMessage();
+            sent.values().removeIf(fence -> fence.isDone() && !fence.isCompletedExceptionally());
+            if (sent.isEmpty()) {
+                return Sent.ALL; // confirmed at the last moment
+            }
+            trouble = "the invalidation of " + sent.keySet().iterator().next() + " failed: " + e.getMessage();
             warn();
             retryLater();
-            return false;
+            return new Sent(Set.copyOf(sent.keySet()), e);
         }
+    }
+
+    /** Sends what has been announced and not been sent, without waiting for it. */
+    void sendLater() {
+        retryLater();
     }
 
     /** Whether Redis may still hold what a change on this node has made old. */

@@ -6,7 +6,6 @@ import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -133,23 +132,46 @@ final class GuardProtocol {
     }
 
     /**
+     * A moment, by the clock of the server that is connected.
+     *
+     * @param nanoTime the moment, of {@link System#nanoTime()}
+     */
+    ReadMark markAt(long nanoTime) {
+        return clock.markAt(nanoTime);
+    }
+
+    /** What OFFER answers. */
+    enum Offer {
+        STORED,
+        REFUSED,
+
+        /** The row is stored by a server that may not have had the fences which should have refused it. */
+        SUSPECT
+    }
+
+    /**
      * Stores a row that was read without a claim, if no change can have been missed.
      *
      * <p>Refused as well is a row that was read before the server's clock was first looked at over the connection that
      * stands: the server may have lost its fences since, or be another one.
      *
-     * @param readAt a moment of {@link System#nanoTime()} not later than the query
+     * @param mark a moment not later than the query
      */
-    boolean offer(String key, byte[] value, Duration ttl, long readAt) throws SharedTierException {
+    Offer offer(String key, byte[] value, Duration ttl, ReadMark mark) throws SharedTierException {
         // The age is judged by the server, when it comes to it: a command may lie in the buffer of a frozen server
         // for longer than the fence lives that should have stopped it.
-        OptionalLong readAtLeastAt = clock.leastAt(readAt);
-        if (readAtLeastAt.isEmpty()) {
-            return false;
+        if (mark.leastMillis() == ReadMark.UNKNOWN || !clock.isOf(mark)) {
+            return Offer.REFUSED;
         }
-        long tooOldFrom = readAtLeastAt.getAsLong() + FENCE.toMillis();
+        long tooOldFrom = mark.leastMillis() + FENCE.toMillis();
         byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
-        return link.await(isOne(GuardScript.OFFER, key, arguments));
+        // The last look is at the event loop: what comes over a later connection comes after the end of this one.
+        return link.await(isOne(GuardScript.OFFER, key, arguments).thenApply(stored -> {
+            if (!stored) {
+                return Offer.REFUSED;
+            }
+            return clock.isOf(mark) ? Offer.STORED : Offer.SUSPECT;
+        }));
     }
 
     /**

@@ -180,7 +180,7 @@ final class RedisLink {
             if (isAnswer(e.getCause())) {
                 breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
             }
-            throw failed(isOpen() ? "failed: " + RedisTroubles.reasonOf(e) : "is not connected");
+            throw isOpen() ? failed(e) : failed("is not connected");
         } catch (CancellationException e) {
             requireAsked();
             throw failed("was closed");
@@ -207,7 +207,7 @@ final class RedisLink {
         if (failure == null) {
             answered();
         } else if (!(failure instanceof SharedTierException)) {
-            var unused = failed(isOpen() ? "failed: " + RedisTroubles.reasonOf(failure) : "is not connected");
+            var unused = isOpen() ? failed(failure) : failed("is not connected");
         }
     }
 
@@ -230,9 +230,17 @@ final class RedisLink {
 
     /** Notes that a call has failed. */
     SharedTierException failed(String what) {
+        return failed(what, null);
+    }
+
+    private SharedTierException failed(Throwable failure) {
+        return failed("failed: " + RedisTroubles.reasonOf(failure), RedisTroubles.codeOf(failure));
+    }
+
+    private SharedTierException failed(String what, @Nullable String errorCode) {
         failedAt = System.nanoTime();
         failing = true;
-        return troubles.failed(what);
+        return troubles.failed(what, errorCode);
     }
 
     private void pulse() {

@@ -23,6 +23,12 @@ final class RedisTroubles {
             Pattern.compile("\\b(OOM|READONLY|NOPERM|NOAUTH|WRONGPASS|MISCONF|LOADING|NOREPLICAS|BUSY|MASTERDOWN"
                     + "|CLUSTERDOWN|max number of clients)\\b");
 
+    /** Within a script, Redis does not say {@code NOPERM}. */
+    private static final Pattern REFUSED_IN_SCRIPT =
+            Pattern.compile("ACL failure|can't run this command|can't access at least one of the keys");
+
+    private static final Pattern CODE = Pattern.compile("[A-Z][A-Z0-9_]*");
+
     private final String address;
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile @Nullable String latest;
@@ -46,7 +52,16 @@ final class RedisTroubles {
 
     /** Notes that a call has failed. */
     SharedTierException failed(String what) {
-        var exception = new SharedTierException("Redis at " + address + " " + what);
+        return failed(what, null);
+    }
+
+    /**
+     * Notes that a call has failed.
+     *
+     * @param errorCode with which Redis has refused it, or {@code null} when it has not answered
+     */
+    SharedTierException failed(String what, @Nullable String errorCode) {
+        var exception = new SharedTierException("Redis at " + address + " " + what, errorCode);
         latest = what;
         long now = System.nanoTime();
         long due = nextWarningAt.get();
@@ -76,12 +91,32 @@ final class RedisTroubles {
         String reason = "unknown";
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof RedisCommandExecutionException) {
-                String message = String.valueOf(cause.getMessage());
-                Matcher code = ERROR_CODE.matcher(message);
-                return code.find() ? code.group() : message.split(" ", 2)[0];
+                return codeOf(String.valueOf(cause.getMessage()));
             }
             reason = cause.getClass().getSimpleName();
         }
         return reason;
+    }
+
+    /** The code of the error that Redis has answered, or {@code null} when it has not answered. */
+    static @Nullable String codeOf(@Nullable Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof RedisCommandExecutionException) {
+                return codeOf(String.valueOf(cause.getMessage()));
+            }
+        }
+        return null;
+    }
+
+    private static String codeOf(String message) {
+        Matcher code = ERROR_CODE.matcher(message);
+        if (code.find()) {
+            return code.group();
+        }
+        if (REFUSED_IN_SCRIPT.matcher(message).find()) {
+            return "NOPERM";
+        }
+        String first = message.split(" ", 2)[0];
+        return CODE.matcher(first).matches() ? first : "ERR";
     }
 }

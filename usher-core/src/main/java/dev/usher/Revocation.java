@@ -2,12 +2,13 @@ package dev.usher;
 
 import dev.usher.NodeRegister.Member;
 import dev.usher.NodeRegister.Roll;
+import dev.usher.RevocationReceipt.Reason;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,16 +37,16 @@ final class Revocation {
      */
     private final boolean failsClosed;
 
-    private final BooleanSupplier fenceMayBeLost;
+    private final Supplier<@Nullable Reason> brokenOff;
     private final long fencedAt = System.nanoTime();
 
     /**
      * Of a fence that has just been confirmed.
      *
-     * @param fenceMayBeLost whether Redis may have forgotten it since
+     * @param brokenOff why there is nothing more to wait for, such as that Redis may have forgotten it since, or {@code null}
      */
-    Revocation(NodeRegister register, String facet, CachePolicy policy, BooleanSupplier fenceMayBeLost) {
-        this.fenceMayBeLost = fenceMayBeLost;
+    Revocation(NodeRegister register, String facet, CachePolicy policy, Supplier<@Nullable Reason> brokenOff) {
+        this.brokenOff = brokenOff;
         this.register = register;
         this.facet = facet;
         this.bound = policy.stalenessBound();
@@ -66,16 +67,21 @@ final class Revocation {
         for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
             Roll latest = read(until);
             roll = latest == null ? roll : latest;
-            if (fenceMayBeLost.getAsBoolean()) {
+            Reason broken = brokenOff.get();
+            if (broken != null) {
                 // It is sent again, and until then nodes may read the old value where they had read that there is none.
-                return brokenOff(roll, number, askedAt);
+                return brokenOff(broken, roll, number, askedAt);
             }
             if (latest != null && number > 0 && silent(latest, number).isEmpty()) {
                 boolean confirmed = failsClosed && register.isComplete(latest, limit);
                 boolean canBeConfirmed = limit.compareTo(bound) <= 0;
                 if (confirmed || !canBeConfirmed) {
-                    return new RevocationReceipt(
-                            confirmed, latest.members().keySet(), Set.of(), Set.of(), since(askedAt));
+                    return RevocationReceipt.sent(
+                            confirmed ? null : Reason.STALE_ANSWERS_ALLOWED,
+                            latest.members().keySet(),
+                            Set.of(),
+                            Set.of(),
+                            since(askedAt));
                 }
             }
             long left = until - System.nanoTime();
@@ -86,7 +92,7 @@ final class Revocation {
                 TimeUnit.NANOSECONDS.sleep(Math.min(pause.toNanos(), left));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                return brokenOff(roll, number, askedAt);
+                return brokenOff(Reason.INTERRUPTED, roll, number, askedAt);
             }
         }
     }
@@ -97,13 +103,18 @@ final class Revocation {
         for (String node : silent(roll, number)) {
             (limitOf(roll, node).compareTo(bound) > 0 ? unheard : closed).add(node);
         }
-        boolean unknownNodesHaveClosed = limit.compareTo(bound) <= 0;
-        return new RevocationReceipt(
-                unheard.isEmpty() && unknownNodesHaveClosed, confirmed(roll, number), closed, unheard, since(askedAt));
+        Reason reason = null;
+        if (!unheard.isEmpty()) {
+            reason = Reason.NODES_UNHEARD;
+        } else if (limit.compareTo(bound) > 0) {
+            // Then a node that is in no register may still answer.
+            reason = Reason.STALE_ANSWERS_ALLOWED;
+        }
+        return RevocationReceipt.sent(reason, confirmed(roll, number), closed, unheard, since(askedAt));
     }
 
-    private RevocationReceipt brokenOff(@Nullable Roll roll, long number, long askedAt) {
-        return new RevocationReceipt(false, confirmed(roll, number), Set.of(), silent(roll, number), since(askedAt));
+    private RevocationReceipt brokenOff(Reason why, @Nullable Roll roll, long number, long askedAt) {
+        return RevocationReceipt.sent(why, confirmed(roll, number), Set.of(), silent(roll, number), since(askedAt));
     }
 
     private static Set<String> confirmed(@Nullable Roll roll, long number) {

@@ -3,7 +3,6 @@ package dev.usher;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,7 +15,7 @@ final class ServerClock {
 
     private static final Duration FRESH_FOR = Duration.ofSeconds(30);
 
-    private volatile Looks looks = new Looks(null, null);
+    private volatile Looks looks = new Looks(new Object(), null, null);
 
     /**
      * What the server showed.
@@ -39,8 +38,21 @@ final class ServerClock {
         }
     }
 
-    /** The two that are needed to know one from before a moment that has just been. */
-    private record Looks(@Nullable Look latest, @Nullable Look earlier) {}
+    /**
+     * The two that are needed to know one from before a moment that has just been.
+     *
+     * @param server another object after each {@link #forget}
+     */
+    private record Looks(
+            Object server, @Nullable Look latest, @Nullable Look earlier) {
+
+        long leastAt(long nanoTime) {
+            if (latest != null && latest.covers(nanoTime)) {
+                return latest.leastAt(nanoTime);
+            }
+            return earlier != null && earlier.covers(nanoTime) ? earlier.leastAt(nanoTime) : ReadMark.UNKNOWN;
+        }
+    }
 
     /**
      * Adds a look.
@@ -51,27 +63,28 @@ final class ServerClock {
     void look(List<byte[]> time, long receivedAt) {
         long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
         long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
-        looks = new Looks(new Look(seconds * 1000 + micros / 1000, receivedAt), looks.latest());
+        Looks known = looks;
+        looks = new Looks(known.server, new Look(seconds * 1000 + micros / 1000, receivedAt), known.latest);
     }
 
     /** Forgets all looks: who answers next may be another server, with another clock. */
     void forget() {
-        looks = new Looks(null, null);
+        looks = new Looks(new Object(), null, null);
     }
 
     /**
-     * The least that the server's clock can have shown at a moment, in milliseconds since the epoch.
+     * A moment, by the clock of the server that is connected.
      *
-     * @param nanoTime the moment, of {@link System#nanoTime()}
-     * @return empty when there was no look before the moment, or only long before it
+     * @param nanoTime the moment, of {@link System#nanoTime()}. Where there was no look before it, or only long before it, the
+     *     mark is worth nothing
      */
-    OptionalLong leastAt(long nanoTime) {
+    ReadMark markAt(long nanoTime) {
         Looks known = looks;
-        if (known.latest != null && known.latest.covers(nanoTime)) {
-            return OptionalLong.of(known.latest.leastAt(nanoTime));
-        }
-        return known.earlier != null && known.earlier.covers(nanoTime)
-                ? OptionalLong.of(known.earlier.leastAt(nanoTime))
-                : OptionalLong.empty();
+        return new ReadMark(known.server, known.leastAt(nanoTime));
+    }
+
+    /** Whether the server is still the one whose clock a mark is of, and has forgotten nothing since. */
+    boolean isOf(ReadMark mark) {
+        return looks.server == mark.server();
     }
 }

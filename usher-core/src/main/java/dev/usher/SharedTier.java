@@ -328,6 +328,11 @@ final class SharedTier implements AutoCloseable {
         return eviction;
     }
 
+    /** The present moment, by the clock of this Redis. */
+    ReadMark beforeRead() {
+        return clock.markAt(System.nanoTime());
+    }
+
     /** By which old values are kept out of this Redis. */
     GuardProtocol guards() {
         return guards;
@@ -412,7 +417,7 @@ final class SharedTier implements AutoCloseable {
     }
 
     /** The fences are gone with all the rest, and rows that were read before may not be offered any more. */
-    private void flushed() {
+    void flushed() {
         clock.forget();
         try {
             var unused = lookAtClock(scriptLink.commands());

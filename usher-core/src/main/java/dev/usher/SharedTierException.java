@@ -1,11 +1,26 @@
 package dev.usher;
 
+import org.jspecify.annotations.Nullable;
+
 /** Redis did not do what it was asked: it cannot be reached, was too slow, or refused. */
 final class SharedTierException extends Exception {
 
     private static final long serialVersionUID = 1L;
 
-    SharedTierException(String message) {
+    private final @Nullable String errorCode;
+
+    /**
+     * A failure.
+     *
+     * @param errorCode with which Redis has refused, or {@code null} when it has not answered
+     */
+    SharedTierException(String message, @Nullable String errorCode) {
         super(message);
+        this.errorCode = errorCode;
+    }
+
+    /** The code of the error with which Redis has refused, or {@code null} when it has not answered. */
+    @Nullable String errorCode() {
+        return errorCode;
     }
 }

@@ -4,7 +4,10 @@ import static java.util.Objects.requireNonNull;
 
 import dev.usher.Explanation.Guard;
 import dev.usher.Explanation.Holding;
+import dev.usher.FenceOutbox.Sent;
+import dev.usher.GuardProtocol.Offer;
 import dev.usher.NearTier.Resident;
+import dev.usher.RevocationReceipt.Reason;
 import dev.usher.SharedTier.Inspection;
 import dev.usher.SingleFlight.Landing;
 import java.time.Duration;
@@ -36,6 +39,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** How many users are looked up at a time: no more than Redis can answer well within the time that one call may take. */
     private static final int MOST_TOGETHER = 500;
+
+    /** Of no server. */
+    private static final ReadMark NEVER = new ReadMark(new Object(), ReadMark.UNKNOWN);
 
     private final UserCaches caches;
     private final SharedTier shared;
@@ -359,11 +365,26 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     // The write path.
 
     @Override
+    public ReadMark beforeRead() {
+        caches.requireOpen();
+        return shared.beforeRead();
+    }
+
+    @Override
     public boolean save(K id, V value, Instant readAt) {
+        return save(id, value, markAt(readAt));
+    }
+
+    @Override
+    public boolean save(K id, V value, ReadMark mark) {
         String key = keyOf(id);
         requireNonNull(value, "a user that does not exist cannot be saved");
         byte[] encoded = readThrough.encoded(key, new Entry<>(value));
-        boolean stored = encoded != null && offer(key, encoded, readAt);
+        Offer offer = encoded == null ? Offer.REFUSED : offer(key, encoded, mark);
+        if (offer == Offer.SUSPECT) {
+            var unused = invalidate(id);
+        }
+        boolean stored = offer == Offer.STORED;
         if (stored) {
             // Newer than what is remembered, of which a push may not tell.
             near.forget(id);
@@ -372,48 +393,122 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return stored;
     }
 
-    private boolean offer(String key, byte[] value, Instant readAt) {
+    /** A moment of this machine's clock, or one long ago if that cannot be: such a row is refused. */
+    private ReadMark markAt(Instant readAt) {
         long now = System.nanoTime();
         Duration age = Duration.between(readAt, caches.clock().instant());
-        if (age.isNegative()
-                || age.compareTo(GuardProtocol.FENCE) >= 0
-                || caches.fences().isPending(key)) {
-            return false;
+        boolean canBe = !age.isNegative() && age.compareTo(GuardProtocol.FENCE) < 0;
+        return canBe ? shared.guards().markAt(now - age.toNanos()) : NEVER;
+    }
+
+    private Offer offer(String key, byte[] value, ReadMark mark) {
+        if (caches.fences().isPending(key)) {
+            return Offer.REFUSED;
         }
         try {
-            return shared.guards().offer(key, value, policy.jittered(policy.ttl()), now - age.toNanos());
+            return shared.guards().offer(key, value, policy.jittered(policy.ttl()), mark);
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
-            return false;
+            return Offer.REFUSED;
         }
     }
 
     @Override
     public boolean invalidate(K id) {
-        String key = keyOf(id);
-        Object mark = caches.fences().announce(key);
-        flights.forget(id);
-        near.forget(id);
-        boolean confirmed = caches.fences().send(key, mark);
-        // Again: what was read before the fence may have been kept since, and its push may still be on its way.
-        near.forget(id);
-        return confirmed;
+        return invalidateAll(List.of(id));
+    }
+
+    @Override
+    public boolean invalidateAll(Collection<? extends K> ids) {
+        return announcementOf(ids).send().pending().isEmpty();
+    }
+
+    @Override
+    public boolean forget(K id) {
+        return forgetAll(List.of(id));
+    }
+
+    @Override
+    public boolean forgetAll(Collection<? extends K> ids) {
+        caches.requireOpen();
+        ids.forEach(this::requireId);
+        return caches.announcementOf(ids).send().pending().isEmpty();
     }
 
     @Override
     public RevocationReceipt revoke(K id) {
+        return revokeAll(List.of(id));
+    }
+
+    @Override
+    public RevocationReceipt revokeAll(Collection<? extends K> ids) {
         long askedAt = System.nanoTime();
         long losses = caches.fences().losses();
-        if (!invalidate(id)) {
-            return new RevocationReceipt(
-                    false, Set.of(), Set.of(), Set.of(), Duration.ofNanos(System.nanoTime() - askedAt));
+        Announcement announcement = announcementOf(ids);
+        if (ids.isEmpty()) {
+            return RevocationReceipt.sent(null, Set.of(), Set.of(), Set.of(), Duration.ZERO);
         }
-        return new Revocation(
-                        shared.register(),
-                        keys.facet(),
-                        policy,
-                        () -> caches.fences().losses() != losses)
-                .await(askedAt);
+        Sent sent = announcement.send();
+        if (!sent.pending().isEmpty()) {
+            return unsent(sent, Duration.ofNanos(System.nanoTime() - askedAt));
+        }
+        return new Revocation(shared.register(), keys.facet(), policy, () -> brokenOff(losses)).await(askedAt);
+    }
+
+    private RevocationReceipt unsent(Sent sent, Duration took) {
+        String code = sent.failure() == null ? null : sent.failure().errorCode();
+        if (caches.isClosed()) {
+            return RevocationReceipt.unsent(Reason.CLOSED, null, sent.pending(), took);
+        }
+        return RevocationReceipt.unsent(
+                code == null ? Reason.NO_REDIS : Reason.REDIS_REFUSED, code, sent.pending(), took);
+    }
+
+    /** Why a fence that was confirmed is not waited for any more, or {@code null}. */
+    private @Nullable Reason brokenOff(long lossesBefore) {
+        if (caches.isClosed()) {
+            return Reason.CLOSED;
+        }
+        return caches.fences().losses() == lossesBefore ? null : Reason.CONNECTION_LOST;
+    }
+
+    /** Refuses all where one of them can be no id. */
+    private Announcement announcementOf(Collection<? extends K> ids) {
+        caches.requireOpen();
+        Announcement announcement = new Announcement(caches.fences());
+        ids.forEach(id -> announcement.add(keyOf(id), changeOf(id)));
+        return announcement;
+    }
+
+    /** Adds the change of the user whose id has a text, of whatever type the ids of this cache are. */
+    void announce(String idText, Announcement announcement) {
+        @SuppressWarnings("unchecked")
+        K id = (K) idType.parseOrNull(idText);
+        announcement.add(keys.keyOf(idText), changeOf(id));
+    }
+
+    /**
+     * The change of a user, for this process's memory.
+     *
+     * @param id whose, or {@code null} when no id of this cache has been like it
+     */
+    private Announcement.Change changeOf(@Nullable K id) {
+        return new Announcement.Change() {
+            @Override
+            public void forget() {
+                if (id != null) {
+                    flights.forget(id);
+                    near.forget(id);
+                }
+            }
+
+            @Override
+            public void forgetAnswer() {
+                if (id != null) {
+                    near.forget(id);
+                }
+            }
+        };
     }
 
     /** Somebody has changed what Redis holds for an id. Called on an event loop. */

@@ -141,12 +141,42 @@ public interface UserCache<K, V> {
     CompletableFuture<Optional<V>> findAsync(K id);
 
     /**
+     * Marks the moment before a query whose row is to be {@linkplain #save(Object, Object, ReadMark) offered}. Redis is not asked.
+     *
+     * <pre>{@code
+     * ReadMark mark = profiles.beforeRead();
+     * Account row = accounts.findByMobile(mobile);
+     * profiles.save(row.id(), row.profile(), mark);
+     * statuses.save(row.id(), row.status(), mark);
+     * }</pre>
+     *
+     * @return the mark, for the rows of one or several queries that begin after it, and for all caches of the same {@link
+     *     UserCaches}; those of others refuse it. In a transaction of isolation {@code REPEATABLE READ} or more it is to be taken
+     *     before the transaction's first query
+     */
+    ReadMark beforeRead();
+
+    /**
      * Offers a value that the caller has read from the source's primary by itself, so that the next {@link #find} does
      * not query for it: what a login does with the row it has read.
      *
-     * <p>The offer is taken only if it cannot be out of date: nothing is cached for the user, nobody is loading it, and
-     * it has not been {@linkplain #invalidate invalidated} since {@code readAt}. A refused offer is no error. Nor is a
+     * <p>The offer is taken only if it cannot be out of date: nothing is cached for the user, no caller is loading it, and
+     * it has not been {@linkplain #invalidate invalidated} since the mark. A refused offer is no error. Nor is a
      * Redis that fails, or a value that the facet's codec cannot write: it is logged, and the offer is dropped.
+     *
+     * @param id whose value
+     * @param value what the row said
+     * @param mark taken before the query that read the row; an offer with a mark from about four seconds ago or more is refused,
+     *     and so is one with a mark from before Redis was connected, was connected anew, or was flushed
+     * @return whether the value was stored
+     * @throws NullPointerException when there is no value
+     */
+    boolean save(K id, V value, ReadMark mark);
+
+    /**
+     * As {@link #save(Object, Object, ReadMark)}, for a caller that knows only by its own clock when the row was read, such as of
+     * one that came in a message. A clock that is set back between the query and this call makes the row younger than it is, and
+     * an old one may be stored: where the caller runs the query itself, {@link #beforeRead} excludes that.
      *
      * @param id whose value
      * @param value what the row said
@@ -173,6 +203,36 @@ public interface UserCache<K, V> {
     boolean invalidate(K id);
 
     /**
+     * As {@link #invalidate}, of several users: their invalidations go to Redis together, and are waited for once, for the command
+     * timeout at most. Of more than 500 users, 500 go at a time; once Redis has not confirmed some of them, the rest is
+     * sent without waiting.
+     *
+     * @param ids whose values have changed; a repeated id counts once
+     * @return whether Redis has confirmed all the invalidations; those that it has not are still to be sent
+     * @throws IllegalArgumentException when one of them can be no id; no value is invalidated then
+     */
+    boolean invalidateAll(Collection<? extends K> ids);
+
+    /**
+     * As {@link #invalidate}, of the user in every facet of the same {@link UserCaches}, in one round trip: for a user who is
+     * deleted, or whose rows have been changed past the application. What counts is the text of the id: in a facet whose
+     * ids are of another type, the id with the same text is meant.
+     *
+     * @param id who has changed
+     * @return whether Redis has confirmed all the invalidations; those that it has not are still to be sent
+     */
+    boolean forget(K id);
+
+    /**
+     * As {@link #forget}, of several users, with one wait as in {@link #invalidateAll}.
+     *
+     * @param ids who have changed; a repeated id counts once
+     * @return whether Redis has confirmed all the invalidations; those that it has not are still to be sent
+     * @throws IllegalArgumentException when one of them can be no id; no value is invalidated then
+     */
+    boolean forgetAll(Collection<? extends K> ids);
+
+    /**
      * As {@link #invalidate}, and waits until every node has provably forgotten the user's value. To be called after a change
      * has been committed that must not be overlooked by anybody from now on: a ban.
      *
@@ -183,9 +243,20 @@ public interface UserCache<K, V> {
      * receipt at once, unconfirmed, and stays interrupted.
      *
      * @param id whose value has changed
-     * @return which nodes have forgotten it
+     * @return which nodes have forgotten it, or {@linkplain RevocationReceipt#reason why} that is not known
      */
     RevocationReceipt revoke(K id);
+
+    /**
+     * As {@link #revoke}, of several users, with one wait for all of them: a hundred bans take no longer than one. When Redis does
+     * not take all the invalidations, as with {@link #invalidateAll}, no node is waited for; the receipt names the {@linkplain
+     * RevocationReceipt#keysPending keys} that are still to be sent.
+     *
+     * @param ids whose values have changed; a repeated id counts once
+     * @return which nodes have forgotten all of them, or why that is not known
+     * @throws IllegalArgumentException when one of them can be no id; no value is invalidated then
+     */
+    RevocationReceipt revokeAll(Collection<? extends K> ids);
 
     /**
      * What this process's memory, Redis and the source hold of the user, and whether they agree. For operators: it queries

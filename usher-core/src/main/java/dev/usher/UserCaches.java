@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.Collection;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -201,6 +202,13 @@ public final class UserCaches implements AutoCloseable {
 
     FenceOutbox fences() {
         return fences;
+    }
+
+    /** Of users in each facet: those whose ids have the same texts. */
+    Announcement announcementOf(Collection<?> ids) {
+        Announcement announcement = new Announcement(fences);
+        ids.forEach(id -> caches.values().forEach(cache -> cache.announce(id.toString(), announcement)));
+        return announcement;
     }
 
     Executor executor() {

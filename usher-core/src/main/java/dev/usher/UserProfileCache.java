@@ -11,7 +11,8 @@ import java.util.concurrent.CompletableFuture;
  *
  * <pre>{@code
  * var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
- * profiles.save(42L, rowReadAtLogin, readAt);
+ * ReadMark mark = profiles.beforeRead();
+ * profiles.save(42L, rowReadAtLogin, mark);
  * }</pre>
  *
  * <p>Thread-safe. A failing Redis is logged and fails no call. See {@link UserCache} for what all calls throw.
@@ -76,9 +77,27 @@ public final class UserProfileCache<K> {
         return cache.find(id);
     }
 
+    /** Marks the moment before a query whose row is to be offered. See {@link UserCache#beforeRead}. */
+    public ReadMark beforeRead() {
+        return cache.beforeRead();
+    }
+
     /**
-     * Makes sure that the user's profile is cached, with a row that the caller has read, and without a query. See {@link
-     * UserCache#save}.
+     * Makes sure that the user's profile is cached, with what a row that the caller has read said, and without a query. See {@link
+     * UserCache#save(Object, Object, ReadMark)}.
+     *
+     * @param id whose profile
+     * @param user what the row said
+     * @param mark taken before the query that read the row
+     * @return whether the profile was stored
+     */
+    public boolean save(K id, UserProfile user, ReadMark mark) {
+        return cache.save(id, user, mark);
+    }
+
+    /**
+     * As {@link #save(Object, UserProfile, ReadMark)}, for a caller that knows only by its own clock when the row was read. See {@link
+     * UserCache#save(Object, Object, Instant)}.
      *
      * @param id whose profile
      * @param user what the row said
@@ -94,6 +113,21 @@ public final class UserProfileCache<K> {
         return cache.invalidate(id);
     }
 
+    /** As {@link #invalidate}, of several users, with one wait. See {@link UserCache#invalidateAll}. */
+    public boolean invalidateAll(Collection<? extends K> ids) {
+        return cache.invalidateAll(ids);
+    }
+
+    /** Makes every node forget the user in every facet, with one wait. See {@link UserCache#forget}. */
+    public boolean forget(K id) {
+        return cache.forget(id);
+    }
+
+    /** As {@link #forget}, of several users, with one wait. See {@link UserCache#forgetAll}. */
+    public boolean forgetAll(Collection<? extends K> ids) {
+        return cache.forgetAll(ids);
+    }
+
     /**
      * As {@link #invalidate}, and waits until every node that is known has forgotten the profile, so that whoever asks next, and
      * wherever, sees the change. See {@link UserCache#revoke}: as long as profiles may be {@linkplain CachePolicy#serveStaleFor
@@ -101,6 +135,11 @@ public final class UserProfileCache<K> {
      */
     public RevocationReceipt revoke(K id) {
         return cache.revoke(id);
+    }
+
+    /** As {@link #revoke}, of several users, with one wait. See {@link UserCache#revokeAll}. */
+    public RevocationReceipt revokeAll(Collection<? extends K> ids) {
+        return cache.revokeAll(ids);
     }
 
     /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */

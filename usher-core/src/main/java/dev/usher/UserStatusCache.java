@@ -2,6 +2,7 @@ package dev.usher;
 
 import java.time.Instant;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -67,9 +68,27 @@ public final class UserStatusCache<K> {
         return cache.find(id).orElse(UserStatus.DISABLED) == UserStatus.ENABLED;
     }
 
+    /** Marks the moment before a query whose row is to be offered. See {@link UserCache#beforeRead}. */
+    public ReadMark beforeRead() {
+        return cache.beforeRead();
+    }
+
     /**
-     * Makes sure that the user's status is cached, with what a row that the caller has read said, and without a query.
-     * See {@link UserCache#save}.
+     * Makes sure that the user's status is cached, with what a row that the caller has read said, and without a query. See {@link
+     * UserCache#save(Object, Object, ReadMark)}.
+     *
+     * @param id whose status
+     * @param status what the row said
+     * @param mark taken before the query that read the row
+     * @return whether the status was stored
+     */
+    public boolean save(K id, UserStatus status, ReadMark mark) {
+        return cache.save(id, status, mark);
+    }
+
+    /**
+     * As {@link #save(Object, UserStatus, ReadMark)}, for a caller that knows only by its own clock when the row was read. See {@link
+     * UserCache#save(Object, Object, Instant)}.
      *
      * @param id whose status
      * @param status what the row said
@@ -83,6 +102,21 @@ public final class UserStatusCache<K> {
     /** Makes every node forget the status, after its change has been committed. See {@link UserCache#invalidate}. */
     public boolean invalidate(K id) {
         return cache.invalidate(id);
+    }
+
+    /** As {@link #invalidate}, of several users, with one wait. See {@link UserCache#invalidateAll}. */
+    public boolean invalidateAll(Collection<? extends K> ids) {
+        return cache.invalidateAll(ids);
+    }
+
+    /** Makes every node forget the user in every facet, with one wait. See {@link UserCache#forget}. */
+    public boolean forget(K id) {
+        return cache.forget(id);
+    }
+
+    /** As {@link #forget}, of several users, with one wait. See {@link UserCache#forgetAll}. */
+    public boolean forgetAll(Collection<? extends K> ids) {
+        return cache.forgetAll(ids);
     }
 
     /**
@@ -101,7 +135,20 @@ public final class UserStatusCache<K> {
      *     nobody knows what was committed
      */
     public RevocationReceipt disable(K id, Runnable commit) {
-        return change(id, commit);
+        return change(List.of(id), commit);
+    }
+
+    /**
+     * As {@link #disable}, of several users who are banned in one commit, with one wait for all of them.
+     *
+     * @param ids whom
+     * @param commit writes the rows and commits; see {@link #disable}
+     * @return which nodes have provably stopped honouring all of them, see {@link UserCache#revokeAll}
+     * @throws IllegalArgumentException when one of them can be no id; nothing is committed then
+     * @throws RuntimeException what {@code commit} throws
+     */
+    public RevocationReceipt disableAll(Collection<? extends K> ids, Runnable commit) {
+        return change(List.copyOf(ids), commit);
     }
 
     /**
@@ -113,24 +160,36 @@ public final class UserStatusCache<K> {
      * @throws RuntimeException what {@code commit} throws
      */
     public RevocationReceipt enable(K id, Runnable commit) {
-        return change(id, commit);
+        return change(List.of(id), commit);
     }
 
-    private RevocationReceipt change(K id, Runnable commit) {
-        // Before the commit: afterwards nobody would announce it.
-        var unused = cache.keyOf(id);
+    /**
+     * As {@link #enable}, of several users in one commit, with one wait for all of them.
+     *
+     * @param ids whom
+     * @param commit writes the rows and commits; see {@link #disable}
+     * @return which nodes have provably forgotten that the users were disabled, see {@link UserCache#revokeAll}
+     * @throws RuntimeException what {@code commit} throws
+     */
+    public RevocationReceipt enableAll(Collection<? extends K> ids, Runnable commit) {
+        return change(List.copyOf(ids), commit);
+    }
+
+    private RevocationReceipt change(List<? extends K> ids, Runnable commit) {
+        // Before the commit: a change that cannot be announced is not to be committed.
+        ids.forEach(cache::keyOf);
         try {
             commit.run();
         } catch (Throwable e) {
-            invalidateAfter(e, id);
+            invalidateAfter(e, ids);
             throw e;
         }
-        return cache.revoke(id);
+        return cache.revokeAll(ids);
     }
 
-    private void invalidateAfter(Throwable failure, K id) {
+    private void invalidateAfter(Throwable failure, List<? extends K> ids) {
         try {
-            var unused = cache.invalidate(id);
+            var unused = cache.invalidateAll(ids);
         } catch (RuntimeException e) {
             failure.addSuppressed(e);
         }

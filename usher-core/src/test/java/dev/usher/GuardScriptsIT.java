@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.GuardProtocol.Claim;
+import dev.usher.GuardProtocol.Offer;
 import dev.usher.GuardProtocol.Refresh;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
@@ -120,11 +121,11 @@ class GuardScriptsIT {
     @Test
     void aGuardThatIsNoneCanBeClaimedAndRefusesOffers() throws Exception {
         redis.hset(GUARD, "a", "b");
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         redis.set(GUARD, "gibberish");
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
     }
 
@@ -169,7 +170,7 @@ class GuardScriptsIT {
 
     @Test
     void anOfferStoresTheValueAndLeavesAFence() throws Exception {
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isTrue();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isTrue();
         assertThat(redis.get(KEY)).isEqualTo("value");
         assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
         assertFence();
@@ -178,20 +179,14 @@ class GuardScriptsIT {
     @Test
     void anOfferIsRefusedWhereAnythingIsKnown() throws Exception {
         redis.set(KEY, "other");
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime()))
-                .as("a value")
-                .isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).as("a value").isFalse();
         assertThat(redis.get(KEY)).isEqualTo("other");
         redis.del(KEY);
         fence(shared);
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime()))
-                .as("a fence")
-                .isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).as("a fence").isFalse();
         redis.del(GUARD);
         claim(KEY, "t1", null);
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime()))
-                .as("a claim")
-                .isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).as("a claim").isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -204,8 +199,7 @@ class GuardScriptsIT {
 
     @Test
     void anOfferFromBeforeTheFirstLookAtTheServersClockIsRefused() throws Exception {
-        assertThat(guards.offer(
-                        KEY, VALUE, TTL, System.nanoTime() - Duration.ofHours(1).toNanos()))
+        assertThat(isStored(guards, KEY, System.nanoTime() - Duration.ofHours(1).toNanos()))
                 .isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
@@ -230,14 +224,13 @@ class GuardScriptsIT {
         try (RedisServer forgetful = RedisServer.start();
                 SharedTier tier = tier(forgetful)) {
             long readAt = System.nanoTime();
-            assertThat(tier.guards().offer("user:1:profile", VALUE, TTL, readAt))
-                    .isTrue();
+            assertThat(isStored(tier.guards(), "user:1:profile", readAt)).isTrue();
             fence(tier);
             forgetful.kill();
             forgetful.restart(); // without the fence
             await().ignoreExceptions().until(() -> tier.getAll(List.of(KEY)).get(0) == null);
-            assertThat(tier.guards().offer(KEY, VALUE, TTL, readAt)).isFalse();
-            await().ignoreExceptions().until(() -> tier.guards().offer(KEY, VALUE, TTL, System.nanoTime()));
+            assertThat(isStored(tier.guards(), KEY, readAt)).isFalse();
+            await().ignoreExceptions().until(() -> isStored(tier.guards(), KEY, System.nanoTime()));
         }
     }
 
@@ -273,7 +266,7 @@ class GuardScriptsIT {
         claim(KEY, "t1", null);
         guards.release(KEY, "t1");
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
     }
 
@@ -403,11 +396,11 @@ class GuardScriptsIT {
     void aRefreshRefusesOffersEvenWhenTheValueHasEnded() throws Exception {
         redis.setex(KEY, 100, "value");
         refresh("t1", TTL);
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
         redis.del(KEY);
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
         passDeadlineOf("t1");
-        assertThat(guards.offer(KEY, VALUE, TTL, System.nanoTime())).isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -451,6 +444,11 @@ class GuardScriptsIT {
                     .contains("cmdstat_evalsha:calls=2,");
             assertThat(there.get(GUARD)).isEqualTo("-");
         }
+    }
+
+    /** Offers a row that was read at a moment of {@link System#nanoTime()}. */
+    private static boolean isStored(GuardProtocol guards, String key, long readAt) throws SharedTierException {
+        return guards.offer(key, VALUE, TTL, guards.markAt(readAt)) == Offer.STORED;
     }
 
     private static SharedTier tier(RedisServer server) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.RevocationReceipt.Reason;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
@@ -45,6 +46,7 @@ class ReceiptHolesIT extends NodesOnRedis {
 
             RevocationReceipt receipt = disable(near);
 
+            assertThat(receipt.reason()).isEqualTo(Reason.STALE_ANSWERS_ALLOWED);
             boolean letIn = far.isEnabled(42L);
             assertThat(receipt.confirmed() && letIn)
                     .as("confirmed (%s), and let in (%s)", receipt, letIn)
@@ -104,6 +106,7 @@ class ReceiptHolesIT extends NodesOnRedis {
             await().until(() -> reader.stats().nearOpen());
 
             boolean confirmed = receipt.get(20, TimeUnit.SECONDS).confirmed();
+            assertThat(receipt.get().reason()).isEqualTo(Reason.CONNECTION_LOST);
             boolean letIn = reader.isEnabled(42L);
             assertThat(confirmed && letIn)
                     .as("confirmed (%s), and let in (%s)", confirmed, letIn)
@@ -190,6 +193,7 @@ class ReceiptHolesIT extends NodesOnRedis {
             opened.get(1).close();
 
             assertThat(receipt.get(20, TimeUnit.SECONDS).took()).isLessThan(Duration.ofSeconds(5));
+            assertThat(receipt.get().reason()).isEqualTo(Reason.CLOSED);
         }
     }
 

@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.RevocationReceipt.Reason;
 import dev.usher.testkit.FaultProxy;
 import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
 import java.time.Duration;
 import java.util.HashMap;
@@ -15,6 +19,10 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class ReceiptIT extends NodesOnRedis {
 
@@ -33,6 +41,8 @@ class ReceiptIT extends NodesOnRedis {
 
         assertThat(nodes).noneMatch(node -> node.isEnabled(42L));
         assertThat(receipt.confirmed()).isTrue();
+        assertThat(receipt.reason()).isNull();
+        assertThat(receipt.keysPending()).isEmpty();
         assertThat(receipt.nodesConfirmed()).hasSize(4);
         assertThat(receipt.nodesWaitedOut()).isEmpty();
         assertThat(receipt.nodesUnheard()).isEmpty();
@@ -125,6 +135,9 @@ class ReceiptIT extends NodesOnRedis {
             RevocationReceipt receipt = disable(node);
 
             assertThat(receipt.confirmed()).isFalse();
+            assertThat(receipt.reason()).isEqualTo(Reason.NO_REDIS);
+            assertThat(receipt.redisError()).isNull();
+            assertThat(receipt.keysPending()).containsExactly("user:42:status");
             assertThat(receipt.took()).isLessThan(BOUND);
             assertThat(node.isEnabled(42L)).isFalse();
             assertThat(node.stats().pendingFences()).isOne();
@@ -132,6 +145,73 @@ class ReceiptIT extends NodesOnRedis {
             await().until(() -> node.stats().pendingFences() == 0);
             assertThat(redis.get("user:42:status")).isNotEqualTo("1");
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "-eval -evalsha, NOPERM", // refused before the script
+        "-del, NOPERM", // refused within the script, where Redis does not say NOPERM
+        "replica, READONLY"
+    })
+    void aReceiptSaysWithWhichErrorRedisHasRefusedTheChange(String refusal, String code) {
+        UserStatusCache<Long> node = node(server.uri());
+        await().until(() -> node.stats().nearOpen());
+        refuse(refusal);
+        try {
+            RevocationReceipt receipt = disable(node);
+
+            assertThat(receipt.confirmed()).isFalse();
+            assertThat(receipt.reason()).isEqualTo(Reason.REDIS_REFUSED);
+            assertThat(receipt.redisError()).as("a code and no text").isEqualTo(code);
+            assertThat(receipt.keysPending()).containsExactly("user:42:status");
+            assertThat(receipt.nodesConfirmed()).isEmpty();
+            assertThat(receipt).asString().contains("REDIS_REFUSED " + code);
+        } finally {
+            takeAgain(refusal);
+        }
+        await().until(() -> node.stats().pendingFences() == 0);
+    }
+
+    private static void refuse(String what) {
+        if (what.equals("replica")) {
+            redis.replicaof("127.0.0.1", 1);
+            return;
+        }
+        acl(what);
+    }
+
+    private static void takeAgain(String what) {
+        if (what.equals("replica")) {
+            redis.replicaofNoOne();
+            return;
+        }
+        acl("+@all");
+    }
+
+    private static void acl(String rules) {
+        CommandArgs<String, String> arguments =
+                new CommandArgs<>(StringCodec.UTF8).add("SETUSER").add("default");
+        List.of(rules.split(" ")).forEach(arguments::add);
+        redis.dispatch(CommandType.ACL, new StatusOutput<>(StringCodec.UTF8), arguments);
+    }
+
+    @Test
+    void aReceiptIsJsonByTheNamesOfItsAccessors() {
+        JsonNode json = JsonMapper.shared()
+                .readTree(JsonMapper.shared().writeValueAsString(RevocationReceipt.awaitingCommit()));
+
+        assertThat(json.propertyNames())
+                .containsExactly(
+                        "confirmed",
+                        "reason",
+                        "redisError",
+                        "nodesConfirmed",
+                        "nodesWaitedOut",
+                        "nodesUnheard",
+                        "keysPending",
+                        "took");
+        assertThat(json.path("confirmed").asBoolean(true)).isFalse();
+        assertThat(json.path("reason").asString()).isEqualTo("AWAITING_COMMIT");
     }
 
     @Test
@@ -158,6 +238,7 @@ class ReceiptIT extends NodesOnRedis {
             RevocationReceipt receipt = disable(near);
             assertThat(Thread.interrupted()).isTrue();
             assertThat(receipt.confirmed()).isFalse();
+            assertThat(receipt.reason()).isEqualTo(Reason.INTERRUPTED);
             assertThat(receipt.nodesUnheard()).isNotEmpty();
             assertThat(receipt.took()).isLessThan(BOUND);
         }

@@ -16,39 +16,55 @@ class ServerClockTest {
     @Test
     void theLeastItCanHaveShownFollowsTheTimeSinceTheAnswerCameMoreSlowly() {
         look(1_000_000, RECEIVED);
-        assertThat(clock.leastAt(RECEIVED)).hasValue(1_000_000 - 1);
-        assertThat(clock.leastAt(after(3))).hasValue(1_003_000 - 300 - 1);
+        assertThat(leastAt(RECEIVED)).isEqualTo(1_000_000 - 1);
+        assertThat(leastAt(after(3))).isEqualTo(1_003_000 - 300 - 1);
     }
 
     @Test
     void withoutALookFromBeforeNothingCanBeTold() {
-        assertThat(clock.leastAt(RECEIVED)).isEmpty();
+        assertThat(leastAt(RECEIVED)).isEqualTo(ReadMark.UNKNOWN);
         look(1_000_000, RECEIVED);
-        assertThat(clock.leastAt(RECEIVED - 1)).isEmpty();
+        assertThat(leastAt(RECEIVED - 1)).isEqualTo(ReadMark.UNKNOWN);
     }
 
     @Test
     void theLookBeforeTheLastTellsOfMomentsBetweenTheTwo() {
         look(1_000_000, RECEIVED);
         look(9_000_000, after(10)); // it was put forward meanwhile
-        assertThat(clock.leastAt(after(5))).hasValue(1_005_000 - 500 - 1);
-        assertThat(clock.leastAt(after(11))).hasValue(9_001_000 - 100 - 1);
+        assertThat(leastAt(after(5))).isEqualTo(1_005_000 - 500 - 1);
+        assertThat(leastAt(after(11))).isEqualTo(9_001_000 - 100 - 1);
     }
 
     @Test
     void aLookIsOutOfDateAfterHalfAMinute() {
         look(1_000_000, RECEIVED);
-        assertThat(clock.leastAt(after(30) - 1)).isPresent();
-        assertThat(clock.leastAt(after(30))).isEmpty();
+        assertThat(leastAt(after(30) - 1)).isNotEqualTo(ReadMark.UNKNOWN);
+        assertThat(leastAt(after(30))).isEqualTo(ReadMark.UNKNOWN);
     }
 
     @Test
     void anotherServersClockIsAnotherClock() {
         look(1_000_000, RECEIVED);
         clock.forget();
-        assertThat(clock.leastAt(after(1))).isEmpty();
+        assertThat(leastAt(after(1))).isEqualTo(ReadMark.UNKNOWN);
         look(2_000_000, after(2));
-        assertThat(clock.leastAt(after(1))).isEmpty();
+        assertThat(leastAt(after(1))).isEqualTo(ReadMark.UNKNOWN);
+    }
+
+    @Test
+    void aMarkIsOfTheServerFromWhichItWasTakenUntilThatMayBeAnother() {
+        look(1_000_000, RECEIVED);
+        ReadMark mark = clock.markAt(RECEIVED);
+        look(2_000_000, after(1));
+        assertThat(clock.isOf(mark)).as("after another look").isTrue();
+        clock.forget();
+        assertThat(clock.isOf(mark)).isFalse();
+        look(3_000_000, after(2));
+        assertThat(clock.isOf(mark)).isFalse();
+    }
+
+    private long leastAt(long nanoTime) {
+        return clock.markAt(nanoTime).leastMillis();
     }
 
     private void look(long millis, long receivedAt) {

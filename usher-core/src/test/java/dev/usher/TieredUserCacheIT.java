@@ -415,10 +415,12 @@ class TieredUserCacheIT extends NodesOnRedis {
         UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
         await().until(() -> node.shared().session() != null);
         Session before = node.shared().session();
+        ReadMark mark = here.beforeRead();
         Instant readAt = Instant.now();
         redis.flushall(); // and with it the fence of a change that came after the row was read
         await().until(() -> node.shared().session() != before);
         assertThat(here.save(42L, ANN, readAt)).isFalse();
+        assertThat(here.save(42L, ANN, mark)).isFalse();
         await().until(() -> here.save(42L, ANN, Instant.now()));
     }
 
@@ -502,9 +504,9 @@ class TieredUserCacheIT extends NodesOnRedis {
         assertThat(here.save(42L, profile("Old"), Instant.now())).isFalse();
 
         Object later = node.fences().announce(KEY);
-        node.fences().send(KEY, mark);
+        node.fences().send(Map.of(KEY, mark));
         assertThat(node.fences().isPending(KEY)).as("the later change").isTrue();
-        node.fences().send(KEY, later);
+        node.fences().send(Map.of(KEY, later));
         assertThat(node.fences().isPending(KEY)).isFalse();
     }
 

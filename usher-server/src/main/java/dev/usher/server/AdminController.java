@@ -81,7 +81,6 @@ final class AdminController {
     @DeleteMapping("/v1/admin/users/{id}/cache")
     @ResponseStatus(HttpStatus.NO_CONTENT)
     void forget(@PathVariable UserId id) {
-        profiles.invalidate(id.value());
-        statuses.invalidate(id.value());
+        statuses.forget(id.value());
     }
 }

@@ -1,10 +1,9 @@
 package dev.usher.server;
 
+import dev.usher.ReadMark;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
-import java.time.Instant;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -26,7 +25,6 @@ final class Logins {
     private final RefreshTokens refreshTokens;
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
-    private final InstantSource clock;
 
     /** Nobody's password, compared with where there is no user, so that time does not tell who is registered. */
     private final String nobodysHash;
@@ -37,15 +35,13 @@ final class Logins {
             AccessTokens accessTokens,
             RefreshTokens refreshTokens,
             UserProfileCache<Long> profiles,
-            UserStatusCache<Long> statuses,
-            InstantSource clock) {
+            UserStatusCache<Long> statuses) {
         this.users = users;
         this.passwords = passwords;
         this.accessTokens = accessTokens;
         this.refreshTokens = refreshTokens;
         this.profiles = profiles;
         this.statuses = statuses;
-        this.clock = clock;
         this.nobodysHash =
                 Objects.requireNonNull(passwords.encode(UUID.randomUUID().toString()));
     }
@@ -56,7 +52,7 @@ final class Logins {
      * @throws ProblemException when the credentials are wrong, or the account is disabled
      */
     TokenPair login(Credentials credentials) {
-        Instant readAt = clock.instant();
+        ReadMark mark = profiles.beforeRead();
         Optional<Account> found = users.findByMobile(credentials.mobile());
         boolean verified = verify(credentials, found);
         Account account =
@@ -65,8 +61,8 @@ final class Logins {
             throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
         }
         TokenPair tokens = pair(account.id(), account.roles(), refreshTokens.issue(account.id()));
-        profiles.save(account.id(), account.profile(), readAt);
-        statuses.save(account.id(), account.status(), readAt);
+        profiles.save(account.id(), account.profile(), mark);
+        statuses.save(account.id(), account.status(), mark);
         return tokens;
     }
 

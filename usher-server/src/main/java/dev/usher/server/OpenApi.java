@@ -48,8 +48,14 @@ class OpenApi {
     private static final String SCHEMAS = "#/components/schemas/";
 
     /** What can be left out of an answer. */
-    private static final List<String> OPTIONAL =
-            List.of("Problem.errors", "CacheView.shared_ttl", "CacheView.guard_ttl", "Holding.value", "Holding.reason");
+    private static final List<String> OPTIONAL = List.of(
+            "Problem.errors",
+            "CacheView.shared_ttl",
+            "CacheView.guard_ttl",
+            "Holding.value",
+            "Holding.reason",
+            "Receipt.reason",
+            "Receipt.redis_error");
 
     private static final List<Class<?>> ANSWERS = List.of(
             Problem.class,

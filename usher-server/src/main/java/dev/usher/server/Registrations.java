@@ -1,11 +1,10 @@
 package dev.usher.server;
 
+import dev.usher.ReadMark;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
-import java.time.Instant;
-import java.time.InstantSource;
 import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.function.Supplier;
@@ -20,19 +19,13 @@ final class Registrations {
     private final PasswordEncoder passwords;
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
-    private final InstantSource clock;
 
     Registrations(
-            Users users,
-            PasswordEncoder passwords,
-            UserProfileCache<Long> profiles,
-            UserStatusCache<Long> statuses,
-            InstantSource clock) {
+            Users users, PasswordEncoder passwords, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
         this.users = users;
         this.passwords = passwords;
         this.profiles = profiles;
         this.statuses = statuses;
-        this.clock = clock;
     }
 
     /**
@@ -66,15 +59,13 @@ final class Registrations {
      * @param insertion commits before it returns
      */
     private OptionalLong tellCaches(UserProfile profile, Supplier<OptionalLong> insertion) {
-        Instant readAt = clock.instant();
+        ReadMark mark = profiles.beforeRead();
         OptionalLong id = insertion.get();
         id.ifPresent(added -> {
             // Offered first: where nothing is cached, a fence would only keep the next login from storing its row.
-            if (!profiles.save(added, profile, readAt)) {
-                profiles.invalidate(added);
-            }
-            if (!statuses.save(added, UserStatus.ENABLED, readAt)) {
-                statuses.invalidate(added);
+            boolean stored = profiles.save(added, profile, mark);
+            if (!statuses.save(added, UserStatus.ENABLED, mark) || !stored) {
+                profiles.forget(added);
             }
         });
         return id;

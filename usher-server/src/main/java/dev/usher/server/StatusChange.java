@@ -1,5 +1,6 @@
 package dev.usher.server;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.usher.RevocationReceipt;
 import dev.usher.UserStatus;
 import jakarta.validation.constraints.NotNull;
@@ -7,6 +8,7 @@ import jakarta.validation.constraints.Pattern;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** What an administrator sends to enable or disable a user. */
 record StatusChange(
@@ -21,17 +23,22 @@ record StatusChange(
      *
      * @param id whose status
      * @param status what it is now
-     * @param confirmed whether every node has; if not, Redis has not taken the change yet, which is sent again as long as this
-     *     node lives, and until then other nodes may honour what the user was: calling again sends it again as well
+     * @param confirmed whether every node has; until then other nodes may honour what the user was
+     * @param reason why it is not confirmed, or {@code null} when it is. Where Redis has not taken the change, it is sent again as
+     *     long as this node lives; calling again sends it again as well
+     * @param redisError the code of the error with which Redis has refused the change, such as {@code READONLY}, or {@code null}
      * @param nodesConfirmed the nodes that have taken notice of the change
      * @param nodesWaitedOut the nodes that have not, and ask anew before they answer
      * @param nodesUnheard the nodes that have not, and may still answer from memory
      * @param tookMs the time from the call to the receipt, the commit excluded, in milliseconds
      */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
     record Receipt(
             long id,
             String status,
             boolean confirmed,
+            RevocationReceipt.@Nullable Reason reason,
+            @Nullable String redisError,
             List<String> nodesConfirmed,
             List<String> nodesWaitedOut,
             List<String> nodesUnheard,
@@ -42,6 +49,8 @@ record StatusChange(
                     id,
                     change.status,
                     receipt.confirmed(),
+                    receipt.reason(),
+                    receipt.redisError(),
                     sorted(receipt.nodesConfirmed()),
                     sorted(receipt.nodesWaitedOut()),
                     sorted(receipt.nodesUnheard()),

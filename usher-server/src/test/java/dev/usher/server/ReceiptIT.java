@@ -53,6 +53,8 @@ class ReceiptIT {
 
             assertThat(receipt.text("status")).isEqualTo("disabled");
             assertThat(receipt.json().path("confirmed").asBoolean(true)).isFalse();
+            assertThat(receipt.text("reason")).isEqualTo("no_redis");
+            assertThat(receipt.json().has("redis_error")).isFalse();
             assertThat(names(receipt, "nodes_confirmed")).isEmpty();
             node.get("/v1/me", token).problem(403, "account-disabled");
         }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,8 +25,8 @@ final class EndOfTransaction implements TransactionSynchronization {
     /** Under which the one of the present transaction is bound to its thread. */
     private static final Object KEY = EndOfTransaction.class;
 
-    /** Announcements by the key that has changed, so that each is made once. */
-    private final Map<String, Runnable> changes = new LinkedHashMap<>();
+    /** The announcements of each cache: all of its changes together. */
+    private final Map<Object, Runnable> changes = new LinkedHashMap<>();
 
     private final List<Runnable> offers = new ArrayList<>();
 
@@ -55,18 +56,13 @@ final class EndOfTransaction implements TransactionSynchronization {
     }
 
     /**
-     * A change is to be announced after the commit.
+     * What a cache is to announce after the commit.
      *
-     * @param key what has changed
-     * @param announcement takes the place of an earlier one of the same key, if it is to
-     * @param evenIfKnown whether it is to
+     * @param cache whose changes they are
+     * @param none how the announcement begins, when this is the first change
      */
-    void change(String key, Runnable announcement, boolean evenIfKnown) {
-        if (evenIfKnown) {
-            changes.put(key, announcement);
-        } else {
-            changes.putIfAbsent(key, announcement);
-        }
+    Runnable announcementOf(Object cache, Supplier<Runnable> none) {
+        return changes.computeIfAbsent(cache, first -> none.get());
     }
 
     /** A row is to be offered after the commit. */

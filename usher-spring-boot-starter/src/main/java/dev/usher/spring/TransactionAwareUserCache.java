@@ -5,6 +5,7 @@ import dev.usher.CacheStats;
 import dev.usher.Explanation;
 import dev.usher.Facet;
 import dev.usher.Found;
+import dev.usher.ReadMark;
 import dev.usher.RevocationReceipt;
 import dev.usher.UserCache;
 import dev.usher.UserSource;
@@ -20,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
@@ -174,43 +176,120 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     }
 
     @Override
+    public ReadMark beforeRead() {
+        return cache.beforeRead();
+    }
+
+    @Override
+    public boolean save(K id, V value, ReadMark mark) {
+        return save(id, () -> cache.save(id, value, mark));
+    }
+
+    @Override
     public boolean save(K id, V value, Instant readAt) {
+        return save(id, () -> cache.save(id, value, readAt));
+    }
+
+    private boolean save(K id, BooleanSupplier offer) {
         if (!isInside()) {
-            return cache.save(id, value, readAt);
+            return offer.getAsBoolean();
         }
         cache.keyOf(id);
         if (EndOfTransaction.isAhead() && !EndOfTransaction.hasChanges()) {
-            EndOfTransaction.ofThisThread().offer(() -> cache.save(id, value, readAt));
+            EndOfTransaction.ofThisThread().offer(() -> {
+                var unused = offer.getAsBoolean();
+            });
         }
         return false;
     }
 
     @Override
     public boolean invalidate(K id) {
-        if (!EndOfTransaction.isAhead()) {
-            return cache.invalidate(id);
+        return invalidateAll(List.of(id));
+    }
+
+    @Override
+    public boolean invalidateAll(Collection<? extends K> ids) {
+        if (ids.isEmpty() || !EndOfTransaction.isAhead()) {
+            return cache.invalidateAll(ids);
         }
-        EndOfTransaction.ofThisThread().change(cache.keyOf(id), () -> cache.invalidate(id), false);
+        ids.forEach(cache::keyOf);
+        ids.forEach(announcement().invalidated::add);
+        return false;
+    }
+
+    @Override
+    public boolean forget(K id) {
+        return forgetAll(List.of(id));
+    }
+
+    @Override
+    public boolean forgetAll(Collection<? extends K> ids) {
+        if (ids.isEmpty() || !EndOfTransaction.isAhead()) {
+            return cache.forgetAll(ids);
+        }
+        ids.forEach(cache::keyOf);
+        ids.forEach(announcement().forgotten::add);
         return false;
     }
 
     @Override
     public RevocationReceipt revoke(K id) {
-        if (!EndOfTransaction.isAhead()) {
-            return cache.revoke(id);
-        }
-        String key = cache.keyOf(id);
-        EndOfTransaction.ofThisThread().change(key, () -> revokeCommitted(id, key), true);
-        return new RevocationReceipt(false, Set.of(), Set.of(), Set.of(), Duration.ZERO);
+        return revokeAll(List.of(id));
     }
 
-    /** Whoever has asked for it has only been told that it was to come. */
-    private void revokeCommitted(K id, String key) {
-        RevocationReceipt receipt = cache.revoke(id);
-        if (receipt.confirmed()) {
-            log.debug("The change of {} is confirmed by every node, after {}", key, receipt.took());
-        } else {
-            log.warn("The change of {} has been committed, and is not confirmed by every node yet", key);
+    @Override
+    public RevocationReceipt revokeAll(Collection<? extends K> ids) {
+        if (ids.isEmpty() || !EndOfTransaction.isAhead()) {
+            return cache.revokeAll(ids);
+        }
+        ids.forEach(cache::keyOf);
+        ids.forEach(announcement().revoked::add);
+        return RevocationReceipt.awaitingCommit();
+    }
+
+    /** That of the transaction of this thread, which nothing but this cache has begun. */
+    @SuppressWarnings("unchecked")
+    private Announcement announcement() {
+        return (Announcement) EndOfTransaction.ofThisThread().announcementOf(this, Announcement::new);
+    }
+
+    /** What is to be announced after the commit, all of one kind together, so that the connection is not held for each by itself. */
+    private final class Announcement implements Runnable {
+
+        private final Set<K> forgotten = new LinkedHashSet<>();
+        private final Set<K> invalidated = new LinkedHashSet<>();
+        private final Set<K> revoked = new LinkedHashSet<>();
+
+        @Override
+        public void run() {
+            if (!forgotten.isEmpty()) {
+                cache.forgetAll(forgotten);
+            }
+            invalidated.removeAll(forgotten);
+            invalidated.removeAll(revoked);
+            if (!invalidated.isEmpty()) {
+                cache.invalidateAll(invalidated);
+            }
+            if (!revoked.isEmpty()) {
+                revoke();
+            }
+        }
+
+        /** The caller has only been told that the receipt is to come. */
+        private void revoke() {
+            RevocationReceipt receipt = cache.revokeAll(revoked);
+            String key = cache.keyOf(revoked.iterator().next());
+            String names = revoked.size() == 1 ? key : key + " and " + (revoked.size() - 1) + " others";
+            if (receipt.confirmed()) {
+                log.debug("The change of {} is confirmed by every node, after {}", names, receipt.took());
+            } else {
+                log.warn(
+                        "The change of {} has been committed, and is not confirmed by every node yet: {}{}",
+                        names,
+                        receipt.reason(),
+                        receipt.redisError() == null ? "" : " " + receipt.redisError());
+            }
         }
     }
 

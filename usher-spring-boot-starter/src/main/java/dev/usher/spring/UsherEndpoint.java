@@ -48,12 +48,14 @@ final class UsherEndpoint {
         return ofEach(cache -> explain(cache, id));
     }
 
-    /** Makes every node forget a user, in each facet. Whether Redis has confirmed it; if not, it is sent until it has. */
+    /** Makes every node forget a user, in all facets at once. Whether Redis has confirmed it; if not, it is sent until it has. */
     @DeleteOperation
     Map<String, Invalidation> invalidate(@Selector String id) {
         // All are asked before the first is told: an id that is none changes nothing.
         ofEach(cache -> idOf(cache, id));
-        return ofEach(cache -> new Invalidation(invalidate(cache, id)));
+        // Through one of them, for the caches of an application are of one UserCaches.
+        boolean confirmed = caches.values().stream().limit(1).allMatch(cache -> forget(cache, id));
+        return ofEach(cache -> new Invalidation(confirmed));
     }
 
     private <T> SortedMap<String, T> ofEach(Function<UserCache<?, ?>, T> answer) {
@@ -66,8 +68,8 @@ final class UsherEndpoint {
         return CacheView.of(cache.explain(idOf(cache, id)));
     }
 
-    private static <K> boolean invalidate(UserCache<K, ?> cache, String id) {
-        return cache.invalidate(idOf(cache, id));
+    private static <K> boolean forget(UserCache<K, ?> cache, String id) {
+        return cache.forget(idOf(cache, id));
     }
 
     private static <K> K idOf(UserCache<K, ?> cache, String text) {
@@ -90,7 +92,7 @@ final class UsherEndpoint {
     /**
      * What has become of an invalidation.
      *
-     * @param confirmed whether Redis has taken it; otherwise it is still to be sent
+     * @param confirmed whether Redis has taken those of all facets; otherwise some are still to be sent
      */
     record Invalidation(boolean confirmed) {}
 }

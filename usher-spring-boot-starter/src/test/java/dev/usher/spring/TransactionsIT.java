@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.Facet;
+import dev.usher.ReadMark;
 import dev.usher.RevocationReceipt;
 import dev.usher.UserCache;
 import dev.usher.UserCaches;
@@ -25,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -187,8 +189,57 @@ class TransactionsIT {
             assertThat(otherStatuses.isEnabled(id)).isFalse();
             assertThat(statuses.isEnabled(id)).isFalse();
             assertThat(inside.confirmed()).as("before the commit nobody knows").isFalse();
+            assertThat(inside.reason()).isEqualTo(RevocationReceipt.Reason.AWAITING_COMMIT);
             assertThat(inside.nodesConfirmed()).isEmpty();
         }
+    }
+
+    @Test
+    void manyBansOfOneTransactionAreSentTogetherAndWaitedForOnce() {
+        statuses.disable(1L, () -> setStatus(1, 0)); // the scripts are known to Redis, the connection is warm
+        long signalsBefore = calls("hincrby");
+        long fencesBefore = calls("evalsha");
+
+        transaction.executeWithoutResult(status -> {
+            for (long id = 100; id < 200; id++) {
+                long user = id;
+                statuses.disable(user, () -> setStatus(user, 0));
+            }
+        });
+
+        assertThat(calls("evalsha") - fencesBefore)
+                .as("one fence for each user")
+                .isGreaterThanOrEqualTo(100);
+        assertThat(calls("hincrby") - signalsBefore)
+                .as("one revocation, and so one wait for the nodes, while the connection is held")
+                .isOne();
+    }
+
+    @Test
+    void changesOfManyUsersAndOfEveryFacetWaitForTheCommit() {
+        warm(42);
+        warm(43);
+        transaction.executeWithoutResult(status -> {
+            rename(42, "Anna");
+            setStatus(42, 0);
+            assertThat(names.forget(42L)).isFalse();
+            assertThat(names.invalidateAll(List.of(42L, 43L))).isFalse();
+            assertThat(statuses.disableAll(List.of(43L), () -> setStatus(43, 0)).reason())
+                    .isEqualTo(RevocationReceipt.Reason.AWAITING_COMMIT);
+            assertThat(redis.keys("user:4?:*")).as("before the commit").hasSize(4);
+        });
+        assertThat(redis.keys("user:4?:*")).as("after it").isEmpty();
+        assertThat(names.find(42L)).contains("Anna");
+        assertThat(otherStatuses.isEnabled(42L)).as("forgotten in every facet").isFalse();
+        assertThat(otherStatuses.isEnabled(43L)).isFalse();
+
+        warm(42);
+        transaction.executeWithoutResult(status -> {
+            names.forgetAll(List.of(42L));
+            names.revokeAll(List.of(42L));
+            status.setRollbackOnly();
+        });
+        assertThat(redis.keys("user:42:*")).as("after a rollback").hasSize(2);
     }
 
     @Test
@@ -333,6 +384,14 @@ class TransactionsIT {
         });
         assertThat(redis.get("user:42:name")).isEqualTo("\"Ann\"");
 
+        ReadMark mark = names.beforeRead();
+        transaction.executeWithoutResult(status -> {
+            assertThat(names.save(43L, "Bob", mark)).isFalse();
+            assertThat(redis.exists("user:43:name")).isZero();
+        });
+        assertThat(redis.get("user:43:name")).isEqualTo("\"Bob\"");
+        redis.del("user:43:name", "{user:43:name}:guard");
+
         transaction.executeWithoutResult(status -> {
             rename(43, "Bert");
             names.save(43L, "Bert", Instant.now());
@@ -354,6 +413,15 @@ class TransactionsIT {
 
     private static void setStatus(long id, int status) {
         jdbc.sql("UPDATE users SET status = ? WHERE id = ?").params(status, id).update();
+    }
+
+    /** How often Redis has been asked for a command, by clients and by scripts. */
+    private static long calls(String command) {
+        return Pattern.compile("^cmdstat_" + command + ":calls=(\\d+),", Pattern.MULTILINE)
+                .matcher(redis.info("commandstats"))
+                .results()
+                .mapToLong(line -> Long.parseLong(line.group(1)))
+                .sum();
     }
 
     private static void onAnotherThread(Runnable task) {

@@ -2,15 +2,21 @@ package dev.usher.recipes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.RevocationReceipt;
 import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
+import dev.usher.UserStatusCache;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -65,6 +71,48 @@ class RecipesIT {
 
             assertThat(both.ofWhoMayAct(42L)).contains(ANN);
             assertThat(both.ofWhoMayAct(43L)).isEmpty();
+        }
+    }
+
+    @Test
+    void aLoginsRowIsAnsweredWithoutAQuery() {
+        try (UserCaches caches =
+                UserCaches.builder().redis(redis.uri()).keyPrefix("login").build()) {
+            UserProfileCache<Long> profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, ids -> Map.of()));
+            UserStatusCache<Long> statuses = new UserStatusCache<>(caches.cache(UserStatus.FACET, ids -> Map.of()));
+            LoginByHand logins = new LoginByHand(profiles, statuses);
+
+            var unused = logins.login(
+                    "13800000000", mobile -> Optional.of(new LoginByHand.Account(42L, ANN, UserStatus.ENABLED)));
+
+            assertThat(profiles.find(42L)).contains(ANN);
+            assertThat(statuses.isEnabled(42L)).isTrue();
+        }
+    }
+
+    @Test
+    void manyBansHaveOneReceiptAndADeletedUserIsForgottenInEveryFacet() {
+        try (UserCaches caches =
+                UserCaches.builder().redis(redis.uri()).keyPrefix("many").build()) {
+            Map<Long, UserStatus> rows =
+                    new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED, 43L, UserStatus.ENABLED));
+            Map<Long, UserProfile> profileRows = new ConcurrentHashMap<>(Map.of(42L, ANN));
+            UserStatusCache<Long> statuses =
+                    new UserStatusCache<>(caches.cache(UserStatus.FACET, ids -> only(ids, rows)));
+            UserCache<Long, UserProfile> profiles = caches.cache(UserProfile.FACET, ids -> only(ids, profileRows));
+            ManyChanges changes = new ManyChanges(statuses);
+            assertThat(statuses.isEnabled(42L)).isTrue();
+            assertThat(profiles.find(42L)).contains(ANN);
+
+            RevocationReceipt receipt =
+                    changes.ban(List.of(42L, 43L), ids -> ids.forEach(id -> rows.put(id, UserStatus.DISABLED)));
+
+            assertThat(receipt.confirmed()).as(receipt.toString()).isTrue();
+            assertThat(statuses.isEnabled(42L)).isFalse();
+
+            changes.delete(42L, profileRows::remove);
+
+            assertThat(profiles.find(42L)).isEmpty();
         }
     }
 

@@ -13,8 +13,7 @@ record DemoCaches(UserCaches all, UserProfileCache<Long> profiles, UserStatusCac
     }
 
     void forget(long id) {
-        profiles.invalidate(id);
-        statuses.invalidate(id);
+        profiles.forget(id);
     }
 
     Tally tally(StatementCounter statements) {

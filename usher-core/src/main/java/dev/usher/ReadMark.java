@@ -1,0 +1,38 @@
+package dev.usher;
+
+/**
+ * A moment before a row was read, by the clock of the Redis server that will judge whether the row may be stored: see {@link
+ * UserCache#beforeRead} and {@link UserCache#save(Object, Object, ReadMark)}.
+ *
+ * <p>No clock of this machine has a part in it, so that a clock which is set back lets no old row in. It is void once the
+ * connection to that server has been lost, or the server has been flushed: what the server knew of changes may be gone then.
+ *
+ * <p>Immutable. It is worth something for about four seconds, in the process that has taken it.
+ */
+public final class ReadMark {
+
+    /** For no look at the server's clock. */
+    static final long UNKNOWN = Long.MIN_VALUE;
+
+    private final Object server;
+    private final long leastMillis;
+
+    /**
+     * A moment.
+     *
+     * @param server told apart by identity: another object once the server may be another one
+     * @param leastMillis the least that its clock can have shown, in milliseconds since the epoch, or {@link #UNKNOWN}
+     */
+    ReadMark(Object server, long leastMillis) {
+        this.server = server;
+        this.leastMillis = leastMillis;
+    }
+
+    Object server() {
+        return server;
+    }
+
+    long leastMillis() {
+        return leastMillis;
+    }
+}

@@ -1,0 +1,126 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.FaultProxy.Direction;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Rows that are offered with a mark from before their query. */
+class ReadMarkIT extends NodesOnRedis {
+
+    private static final String KEY = "user:42:profile";
+    private static final UserProfile OLD = new UserProfile("13800000000", "Old", "", false, "", "");
+
+    /** For longer than a fence lives: a change that came after the query is not known to Redis any more. */
+    private static final Duration TOO_LONG = GuardProtocol.FENCE.plusSeconds(1);
+
+    private final Table table = new Table();
+    private volatile Instant clock = Instant.now();
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PT0S", "PT-6S", "PT-1H", "PT1H"})
+    void howThisMachinesClockIsSetDoesNotCountForAMark(Duration set) {
+        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, table);
+        ReadMark young = cache.beforeRead();
+        ReadMark old = earlier(cache.beforeRead(), TOO_LONG);
+
+        clock = clock.plus(set);
+
+        assertThat(cache.save(42L, OLD, old)).as("a row from long ago").isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+        assertThat(cache.save(42L, OLD, young)).as("a row from now").isTrue();
+    }
+
+    /** What an {@code Instant} cannot exclude, and why there are marks. */
+    @Test
+    void aClockThatIsSetBackLetsAnOldRowInByAnInstant() {
+        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, table);
+        Instant readAt = clock.minus(TOO_LONG);
+        ReadMark mark = earlier(cache.beforeRead(), TOO_LONG);
+
+        assertThat(cache.save(42L, OLD, readAt))
+                .as("before the clock is set back")
+                .isFalse();
+        clock = readAt;
+
+        assertThat(cache.save(42L, OLD, mark)).isFalse();
+        assertThat(cache.save(42L, OLD, readAt)).isTrue();
+    }
+
+    @Test
+    void aMarkFromBeforeTheConnectionWasLostIsVoid() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCache<Long, UserProfile> cache =
+                    node("redis://" + proxy.host() + ":" + proxy.port()).cache(UserProfile.FACET, table);
+            ReadMark mark = cache.beforeRead();
+            assertThat(cache.save(41L, OLD, mark)).isTrue();
+
+            proxy.cut();
+            await().until(() -> cache.save(43L, OLD, cache.beforeRead()));
+
+            assertThat(cache.save(42L, OLD, mark)).isFalse();
+            assertThat(redis.exists(KEY)).isZero();
+        }
+    }
+
+    @Test
+    void aMarkOfOtherCachesIsRefused() {
+        UserCache<Long, UserProfile> here = node(server.uri()).cache(UserProfile.FACET, table);
+        UserCache<Long, UserProfile> there = node(server.uri()).cache(UserProfile.FACET, table);
+        assertThat(here.save(42L, OLD, there.beforeRead())).isFalse();
+        assertThat(here.save(42L, OLD, here.beforeRead())).isTrue();
+    }
+
+    @Test
+    void aMarkIsGoodForEveryFacetOfItsCaches() {
+        UserCaches node = node(server.uri());
+        UserCache<Long, UserProfile> profiles = node.cache(UserProfile.FACET, table);
+        UserCache<Long, String> names = node.cache(Facet.of("name", String.class), ids -> Map.of());
+        ReadMark mark = profiles.beforeRead();
+        assertThat(profiles.save(42L, OLD, mark)).isTrue();
+        assertThat(names.save(42L, "Old", mark)).isTrue();
+    }
+
+    /** The server that has stored the row may not have had the fence of a change that came after the query. */
+    @Test
+    void aRowIsDroppedThatWasStoredWhileTheServerBecameAnother() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port());
+            UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, table);
+            ReadMark mark = cache.beforeRead();
+            proxy.freeze(Direction.TO_CLIENT);
+
+            CompletableFuture<Boolean> stored = CompletableFuture.supplyAsync(() -> cache.save(42L, OLD, mark));
+            await().until(() -> redis.exists(KEY) == 1);
+            node.shared().flushed();
+            proxy.restore();
+
+            assertThat(stored.get(20, TimeUnit.SECONDS)).isFalse();
+            assertThat(redis.exists(KEY)).isZero();
+        }
+    }
+
+    /** As if it had been taken so much earlier. */
+    private static ReadMark earlier(ReadMark mark, Duration by) {
+        assertThat(mark.leastMillis()).isNotEqualTo(ReadMark.UNKNOWN);
+        return new ReadMark(mark.server(), mark.leastMillis() - by.toMillis());
+    }
+
+    private UserCaches node(String uri) {
+        UserCaches node = open(UserCaches.builder()
+                .redis(uri)
+                .commandTimeout(Duration.ofSeconds(10))
+                .clock(() -> clock));
+        await().until(() -> node.shared().beforeRead().leastMillis() != ReadMark.UNKNOWN);
+        return node;
+    }
+}
