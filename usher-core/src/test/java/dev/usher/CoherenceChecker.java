@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.function.Predicate;
@@ -76,8 +77,13 @@ final class CoherenceChecker {
 
         @Override
         public String toString() {
-            return "median %.3f ms, p99 %.3f ms, longest %.3f ms of %d"
-                    .formatted(millis(median), millis(p99), millis(longest), count);
+            return String.format(
+                    Locale.ROOT,
+                    "median %.3f ms, p99 %.3f ms, longest %.3f ms of %d",
+                    millis(median),
+                    millis(p99),
+                    millis(longest),
+                    count);
         }
 
         private static double millis(Duration duration) {
@@ -390,7 +396,14 @@ final class CoherenceChecker {
 
     @Override
     public String toString() {
-        return "%,d reads, %,d changes; %,d reads were older than announced, by %d ms at most; violations: %s %s"
-                .formatted(reads, changes.size(), older, oldest().toMillis(), counts, examples);
+        return String.format(
+                Locale.ROOT,
+                "%,d reads, %,d changes; %,d reads were older than announced, by %d ms at most; violations: %s %s",
+                reads,
+                changes.size(),
+                older,
+                oldest().toMillis(),
+                counts,
+                examples);
     }
 }

@@ -166,7 +166,7 @@ class CoherenceIT {
                 String json = redis.get(CoherenceRun.keyOf(id));
                 int version = json == null ? -1 : json.equals("null") ? 0 : VersionTable.versionIn(id, json);
                 if (json != null && version != checker.lastOf(id)) {
-                    old.add("%d is in version %d, but Redis holds %s".formatted(id, checker.lastOf(id), json));
+                    old.add(id + " is in version " + checker.lastOf(id) + ", but Redis holds " + json);
                 }
             }
         }

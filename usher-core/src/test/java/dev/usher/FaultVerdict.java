@@ -3,6 +3,7 @@ package dev.usher;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -77,28 +78,30 @@ final class FaultVerdict {
     }
 
     String line() {
-        return "%-66s %,8d %,7d %4d/%-4d %4d ms %,7d %,6d %4d ms %4d ms %,6d %7d %5d ms  %s"
-                .formatted(
-                        fault,
-                        reads,
-                        changes,
-                        receiptsConfirmed,
-                        receipts,
-                        oldest.toMillis(),
-                        unavailable.values().stream().mapToLong(times -> times).sum(),
-                        staleAnswers,
-                        p99.toMillis(),
-                        longest.toMillis(),
-                        paid,
-                        mostQueries,
-                        recovery.toMillis(),
-                        violations.isEmpty() ? "none" : violations);
+        return String.format(
+                Locale.ROOT,
+                "%-66s %,8d %,7d %4d/%-4d %4d ms %,7d %,6d %4d ms %4d ms %,6d %7d %5d ms  %s",
+                fault,
+                reads,
+                changes,
+                receiptsConfirmed,
+                receipts,
+                oldest.toMillis(),
+                unavailable.values().stream().mapToLong(times -> times).sum(),
+                staleAnswers,
+                p99.toMillis(),
+                longest.toMillis(),
+                paid,
+                mostQueries,
+                recovery.toMillis(),
+                violations.isEmpty() ? "none" : violations);
     }
 
     /** More about it, as far as there is more to say. */
     List<String> details() {
         List<String> details = new ArrayList<>();
-        unavailable.forEach((why, times) -> details.add("%s: no answer %,d times: %s".formatted(fault, times, why)));
+        unavailable.forEach((why, times) ->
+                details.add(String.format(Locale.ROOT, "%s: no answer %,d times: %s", fault, times, why)));
         examples.forEach(example -> details.add(fault + ": " + example));
         return details;
     }

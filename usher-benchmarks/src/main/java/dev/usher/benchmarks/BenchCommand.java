@@ -91,6 +91,7 @@ final class BenchCommand implements Callable<Integer> {
                 Instant rowBegun = Instant.now();
                 Section section = row.measurement().measure(plan);
                 progress.printf(
+                        Locale.ROOT,
                         "%2d. %s: %d s%n",
                         section.row().number(),
                         section.title(),
@@ -103,7 +104,11 @@ final class BenchCommand implements Callable<Integer> {
         }
         Duration taken = Duration.between(begun, Instant.now());
         progress.printf(
-                "%s, in %d min %d s%n", output.resolve("report.html"), taken.toMinutes(), taken.toSecondsPart());
+                Locale.ROOT,
+                "%s, in %d min %d s%n",
+                output.resolve("report.html"),
+                taken.toMinutes(),
+                taken.toSecondsPart());
         return CommandLine.ExitCode.OK;
     }
 

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
@@ -45,7 +46,7 @@ final class Growth implements Measurement {
         List<List<String>> rows = new ArrayList<>();
         Map<String, Line> lines = new LinkedHashMap<>();
         for (int users : plan.growth()) {
-            List<String> row = new ArrayList<>(List.of(String.format("%,d", users)));
+            List<String> row = new ArrayList<>(List.of(String.format(Locale.ROOT, "%,d", users)));
             Map<Way, Map<Peer, Samples>> taken = take(users, plan);
             taken.forEach((way, samples) -> {
                 Samples usher = Objects.requireNonNull(samples.get(way.usher));

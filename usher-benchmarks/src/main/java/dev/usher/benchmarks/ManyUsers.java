@@ -6,6 +6,7 @@ import dev.usher.testkit.RedisServer;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -26,7 +27,7 @@ final class ManyUsers implements Measurement {
         Section section = new Section(Row.MANY_USERS, "A hundred users at once")
                 .text("One caller asks for " + AT_ONCE
                         + " users in one call, where a contender has such a call, else one after the other."
-                        + " *In Redis*: of " + String.format("%,d", plan.sharedUsers())
+                        + " *In Redis*: of " + String.format(Locale.ROOT, "%,d", plan.sharedUsers())
                         + " users there. *Nowhere*: nobody has asked for them before; the source answers at once.");
         List<Peer> peers = plan.peers(Peer::isShared);
         AtomicLong nextCold = new AtomicLong(COLD);

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
 /** Row 8: the room that a user takes, in Redis and on the heap. */
@@ -41,10 +42,12 @@ final class Memory implements Measurement {
         }
         return new Section(Row.ROOM, "Room")
                 .text(String.format(
+                        Locale.ROOT,
                         "%,d users, remembered wherever a contender remembers: what a user takes of `used_memory` in Redis, indexes"
                                 + " and all, right after they were stored and when usher's fences have ended, which happens within seconds; and"
                                 + " what a user takes of the heap after a garbage collection. The JSON of a user has about %d bytes.",
-                        users, UserProfile.FACET.codec().encode(Users.profile(users)).length))
+                        users,
+                        UserProfile.FACET.codec().encode(Users.profile(users)).length))
                 .table(List.of("", "in Redis, bytes at once", "bytes later", "on the heap, bytes"), rows)
                 .picture(new Bars("Bytes for each user, in Redis and on the heap together", "bytes", bars));
     }

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -54,6 +55,7 @@ final class NearHits implements Measurement {
         }
         Section section = new Section(Row.NEAR_HITS, "Users who are in memory")
                 .text(String.format(
+                        Locale.ROOT,
                         "%,d users, all of them in the memory of the process, measured with JMH in JVMs of their own. Each answer is used"
                                 + " before the next question is asked, as a request does.",
                         plan.nearUsers()));

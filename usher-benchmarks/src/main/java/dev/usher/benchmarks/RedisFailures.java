@@ -8,6 +8,7 @@ import dev.usher.testkit.RedisServer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -59,7 +60,7 @@ final class RedisFailures implements Measurement {
                         frozen)
                 .picture(new Bars("Redis frozen: p99 of the wait for a user who is in Redis only", "ms", waits))
                 .text("**Redis is away**: connections to it are refused. " + CALLERS
-                        + " callers ask for " + String.format("%,d", plan.sharedUsers())
+                        + " callers ask for " + String.format(Locale.ROOT, "%,d", plan.sharedUsers())
                         + " users at random, who were all asked for before, over a source with "
                         + PooledSource.CONNECTIONS
                         + " connections. Who answers more than " + (CALLERS * 1_000L / QUERY.toMillis())

@@ -5,6 +5,7 @@ import dev.usher.benchmarks.Section.Point;
 import dev.usher.testkit.RedisServer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -21,9 +22,11 @@ final class SharedHits implements Measurement {
     public Section measure(Plan plan) {
         Section section = new Section(Row.SHARED_HITS, "Users who are in Redis")
                 .text(String.format(
+                        Locale.ROOT,
                         "%,d users, asked for at random, one at a time by each caller. Who has a near tier has room for %d users in it,"
                                 + " so that Redis answers.",
-                        plan.sharedUsers(), NEAR_SIZE));
+                        plan.sharedUsers(),
+                        NEAR_SIZE));
         List<Peer> peers = plan.peers(Peer::isShared);
         CountedSource source = new CountedSource(plan.sharedUsers());
         List<Point> bars = new ArrayList<>();

@@ -158,7 +158,9 @@ class OpenApi {
             types.add(ProblemType.NOT_ACCEPTABLE);
         }
         if (!open) {
-            types.add(ProblemType.UNAUTHENTICATED).add(ProblemType.ACCOUNT_DISABLED);
+            types.add(ProblemType.UNAUTHENTICATED)
+                    .add(ProblemType.ACCOUNT_DISABLED)
+                    .add(ProblemType.NOT_A_USER);
         }
         if (method.getBeanType() == AdminController.class) {
             types.add(ProblemType.FORBIDDEN);

@@ -12,6 +12,7 @@ enum ProblemType {
     BAD_CREDENTIALS(HttpStatus.UNAUTHORIZED, "The mobile number or the password is wrong."),
     BAD_FRESH_TOKEN(HttpStatus.UNAUTHORIZED, "The fresh token is unknown, expired, spent or revoked."),
     ACCOUNT_DISABLED(HttpStatus.FORBIDDEN, "The account is disabled."),
+    NOT_A_USER(HttpStatus.FORBIDDEN, "The caller is not a user."),
     FORBIDDEN(HttpStatus.FORBIDDEN, "The caller may not do this."),
     NOT_FOUND(HttpStatus.NOT_FOUND, "There is nothing at this address."),
     USER_NOT_FOUND(HttpStatus.NOT_FOUND, "There is no such user."),

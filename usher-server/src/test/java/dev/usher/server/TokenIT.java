@@ -115,9 +115,9 @@ class TokenIT {
     }
 
     @Test
-    void aUserWhoDoesNotExistIsRefusedLikeADisabledOne() {
+    void aTokenWhoseSubjectIsNoUserIsRefused() {
         node.get("/v1/me", Shared.KEY.sign(claims().subject("999999999").build()))
-                .problem(403, "account-disabled");
+                .problem(403, "not-a-user");
     }
 
     @Test

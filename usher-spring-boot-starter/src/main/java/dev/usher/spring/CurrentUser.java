@@ -23,6 +23,9 @@ import java.lang.annotation.Target;
  * second is forbidden (403). What cannot be said for the moment is 503, with and without one. An id alone says nothing of whether
  * the user exists.
  *
+ * <p>It works in the methods of Spring MVC: those of controllers and of their advice. An application that has it at any other
+ * method, such as a message handler, does not start.
+ *
  * <p>Who the user is, says the {@link CurrentUserId}. May be put on an annotation of the application's own.
  */
 @Documented

@@ -29,7 +29,8 @@ public interface CurrentUserId<K> {
      * The id of the user who is authenticated.
      *
      * @param authentication of somebody: it is neither missing nor anonymous
-     * @return the id, or empty when it is no user, who is then treated as one that does not exist: refused
+     * @return the id, or empty when it is no user, such as another service, which the status gate then refuses unless a {@link
+     *     StatusGatePass} lets it pass
      */
     Optional<K> of(Authentication authentication);
 }

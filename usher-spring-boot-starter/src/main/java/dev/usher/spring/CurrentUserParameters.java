@@ -1,5 +1,7 @@
 package dev.usher.spring;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.core.MethodParameter;
 import org.springframework.core.annotation.MergedAnnotations;
@@ -9,14 +11,34 @@ import org.springframework.web.method.support.HandlerMethodArgumentResolver;
 import org.springframework.web.method.support.ModelAndViewContainer;
 
 /**
- * The {@link CurrentUser} parameters of an application in which nobody can say who that is. They are refused: Spring would make a
- * user of what the caller sends.
+ * Takes every {@link CurrentUser} parameter of Spring MVC, before any other resolver does. Where no bean can say who the current user
+ * is, the parameter is refused: Spring would make a user of what the caller sends.
  */
 final class CurrentUserParameters implements HandlerMethodArgumentResolver {
+
+    private final @Nullable HandlerMethodArgumentResolver resolver;
+
+    /**
+     * A resolver.
+     *
+     * @param resolver finds the current user; {@code null} where there is none, and each parameter is refused
+     */
+    CurrentUserParameters(@Nullable HandlerMethodArgumentResolver resolver) {
+        this.resolver = resolver;
+    }
 
     /** Whether a parameter has the annotation, or one that has it. */
     static boolean isOne(MethodParameter parameter) {
         return MergedAnnotations.from(parameter.getParameterAnnotations()).isPresent(CurrentUser.class);
+    }
+
+    /** The same resolvers behind this one. */
+    List<HandlerMethodArgumentResolver> before(@Nullable List<HandlerMethodArgumentResolver> others) {
+        List<HandlerMethodArgumentResolver> all = new ArrayList<>(List.of(this));
+        if (others != null) {
+            all.addAll(others);
+        }
+        return all;
     }
 
     @Override
@@ -25,13 +47,17 @@ final class CurrentUserParameters implements HandlerMethodArgumentResolver {
     }
 
     @Override
-    public Object resolveArgument(
+    public @Nullable Object resolveArgument(
             MethodParameter parameter,
             @Nullable ModelAndViewContainer container,
             NativeWebRequest request,
-            @Nullable WebDataBinderFactory binders) {
-        throw new IllegalStateException(
-                "Nobody can say who the current user is: @CurrentUser needs Spring Security, a UserSource for a cache, and usher"
-                        + " switched on");
+            @Nullable WebDataBinderFactory binders)
+            throws Exception {
+        if (resolver == null) {
+            throw new IllegalStateException(
+                    "No bean can say who the current user is: @CurrentUser needs Spring Security, a UserSource for a cache, usher"
+                            + " switched on, and no usher.web.current-user=none");
+        }
+        return resolver.resolveArgument(parameter, container, request, binders);
     }
 }

@@ -7,7 +7,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.security.core.Authentication;
 
-/** Takes the name of the principal for the text of the user's id. A name that is none belongs to nobody. */
+/**
+ * Takes the name of the principal for the text of the user's id. A name that is no such text belongs to no user, and so does another
+ * spelling of a number, such as {@code +42} or {@code 042}: it may be another principal's.
+ */
 final class NameAsUserId<K> implements CurrentUserId<K> {
 
     private static final Logger log = LoggerFactory.getLogger(NameAsUserId.class);
@@ -27,16 +30,20 @@ final class NameAsUserId<K> implements CurrentUserId<K> {
     @Override
     public Optional<K> of(Authentication authentication) {
         try {
-            return Optional.of(cache.idOf(authentication.getName()));
-        } catch (IllegalArgumentException e) {
-            if (warned.compareAndSet(false, true)) {
-                // Without the name: it may be a mobile number.
-                log.warn(
-                        "Somebody is authenticated whose name is not the id of a user, and is treated as a user who does not"
-                                + " exist; it is said only this once. Where names are not ids, declare a bean of type"
-                                + " dev.usher.spring.CurrentUserId, which says whose authentication it is");
+            K id = cache.idOf(authentication.getName());
+            if (!(id instanceof Number) || id.toString().equals(authentication.getName())) {
+                return Optional.of(id);
             }
-            return Optional.empty();
+        } catch (IllegalArgumentException e) {
+            // Said below.
         }
+        if (warned.compareAndSet(false, true)) {
+            // Without the name: it may be a mobile number.
+            log.warn(
+                    "The name of an authentication is not the id of a user, and its caller is treated as no user; this is said only"
+                            + " once. Where names are not ids, declare a bean of type dev.usher.spring.CurrentUserId, which says whose"
+                            + " authentication it is");
+        }
+        return Optional.empty();
     }
 }

@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 enum Refusal {
     ACCOUNT_DISABLED(
             HttpServletResponse.SC_FORBIDDEN, "urn:usher:problem:account-disabled", "The account is disabled."),
+    NOT_A_USER(HttpServletResponse.SC_FORBIDDEN, "urn:usher:problem:not-a-user", "The caller is not a user."),
     UNAVAILABLE(
             HttpServletResponse.SC_SERVICE_UNAVAILABLE,
             "urn:usher:problem:unavailable",
@@ -24,7 +25,7 @@ enum Refusal {
 
     Refusal(int status, String type, String title) {
         this.status = status;
-        this.body = "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%d}".formatted(type, title, status);
+        this.body = "{\"type\":\"" + type + "\",\"title\":\"" + title + "\",\"status\":" + status + "}";
     }
 
     void send(HttpServletResponse response) throws IOException {

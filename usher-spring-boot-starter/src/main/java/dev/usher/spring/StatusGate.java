@@ -1,5 +1,6 @@
 package dev.usher.spring;
 
+import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import dev.usher.UserUnavailableException;
 import jakarta.servlet.FilterChain;
@@ -16,8 +17,9 @@ import org.springframework.security.web.util.matcher.RequestMatcher;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
- * Lets an authenticated user pass only while enabled, whatever a token or a session says. Who is not authenticated passes, for
- * Spring Security to judge; when nobody can say, nobody passes.
+ * Lets an authenticated user pass only while enabled, whatever a token or a session says. A caller that is no user passes only with
+ * a {@link StatusGatePass}. A request without authentication passes, for Spring Security to judge. When the status cannot be known,
+ * no request passes.
  *
  * @param <K> the type of a user's id
  */
@@ -31,21 +33,25 @@ final class StatusGate<K> extends OncePerRequestFilter {
     private final CurrentAuthentication authentication;
     private final CurrentUserId<K> ids;
     private final UserStatusCache<K> statuses;
+    private final StatusGatePass pass;
     private final RequestMatcher excluded;
 
     /**
      * A gate.
      *
+     * @param pass says which callers that are no users pass
      * @param excluded the requests that are not judged
      */
     StatusGate(
             CurrentAuthentication authentication,
             CurrentUserId<K> ids,
             UserStatusCache<K> statuses,
+            StatusGatePass pass,
             RequestMatcher excluded) {
         this.authentication = authentication;
         this.ids = ids;
         this.statuses = statuses;
+        this.pass = pass;
         this.excluded = excluded;
     }
 
@@ -71,8 +77,13 @@ final class StatusGate<K> extends OncePerRequestFilter {
             if (id != null && id.equals(request.getAttribute(PASSED))) {
                 return null;
             }
-            if (id == null || !statuses.isEnabled(id)) {
+            UserStatus status = id == null ? null : statuses.find(id).orElse(null);
+            if (status == UserStatus.DISABLED) {
                 return Refusal.ACCOUNT_DISABLED;
+            }
+            // Asked only now: an authority or a pass says nothing for a user who is disabled.
+            if (status == null && !pass.mayPass(caller.get())) {
+                return Refusal.NOT_A_USER;
             }
             request.setAttribute(PASSED, id);
             return null;

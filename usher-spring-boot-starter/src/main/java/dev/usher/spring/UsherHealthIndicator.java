@@ -21,9 +21,16 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
     static final Status DEGRADED = new Status("DEGRADED");
 
     private final Supplier<CachesHealth> caches;
+    private final boolean cachesAlone;
 
-    UsherHealthIndicator(Supplier<CachesHealth> caches) {
+    /**
+     * An indicator.
+     *
+     * @param cachesAlone whether the settings say that there is neither a current user nor a status gate
+     */
+    UsherHealthIndicator(Supplier<CachesHealth> caches, boolean cachesAlone) {
         this.caches = caches;
+        this.cachesAlone = cachesAlone;
     }
 
     @Override
@@ -38,6 +45,8 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
         builder.withDetail("fencesOverflowed", health.fencesOverflowed());
         detail(builder, "resp2Only", health.resp2Only() ? true : null);
         detail(builder, "riskyEviction", health.riskyEviction());
+        detail(builder, "currentUser", cachesAlone ? "none" : null);
+        detail(builder, "statusGate", cachesAlone ? "none" : null);
     }
 
     private static void detail(Health.Builder builder, String name, @Nullable Object value) {

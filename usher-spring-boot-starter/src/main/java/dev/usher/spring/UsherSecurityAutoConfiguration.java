@@ -5,20 +5,28 @@ import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
+import java.util.List;
+import java.util.Set;
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.AnyNestedCondition;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Lazy;
+import org.springframework.core.ResolvableType;
 import org.springframework.security.config.Customizer;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.core.Authentication;
 import org.springframework.security.core.context.SecurityContextHolder;
 import org.springframework.security.core.context.SecurityContextHolderStrategy;
 import org.springframework.security.web.access.intercept.AuthorizationFilter;
@@ -27,13 +35,14 @@ import org.springframework.security.web.util.matcher.RequestMatcher;
 /**
  * Who makes a request, in a servlet application with Spring Security, and the gate that refuses disabled users.
  *
- * <p>Each bean backs off when the application declares its own: a {@link CurrentUserId}, or one by the name of {@code
- * usherStatusGate}.
+ * <p>Each bean backs off when the application declares its own: a {@link CurrentUserId}, or a {@code Customizer<HttpSecurity>} by
+ * the name of {@code usherStatusGate}.
  */
 @AutoConfiguration(after = UsherAutoConfiguration.class)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
 @ConditionalOnClass({HttpSecurity.class, AuthorizationFilter.class})
 @Conditional(UsherSecurityAutoConfiguration.OnAnyCache.class)
+@ConditionalOnProperty(name = "usher.web.current-user", havingValue = "authentication", matchIfMissing = true)
 public final class UsherSecurityAutoConfiguration {
 
     @Bean
@@ -66,16 +75,43 @@ public final class UsherSecurityAutoConfiguration {
     @EnableConfigurationProperties(UsherWebProperties.class)
     static class Gate {
 
-        @Bean
-        @ConditionalOnMissingBean(name = "usherStatusGate")
+        private static final String GATE = "usherStatusGate";
+
+        @Bean(GATE)
+        @ConditionalOnMissingBean(name = GATE)
         <K> Customizer<HttpSecurity> usherStatusGate(
                 CurrentAuthentication authentication,
                 CurrentUserId<K> ids,
                 UserStatusCache<K> statuses,
-                UsherWebProperties properties) {
-            RequestMatcher excluded = properties.statusGate().excluded();
+                UsherWebProperties properties,
+                ObjectProvider<StatusGatePass> passes) {
+            RequestMatcher excluded =
+                    ExcludedPaths.matcher(properties.statusGate().excludedPaths());
+            Set<String> authorities = Set.copyOf(properties.statusGate().passAuthorities());
+            // As late as with a request: a pass may need what this very chain of filters is made from.
+            StatusGatePass pass = caller ->
+                    hasAny(caller, authorities) || passes.orderedStream().anyMatch(own -> own.mayPass(caller));
             return http -> http.addFilterBefore(
-                    new StatusGate<>(authentication, ids, statuses, excluded), AuthorizationFilter.class);
+                    new StatusGate<>(authentication, ids, statuses, pass, excluded), AuthorizationFilter.class);
+        }
+
+        private static boolean hasAny(Authentication caller, Set<String> authorities) {
+            return caller.getAuthorities().stream()
+                    .anyMatch(
+                            granted -> granted.getAuthority() != null && authorities.contains(granted.getAuthority()));
+        }
+
+        /** A bean that Spring Security does not apply would replace the gate by none. */
+        @Bean
+        @Lazy(false)
+        static SmartInitializingSingleton usherStatusGateCheck(ListableBeanFactory beans) {
+            return () -> {
+                String[] customizers = beans.getBeanNamesForType(
+                        ResolvableType.forClassWithGenerics(Customizer.class, HttpSecurity.class), true, false);
+                if (!List.of(customizers).contains(GATE)) {
+                    throw new UnfitStatusGateException();
+                }
+            };
         }
     }
 

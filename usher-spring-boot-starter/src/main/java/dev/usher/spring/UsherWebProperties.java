@@ -1,53 +1,49 @@
 package dev.usher.spring;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.context.properties.bind.DefaultValue;
-import org.springframework.security.web.servlet.util.matcher.PathPatternRequestMatcher;
-import org.springframework.security.web.util.matcher.OrRequestMatcher;
-import org.springframework.security.web.util.matcher.RequestMatcher;
 
 /**
- * The settings under {@code usher.web}: what usher does with the requests of a servlet application.
+ * The settings under {@code usher.web}: what usher does with the requests of a web application.
  *
+ * @param currentUser Where the current user comes from: the authentication of Spring Security, or none, for an application that uses
+ *     the caches alone, without @CurrentUser and without the status gate.
  * @param statusGate Which requests are refused because of who makes them.
  */
 @ConfigurationProperties("usher.web")
-public record UsherWebProperties(@DefaultValue StatusGate statusGate) {
+public record UsherWebProperties(
+        @DefaultValue("authentication") CurrentUserFrom currentUser,
+        @DefaultValue StatusGate statusGate) {
+
+    /** Where the current user comes from. */
+    public enum CurrentUserFrom {
+        /** The authentication of Spring Security. */
+        AUTHENTICATION,
+        /** Nowhere: the application uses the caches alone. */
+        NONE;
+
+        static CurrentUserFrom of(Binder binder) {
+            return binder.bind("usher.web.current-user", CurrentUserFrom.class).orElse(AUTHENTICATION);
+        }
+    }
 
     /**
      * Which requests are refused because of who makes them.
      *
-     * @param enabled Whether disabled users, and users who do not exist, are refused on every authenticated request.
-     * @param excludedPaths Patterns of the paths, below the context path, at which nobody is refused for that reason.
+     * @param enabled Whether disabled users, and callers that are no users, are refused on every authenticated request.
+     * @param excludedPaths Patterns of the paths, below the context path, at which no caller is refused for that reason.
+     * @param passAuthorities Authorities, such as SCOPE_billing or ROLE_OPERATOR, with which a caller that is no user passes.
      */
     public record StatusGate(
             @DefaultValue("true") boolean enabled,
-            @DefaultValue List<String> excludedPaths) {
+            @DefaultValue List<String> excludedPaths,
+            @DefaultValue List<String> passAuthorities) {
 
         public StatusGate {
             excludedPaths = List.copyOf(excludedPaths);
-        }
-
-        RequestMatcher excluded() {
-            List<RequestMatcher> paths = new ArrayList<>();
-            for (int i = 0; i < excludedPaths.size(); i++) {
-                paths.add(matcher("usher.web.status-gate.excluded-paths[" + i + "]", excludedPaths.get(i)));
-            }
-            return paths.isEmpty() ? request -> false : new OrRequestMatcher(paths);
-        }
-
-        private static RequestMatcher matcher(String property, String pattern) {
-            try {
-                return PathPatternRequestMatcher.pathPattern(pattern);
-            } catch (IllegalArgumentException e) {
-                throw InvalidSetting.of(
-                        property,
-                        pattern,
-                        "It should be a path pattern, such as /logout or /public/**: " + e.getMessage(),
-                        e);
-            }
+            passAuthorities = List.copyOf(passAuthorities);
         }
     }
 }

@@ -34,7 +34,9 @@ class ConfigurationMetadataTest {
                         "usher.profile.ttl",
                         "usher.redis.require-resp3",
                         "usher.web.status-gate.enabled",
-                        "usher.web.status-gate.excluded-paths");
+                        "usher.web.current-user",
+                        "usher.web.status-gate.excluded-paths",
+                        "usher.web.status-gate.pass-authorities");
         assertThat(descriptions)
                 .allSatisfy(
                         (name, description) -> assertThat(description).as(name).endsWith("."));

@@ -1,5 +1,6 @@
 package dev.usher.spring;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -32,7 +33,8 @@ class FailedStartTest {
         assertThat(log)
                 .contains("APPLICATION FAILED TO START")
                 .contains("nothing says where the values come from")
-                .contains("Parameter 0 of constructor in " + NeedsProfiles.class.getName())
+                // Spring Boot writes the number before it as the locale has it.
+                .contains(" of constructor in " + NeedsProfiles.class.getName())
                 .contains("Declare a bean of the type UserSource<Long, UserProfile>")
                 .contains("usher.jdbc.table");
     }
@@ -83,13 +85,46 @@ class FailedStartTest {
                 .doesNotContain("s3c");
     }
 
+    @Test
+    void aReactiveApplicationIsToldHowToGoOn(CapturedOutput log) {
+        assertFails(WebApplicationType.REACTIVE, "spring.data.redis.url=redis://127.0.0.1:1", CurrentUsers.class);
+
+        assertThat(log)
+                .contains("APPLICATION FAILED TO START")
+                .contains("This is a reactive web application")
+                .contains("Set usher.web.current-user=none to use the caches alone");
+    }
+
+    @Test
+    void aParameterThatWouldBeFilledFromAMessageIsNamed(CapturedOutput log) {
+        assertFails(CurrentUsers.class, Listener.class);
+
+        assertThat(log)
+                .contains("APPLICATION FAILED TO START")
+                .contains("They would hold what the caller sends: parameter 1 of " + Listener.class.getName()
+                        + ".listen: ")
+                .contains("Take @CurrentUser off these parameters");
+    }
+
+    @Test
+    void anOwnGateOfAnotherTypeIsToldItsType() {
+        UnfitStatusGateException failure = new UnfitStatusGateException();
+        assertThat(requireNonNull(new UnfitStatusGateFailureAnalyzer().analyze(failure, failure))
+                        .getAction())
+                .contains("Declare it as Customizer<HttpSecurity>");
+    }
+
     private static void assertFails(Class<?>... sources) {
         assertFails(sources, "spring.data.redis.url=redis://127.0.0.1:1");
     }
 
     private static void assertFails(Class<?>[] sources, String setting) {
+        assertFails(WebApplicationType.NONE, setting, sources);
+    }
+
+    private static void assertFails(WebApplicationType type, String setting, Class<?>... sources) {
         assertThatThrownBy(() -> new SpringApplicationBuilder(sources)
-                        .web(WebApplicationType.NONE)
+                        .web(type)
                         .registerShutdownHook(false)
                         .run("--spring.main.banner-mode=off", "--" + setting))
                 .isNotNull();
@@ -100,6 +135,15 @@ class FailedStartTest {
     @Configuration(proxyBeanMethods = false)
     @ImportAutoConfiguration(UsherAutoConfiguration.class)
     static class Usher {}
+
+    @Configuration(proxyBeanMethods = false)
+    @ImportAutoConfiguration(UsherCurrentUserAutoConfiguration.class)
+    static class CurrentUsers {}
+
+    static class Listener {
+
+        void listen(String text, @CurrentUser UserProfile me) {}
+    }
 
     @Configuration(proxyBeanMethods = false)
     static class NeedsProfiles {

@@ -32,7 +32,9 @@ final class Site implements AutoCloseable {
     static final class Shared {
 
         static final RedisServer REDIS = RedisServer.start();
-        static final Site SITE = start("usher.web.status-gate.excluded-paths=/open/**,/leave");
+        static final Site SITE = start(
+                "usher.web.status-gate.excluded-paths=/open/**,/leave",
+                "usher.web.status-gate.pass-authorities=SCOPE_any,ROLE_SERVICE");
 
         private Shared() {}
     }
@@ -101,6 +103,13 @@ final class Site implements AutoCloseable {
             is(
                     403,
                     "{\"type\":\"urn:usher:problem:account-disabled\",\"title\":\"The account is disabled.\",\"status\":403}");
+            assertThat(response.headers().firstValue("Content-Type")).contains("application/problem+json");
+        }
+
+        void isNotAUser() {
+            is(
+                    403,
+                    "{\"type\":\"urn:usher:problem:not-a-user\",\"title\":\"The caller is not a user.\",\"status\":403}");
             assertThat(response.headers().firstValue("Content-Type")).contains("application/problem+json");
         }
 

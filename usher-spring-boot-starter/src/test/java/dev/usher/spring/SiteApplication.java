@@ -53,6 +53,12 @@ class SiteApplication {
     /** Whose status is known, and whose profile is not. */
     static final long DORA = 4;
 
+    /** Disabled, and with the role of a service. */
+    static final long EVE = 5;
+
+    /** The names of services; one of them reads as the id of a user, and there is no such user. */
+    static final Set<String> SERVICES = Set.of("billing", "4712", Long.toString(EVE));
+
     @Bean
     UserSource<Long, UserProfile> profiles() {
         return ids -> load(
@@ -66,7 +72,17 @@ class SiteApplication {
     @Bean
     UserSource<Long, UserStatus> statuses() {
         return ids -> load(
-                ids, Map.of(ANN, UserStatus.ENABLED, BOB, UserStatus.DISABLED, DORA, UserStatus.ENABLED), Set.of(CARL));
+                ids,
+                Map.of(
+                        ANN,
+                        UserStatus.ENABLED,
+                        BOB,
+                        UserStatus.DISABLED,
+                        DORA,
+                        UserStatus.ENABLED,
+                        EVE,
+                        UserStatus.DISABLED),
+                Set.of(CARL));
     }
 
     private static <V> Map<Long, V> load(Set<Long> ids, Map<Long, V> rows, Set<Long> broken) {
@@ -94,8 +110,13 @@ class SiteApplication {
     UserDetailsService anybody() {
         return name -> User.withUsername(name)
                 .password("{noop}" + PASSWORD)
-                .roles(name.equals("ops") ? "OPS" : "USER")
+                .roles(SERVICES.contains(name) ? "SERVICE" : "USER")
                 .build();
+    }
+
+    @Bean
+    StatusGatePass partners() {
+        return authentication -> authentication.getName().startsWith("partner-");
     }
 
     @Bean

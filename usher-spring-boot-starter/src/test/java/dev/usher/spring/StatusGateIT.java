@@ -3,6 +3,7 @@ package dev.usher.spring;
 import static dev.usher.spring.SiteApplication.ANN;
 import static dev.usher.spring.SiteApplication.BOB;
 import static dev.usher.spring.SiteApplication.CARL;
+import static dev.usher.spring.SiteApplication.EVE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.CacheStats;
@@ -38,9 +39,26 @@ class StatusGateIT {
         site.get(path, BOBS_NAME).isAccountDisabled();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"4711", "ops", "partner", "042", "+1", "\u0661"})
+    void aCallerThatIsNoUserIsToldSo(String name) {
+        site.get("/secret", name).isNotAUser();
+        site.get("/public/maybe", name).isNotAUser();
+        site.get("/nowhere", name).isNotAUser();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"billing", "4712", "partner-7"})
+    void aCallerThatIsNoUserPassesWithAnAuthorityOrABeanThatSaysSo(String name) {
+        site.get("/secret", name).is(200, "secret");
+        site.get("/async", name).is(200, "later");
+        site.get("/public/maybe", name).is(200, "nobody");
+        assertThat(site.get("/admin/me", name).body()).doesNotContain("not-a-user");
+    }
+
     @Test
-    void aUserWhoDoesNotExistIsRefused() {
-        site.get("/secret", "4711").isAccountDisabled();
+    void noAuthorityLetsADisabledUserPass() {
+        site.get("/secret", Long.toString(EVE)).isAccountDisabled();
     }
 
     @Test
@@ -65,8 +83,8 @@ class StatusGateIT {
     @Test
     void aNameThatIsNoIdIsRefusedAndNotLogged(CapturedOutput log) {
         try (Site site = Site.start()) {
-            site.get("/secret", "13800000009x").isAccountDisabled();
-            site.get("/secret", "13800000009x").isAccountDisabled();
+            site.get("/secret", "13800000009x").isNotAUser();
+            site.get("/secret", "13800000009x").isNotAUser();
         }
 
         assertThat(log).containsOnlyOnce("declare a bean of type dev.usher.spring.CurrentUserId");

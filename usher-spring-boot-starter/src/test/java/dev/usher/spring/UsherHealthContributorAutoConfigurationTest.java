@@ -53,6 +53,19 @@ class UsherHealthContributorAutoConfigurationTest {
     }
 
     @Test
+    void itSaysThatTheCachesAreUsedAlone() {
+        runner.withPropertyValues("usher.web.current-user=none")
+                .run(context -> assertThat(context.getBean(UsherHealthIndicator.class)
+                                .health()
+                                .getDetails())
+                        .containsEntry("currentUser", "none")
+                        .containsEntry("statusGate", "none"));
+        runner.run(context -> assertThat(
+                        context.getBean(UsherHealthIndicator.class).health().getDetails())
+                .doesNotContainKeys("currentUser", "statusGate"));
+    }
+
+    @Test
     void itBacksOffFromTheApplicationsOwn() {
         HealthIndicator own = () -> Health.up().build();
         runner.withBean("usherHealthIndicator", HealthIndicator.class, () -> own)

@@ -16,7 +16,7 @@ class UsherHealthIndicatorIT {
     void itFollowsRedisDownAndUpAgain() {
         try (RedisServer redis = RedisServer.start();
                 UserCaches caches = UserCaches.builder().redis(redis.uri()).build()) {
-            UsherHealthIndicator indicator = new UsherHealthIndicator(caches::health);
+            UsherHealthIndicator indicator = new UsherHealthIndicator(caches::health, false);
             await().untilAsserted(() -> {
                 assertThat(indicator.health().getStatus()).isEqualTo(Status.UP);
                 assertThat(indicator.health().getDetails()).containsKey("watermarkAge");

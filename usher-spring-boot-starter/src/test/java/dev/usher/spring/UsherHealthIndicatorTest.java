@@ -71,7 +71,18 @@ class UsherHealthIndicatorTest {
                         .isEqualTo(200));
     }
 
+    @Test
+    void anApplicationThatUsesTheCachesAloneSaysThatNothingElseIsThere() {
+        CachesHealth well = new CachesHealth(
+                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, false, null);
+
+        Health health = new UsherHealthIndicator(() -> well, true).health();
+
+        assertThat(health.getStatus()).isEqualTo(Status.UP);
+        assertThat(health.getDetails()).contains(entry("currentUser", "none"), entry("statusGate", "none"));
+    }
+
     private static Health healthOf(CachesHealth caches) {
-        return new UsherHealthIndicator(() -> caches).health();
+        return new UsherHealthIndicator(() -> caches, false).health();
     }
 }

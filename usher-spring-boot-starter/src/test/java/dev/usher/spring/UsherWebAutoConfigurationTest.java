@@ -7,28 +7,31 @@ import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
-import java.util.ArrayList;
-import java.util.List;
+import jakarta.servlet.Filter;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.FilteredClassLoader;
-import org.springframework.boot.test.context.assertj.AssertableWebApplicationContext;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.security.config.Customizer;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
-import org.springframework.web.method.support.HandlerMethodArgumentResolver;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 
 /** Which of the parts for web applications are there, and when they are not. */
 class UsherWebAutoConfigurationTest {
 
     private static final AutoConfigurations USHER = AutoConfigurations.of(
-            UsherAutoConfiguration.class, UsherSecurityAutoConfiguration.class, UsherWebMvcAutoConfiguration.class);
+            UsherAutoConfiguration.class,
+            UsherCurrentUserAutoConfiguration.class,
+            UsherSecurityAutoConfiguration.class,
+            UsherWebMvcAutoConfiguration.class);
 
     private final WebApplicationContextRunner withoutSources = new WebApplicationContextRunner()
             .withConfiguration(USHER)
@@ -42,7 +45,7 @@ class UsherWebAutoConfigurationTest {
         runner.run(context -> {
             assertThat(context).hasSingleBean(CurrentUserId.class).hasBean("usherStatusGate");
             assertThat(context).hasSingleBean(UnavailableUserAdvice.class);
-            assertThat(resolverIn(context)).isInstanceOf(CurrentUserArgumentResolver.class);
+            assertThat(context).hasSingleBean(CurrentUserArgumentResolver.class);
         });
     }
 
@@ -57,6 +60,7 @@ class UsherWebAutoConfigurationTest {
                         .doesNotHaveBean(CurrentUserId.class)
                         .doesNotHaveBean("usherStatusGate")
                         .doesNotHaveBean(WebMvcConfigurer.class)
+                        .doesNotHaveBean("usherCurrentUserComesFirst")
                         .doesNotHaveBean(UnavailableUserAdvice.class));
     }
 
@@ -69,7 +73,7 @@ class UsherWebAutoConfigurationTest {
                             .hasSingleBean(UnavailableUserAdvice.class)
                             .doesNotHaveBean("usherCurrentUserId")
                             .doesNotHaveBean("usherStatusGate");
-                    assertThat(resolverIn(context)).isInstanceOf(CurrentUserParameters.class);
+                    assertThat(context).doesNotHaveBean(CurrentUserArgumentResolver.class);
                 });
     }
 
@@ -80,8 +84,43 @@ class UsherWebAutoConfigurationTest {
                     .doesNotHaveBean(CurrentUserId.class)
                     .doesNotHaveBean("usherStatusGate")
                     .doesNotHaveBean(UnavailableUserAdvice.class);
-            assertThat(resolverIn(context)).isInstanceOf(CurrentUserParameters.class);
+            assertThat(context).doesNotHaveBean(CurrentUserArgumentResolver.class);
         });
+    }
+
+    @Test
+    void anApplicationThatUsesTheCachesAloneHasNeitherACurrentUserNorAGate() {
+        runner.withPropertyValues("usher.web.current-user=none")
+                .run(context -> assertThat(context)
+                        .hasSingleBean(UserCaches.class)
+                        .hasSingleBean(UnavailableUserAdvice.class)
+                        .doesNotHaveBean(CurrentUserId.class)
+                        .doesNotHaveBean(CurrentUserArgumentResolver.class)
+                        .doesNotHaveBean("usherStatusGate"));
+    }
+
+    @Test
+    void aCurrentUserFromElsewhereFailsTheStartByTheNameOfItsSetting() {
+        runner.withPropertyValues("usher.web.current-user=session")
+                .run(context -> assertThat(context).getFailure().hasStackTraceContaining("usher.web.current-user"));
+    }
+
+    @ParameterizedTest
+    @MethodSource
+    void whatSpringSecurityDoesNotApplyReplacesNoGate(Object own) {
+        runner.withInitializer(context -> context.getBeanFactory().registerSingleton("usherStatusGate", own))
+                .run(context -> assertThat(context).getFailure().isInstanceOf(UnfitStatusGateException.class));
+    }
+
+    static Stream<Object> whatSpringSecurityDoesNotApplyReplacesNoGate() {
+        Filter filter = (request, response, chain) -> chain.doFilter(request, response);
+        return Stream.of(filter, new ForAnother());
+    }
+
+    static final class ForAnother implements Customizer<String> {
+
+        @Override
+        public void customize(String text) {}
     }
 
     @Test
@@ -89,7 +128,7 @@ class UsherWebAutoConfigurationTest {
         runner.withClassLoader(new FilteredClassLoader("org.springframework.web.servlet"))
                 .run(context -> assertThat(context)
                         .hasBean("usherStatusGate")
-                        .doesNotHaveBean("usherWebMvcConfigurer")
+                        .doesNotHaveBean("usherCurrentUserComesFirst")
                         .doesNotHaveBean(UnavailableUserAdvice.class));
     }
 
@@ -97,7 +136,7 @@ class UsherWebAutoConfigurationTest {
     void withoutSourcesThereIsNothingToAsk() {
         withoutSources.run(context -> {
             assertThat(context).doesNotHaveBean(CurrentUserId.class).doesNotHaveBean("usherStatusGate");
-            assertThat(resolverIn(context)).isInstanceOf(CurrentUserParameters.class);
+            assertThat(context).doesNotHaveBean(CurrentUserArgumentResolver.class);
         });
     }
 
@@ -135,26 +174,29 @@ class UsherWebAutoConfigurationTest {
     @Test
     void theyBackOffFromTheApplicationsOwn() {
         CurrentUserId<Long> nobody = authentication -> Optional.empty();
-        Customizer<HttpSecurity> open = http -> {};
         WebMvcConfigurer configurer = new WebMvcConfigurer() {};
         UnavailableUserAdvice advice = new UnavailableUserAdvice();
         runner.withBean(CurrentUserId.class, () -> nobody)
-                .withBean("usherStatusGate", Customizer.class, () -> open)
+                .withUserConfiguration(OwnGate.class)
                 .withBean("usherWebMvcConfigurer", WebMvcConfigurer.class, () -> configurer)
                 .withBean("ownAdvice", UnavailableUserAdvice.class, () -> advice)
                 .run(context -> {
                     assertThat(context.getBean(CurrentUserId.class)).isSameAs(nobody);
-                    assertThat(context.getBean("usherStatusGate")).isSameAs(open);
+                    assertThat(context.getBean("usherStatusGate")).isSameAs(OwnGate.OPEN);
                     assertThat(context.getBean(WebMvcConfigurer.class)).isSameAs(configurer);
                     assertThat(context.getBean(UnavailableUserAdvice.class)).isSameAs(advice);
                 });
     }
 
-    private static HandlerMethodArgumentResolver resolverIn(AssertableWebApplicationContext context) {
-        List<HandlerMethodArgumentResolver> resolvers = new ArrayList<>();
-        context.getBean(WebMvcConfigurer.class).addArgumentResolvers(resolvers);
-        assertThat(resolvers).hasSize(1);
-        return resolvers.get(0);
+    @Configuration(proxyBeanMethods = false)
+    static class OwnGate {
+
+        static final Customizer<HttpSecurity> OPEN = http -> {};
+
+        @Bean
+        Customizer<HttpSecurity> usherStatusGate() {
+            return OPEN;
+        }
     }
 
     record Badges(int karma) {}

@@ -3,6 +3,7 @@ package dev.usher.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.usher.spring.UsherWebProperties.CurrentUserFrom;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,16 +20,22 @@ class UsherWebPropertiesTest {
 
         assertThat(defaults.statusGate().enabled()).isTrue();
         assertThat(defaults.statusGate().excludedPaths()).isEmpty();
+        assertThat(defaults.statusGate().passAuthorities()).isEmpty();
+        assertThat(defaults.currentUser()).isEqualTo(CurrentUserFrom.AUTHENTICATION);
     }
 
     @Test
     void everySettingIsReadFromText() {
         UsherWebProperties properties = bind(Map.of(
                 "usher.web.status-gate.enabled", "false",
-                "usher.web.status-gate.excluded-paths", "/logout,/public/**"));
+                "usher.web.status-gate.excluded-paths", "/logout,/public/**",
+                "usher.web.status-gate.pass-authorities", "SCOPE_billing,ROLE_OPERATOR",
+                "usher.web.current-user", "none"));
 
         assertThat(properties.statusGate().enabled()).isFalse();
         assertThat(properties.statusGate().excludedPaths()).containsExactly("/logout", "/public/**");
+        assertThat(properties.statusGate().passAuthorities()).containsExactly("SCOPE_billing", "ROLE_OPERATOR");
+        assertThat(properties.currentUser()).isEqualTo(CurrentUserFrom.NONE);
     }
 
     @ParameterizedTest
@@ -42,7 +49,7 @@ class UsherWebPropertiesTest {
 
         InvalidConfigurationPropertyValueException refusal = catchThrowableOfType(
                 InvalidConfigurationPropertyValueException.class,
-                () -> properties.statusGate().excluded());
+                () -> ExcludedPaths.matcher(properties.statusGate().excludedPaths()));
 
         assertThat(refusal.getName()).isEqualTo("usher.web.status-gate.excluded-paths[1]");
         assertThat(refusal.getReason()).startsWith("It should be a path pattern, such as /logout or /public/**");

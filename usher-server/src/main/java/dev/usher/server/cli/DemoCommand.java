@@ -4,6 +4,7 @@ import static dev.usher.server.cli.CallTable.count;
 
 import java.io.PrintStream;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.springframework.jdbc.core.simple.JdbcClient;
@@ -70,10 +71,15 @@ final class DemoCommand implements Callable<Integer> {
         int callers = CALLERS_PER_PROCESSOR * Runtime.getRuntime().availableProcessors();
         Demo demo = new Demo(server, statements, crowd, callers);
         server.beforeEnd(() -> remove(demo, server, settings, crowd));
-        output.printf("%s users, %d callers at once, over HTTP%n%n", count(users), callers);
+        output.printf(Locale.ROOT, "%s users, %d callers at once, over HTTP%n%n", count(users), callers);
         output.printf(
-                "API       %s%nRedis     %s%nDatabase  %s%n", server.address(), server.redis(), server.database());
+                Locale.ROOT,
+                "API       %s%nRedis     %s%nDatabase  %s%n",
+                server.address(),
+                server.redis(),
+                server.database());
         output.printf(
+                Locale.ROOT,
                 "Passwords are hashed with bcrypt at cost %d, not 10: it is not bcrypt that is shown.%n%n",
                 CheapPasswords.COST);
         PrintStream errors = System.err;

@@ -2,6 +2,7 @@ package dev.usher.server.cli;
 
 import java.io.PrintStream;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -48,7 +49,7 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private void line(String what, String value) {
-        output.printf("%-15s%s%n", what, value);
+        output.printf(Locale.ROOT, "%-15s%s%n", what, value);
     }
 
     private static String embedded(boolean embedded) {

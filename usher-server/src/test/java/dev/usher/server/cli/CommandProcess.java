@@ -41,6 +41,9 @@ final class CommandProcess implements AutoCloseable {
                 // They start, and do little.
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
+                // As this JVM, whose digits are others than 0 to 9.
+                "-Duser.language=ar",
+                "-Duser.country=EG",
                 "-cp",
                 System.getProperty("java.class.path"),
                 program.getName()));

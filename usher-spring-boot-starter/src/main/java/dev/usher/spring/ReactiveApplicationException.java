@@ -1,0 +1,11 @@
+package dev.usher.spring;
+
+/** The application is a reactive one, for which usher has neither the current user nor the status gate. */
+final class ReactiveApplicationException extends RuntimeException {
+
+    private static final long serialVersionUID = 1;
+
+    ReactiveApplicationException() {
+        super("usher has neither the current user nor the status gate in a reactive web application");
+    }
+}

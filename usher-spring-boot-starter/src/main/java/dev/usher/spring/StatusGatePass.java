@@ -1,0 +1,29 @@
+package dev.usher.spring;
+
+import org.springframework.security.core.Authentication;
+
+/**
+ * Lets callers that are no users pass the status gate, such as another service with a client-credentials token.
+ *
+ * <pre>{@code
+ * @Bean
+ * StatusGatePass services() {
+ *     return authentication -> authentication instanceof JwtAuthenticationToken token
+ *             && token.getToken().hasClaim("client_id");
+ * }
+ * }</pre>
+ *
+ * <p>The gate asks each bean of this type, and only for a caller that is no user. A disabled user never passes.
+ *
+ * <p>It is asked with each such request, by many threads.
+ */
+@FunctionalInterface
+public interface StatusGatePass {
+
+    /**
+     * Whether a caller that is no user may pass.
+     *
+     * @param authentication is neither missing nor anonymous
+     */
+    boolean mayPass(Authentication authentication);
+}

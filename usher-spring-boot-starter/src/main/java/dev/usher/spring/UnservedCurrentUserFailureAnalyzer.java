@@ -1,0 +1,18 @@
+package dev.usher.spring;
+
+import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+
+/** Says which parameters would be filled from a request, and how to ask for the current user there. */
+final class UnservedCurrentUserFailureAnalyzer extends AbstractFailureAnalyzer<UnservedCurrentUserException> {
+
+    @Override
+    protected FailureAnalysis analyze(Throwable rootFailure, UnservedCurrentUserException cause) {
+        return new FailureAnalysis(
+                "There are parameters with @CurrentUser that usher does not fill. They would hold what the caller sends: "
+                        + cause.getMessage() + ".",
+                "Take @CurrentUser off these parameters. It works in controllers of Spring MVC only. Elsewhere, take the id from the"
+                        + " authentication, such as the Principal of a message, and ask UserStatusCache and UserProfileCache with it.",
+                cause);
+    }
+}
