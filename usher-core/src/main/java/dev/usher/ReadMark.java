@@ -1,5 +1,7 @@
 package dev.usher;
 
+import java.time.Duration;
+
 /**
  * A moment before a row was read, by the clock of the Redis server that will judge whether the row may be stored: see {@link
  * UserCache#beforeRead} and {@link UserCache#save(Object, Object, ReadMark)}.
@@ -26,6 +28,20 @@ public final class ReadMark {
     ReadMark(Object server, long leastMillis) {
         this.server = server;
         this.leastMillis = leastMillis;
+    }
+
+    /**
+     * The mark of an earlier moment, for a row that may be older than the query which has found it: of a snapshot, such as that of
+     * a transaction.
+     *
+     * @param age by how much earlier; not negative
+     * @throws IllegalArgumentException when it is negative
+     */
+    public ReadMark earlierBy(Duration age) {
+        if (age.isNegative()) {
+            throw new IllegalArgumentException("a mark of a later moment, by " + age);
+        }
+        return leastMillis == UNKNOWN ? this : new ReadMark(server, leastMillis - age.toMillis() - 1);
     }
 
     Object server() {

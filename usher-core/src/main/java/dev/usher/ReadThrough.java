@@ -348,9 +348,20 @@ final class ReadThrough<K, V> {
         }
     }
 
-    /** What the source says of one user, or {@code null}, told to nobody else. */
+    /** What the source says of one user, or {@code null}. It is not stored. */
     @Nullable V askSource(K id) throws Exception {
-        return loads.load(Set.of(id)).get(id);
+        Set<K> ids = Set.of(id);
+        return (canLoadForOthers() ? loads.load(ids) : callSource(ids)).get(id);
+    }
+
+    /** Whether the calling thread may load what is stored, and answers others. */
+    boolean canLoadForOthers() {
+        return source.canLoadForOthers();
+    }
+
+    /** What the source says, read on the calling thread and for it alone: without a claim, a place or another caller. */
+    Map<K, V> loadAlone(Set<K> ids) throws Exception {
+        return callSource(ids);
     }
 
     /** One query of the source, for however many callers. */
@@ -396,7 +407,8 @@ final class ReadThrough<K, V> {
     // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before anybody misses it.
 
     void refresh(K id, Resident<V> resident) {
-        if (caches.isClosed()) {
+        // The executor may run this on the thread of a caller, inside its transaction.
+        if (caches.isClosed() || !canLoadForOthers()) {
             return;
         }
         Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));

@@ -84,6 +84,7 @@ final class ServerClock {
     }
 
     /** Whether the server is still the one whose clock a mark is of, and has forgotten nothing since. */
+    @SuppressWarnings("ReferenceEquality") // a server is told apart by identity
     boolean isOf(ReadMark mark) {
         return looks.server == mark.server();
     }

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -209,6 +210,16 @@ final class SingleFlight<K, V> {
         }
     }
 
+    /** Runs a load whose answer is for the calling thread alone, which is {@linkplain #requireNotFlying not loading} yet. */
+    <T> T runAlone(Callable<T> load) throws Exception {
+        flying.set(true);
+        try {
+            return load.call();
+        } finally {
+            flying.set(null);
+        }
+    }
+
     private static <K, V> @Nullable Seat<K, V> seatIn(@Nullable Flight<K, V> under) {
         return under == null ? null : new Seat<>(under, under.step);
     }
@@ -233,7 +244,12 @@ final class SingleFlight<K, V> {
         flights.remove(key);
     }
 
-    private void requireNotFlying() {
+    /**
+     * Refuses a thread that is loading something for these flights already.
+     *
+     * @throws IllegalStateException when it is
+     */
+    void requireNotFlying() {
         if (flying.get() != null) {
             // For whichever key: two sources that ask for each other's would wait for ever.
             throw new IllegalStateException("a source may not ask the cache that it fills");

@@ -21,12 +21,16 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeoutException;
 import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One facet's cache: the near tier answers, or else what one {@linkplain ReadThrough read-through} for all who miss brings; and
@@ -36,6 +40,8 @@ import org.jspecify.annotations.Nullable;
  * loading the same entry waits for that one.
  */
 final class TieredUserCache<K, V> implements UserCache<K, V> {
+
+    private static final Logger log = LoggerFactory.getLogger(TieredUserCache.class);
 
     /** How many users are looked up at a time: no more than Redis can answer well within the time that one call may take. */
     private static final int MOST_TOGETHER = 500;
@@ -52,6 +58,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
     private final WakeUps<K> wakeUps = new WakeUps<>();
+
+    /** What threads that may not load for others have missed, and is being loaded, or soon will be. */
+    private final Set<K> loadedLater = ConcurrentHashMap.newKeySet();
+
     private final TrackedReads<K, V> reads;
     private final ReadThrough<K, V> readThrough;
     private final RefreshAhead ahead;
@@ -160,7 +170,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public Map<K, Optional<V>> findCached(Collection<? extends K> ids) {
         Map<K, Optional<V>> found = new LinkedHashMap<>();
         Set<K> missing = findNear(ids, (id, resident) -> found.put(id, answerOf(resident)));
-        missing.removeIf(id -> caches.fences().isPending(keys.keyOf(id)));
         while (!missing.isEmpty()) {
             Set<K> together = Set.copyOf(firstOf(missing));
             missing.removeAll(together);
@@ -187,8 +196,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     private void findShared(Set<K> ids, Map<K, Optional<V>> found) {
         List<Miss<K, V>> misses = ids.stream()
+                .filter(id -> !caches.fences().isPending(keys.keyOf(id)))
                 .map(id -> new Miss<>(keys.keyOf(id), SingleFlight.<K, V>alone(id)))
                 .toList();
+        if (misses.isEmpty()) {
+            return;
+        }
         try {
             List<@Nullable Entry<V>> entries = reads.readAndKeep(misses, ahead.afterRead());
             for (int i = 0; i < misses.size(); i++) {
@@ -211,6 +224,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return CompletableFuture.completedFuture(answerOf(resident));
         }
         String key = keyOf(id);
+        if (!readThrough.canLoadForOthers()) {
+            // A thread of the executor would need a second connection, and could not see what this one has written.
+            return completed(() -> find(id));
+        }
         try {
             return CompletableFuture.supplyAsync(() -> find(id), caches.executor());
         } catch (RejectedExecutionException e) {
@@ -221,6 +238,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             counters.unavailable.increment();
             return CompletableFuture.failedFuture(
                     UserUnavailableException.of(key, "too many callers are waiting already", null));
+        }
+    }
+
+    private static <T> CompletableFuture<T> completed(Supplier<T> call) {
+        try {
+            return CompletableFuture.completedFuture(call.get());
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
         }
     }
 
@@ -236,6 +261,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /** As for many, but next to all of what it costs is what Redis costs. */
     private Found<V> findMissing(K id) {
         requireId(id);
+        if (!readThrough.canLoadForOthers()) {
+            return requireNonNull(findAlone(Set.of(id)).get(id));
+        }
         try {
             Landing<V> landing = null;
             while (landing == null) {
@@ -254,6 +282,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     /** What memory could not answer, by id. */
     private Map<K, Found<V>> findMissing(Set<K> ids) {
+        if (!ids.isEmpty() && !readThrough.canLoadForOthers()) {
+            return findAlone(ids);
+        }
         Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
         while (found.size() < ids.size()) {
             Set<K> missing = ids;
@@ -282,6 +313,91 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             lastKnown.forEach((id, resident) -> found.put(id, foundIn(resident)));
         }
         return found;
+    }
+
+    // The read on a thread that may not load for others.
+
+    /** What memory could not answer, by id: from Redis, or else from the source, for the calling thread alone. */
+    private Map<K, Found<V>> findAlone(Set<K> ids) {
+        Map<K, Found<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
+        Set<K> left = new LinkedHashSet<>(ids);
+        while (!left.isEmpty()) {
+            Set<K> together = new LinkedHashSet<>(firstOf(left));
+            left.removeAll(together);
+            Map<K, Optional<V>> shared = new HashMap<>(capacityFor(together.size()));
+            findShared(together, shared);
+            shared.forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
+            together.removeAll(shared.keySet());
+            if (!together.isEmpty()) {
+                found.putAll(askAlone(together));
+                loadLater(together);
+            }
+        }
+        return found;
+    }
+
+    private Map<K, Found<V>> askAlone(Set<K> ids) {
+        Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
+        try {
+            loadAlone(ids).forEach((id, entry) -> {
+                counters.answered(Tier.SOURCE, entry);
+                found.put(id, new Found<>(entry.toOptional(), Duration.ZERO));
+            });
+        } catch (UserUnavailableException e) {
+            for (K id : ids) {
+                Resident<V> last = near.lastKnown(id);
+                if (last == null) {
+                    counters.unavailable.add(ids.size());
+                    throw e;
+                }
+                found.put(id, foundIn(last));
+            }
+        }
+        return found;
+    }
+
+    private Map<K, Entry<V>> loadAlone(Set<K> ids) {
+        flights.requireNotFlying();
+        Map<K, V> answer;
+        try {
+            answer = flights.runAlone(() -> readThrough.loadAlone(Set.copyOf(ids)));
+        } catch (Exception e) {
+            if (e instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
+            throw UserUnavailableException.of(keys.nameOf(ids), "the source failed", e);
+        }
+        Map<K, Entry<V>> entries = new HashMap<>(capacityFor(ids.size()));
+        ids.forEach(id -> entries.put(id, new Entry<>(answer.get(id))));
+        return entries;
+    }
+
+    /**
+     * Has others find what one thread has read for itself. An application that only reads so would otherwise never find anything
+     * cached. The caller does not wait for it.
+     */
+    private void loadLater(Set<K> ids) {
+        Set<K> mine = ids.stream().filter(loadedLater::add).collect(Collectors.toSet());
+        if (mine.isEmpty()) {
+            return;
+        }
+        try {
+            caches.executor().execute(() -> {
+                try {
+                    // The executor may run this on the thread that hands it in.
+                    if (readThrough.canLoadForOthers()) {
+                        findTogether(mine, new HashMap<>());
+                    }
+                } catch (RuntimeException e) {
+                    log.debug("{} could not be loaded; the next caller tries again", keys.nameOf(mine), e);
+                } finally {
+                    loadedLater.removeAll(mine);
+                }
+            });
+        } catch (RuntimeException | Error e) {
+            // Rejected, or no thread could be started.
+            loadedLater.removeAll(mine);
+        }
     }
 
     private Found<V> foundIn(Landing<V> landing) {
@@ -343,6 +459,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public Optional<V> findFresh(K id) {
         requireId(id);
+        if (!readThrough.canLoadForOthers()) {
+            return findFreshAlone(id);
+        }
         try {
             Landing<V> landing = flights.flyAlone(id, alone -> {
                 if (!readThrough.loadFresh(alone.get(0))) {
@@ -359,6 +478,20 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             throw new IllegalStateException("a load by itself waits for nobody", e);
         } finally {
             wakeUps.wake(id);
+        }
+    }
+
+    /** What the tiers hold may be older, and what only this thread may see is not stored: they drop what they hold. */
+    private Optional<V> findFreshAlone(K id) {
+        try {
+            Entry<V> entry = requireNonNull(loadAlone(Set.of(id)).get(id));
+            invalidate(id);
+            loadLater(Set.of(id));
+            counters.answered(Tier.SOURCE, entry);
+            return entry.toOptional();
+        } catch (UserUnavailableException e) {
+            counters.unavailable.increment();
+            throw e;
         }
     }
 

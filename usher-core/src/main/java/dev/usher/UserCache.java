@@ -35,9 +35,10 @@ public interface UserCache<K, V> {
      * that moment, and the rest of them wait for that one load. A process that has waited for another one as long as the
      * policy's {@link CachePolicy#claimWait} asks the source by itself.
      *
-     * <p>The load runs on the calling thread, or on that of another caller that it rides with. Do not call this inside a
-     * transaction: see {@link UserSource}; and who holds a connection while he waits for a query that needs another can
-     * exhaust the pool.
+     * <p>The load runs on the calling thread, or on that of another caller that it rides with; unless the source says that this
+     * thread {@linkplain UserSource#canLoadForOthers may not load for others}, as it does inside a transaction in Spring Boot.
+     * Where the source does not say so, do not call this inside a transaction, nor while holding a connection: many threads that
+     * wait for a second connection exhaust the pool.
      *
      * <p>When nobody can say, it is the last answer that this process knows, for as long as the policy's {@link
      * CachePolicy#serveStaleFor} allows, unless the user is known to have changed since. {@link #lookUp} tells it from others.

@@ -39,4 +39,19 @@ public interface UserSource<K, V> {
      *     stored
      */
     Map<K, V> load(Set<K> ids) throws Exception;
+
+    /**
+     * Whether the calling thread may load for others now. It may not inside a transaction, whose reads are not to be stored, and not
+     * while it holds a connection of the pool from which this source takes one: many such threads, each waiting for a second
+     * connection, exhaust the pool.
+     *
+     * <p>On a thread that may not, {@link #load} is called for this thread alone, in every call of the cache: it waits for no other
+     * caller's load and for no place among the queries under way, and the cache stores nothing of what is read. Another thread then
+     * loads the same users for those who come later.
+     *
+     * @return {@code true} unless overridden
+     */
+    default boolean canLoadForOthers() {
+        return true;
+    }
 }

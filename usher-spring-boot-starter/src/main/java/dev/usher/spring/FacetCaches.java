@@ -33,7 +33,8 @@ final class FacetCaches {
         if (!TRANSACTIONS) {
             return make(facet, source, source);
         }
-        return new TransactionAwareUserCache<>(make(facet, source, new DetachedUserSource<>(source)), source);
+        UserSource<K, V> detached = new DetachedUserSource<>(source, new BoundConnections(beans));
+        return new TransactionAwareUserCache<>(make(facet, source, detached), detached);
     }
 
     @SuppressWarnings("unchecked")

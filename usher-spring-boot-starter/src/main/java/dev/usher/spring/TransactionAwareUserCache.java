@@ -1,5 +1,7 @@
 package dev.usher.spring;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.usher.Both;
 import dev.usher.CacheStats;
 import dev.usher.Explanation;
@@ -10,6 +12,7 @@ import dev.usher.RevocationReceipt;
 import dev.usher.UserCache;
 import dev.usher.UserSource;
 import dev.usher.UserUnavailableException;
+import dev.usher.spring.EndOfTransaction.Begin;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -22,6 +25,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
@@ -29,10 +33,10 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 /**
  * A cache that knows of Spring's transactions.
  *
- * <p>A change that is announced inside a transaction is announced to everybody after its commit, and not at all after a rollback.
- * From then on, whatever the transaction reads comes from the source, on the transaction's own connection, so that it sees what it
- * has written; before, what memory and Redis hold is good enough, and only what they do not know is read so. Nothing that is read
- * inside a transaction is stored, for it may be rolled back, or be of a snapshot from long ago.
+ * <p>A change that is announced inside a transaction is announced after its commit, and not at all after a rollback.
+ * Until then, all that the transaction reads comes from the source, on the transaction's own connection, so that it sees what it has
+ * written. Before, what memory and Redis hold is good enough; what they do not know, the cache reads for this thread alone, see
+ * {@link DetachedUserSource#canLoadForOthers}.
  *
  * <p>Outside of transactions it is the cache that it stands for.
  */
@@ -41,7 +45,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     private static final Logger log = LoggerFactory.getLogger(TransactionAwareUserCache.class);
 
     /** As many as a source may be asked for at a time. */
-    private static final int MOST_TOGETHER = 500;
+    private static final int MAX_TOGETHER = 500;
 
     private final UserCache<K, V> cache;
     private final UserSource<K, V> source;
@@ -56,19 +60,14 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         this.source = source;
     }
 
-    /** Whether what is read on this thread may be what only this thread sees. */
-    private static boolean isInside() {
-        return TransactionSynchronizationManager.isSynchronizationActive();
-    }
-
     @Override
     public Optional<V> find(K id) {
-        return isInside() ? read(id) : cache.find(id);
+        return EndOfTransaction.hasChanges() ? read(id) : cache.find(id);
     }
 
     @Override
     public <W> Both<V, W> findWith(K id, UserCache<K, W> other) {
-        if (isInside()) {
+        if (EndOfTransaction.hasChanges()) {
             return new Both<>(read(id), other.find(id));
         }
         return cache.findWith(id, other instanceof TransactionAwareUserCache<K, W> aware ? aware.cache : other);
@@ -76,31 +75,28 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
 
     @Override
     public Found<V> lookUp(K id) {
-        return isInside() ? new Found<>(read(id), Duration.ZERO) : cache.lookUp(id);
+        return EndOfTransaction.hasChanges() ? new Found<>(read(id), Duration.ZERO) : cache.lookUp(id);
     }
 
     @Override
     public Optional<V> findFresh(K id) {
-        return isInside() ? Optional.ofNullable(ask(Set.of(id)).get(id)) : cache.findFresh(id);
+        return EndOfTransaction.hasChanges() ? read(id) : cache.findFresh(id);
     }
 
     @Override
     public Map<K, V> findAll(Collection<? extends K> ids) {
-        if (!isInside()) {
-            return cache.findAll(ids);
-        }
-        Map<K, V> values = new LinkedHashMap<>();
-        read(ids).forEach((id, found) -> found.ifPresent(value -> values.put(id, value)));
-        return values;
+        return EndOfTransaction.hasChanges() ? read(new LinkedHashSet<>(ids)) : cache.findAll(ids);
     }
 
     @Override
     public Map<K, Found<V>> lookUpAll(Collection<? extends K> ids) {
-        if (!isInside()) {
+        if (!EndOfTransaction.hasChanges()) {
             return cache.lookUpAll(ids);
         }
+        Set<K> asked = new LinkedHashSet<>(ids);
+        Map<K, V> values = read(asked);
         Map<K, Found<V>> found = new LinkedHashMap<>();
-        read(ids).forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
+        asked.forEach(id -> found.put(id, new Found<>(Optional.ofNullable(values.get(id)), Duration.ZERO)));
         return found;
     }
 
@@ -120,7 +116,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         }
         cache.keyOf(id);
         try {
-            // No other thread could see what this transaction has written.
+            // Another thread could not see what this transaction has written.
             return CompletableFuture.completedFuture(read(id));
         } catch (UserUnavailableException e) {
             return CompletableFuture.failedFuture(e);
@@ -128,35 +124,16 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     }
 
     private Optional<V> read(K id) {
-        return read(List.of(id)).getOrDefault(id, Optional.empty());
-    }
-
-    /** Reads inside a transaction: each user's value, or that there is no such user. */
-    private Map<K, Optional<V>> read(Collection<? extends K> ids) {
-        Map<K, Optional<V>> found = new LinkedHashMap<>(findCached(ids));
-        Set<K> missing = new LinkedHashSet<>(ids);
-        missing.removeAll(found.keySet());
-        if (!missing.isEmpty()) {
-            Map<K, V> answer = ask(missing);
-            missing.forEach(id -> found.put(id, Optional.ofNullable(answer.get(id))));
-            if (!EndOfTransaction.hasChanges()) {
-                // Nobody waits for it. Who only reads inside transactions would otherwise never find anything in the
-                // cache.
-                missing.forEach(id -> {
-                    var unused = cache.findAsync(id);
-                });
-            }
-        }
-        return found;
+        return Optional.ofNullable(read(Set.of(id)).get(id));
     }
 
     /** Asks the source on this very thread, and so inside its transaction. */
-    private Map<K, V> ask(Set<K> ids) {
+    private Map<K, V> read(Set<K> ids) {
+        ids.forEach(cache::keyOf);
         Map<K, V> values = new LinkedHashMap<>();
         List<K> left = new ArrayList<>(ids);
-        left.forEach(cache::keyOf);
         while (!left.isEmpty()) {
-            List<K> together = left.subList(0, Math.min(MOST_TOGETHER, left.size()));
+            List<K> together = left.subList(0, Math.min(MAX_TOGETHER, left.size()));
             values.putAll(load(Set.copyOf(together)));
             together.clear();
         }
@@ -180,26 +157,55 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         return cache.beforeRead();
     }
 
+    /**
+     * Offers a row after the commit, as one that was read when the transaction began: it may be of a snapshot from then. Where that
+     * moment is not known, the row is dropped.
+     */
     @Override
     public boolean save(K id, V value, ReadMark mark) {
-        return save(id, () -> cache.save(id, value, mark));
+        if (isOutside()) {
+            return cache.save(id, value, mark);
+        }
+        Begin begin = beginOfRead(id, value);
+        if (begin == null) {
+            return false;
+        }
+        ReadMark oldest = mark.earlierBy(begin.age());
+        return offer(() -> cache.save(id, value, oldest));
     }
 
     @Override
     public boolean save(K id, V value, Instant readAt) {
-        return save(id, () -> cache.save(id, value, readAt));
+        if (isOutside()) {
+            return cache.save(id, value, readAt);
+        }
+        Begin begin = beginOfRead(id, value);
+        if (begin == null) {
+            return false;
+        }
+        Instant oldest = begin.at().isBefore(readAt) ? begin.at() : readAt;
+        return offer(() -> cache.save(id, value, oldest));
     }
 
-    private boolean save(K id, BooleanSupplier offer) {
-        if (!isInside()) {
+    private static boolean isOutside() {
+        return !TransactionSynchronizationManager.isSynchronizationActive()
+                && !TransactionSynchronizationManager.isActualTransactionActive();
+    }
+
+    /** The beginning of the transaction in which a row was read, or {@code null} when the row may not be offered. */
+    private @Nullable Begin beginOfRead(K id, V value) {
+        cache.keyOf(id);
+        requireNonNull(value, "a user that does not exist cannot be saved");
+        return EndOfTransaction.hasChanges() ? null : EndOfTransaction.begin();
+    }
+
+    private static boolean offer(BooleanSupplier offer) {
+        if (!EndOfTransaction.isAhead()) {
             return offer.getAsBoolean();
         }
-        cache.keyOf(id);
-        if (EndOfTransaction.isAhead() && !EndOfTransaction.hasChanges()) {
-            EndOfTransaction.ofThisThread().offer(() -> {
-                var unused = offer.getAsBoolean();
-            });
-        }
+        EndOfTransaction.ofThisThread().offer(() -> {
+            boolean unused = offer.getAsBoolean();
+        });
         return false;
     }
 
@@ -248,8 +254,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         return RevocationReceipt.awaitingCommit();
     }
 
-    /** That of the transaction of this thread, which nothing but this cache has begun. */
-    @SuppressWarnings("unchecked")
+    @SuppressWarnings("unchecked") // Under this cache, only its own are kept.
     private Announcement announcement() {
         return (Announcement) EndOfTransaction.ofThisThread().announcementOf(this, Announcement::new);
     }

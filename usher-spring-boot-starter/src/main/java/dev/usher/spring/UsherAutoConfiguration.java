@@ -27,6 +27,7 @@ import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
+import org.springframework.transaction.PlatformTransactionManager;
 
 /**
  * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings.
@@ -74,6 +75,16 @@ public final class UsherAutoConfiguration {
                     bundle != null || settings.hasTlsUrl(),
                     bundle,
                     settings.clientName());
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(PlatformTransactionManager.class)
+    static class Transactions {
+
+        @Bean
+        static BeginOfTransaction.Registrar usherTransactionListening() {
+            return new BeginOfTransaction.Registrar();
         }
     }
 

@@ -461,7 +461,9 @@ class TransactionsIT {
     }
 
     private static TransactionTemplate transactions() {
-        return new TransactionTemplate(new JdbcTransactionManager(database));
+        JdbcTransactionManager manager = new JdbcTransactionManager(database);
+        manager.addListener(new BeginOfTransaction());
+        return new TransactionTemplate(manager);
     }
 
     private static UserCaches node() {

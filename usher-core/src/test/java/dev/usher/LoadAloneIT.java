@@ -1,0 +1,178 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Threads that may not load for others. Here it is the thread of the test, while it says so. */
+class LoadAloneIT extends NodesOnRedis {
+
+    private static final Facet<String> NAME = Facet.of("name", String.class)
+            .with(CachePolicy.of(Duration.ofMinutes(10)).withMaxLoads(1).withServeStaleFor(Duration.ofMinutes(1)));
+
+    private static final long BLOCKING = 1;
+
+    private final Map<Long, String> rows = new HashMap<>(Map.of(42L, "Ann", 43L, "Bob"));
+    private final Thread testing = Thread.currentThread();
+    private final CountDownLatch blocking = new CountDownLatch(1);
+    private final CountDownLatch gate = new CountDownLatch(1);
+    private boolean isAlone = true;
+    private volatile boolean isBroken;
+    private final AtomicReference<@Nullable UserCache<Long, String>> askedBySource = new AtomicReference<>();
+
+    @AfterEach
+    void release() {
+        gate.countDown();
+    }
+
+    @Test
+    void suchAThreadReadsForItselfWaitsForNoPlaceAndAnotherThreadLoadsForTheRest() throws Exception {
+        UserCache<Long, String> names = cache(null);
+        CompletableFuture<?> other = CompletableFuture.runAsync(() -> names.find(BLOCKING));
+        assertThat(blocking.await(10, TimeUnit.SECONDS)).isTrue();
+
+        assertThat(names.find(42L)).contains("Ann");
+        assertThat(names.findAll(List.of(42L, 43L, 44L))).isEqualTo(Map.of(42L, "Ann", 43L, "Bob"));
+        assertThat(names.findAsync(44L)).isCompletedWithValue(Optional.empty());
+        assertThat(names.explain(42L).source()).isEqualTo(new Explanation.Holding.Value<>("Ann"));
+        assertThat(redis.exists("user:42:name", "user:43:name", "user:44:name")).isZero();
+
+        gate.countDown();
+        other.get(10, TimeUnit.SECONDS);
+        await().until(() -> redis.exists("user:42:name", "user:43:name", "user:44:name") == 3);
+        isAlone = false;
+        long loads = names.stats().loads();
+        assertThat(names.find(42L)).contains("Ann");
+        assertThat(names.stats().loads()).isEqualTo(loads);
+    }
+
+    @Test
+    void itIsAnsweredByRedisWhereRedisKnows() {
+        UserCache<Long, String> names = cache(null);
+        redis.set("user:42:name", "\"Anna\"");
+
+        assertThat(names.find(42L)).contains("Anna");
+        assertThat(names.stats().loads()).isZero();
+    }
+
+    @Test
+    void whatItMissesTwiceIsLoadedForOthersOnce() {
+        List<Runnable> tasks = new ArrayList<>();
+        UserCache<Long, String> names = cache(tasks::add);
+
+        assertThat(names.find(42L)).contains("Ann");
+        assertThat(names.findAll(List.of(42L, 43L))).hasSize(2);
+        assertThat(tasks).hasSize(2);
+
+        isAlone = false;
+        tasks.forEach(Runnable::run);
+        assertThat(redis.get("user:42:name")).isEqualTo("\"Ann\"");
+        isAlone = true;
+        redis.del("user:42:name");
+        await().until(() -> names.findCached(List.of(42L)).isEmpty());
+        assertThat(names.find(42L)).contains("Ann");
+        assertThat(tasks).as("once it has been loaded, it may be again").hasSize(3);
+    }
+
+    @Test
+    void anExecutorThatTakesNothingDoesNotMatterToIt() {
+        UserCache<Long, String> names = cache(task -> {
+            throw new RejectedExecutionException("full");
+        });
+        assertThat(names.find(42L)).contains("Ann");
+        assertThat(names.findAsync(43L)).isCompletedWithValue(Optional.of("Bob"));
+    }
+
+    @Test
+    void aSourceThatCannotSayIsUnavailable() {
+        UserCache<Long, String> names = cache(null);
+        isAlone = false;
+        names.find(42L);
+        isAlone = true;
+        isBroken = true;
+        redis.del("user:42:name");
+        // A push has driven it out of memory: it may be outdated.
+        await().until(() -> names.findCached(List.of(42L)).isEmpty());
+
+        assertThatExceptionOfType(UserUnavailableException.class)
+                .isThrownBy(() -> names.find(42L))
+                .withMessage("user:42:name is unavailable: the source failed");
+        assertThat(names.findAsync(43L)).isCompletedExceptionally();
+        assertThat(names.stats().unavailable()).isEqualTo(2);
+    }
+
+    @Test
+    void whatIsReadFreshDrivesOutWhatTheTiersHold() {
+        UserCache<Long, String> names = cache(null);
+        isAlone = false;
+        names.find(42L);
+        rows.put(42L, "Anna");
+        isAlone = true;
+
+        assertThat(names.findFresh(42L)).contains("Anna");
+        assertThat(names.find(42L)).contains("Anna");
+        await().until(() -> "\"Anna\"".equals(redis.get("user:42:name")));
+    }
+
+    @Test
+    void itsSourceMayNotAskTheCacheEither() {
+        UserCache<Long, String> names = cache(null);
+        askedBySource.set(names);
+
+        assertThatExceptionOfType(UserUnavailableException.class)
+                .isThrownBy(() -> names.find(42L))
+                .havingCause()
+                .isInstanceOf(IllegalStateException.class)
+                .withMessage("a source may not ask the cache that it fills");
+    }
+
+    private UserCache<Long, String> cache(@Nullable Executor executor) {
+        UserCaches.Builder builder = UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(5));
+        return open(executor == null ? builder : builder.executor(executor))
+                .cache(NAME, new UserSource<Long, String>() {
+                    @Override
+                    public Map<Long, String> load(Set<Long> ids) throws Exception {
+                        return LoadAloneIT.this.load(ids);
+                    }
+
+                    @Override
+                    public boolean canLoadForOthers() {
+                        return !isAlone || Thread.currentThread() != testing;
+                    }
+                });
+    }
+
+    private Map<Long, String> load(Set<Long> ids) throws Exception {
+        if (isBroken) {
+            throw new IllegalStateException("the table is broken");
+        }
+        UserCache<Long, String> asked = askedBySource.get();
+        if (asked != null && Thread.currentThread() == testing) {
+            asked.find(ids.iterator().next());
+        }
+        if (ids.contains(BLOCKING)) {
+            blocking.countDown();
+            gate.await();
+        }
+        Map<Long, String> found = new HashMap<>(rows);
+        found.keySet().retainAll(ids);
+        return found;
+    }
+}

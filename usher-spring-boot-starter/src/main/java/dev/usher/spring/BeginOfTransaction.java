@@ -1,0 +1,38 @@
+package dev.usher.spring;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.transaction.ConfigurableTransactionManager;
+import org.springframework.transaction.PlatformTransactionManager;
+import org.springframework.transaction.TransactionExecution;
+import org.springframework.transaction.TransactionExecutionListener;
+import org.springframework.transaction.support.TransactionSynchronizationManager;
+
+/**
+ * Notes when a transaction begins, and has the caches told of its end before all other callbacks.
+ *
+ * <p>A callback that announces a change after the commit is then known to come after it, and a row that is offered is known to be
+ * read no earlier than the transaction began.
+ */
+final class BeginOfTransaction implements TransactionExecutionListener {
+
+    @Override
+    public void afterBegin(TransactionExecution transaction, @Nullable Throwable failure) {
+        if (failure == null && TransactionSynchronizationManager.isSynchronizationActive()) {
+            EndOfTransaction.ofNewTransaction();
+        }
+    }
+
+    /** Has each transaction manager among the beans of an application listened to. */
+    static final class Registrar implements BeanPostProcessor {
+
+        @Override
+        public Object postProcessBeforeInitialization(Object bean, String name) {
+            // A reactive transaction is not bound to the thread on which it begins.
+            if (bean instanceof PlatformTransactionManager && bean instanceof ConfigurableTransactionManager manager) {
+                manager.addListener(new BeginOfTransaction());
+            }
+            return bean;
+        }
+    }
+}
