@@ -174,12 +174,22 @@ final class RunningServer implements AutoCloseable {
     private static final class End implements ApplicationListener<ExitCodeEvent> {
 
         private final CountDownLatch begun = new CountDownLatch(1);
+        private final CountDownLatch over = new CountDownLatch(1);
         private volatile boolean byItself;
 
+        /**
+         * Has the server closed by {@link #close}, and returns when it is: the thread that gives up would close it at the same time,
+         * while Redis ends already.
+         */
         @Override
         public void onApplicationEvent(ExitCodeEvent exit) {
             byItself = true;
             begun.countDown();
+            try {
+                over.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -207,6 +217,7 @@ final class RunningServer implements AutoCloseable {
                     context.close();
                 } finally {
                     embedded.close();
+                    end.over.countDown();
                 }
             }
         }
