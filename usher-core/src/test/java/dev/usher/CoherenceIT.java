@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -84,7 +85,7 @@ class CoherenceIT {
                 }
                 processes.forEach(JavaProcess::answer);
                 if (faults != null) {
-                    System.out.printf("faults: %s%n", faults.stop());
+                    System.out.printf(Locale.ROOT, "faults: %s%n", faults.stop());
                 }
                 foreigner.quiet();
             }
@@ -174,18 +175,30 @@ class CoherenceIT {
 
     private void report(CoherenceChecker checker, List<Change> changes, long nearHits, Duration took) {
         System.out.printf(
+                Locale.ROOT,
                 "%,d reads on %d nodes checked in %d ms, %,d of them answered from memory, %d unavailable%n",
-                checker.reads(), run.nodes(), took.toMillis(), nearHits, checker.unavailable());
-        System.out.printf("violations: %s%n", checker.violations());
+                checker.reads(),
+                run.nodes(),
+                took.toMillis(),
+                nearHits,
+                checker.unavailable());
+        System.out.printf(Locale.ROOT, "violations: %s%n", checker.violations());
         for (Announcement by : Announcement.values()) {
             long number = changes.stream().filter(change -> change.by() == by).count();
             System.out.printf(
+                    Locale.ROOT,
                     "%,d changes by %s; from commit to the last older answer on %d nodes: %s%n",
-                    number, by, run.nodes(), checker.visibility(change -> change.by() == by));
+                    number,
+                    by,
+                    run.nodes(),
+                    checker.visibility(change -> change.by() == by));
         }
         System.out.printf(
+                Locale.ROOT,
                 "%,d reads were older than what had been announced, by %d ms at most; %,d more by a DEL that met a load%n",
-                checker.older(), checker.oldest().toMillis(), checker.withinGrace());
+                checker.older(),
+                checker.oldest().toMillis(),
+                checker.withinGrace());
         checker.examples().forEach(System.out::println);
     }
 

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -85,7 +86,7 @@ sealed interface FaultProgress extends AutoCloseable {
 
         @Override
         public void begin(Fault fault) {
-            System.out.printf("fault %d of %d: %s%n", done.get() + 1, steps, fault);
+            System.out.printf(Locale.ROOT, "fault %d of %d: %s%n", done.get() + 1, steps, fault);
         }
 
         @Override

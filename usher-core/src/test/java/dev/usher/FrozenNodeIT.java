@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -70,6 +71,7 @@ class FrozenNodeIT {
                     boolean straddles = log.asked(atTheStop) < stoppedAt;
                     int first = log.version(atTheStop);
                     System.out.printf(
+                            Locale.ROOT,
                             "woken after %d ms: the first answer, asked for %s the stop, is version %d of %d%n",
                             Duration.ofNanos(wokenAt - stoppedAt).toMillis(),
                             straddles ? "before" : "after",

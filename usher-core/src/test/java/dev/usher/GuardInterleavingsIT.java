@@ -29,6 +29,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -270,8 +271,11 @@ class GuardInterleavingsIT {
         Finding finding = asTheyAre(starts, who, chances);
         assertThat(finding.story()).isEmpty();
         System.out.printf(
+                Locale.ROOT,
                 "%,d states, %,d calls of the scripts, no old value; %,d different calls so far%n",
-                finding.states(), finding.calls(), AS_THEY_ARE.known.size());
+                finding.states(),
+                finding.calls(),
+                AS_THEY_ARE.known.size());
     }
 
     /** With the rules as they are, nothing is found within these chances; with one taken out, something is. */

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -145,6 +146,7 @@ class ReceiptTimesIT {
 
     private static void report(String how, List<RevocationReceipt> receipts) {
         System.out.printf(
+                Locale.ROOT,
                 "receipts over %d nodes, %s: %s; confirmed by %d to %d nodes%n",
                 NODES,
                 how,
@@ -175,7 +177,7 @@ class ReceiptTimesIT {
             }
             reads += log.size();
         }
-        System.out.printf("%,d reads, none of them from before a confirmed receipt%n", reads);
+        System.out.printf(Locale.ROOT, "%,d reads, none of them from before a confirmed receipt%n", reads);
     }
 
     private Path reads(int node) {

@@ -16,6 +16,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 
 /** Two processes, a hundred threads in each, one cold user, and a source that takes 50 ms. */
@@ -45,7 +46,7 @@ class StampedeIT {
                     slowest.add(Math.max(first.slowestMillis(), second.slowestMillis()));
                 }
                 Collections.sort(slowest);
-                System.out.printf("the slowest of 200 callers waited, in milliseconds: %s%n", slowest);
+                System.out.printf(Locale.ROOT, "the slowest of 200 callers waited, in milliseconds: %s%n", slowest);
                 // Callers are woken by the push of the fill: one that outwaited the claim would take longer than its
                 // lease. The
                 // median round counts, for a busy machine may delay any single one.

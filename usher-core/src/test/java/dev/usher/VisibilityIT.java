@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -116,12 +117,18 @@ class VisibilityIT {
                 .mapToLong(change -> lastRefusal(logs, change) - change.commitDone())
                 .toArray());
         System.out.printf(
+                Locale.ROOT,
                 "%,d reads, %,d of them from memory; from a commit to the last of %d nodes refusing the old value: %s%n",
-                checker.reads(), nearHits, NODES, refused);
+                checker.reads(),
+                nearHits,
+                NODES,
+                refused);
         System.out.printf(
+                Locale.ROOT,
                 "to the last question that was still answered with it: %s%n",
                 checker.visibility(change -> measured.contains(change)));
         System.out.printf(
+                Locale.ROOT,
                 "from the commit to Redis' confirmation: %s%n",
                 Spread.of(measured.stream()
                         .mapToLong(change -> change.announced() - change.commitDone())
