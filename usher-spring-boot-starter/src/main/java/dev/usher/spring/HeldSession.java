@@ -59,23 +59,34 @@ final class HeldSession {
      * would answer with the rows of its first queries.
      *
      * <p>The call runs in a transaction that only reads, of the manager of these sessions. That one hands the connection to JDBC
-     * as well.
+     * as well. While the application has begun a transaction on the bound session itself, past Spring, the connection is not lent, for
+     * the end of the reading transaction would commit that one: the call then takes a connection of its own.
      */
     static <T> T lend(Object factory, Object resource, ListableBeanFactory beans, Callable<T> call) throws Exception {
         SessionImplementor lender = requireNonNull(sessionOf(resource));
+        TransactionSynchronizationManager.unbindResource(factory);
+        try {
+            return lender.isTransactionInProgress()
+                    ? call.call()
+                    : overConnectionOf(lender, (EntityManagerFactory) factory, beans, call);
+        } finally {
+            TransactionSynchronizationManager.bindResource(factory, resource);
+        }
+    }
+
+    private static <T> T overConnectionOf(
+            SessionImplementor lender, EntityManagerFactory factory, ListableBeanFactory beans, Callable<T> call)
+            throws Exception {
         Connection connection =
                 lender.getJdbcCoordinator().getLogicalConnection().getPhysicalConnection();
-        TransactionSynchronizationManager.unbindResource(factory);
         try (Session session =
                 lender.getFactory().withOptions().connection(connection).openSession()) {
             TransactionSynchronizationManager.bindResource(factory, new EntityManagerHolder(session));
             try {
-                return inTransaction(managerOf((EntityManagerFactory) factory, beans), call);
+                return inTransaction(managerOf(factory, beans), call);
             } finally {
                 TransactionSynchronizationManager.unbindResource(factory);
             }
-        } finally {
-            TransactionSynchronizationManager.bindResource(factory, resource);
         }
     }
 

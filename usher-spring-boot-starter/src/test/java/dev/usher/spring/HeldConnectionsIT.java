@@ -17,6 +17,7 @@ import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import jakarta.persistence.Column;
 import jakarta.persistence.Entity;
+import jakarta.persistence.EntityManager;
 import jakarta.persistence.EntityManagerFactory;
 import jakarta.persistence.Id;
 import jakarta.persistence.Table;
@@ -74,6 +75,7 @@ import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.datasource.ConnectionHolder;
 import org.springframework.jdbc.datasource.DataSourceUtils;
 import org.springframework.jdbc.support.JdbcTransactionManager;
+import org.springframework.orm.jpa.EntityManagerFactoryUtils;
 import org.springframework.orm.jpa.EntityManagerHolder;
 import org.springframework.transaction.PlatformTransactionManager;
 import org.springframework.transaction.TransactionDefinition;
@@ -189,6 +191,25 @@ class HeldConnectionsIT {
             return null;
         });
         assertThat(elsewhere.queryForObject("SELECT name FROM accounts WHERE id = 42", String.class))
+                .isEqualTo("Ann");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"repository", "table", "connection"})
+    void aTransactionThatTheRequestHasBegunPastSpringIsNotCommitted(String source) {
+        long id = account();
+        inView(() -> {
+            EntityManager view = requireNonNull(EntityManagerFactoryUtils.getTransactionalEntityManager(
+                    application.getBean(EntityManagerFactory.class)));
+            view.getTransaction().begin();
+            view.createNativeQuery("UPDATE accounts SET name = 'Unfinished' WHERE id = :id")
+                    .setParameter("id", id)
+                    .executeUpdate();
+            assertThat(pages.names(source).find(id)).contains("Ann");
+            view.getTransaction().rollback();
+            return null;
+        });
+        assertThat(elsewhere.queryForObject("SELECT name FROM accounts WHERE id = ?", String.class, id))
                 .isEqualTo("Ann");
     }
 
