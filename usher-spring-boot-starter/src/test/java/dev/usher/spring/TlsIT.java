@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
@@ -33,6 +34,7 @@ import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 
 /** A Redis that speaks TLS, asks for its clients' certificate, and knows them by name and password. */
 @Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("TlsIT") // its tests one after the other
 class TlsIT {
 
     private static final String STORE_PASSWORD = "changeit";

@@ -34,6 +34,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import org.springframework.beans.factory.support.DefaultListableBeanFactory;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.datasource.DataSourceTransactionManager;
@@ -45,6 +46,7 @@ import org.springframework.transaction.support.TransactionTemplate;
 
 /** The caches inside Spring's transactions, on a real database. */
 @Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("TransactionsIT") // its tests one after the other
 class TransactionsIT {
 
     private static final Facet<String> NAME = Facet.of("name", String.class);

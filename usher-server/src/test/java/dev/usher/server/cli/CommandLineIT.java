@@ -25,9 +25,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /** The command line as people use it: in a process of its own. While one starts, the tests in this JVM go on. */
 @Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("CommandLineIT") // its tests one after the other
 class CommandLineIT {
 
     private static final Pattern GENERATED = Pattern.compile("mobile (\\d+), password (\\w+)  \\(generated.*");

@@ -35,12 +35,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /**
  * Two servers, each in a process of its own, on one Redis and one database: what one is told, the other knows. While they start, the
  * tests in this JVM go on.
  */
 @Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("TwoProcessesIT") // its tests one after the other
 class TwoProcessesIT {
 
     private static final String ADMIN_MOBILE = "13911112222";
