@@ -68,13 +68,13 @@ final class BatchedLoads<K, V> {
         }
     }
 
-    /** As many callers wait as may. */
+    /** As many callers wait as may. It has no stack trace: a refusal has to cost less than what it refuses. */
     static final class CrowdedException extends Exception {
 
         private static final long serialVersionUID = 1L;
 
         private CrowdedException() {
-            super("too many callers wait for the source already");
+            super("too many callers wait for the source already", null, false, false);
         }
     }
 

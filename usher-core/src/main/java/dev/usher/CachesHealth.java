@@ -1,6 +1,9 @@
 package dev.usher;
 
 import java.time.Duration;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  *     when Redis is back
  * @param resp2Only whether Redis speaks RESP2 only, over which it cannot tell of changes: a server older than Redis 6, or a proxy
  * @param riskyEviction the {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}
+ * @param source by the name of a facet, how the last call of its source has failed: the class of the exception and the SQLSTATE,
+ *     without its message; empty while the sources answer
  */
 public record CachesHealth(
         Redis redis,
@@ -27,7 +32,13 @@ public record CachesHealth(
         @Nullable Duration oldestPendingFence,
         boolean fencesOverflowed,
         boolean resp2Only,
-        @Nullable String riskyEviction) {
+        @Nullable String riskyEviction,
+        Map<String, String> source) {
+
+    /** The map is copied. */
+    public CachesHealth {
+        source = Collections.unmodifiableMap(new TreeMap<>(source));
+    }
 
     /** Whether Redis answers. */
     public enum Redis {
@@ -45,11 +56,16 @@ public record CachesHealth(
     private static final Duration SOON = Duration.ofSeconds(2);
 
     /**
-     * Whether everything is as it should be. When it is not, users are still answered: by the source, or with the last known
-     * answer.
+     * Whether everything is as it should be. When it is not, users are still answered as far as they are known: by memory and Redis,
+     * by the source, or with the last known answer.
      */
     public boolean isWell() {
         boolean fencesLand = oldestPendingFence == null || oldestPendingFence.compareTo(SOON) < 0;
-        return redis == Redis.ANSWERING && nearOpen && fencesLand && !fencesOverflowed && riskyEviction == null;
+        return redis == Redis.ANSWERING
+                && nearOpen
+                && fencesLand
+                && !fencesOverflowed
+                && riskyEviction == null
+                && source.isEmpty();
     }
 }

@@ -26,6 +26,9 @@ final class Miss<K, V> {
 
     private @Nullable Entry<V> loaded;
 
+    /** Why nothing is loaded, once a load has failed. */
+    private @Nullable UserUnavailableException failure;
+
     /** The step in which the next read takes place. */
     private int step;
 
@@ -56,10 +59,20 @@ final class Miss<K, V> {
         nextStep();
         loadedIn = step;
         loaded = null;
+        failure = null;
     }
 
     void endLoad(Entry<V> entry) {
         loaded = entry;
+    }
+
+    void failLoad(UserUnavailableException why) {
+        failure = why;
+    }
+
+    /** Why the load has failed, or {@code null}. */
+    @Nullable UserUnavailableException failure() {
+        return failure;
     }
 
     /** What was loaded was still true in the step under way. */
@@ -80,12 +93,17 @@ final class Miss<K, V> {
         flight.land(new Landing<>(entry, Tier.SHARED, step, false));
     }
 
+    /** Lands what was loaded, or fails as the load has. */
     void landLoaded() {
         landLoaded(false);
     }
 
     /** As {@link #landLoaded()}, with whether it is young enough for callers who have no better way to know. */
     void landLoaded(boolean isWithinBound) {
+        if (failure != null) {
+            flight.fail(failure);
+            return;
+        }
         flight.land(new Landing<>(loaded(), Tier.SOURCE, loadedIn, isWithinBound));
     }
 }

@@ -46,7 +46,8 @@ final class ReadThrough<K, V> {
     private final EntryCodec<V> codec;
     private final NearTier<K, V> near;
     private final TrackedReads<K, V> reads;
-    private final BatchedLoads<K, V> loads;
+    private final SourceCalls<K, V> calls;
+    private final BatchedLoads<K, Loaded<V>> loads;
     private final RefreshAhead ahead;
     private final Counters counters;
     private final WakeUps<K> wakeUps;
@@ -61,6 +62,7 @@ final class ReadThrough<K, V> {
             TrackedReads<K, V> reads,
             RefreshAhead ahead,
             Counters counters,
+            SourceTroubles troubles,
             WakeUps<K> wakeUps) {
         this.caches = caches;
         this.shared = caches.shared();
@@ -72,42 +74,51 @@ final class ReadThrough<K, V> {
         this.codec = codec;
         this.near = near;
         this.reads = reads;
-        this.loads = new BatchedLoads<>(this::callSource, policy);
+        this.calls = new SourceCalls<>(source, counters, troubles, System::nanoTime);
+        this.loads = new BatchedLoads<>(calls::load, policy);
         this.ahead = ahead;
         this.counters = counters;
         this.wakeUps = wakeUps;
     }
 
-    /** Loads, and lands each of these flights. */
+    /** Loads, and lands or fails each of these flights for itself. */
     void load(List<Flight<K, V>> mine) throws InterruptedException {
         List<Miss<K, V>> misses = new ArrayList<>(mine.size());
-        List<Miss<K, V>> unconfirmed = new ArrayList<>(0);
+        List<Miss<K, V>> withoutRedis = new ArrayList<>(0);
         for (Flight<K, V> flight : mine) {
             Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
-            (fences.isPending(miss.key) ? unconfirmed : misses).add(miss);
-        }
-        if (!unconfirmed.isEmpty()) {
-            loadWithoutRedis(unconfirmed);
-        }
-        if (misses.isEmpty()) {
-            return;
+            (fences.isPending(miss.key) ? withoutRedis : misses).add(miss);
         }
         try {
-            loadShared(misses);
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-            List<Miss<K, V>> left = misses.stream().filter(Miss::isOpen).toList();
-            // Claims may have been granted although the answer did not come.
-            release(left);
-            loadWithoutRedis(left);
+            // First those that Redis may know: the source may fail the others, or let them wait.
+            if (!misses.isEmpty()) {
+                withoutRedis.addAll(loadShared(misses));
+            }
+            if (!withoutRedis.isEmpty()) {
+                loadWithoutRedis(withoutRedis);
+            }
         } finally {
             // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
             misses.forEach(miss -> wakeUps.wake(miss.id));
         }
     }
 
+    /** Lands or fails what Redis can be asked of; returns the rest, when it fails. */
+    private List<Miss<K, V>> loadShared(List<Miss<K, V>> misses) throws InterruptedException {
+        try {
+            askShared(misses);
+            return List.of();
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+            List<Miss<K, V>> left = misses.stream().filter(Miss::isOpen).toList();
+            // Claims may have been granted although the answer did not come.
+            release(left);
+            return left;
+        }
+    }
+
     /** The shared tier; then claims, and the source; or whatever other processes, which hold the claims, have stored. */
-    private void loadShared(List<Miss<K, V>> misses) throws SharedTierException, InterruptedException {
+    private void askShared(List<Miss<K, V>> misses) throws SharedTierException, InterruptedException {
         long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
         Duration pause = Duration.ZERO;
         List<CompletableFuture<Void>> awaited = List.of();
@@ -205,10 +216,18 @@ final class ReadThrough<K, V> {
         return held;
     }
 
-    /** Loads, stores and keeps; returns those that were stored. */
+    /** Loads, stores and keeps; returns those that were stored. The claims of those that could not be loaded are given up. */
     private List<Miss<K, V>> loadUnderClaim(List<Miss<K, V>> claimed) {
         loadRenewing(claimed);
-        List<Miss<K, V>> filled = fill(claimed);
+        List<Miss<K, V>> loaded = new ArrayList<>(claimed.size());
+        for (Miss<K, V> miss : claimed) {
+            if (miss.failure() == null) {
+                loaded.add(miss);
+            } else {
+                release(miss);
+            }
+        }
+        List<Miss<K, V>> filled = loaded.isEmpty() ? List.of() : fill(loaded);
         try {
             // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
             if (!filled.isEmpty()) {
@@ -327,18 +346,20 @@ final class ReadThrough<K, V> {
         }
         List<@Nullable Reservation> reservations = reads.reserve(misses, session, NearTier.NEVER);
         try {
-            Map<K, V> answer = loads.load(ids);
-            misses.forEach(miss -> miss.endLoad(new Entry<>(answer.get(miss.id))));
+            Map<K, Loaded<V>> answer = loads.load(ids);
+            misses.forEach(miss -> endLoad(miss, answer.get(miss.id)));
         } catch (BatchedLoads.CrowdedException e) {
             counters.loadsRejected.increment();
-            throw UserUnavailableException.of(keys.nameOf(ids), "too many callers wait for the source already", null);
+            failAll(
+                    misses,
+                    UserUnavailableException.ofRefusal(keys, ids, "too many callers wait for the source already"));
         } catch (TimeoutException e) {
-            throw UserUnavailableException.of(keys.nameOf(ids), "the source took too long", e);
+            failAll(misses, UserUnavailableException.of(keys, ids, "the source took too long", e));
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            throw UserUnavailableException.of(keys.nameOf(ids), "the source failed", reasonOf(e));
+            failAll(misses, unavailable(ids, reasonOf(e)));
         } finally {
             for (int i = 0; i < misses.size(); i++) {
                 Miss<K, V> miss = misses.get(i);
@@ -348,10 +369,29 @@ final class ReadThrough<K, V> {
         }
     }
 
+    private void endLoad(Miss<K, V> miss, @Nullable Loaded<V> loaded) {
+        Exception failure = loaded == null ? null : loaded.failure();
+        if (failure == null) {
+            miss.endLoad(new Entry<>(loaded == null ? null : loaded.value()));
+        } else {
+            miss.failLoad(unavailable(Set.of(miss.id), failure));
+        }
+    }
+
+    private static <K, V> void failAll(List<Miss<K, V>> misses, UserUnavailableException why) {
+        misses.forEach(miss -> miss.failLoad(why));
+    }
+
+    /** Of users of whom the source could not say anything. */
+    UserUnavailableException unavailable(Set<K> ids, Throwable failure) {
+        return UserUnavailableException.of(
+                keys, ids, "the source failed (" + SourceFailure.describe(failure) + ")", failure);
+    }
+
     /** What the source says of one user, or {@code null}. It is not stored. */
     @Nullable V askSource(K id) throws Exception {
         Set<K> ids = Set.of(id);
-        return (canLoadForOthers() ? loads.load(ids) : callSource(ids)).get(id);
+        return Loaded.valueOf((canLoadForOthers() ? loads.load(ids) : calls.load(ids)).get(id));
     }
 
     /** Whether the calling thread may load what is stored, and answers others. */
@@ -360,28 +400,8 @@ final class ReadThrough<K, V> {
     }
 
     /** What the source says, read on the calling thread and for it alone: without a claim, a place or another caller. */
-    Map<K, V> loadAlone(Set<K> ids) throws Exception {
-        return callSource(ids);
-    }
-
-    /** One query of the source, for however many callers. */
-    private Map<K, V> callSource(Set<K> ids) throws Exception {
-        counters.loadBegins(ids.size());
-        long from = System.nanoTime();
-        try {
-            Map<K, V> answer = source.load(ids);
-            for (Map.Entry<K, V> user : answer.entrySet()) {
-                if (user.getValue() == null || !ids.contains(user.getKey())) {
-                    throw new IllegalStateException(
-                            "the source answered a null value, or an id that was not asked for");
-                }
-            }
-            counters.loadAnswered(System.nanoTime() - from);
-            return answer;
-        } catch (Throwable e) {
-            counters.loadFailed(System.nanoTime() - from);
-            throw e;
-        }
+    Map<K, Loaded<V>> loadAlone(Set<K> ids) throws Exception {
+        return calls.load(ids);
     }
 
     /** Gives up the claims that have been asked for. */
@@ -420,7 +440,9 @@ final class ReadThrough<K, V> {
                 counters.refreshes.increment();
                 miss.replaced = granted.value();
                 loadUnderClaim(List.of(miss));
-                if (miss.isRefused) {
+                if (miss.failure() != null) {
+                    log.debug("{} could not be refreshed; it stands until its end", miss.key, miss.failure());
+                } else if (miss.isRefused) {
                     // What was to be replaced is there no more, and who has missed it since waits for a value.
                     miss.replaced = null;
                     miss.token = null;
@@ -430,8 +452,6 @@ final class ReadThrough<K, V> {
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
             release(miss);
-        } catch (UserUnavailableException e) {
-            log.debug("{} could not be refreshed; it stands until its end", miss.key, e);
         } catch (RuntimeException | Error e) {
             // An executor may run this on the thread of the caller, who has its answer.
             log.warn("The refresh of {} broke off ({})", miss.key, e.getClass().getName());
@@ -470,12 +490,13 @@ final class ReadThrough<K, V> {
             return true;
         }
         if (claimed) {
-            return !loadUnderClaim(List.of(miss)).isEmpty();
+            // A source that cannot say changes nothing.
+            return !loadUnderClaim(List.of(miss)).isEmpty() || miss.failure() != null;
         }
         // What is there, or is about to be stored by another, may have been read before this call.
         loadFromSource(List.of(miss), null);
         miss.landLoaded();
-        return false;
+        return miss.failure() != null;
     }
 
     /** Asks for the right to store, whether there is a value or not. */
@@ -493,7 +514,7 @@ final class ReadThrough<K, V> {
 
     private void loadFreshWithoutRedis(Miss<K, V> miss) {
         loadFromSource(List.of(miss), shared.sessionWithoutRedis());
-        if (!miss.isKept) {
+        if (miss.failure() == null && !miss.isKept) {
             near.forget(miss.id);
         }
         miss.landLoaded();

@@ -2,7 +2,11 @@ package dev.usher;
 
 import org.jspecify.annotations.Nullable;
 
-/** Redis did not do what it was asked: it cannot be reached, was too slow, or refused. */
+/**
+ * Redis did not do what it was asked: it cannot be reached, was too slow, or refused.
+ *
+ * <p>It has no stack trace: while Redis is away, each call meets one, and the cache handles it.
+ */
 final class SharedTierException extends Exception {
 
     private static final long serialVersionUID = 1L;
@@ -15,7 +19,7 @@ final class SharedTierException extends Exception {
      * @param errorCode with which Redis has refused, or {@code null} when it has not answered
      */
     SharedTierException(String message, @Nullable String errorCode) {
-        super(message);
+        super(message, null, false, false);
         this.errorCode = errorCode;
     }
 

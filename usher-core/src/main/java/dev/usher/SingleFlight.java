@@ -46,7 +46,7 @@ final class SingleFlight<K, V> {
 
         /**
          * Loads, tells each flight of each read {@linkplain Flight#nextStep before} it is sent, and {@linkplain Flight#land
-         * lands} them all.
+         * lands} or {@linkplain Flight#fail fails} each of them.
          */
         void run(List<Flight<K, V>> flights) throws InterruptedException;
     }
@@ -72,6 +72,9 @@ final class SingleFlight<K, V> {
         private final ConcurrentMap<K, Flight<K, V>> flights;
         private volatile int step;
 
+        /** Why nothing was brought. Of the loading thread, which is told even where the passengers have to ask anew. */
+        private @Nullable RuntimeException failure;
+
         private Flight(K key, ConcurrentMap<K, Flight<K, V>> flights) {
             this.key = key;
             this.flights = flights;
@@ -95,8 +98,22 @@ final class SingleFlight<K, V> {
             landing.complete(answer);
         }
 
+        /** Ends without an answer, for its pilot and its passengers. Other flights of the same load go on. */
+        void fail(RuntimeException why) {
+            failure = why;
+            crash(why);
+        }
+
         boolean hasLanded() {
             return landing.isDone();
+        }
+
+        /** What was brought, or {@code null} when the flight had to be begun anew; for the pilot, once it is over. */
+        private @Nullable Landing<V> landedOrThrow() {
+            if (failure != null) {
+                throw failure;
+            }
+            return landed();
         }
 
         /** What was brought, or {@code null} when nothing was. */
@@ -144,7 +161,7 @@ final class SingleFlight<K, V> {
         requireNotFlying();
         Flight<K, V> flight = alone(key);
         pilot(List.of(flight), load);
-        return requireNonNull(flight.landing.join());
+        return requireNonNull(flight.landedOrThrow());
     }
 
     /**
@@ -166,17 +183,24 @@ final class SingleFlight<K, V> {
             return seat.await(latestLanding(), contentWithinBound);
         }
         pilot(List.of(mine), load);
-        return mine.landed();
+        return mine.landedOrThrow();
     }
 
     /**
-     * As {@link #fly(Object, Predicate, Load)} for each key, but first loads what nobody is loading.
+     * As {@link #fly(Object, Predicate, Load)} for each key, but first loads what nobody is loading. Each key fails for itself.
      *
      * @param keys each of them once
      * @param landings takes what was brought, also when something is thrown for the rest
+     * @param failures takes why nothing was brought, as {@link #fly(Object, Predicate, Load)} would throw it. A key that is in
+     *     neither of the two is to be asked for anew
      */
-    void fly(Collection<K> keys, Predicate<K> contentWithinBound, Load<K, V> load, Map<K, Landing<V>> landings)
-            throws InterruptedException, ExecutionException, TimeoutException {
+    void fly(
+            Collection<K> keys,
+            Predicate<K> contentWithinBound,
+            Load<K, V> load,
+            Map<K, Landing<V>> landings,
+            Map<K, Exception> failures)
+            throws InterruptedException {
         requireNotFlying();
         List<Flight<K, V>> mine = new ArrayList<>(keys.size());
         List<Seat<K, V>> others = new ArrayList<>();
@@ -198,14 +222,20 @@ final class SingleFlight<K, V> {
                 Landing<V> landed = flight.landed();
                 if (landed != null) {
                     landings.put(flight.key, landed);
+                } else if (flight.failure != null) {
+                    failures.put(flight.key, flight.failure);
                 }
             }
         }
         long until = latestLanding();
         for (Seat<K, V> seat : others) {
-            Landing<V> landing = seat.await(until, contentWithinBound);
-            if (landing != null) {
-                landings.put(seat.flight.key, landing);
+            try {
+                Landing<V> landing = seat.await(until, contentWithinBound);
+                if (landing != null) {
+                    landings.put(seat.flight.key, landing);
+                }
+            } catch (ExecutionException | TimeoutException e) {
+                failures.put(seat.flight.key, e);
             }
         }
     }

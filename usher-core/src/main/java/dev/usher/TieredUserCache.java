@@ -66,6 +66,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final ReadThrough<K, V> readThrough;
     private final RefreshAhead ahead;
     private final Counters counters;
+    private final SourceTroubles sourceTroubles;
     private final OneIdType idType;
 
     TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, OneIdType idType, UserSource<K, V> source) {
@@ -80,8 +81,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.near = new NearTier<>(policy, this::refreshAhead);
         this.counters = caches.meters().countersOf(facet.name());
         this.reads = new TrackedReads<>(shared, near, keys, codec, caches.fences(), counters);
-        this.readThrough =
-                new ReadThrough<>(caches, source, policy, keys, codec, near, reads, ahead, counters, wakeUps);
+        this.sourceTroubles = new SourceTroubles(keys, System::nanoTime);
+        this.readThrough = new ReadThrough<>(
+                caches, source, policy, keys, codec, near, reads, ahead, counters, sourceTroubles, wakeUps);
     }
 
     private void refreshAhead(K id, Resident<V> resident) {
@@ -155,8 +157,24 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public Map<K, V> findAll(Collection<? extends K> ids) {
         Map<K, V> found = new LinkedHashMap<>(capacityFor(ids.size()));
         Set<K> missing = findNear(ids, (id, resident) -> answerOf(resident).ifPresent(value -> found.put(id, value)));
-        findMissing(missing).forEach((id, missed) -> missed.value().ifPresent(value -> found.put(id, value)));
+        Map<K, Found<V>> missed = findMissing(missing);
+        requireAvailable(missed);
+        missed.forEach((id, answer) -> answer.value().ifPresent(value -> found.put(id, value)));
         return found;
+    }
+
+    /** Throws when any of them is unavailable, and names all that are. */
+    private void requireAvailable(Map<K, Found<V>> missed) {
+        Map<K, UserUnavailableException> failures = new LinkedHashMap<>(0);
+        missed.forEach((id, answer) -> {
+            if (answer.failure() != null) {
+                failures.put(id, answer.failure());
+            }
+        });
+        if (!failures.isEmpty()) {
+            UserUnavailableException first = failures.values().iterator().next();
+            throw first.ids().equals(failures.keySet()) ? first : first.of(keys, failures.keySet());
+        }
     }
 
     @Override
@@ -223,7 +241,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         if (resident != null) {
             return CompletableFuture.completedFuture(answerOf(resident));
         }
-        String key = keyOf(id);
+        requireId(id);
         if (!readThrough.canLoadForOthers()) {
             // A thread of the executor would need a second connection, and could not see what this one has written.
             return completed(() -> find(id));
@@ -237,7 +255,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
             counters.unavailable.increment();
             return CompletableFuture.failedFuture(
-                    UserUnavailableException.of(key, "too many callers are waiting already", null));
+                    UserUnavailableException.ofRefusal(keys, Set.of(id), "too many callers are waiting already"));
         }
     }
 
@@ -262,7 +280,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private Found<V> findMissing(K id) {
         requireId(id);
         if (!readThrough.canLoadForOthers()) {
-            return requireNonNull(findAlone(Set.of(id)).get(id));
+            return orThrow(requireNonNull(findAlone(Set.of(id)).get(id)));
         }
         try {
             Landing<V> landing = null;
@@ -271,48 +289,74 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
             return foundIn(landing);
         } catch (UserUnavailableException e) {
-            Resident<V> last = near.lastKnown(id);
-            if (last == null) {
-                counters.unavailable.increment();
-                throw e;
-            }
-            return foundIn(last);
+            return orThrow(lastKnownOr(id, e));
         }
     }
 
-    /** What memory could not answer, by id. */
+    private static <V> Found<V> orThrow(Found<V> found) {
+        if (found.failure() != null) {
+            throw found.failure();
+        }
+        return found;
+    }
+
+    /** The last known answer, or that there is none. */
+    private Found<V> lastKnownOr(K id, UserUnavailableException failure) {
+        Resident<V> last = near.lastKnown(id);
+        if (last == null) {
+            counters.unavailable.increment();
+            return Found.unavailable(failure);
+        }
+        return foundIn(last);
+    }
+
+    /** What memory could not answer, by id; each for itself, be it that it is unavailable. */
     private Map<K, Found<V>> findMissing(Set<K> ids) {
         if (!ids.isEmpty() && !readThrough.canLoadForOthers()) {
             return findAlone(ids);
         }
         Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
-        while (found.size() < ids.size()) {
-            Set<K> missing = ids;
-            if (!found.isEmpty()) {
-                missing = new LinkedHashSet<>(ids);
-                missing.removeAll(found.keySet());
-            }
+        Set<K> missing = ids;
+        while (!missing.isEmpty()) {
             Set<K> together = firstOf(missing);
             Map<K, Landing<V>> landings = new HashMap<>(capacityFor(together.size()));
-            Map<K, Resident<V>> lastKnown = new HashMap<>(0);
-            try {
-                findTogether(together, landings);
-            } catch (UserUnavailableException e) {
-                together.stream().filter(id -> !landings.containsKey(id)).forEach(id -> {
-                    Resident<V> last = near.lastKnown(id);
-                    if (last != null) {
-                        lastKnown.put(id, last);
-                    }
-                });
-                if (landings.size() + lastKnown.size() < together.size()) {
-                    counters.unavailable.add(missing.size());
-                    throw e;
-                }
-            }
+            Map<K, UserUnavailableException> failures = new HashMap<>(0);
+            findTogether(together, landings, failures);
             landings.forEach((id, landing) -> found.put(id, foundIn(landing)));
-            lastKnown.forEach((id, resident) -> found.put(id, foundIn(resident)));
+            failures.forEach((id, failure) -> found.put(id, lastKnownOr(id, failure)));
+            missing = without(ids, found.keySet());
+            if (failures.size() == together.size() && isOfTheWhole(failures) && !missing.isEmpty()) {
+                // A long list is not to wait for each of its parts: Redis may know them all the same.
+                findAllShared(missing, found, failures.values().iterator().next());
+                return found;
+            }
         }
         return found;
+    }
+
+    /** Whether one failure is that of all: users whose rows cannot be read have one each. */
+    private static boolean isOfTheWhole(Map<?, UserUnavailableException> failures) {
+        return failures.values().stream().distinct().count() == 1;
+    }
+
+    private static <K> Set<K> without(Set<K> ids, Set<K> others) {
+        if (others.size() == ids.size()) {
+            return Set.of();
+        }
+        Set<K> left = new LinkedHashSet<>(ids);
+        left.removeAll(others);
+        return left;
+    }
+
+    /** What Redis knows; the rest is as unavailable as those before. */
+    private void findAllShared(Set<K> ids, Map<K, Found<V>> found, UserUnavailableException failure) {
+        findCached(ids).forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
+        Set<K> left = new LinkedHashSet<>(ids);
+        left.removeAll(found.keySet());
+        if (!left.isEmpty()) {
+            UserUnavailableException why = failure.of(keys, left);
+            left.forEach(id -> found.put(id, lastKnownOr(id, why)));
+        }
     }
 
     // The read on a thread that may not load for others.
@@ -329,47 +373,58 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             shared.forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
             together.removeAll(shared.keySet());
             if (!together.isEmpty()) {
-                found.putAll(askAlone(together));
-                loadLater(together);
-            }
-        }
-        return found;
-    }
-
-    private Map<K, Found<V>> askAlone(Set<K> ids) {
-        Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
-        try {
-            loadAlone(ids).forEach((id, entry) -> {
-                counters.answered(Tier.SOURCE, entry);
-                found.put(id, new Found<>(entry.toOptional(), Duration.ZERO));
-            });
-        } catch (UserUnavailableException e) {
-            for (K id : ids) {
-                Resident<V> last = near.lastKnown(id);
-                if (last == null) {
-                    counters.unavailable.add(ids.size());
-                    throw e;
+                UserUnavailableException failure = askAlone(together, found);
+                if (failure != null && !left.isEmpty()) {
+                    findAllShared(left, found, failure);
+                    return found;
                 }
-                found.put(id, foundIn(last));
             }
         }
         return found;
     }
 
-    private Map<K, Entry<V>> loadAlone(Set<K> ids) {
-        flights.requireNotFlying();
-        Map<K, V> answer;
+    /**
+     * Asks the source, and has others find what it has said.
+     *
+     * @return why the source has said nothing of anybody, or {@code null}
+     */
+    private @Nullable UserUnavailableException askAlone(Set<K> ids, Map<K, Found<V>> found) {
         try {
-            answer = flights.runAlone(() -> readThrough.loadAlone(Set.copyOf(ids)));
+            Map<K, Loaded<V>> answer = loadAlone(ids);
+            ids.forEach(id -> found.put(id, foundAlone(id, answer.get(id))));
+            loadLater(ids.stream()
+                    .filter(id -> {
+                        Loaded<V> loaded = answer.get(id);
+                        return loaded == null || loaded.failure() == null;
+                    })
+                    .collect(Collectors.toSet()));
+            return null;
+        } catch (UserUnavailableException e) {
+            ids.forEach(id -> found.put(id, lastKnownOr(id, e)));
+            return e;
+        }
+    }
+
+    private Found<V> foundAlone(K id, @Nullable Loaded<V> loaded) {
+        Exception failure = loaded == null ? null : loaded.failure();
+        if (failure != null) {
+            return lastKnownOr(id, readThrough.unavailable(Set.of(id), failure));
+        }
+        Entry<V> entry = new Entry<>(loaded == null ? null : loaded.value());
+        counters.answered(Tier.SOURCE, entry);
+        return new Found<>(entry.toOptional(), Duration.ZERO);
+    }
+
+    private Map<K, Loaded<V>> loadAlone(Set<K> ids) {
+        flights.requireNotFlying();
+        try {
+            return flights.runAlone(() -> readThrough.loadAlone(Set.copyOf(ids)));
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            throw UserUnavailableException.of(keys.nameOf(ids), "the source failed", e);
+            throw readThrough.unavailable(ids, e);
         }
-        Map<K, Entry<V>> entries = new HashMap<>(capacityFor(ids.size()));
-        ids.forEach(id -> entries.put(id, new Entry<>(answer.get(id))));
-        return entries;
     }
 
     /**
@@ -386,7 +441,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 try {
                     // The executor may run this on the thread that hands it in.
                     if (readThrough.canLoadForOthers()) {
-                        findTogether(mine, new HashMap<>());
+                        Map<K, UserUnavailableException> failures = new HashMap<>(0);
+                        findTogether(mine, new HashMap<>(), failures);
+                        if (!failures.isEmpty()) {
+                            log.debug(
+                                    "{} could not be loaded; the next caller tries again",
+                                    keys.nameOf(failures.keySet()),
+                                    failures.values().iterator().next());
+                        }
                     }
                 } catch (RuntimeException e) {
                     log.debug("{} could not be loaded; the next caller tries again", keys.nameOf(mine), e);
@@ -428,24 +490,29 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /**
      * Loads, or joins the loads under way. An id whose load had read too early for this caller is missing.
      *
-     * @param landings takes what was found, also when the rest is unavailable
+     * @param landings takes what was found
+     * @param failures takes the rest, each for itself
      */
-    private void findTogether(Set<K> ids, Map<K, Landing<V>> landings) {
+    private void findTogether(Set<K> ids, Map<K, Landing<V>> landings, Map<K, UserUnavailableException> failures) {
+        Map<K, Exception> thrown = new HashMap<>(0);
         try {
-            flights.fly(ids, this::isWithoutRedis, readThrough::load, landings);
-        } catch (InterruptedException | ExecutionException | TimeoutException e) {
-            throw notLanded(ids, e);
+            flights.fly(ids, this::isWithoutRedis, readThrough::load, landings, thrown);
+        } catch (InterruptedException e) {
+            UserUnavailableException interrupted = notLanded(without(ids, landings.keySet()), e);
+            ids.stream().filter(id -> !landings.containsKey(id)).forEach(id -> failures.put(id, interrupted));
         }
+        thrown.forEach((id, e) -> failures.put(
+                id, e instanceof UserUnavailableException unavailable ? unavailable : notLanded(Set.of(id), e)));
     }
 
     private UserUnavailableException notLanded(Set<K> ids, Exception why) {
         if (why instanceof InterruptedException) {
             Thread.currentThread().interrupt();
-            return UserUnavailableException.of(keys.nameOf(ids), "interrupted while it was loaded elsewhere", why);
+            return UserUnavailableException.of(keys, ids, "interrupted while it was loaded elsewhere", why);
         }
         return why instanceof TimeoutException
-                ? UserUnavailableException.of(keys.nameOf(ids), "another caller's load takes too long", null)
-                : UserUnavailableException.of(keys.nameOf(ids), "another caller's load failed", why.getCause());
+                ? UserUnavailableException.of(keys, ids, "another caller's load takes too long", null)
+                : UserUnavailableException.of(keys, ids, "another caller's load failed", why.getCause());
     }
 
     /** Whether Redis could not say of a user, or this node would not believe it. */
@@ -484,7 +551,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /** What the tiers hold may be older, and what only this thread may see is not stored: they drop what they hold. */
     private Optional<V> findFreshAlone(K id) {
         try {
-            Entry<V> entry = requireNonNull(loadAlone(Set.of(id)).get(id));
+            Entry<V> entry = new Entry<>(valueAlone(id));
             invalidate(id);
             loadLater(Set.of(id));
             counters.answered(Tier.SOURCE, entry);
@@ -492,6 +559,16 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } catch (UserUnavailableException e) {
             counters.unavailable.increment();
             throw e;
+        }
+    }
+
+    private @Nullable V valueAlone(K id) {
+        try {
+            return Loaded.valueOf(loadAlone(Set.of(id)).get(id));
+        } catch (UserUnavailableException e) {
+            throw e;
+        } catch (Exception e) {
+            throw readThrough.unavailable(Set.of(id), e);
         }
     }
 
@@ -672,7 +749,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            inSource = new Holding.Unknown<>(ReadThrough.reasonOf(e).getClass().getSimpleName());
+            inSource = new Holding.Unknown<>(SourceFailure.describe(ReadThrough.reasonOf(e)));
         }
         try {
             Inspection found = shared.inspect(key);
@@ -710,6 +787,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } catch (UnreadableEntryException e) {
             return new Holding.Unknown<>(String.valueOf(e.getMessage()));
         }
+    }
+
+    /** How the last call of the source has failed, or {@code null}. */
+    @Nullable String sourceTrouble() {
+        return sourceTroubles.latest();
     }
 
     @Override

@@ -2,7 +2,7 @@ package dev.usher;
 
 import org.jspecify.annotations.Nullable;
 
-/** What stands in Redis under a value's key is not a value. It never quotes what stands there. */
+/** What stands in Redis under a value's key is not a value. It never quotes what stands there, and has no stack trace. */
 final class UnreadableEntryException extends Exception {
 
     private static final long serialVersionUID = 1L;
@@ -12,7 +12,7 @@ final class UnreadableEntryException extends Exception {
     private final transient byte @Nullable [] bytes;
 
     UnreadableEntryException(String reason, byte @Nullable [] bytes) {
-        super(reason);
+        super(reason, null, false, false);
         this.bytes = bytes;
     }
 

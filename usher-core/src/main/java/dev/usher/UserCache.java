@@ -104,18 +104,19 @@ public interface UserCache<K, V> {
      *
      * @param ids whose values; a repeated id counts once
      * @return a value for each of them that exists, in no particular order; the caller's own, to change as it likes
-     * @throws UserUnavailableException when of any of them neither a tier nor the source could answer, or as {@link #find}
-     *     throws it
+     * @throws UserUnavailableException when any of them is unavailable, as {@link #find} throws it; its {@link
+     *     UserUnavailableException#ids ids} are those that are. The others are not, and can be asked for again without these
      * @throws IllegalStateException when it is this cache's own source that asks
      */
     Map<K, V> findAll(Collection<? extends K> ids);
 
     /**
-     * As {@link #findAll}, for a caller that wants to know how good each answer is.
+     * As {@link #findAll}, for a caller that wants to know how good each answer is, or can do without some. It does not throw for a
+     * user that is unavailable.
      *
      * @param ids whose values; a repeated id counts once
-     * @return for each of them the value, or that there is no such user, and whether it is only the last known one
-     * @throws UserUnavailableException as {@link #findAll} throws it
+     * @return for each of them the value, or that there is no such user, and whether it is only the last known one; or that the user
+     *     is {@linkplain Found#isUnavailable unavailable}
      * @throws IllegalStateException when it is this cache's own source that asks
      */
     Map<K, Found<V>> lookUpAll(Collection<? extends K> ids);

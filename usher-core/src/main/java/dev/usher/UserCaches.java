@@ -7,6 +7,8 @@ import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -163,7 +165,19 @@ public final class UserCaches implements AutoCloseable {
                 fences.oldest(),
                 fences.isOverflowed(),
                 shared.isResp2Only(),
-                eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy());
+                eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy(),
+                sourceTroubles());
+    }
+
+    private Map<String, String> sourceTroubles() {
+        Map<String, String> troubles = new TreeMap<>();
+        caches.forEach((facet, cache) -> {
+            String trouble = cache.sourceTrouble();
+            if (trouble != null) {
+                troubles.put(facet, trouble);
+            }
+        });
+        return troubles;
     }
 
     /**

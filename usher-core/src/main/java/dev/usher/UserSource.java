@@ -33,10 +33,12 @@ public interface UserSource<K, V> {
      *
      * @param ids the users asked for, from one to 500; unmodifiable
      * @return a value for each of them that exists: an id that is missing from the answer is a user that does not
-     *     exist, and is remembered as such. An id that was not asked for, or a {@code null} value, is taken for an error
-     *     of the source
+     *     exist, and is remembered as such. A {@code null} value is taken for an error, of this user; an id that was not asked
+     *     for, for one of the source
+     * @throws UnreadableUsersException when the rows of some users cannot be read; only these are unavailable
      * @throws Exception when the source cannot say; the callers get a {@link UserUnavailableException}, and nothing is
-     *     stored
+     *     stored. Where a single row may be the reason, the source is asked again in parts, so that only users whose rows
+     *     cannot be read are unavailable; not when a connection was lost, a query took too long or its SQL is wrong
      */
     Map<K, V> load(Set<K> ids) throws Exception;
 

@@ -69,6 +69,7 @@ class ArchitectureTest {
                         "FacetCodec",
                         "Found",
                         "ReadMark",
+                        "UnreadableUsersException",
                         "RevocationReceipt",
                         "UserCache",
                         "UserCaches",

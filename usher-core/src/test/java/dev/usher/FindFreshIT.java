@@ -121,6 +121,16 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
+    void aSourceThatCannotSayTakesNobodysClaim() {
+        redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
+        table.failure = gone;
+        UserCache<Long, UserProfile> cache = cache(server.uri());
+
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.findFresh(42L));
+        assertThat(redis.get(GUARD)).startsWith("slow ");
+    }
+
+    @Test
     void theLastKnownAnswerIsNoExactOne() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache = cache("redis://" + proxy.host() + ":" + proxy.port());

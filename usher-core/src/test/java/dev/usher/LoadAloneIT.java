@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,6 +18,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -33,6 +35,7 @@ class LoadAloneIT extends NodesOnRedis {
     private final Thread testing = Thread.currentThread();
     private final CountDownLatch blocking = new CountDownLatch(1);
     private final CountDownLatch gate = new CountDownLatch(1);
+    private final Set<Long> unreadable = new HashSet<>();
     private boolean isAlone = true;
     private volatile boolean isBroken;
     private final AtomicReference<@Nullable UserCache<Long, String>> askedBySource = new AtomicReference<>();
@@ -113,9 +116,42 @@ class LoadAloneIT extends NodesOnRedis {
 
         assertThatExceptionOfType(UserUnavailableException.class)
                 .isThrownBy(() -> names.find(42L))
-                .withMessage("user:42:name is unavailable: the source failed");
+                .withMessage("user:42:name is unavailable: the source failed (IllegalStateException)");
         assertThat(names.findAsync(43L)).isCompletedExceptionally();
         assertThat(names.stats().unavailable()).isEqualTo(2);
+    }
+
+    @Test
+    void anUnreadableRowIsNotAskedForAgainForOthers() {
+        List<Runnable> tasks = new ArrayList<>();
+        UserCache<Long, String> names = cache(tasks::add);
+        unreadable.add(43L);
+
+        assertThat(names.lookUpAll(List.of(43L)).values()).allMatch(Found::isUnavailable);
+        assertThat(tasks).isEmpty();
+        assertThat(names.lookUpAll(List.of(42L, 43L)).values())
+                .filteredOn(Found::isUnavailable)
+                .hasSize(1);
+        assertThat(tasks).as("for the other user").hasSize(1);
+    }
+
+    @Test
+    void aSourceThatFailsIsNotAskedAgainForOthersNorForEachPartOfAList() {
+        List<Runnable> tasks = new ArrayList<>();
+        UserCache<Long, String> names = cache(tasks::add);
+        LongStream.rangeClosed(601, 1_200).forEach(id -> redis.set("user:" + id + ":name", "\"user " + id + "\""));
+        isBroken = true;
+
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> names.find(42L));
+        long loads = names.stats().loads();
+        List<Long> all = LongStream.rangeClosed(1, 1_200).boxed().toList();
+        assertThat(names.lookUpAll(all).values())
+                .filteredOn(Found::isUnavailable)
+                .hasSize(600);
+        assertThat(tasks).isEmpty();
+        assertThat(names.stats().loads())
+                .as("the first call, and eight to see whether any user can be read")
+                .isEqualTo(loads + 1 + SourceCalls.PROBES);
     }
 
     @Test
@@ -173,6 +209,14 @@ class LoadAloneIT extends NodesOnRedis {
         }
         Map<Long, String> found = new HashMap<>(rows);
         found.keySet().retainAll(ids);
+        Map<Long, Exception> failures = new HashMap<>();
+        unreadable.stream()
+                .filter(found::containsKey)
+                .forEach(id -> failures.put(id, new IllegalStateException("the row of " + id)));
+        if (!failures.isEmpty()) {
+            found.keySet().removeAll(failures.keySet());
+            throw new UnreadableUsersException(found, failures);
+        }
         return found;
     }
 }

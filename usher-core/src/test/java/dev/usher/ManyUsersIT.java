@@ -211,7 +211,7 @@ class ManyUsersIT extends NodesOnRedis {
         table.failure = new IllegalStateException("the database is gone");
         assertThatExceptionOfType(UserUnavailableException.class)
                 .isThrownBy(() -> cache.findAll(ids(1, 3)))
-                .withMessage("user:1:profile (and 2 others) is unavailable: the source failed")
+                .withMessage("user:1:profile (and 2 others) is unavailable: the source failed (IllegalStateException)")
                 .withRootCauseInstanceOf(IllegalStateException.class);
         assertThat(cache.stats().unavailable()).isEqualTo(3);
         assertThat(redis.exists("user:1:profile", "user:2:profile", "user:3:profile"))

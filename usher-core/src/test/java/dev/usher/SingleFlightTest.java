@@ -181,10 +181,71 @@ class SingleFlightTest {
                             mine.get(0).land(landing("value", mine.get(0).nextStep()));
                             throw new IllegalStateException("the source is gone");
                         },
-                        landings))
+                        landings,
+                        new HashMap<>()))
                 .withMessage("the source is gone");
         assertThat(landings).containsOnlyKeys(1L);
         assertThat(flights.size()).isZero();
+    }
+
+    @Test
+    void eachFlightOfAListFailsForItselfAndForItsPassengers() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch joined = new CountDownLatch(1);
+        IllegalStateException failure = new IllegalStateException("the row cannot be read");
+        Map<Long, Landing<String>> landings = new HashMap<>();
+        Map<Long, Exception> failures = new HashMap<>();
+        Future<?> pilot = threads.submit(() -> {
+            flights.fly(
+                    List.of(1L, 2L),
+                    any -> false,
+                    mine -> {
+                        started.countDown();
+                        uninterrupted(joined);
+                        mine.get(0).fail(failure);
+                        mine.get(1).land(landing("value", mine.get(1).nextStep()));
+                    },
+                    landings,
+                    failures);
+            return null;
+        });
+        uninterrupted(started);
+        Map<Long, Landing<String>> brought = new HashMap<>();
+        Map<Long, Exception> notBrought = new HashMap<>();
+        Future<?> passenger = threads.submit(() -> {
+            flights.fly(
+                    List.of(1L, 2L),
+                    any -> false,
+                    mine -> {
+                        throw new AssertionError("there was no flight to join");
+                    },
+                    brought,
+                    notBrought);
+            return null;
+        });
+        await().until(() -> flights.passengersOf(1L) == 1);
+        await().until(() -> flights.size() == 2);
+        joined.countDown();
+        pilot.get();
+        passenger.get();
+        assertThat(landings).containsOnlyKeys(2L);
+        assertThat(failures).containsOnly(Map.entry(1L, failure));
+        assertThat(brought).containsOnlyKeys(2L);
+        assertThat(notBrought).containsOnlyKeys(1L);
+        assertThat(notBrought.get(1L)).isInstanceOf(ExecutionException.class).hasCause(failure);
+        assertThat(flights.size()).isZero();
+    }
+
+    @Test
+    void aFlightThatFailsByItselfTellsItsPilot() {
+        IllegalStateException failure = new IllegalStateException("the row cannot be read");
+        assertThatIllegalStateException()
+                .isThrownBy(() -> flights.flyAlone(1L, mine -> mine.get(0).fail(failure)))
+                .isSameAs(failure);
+        assertThatIllegalStateException()
+                .isThrownBy(
+                        () -> flights.fly(1L, any -> false, mine -> mine.get(0).fail(failure)))
+                .isSameAs(failure);
     }
 
     @Test
@@ -277,11 +338,17 @@ class SingleFlightTest {
             long key, boolean contentWithinBound, Function<Flight<Long, String>, Landing<String>> load)
             throws InterruptedException, ExecutionException, TimeoutException {
         Map<Long, Landing<String>> landings = new HashMap<>();
+        Map<Long, Exception> failures = new HashMap<>();
         flights.fly(
                 List.of(key),
                 any -> contentWithinBound,
                 mine -> mine.forEach(flight -> flight.land(load.apply(flight))),
-                landings);
+                landings,
+                failures);
+        if (failures.get(key) instanceof ExecutionException failure) {
+            throw failure;
+        }
+        assertThat(failures).isEmpty();
         return landings.get(key);
     }
 }

@@ -349,7 +349,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         table.failure = new IllegalStateException("the database is gone");
         assertThatExceptionOfType(UserUnavailableException.class)
                 .isThrownBy(() -> cache.find(42L))
-                .withMessage("user:42:profile is unavailable: the source failed")
+                .withMessage("user:42:profile is unavailable: the source failed (IllegalStateException)")
                 .withCause(table.failure);
         assertThat(redis.exists(KEY)).isZero();
         assertThat(cache.stats().loadFailures()).isEqualTo(1);

@@ -1,6 +1,14 @@
 package dev.usher.spring;
 
+import static java.util.Objects.requireNonNull;
+
+import dev.usher.UnreadableUsersException;
 import dev.usher.UserSource;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.SQLNonTransientConnectionException;
+import java.sql.SQLRecoverableException;
+import java.sql.SQLTransientConnectionException;
 import java.sql.Types;
 import java.time.Duration;
 import java.util.Arrays;
@@ -33,7 +41,8 @@ import org.springframework.jdbc.core.RowMapper;
  *
  * <p>A query joins the transaction that Spring manages for the calling thread, if there is one. An id must be unique in the
  * table. A row whose id only the database takes for the one asked for (another case, where it compares texts without) is the
- * row of another user. What the row mapper throws, or a second row for an id, fails the whole query: nothing is made of it.
+ * row of another user. A row of which the row mapper cannot make a value, or that is a second one for an id, makes its own user
+ * unavailable, and no other ({@link UnreadableUsersException}).
  *
  * <p>Thread-safe. Nothing is asked of the database before the first load.
  *
@@ -85,16 +94,48 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         Object[] parameters = parametersOf(ids);
         String sql = select + " WHERE " + idColumn + " IN (?" + ", ?".repeat(parameters.length - 1) + ")";
         Map<K, V> found = new HashMap<>();
+        Map<K, Exception> failures = new HashMap<>(0);
         jdbc.query(
                 sql,
                 row -> {
                     K id = idType.cast(UserIdType.of(idType).read(row, 1));
-                    if (ids.contains(id) && found.put(id, mapper.mapRow(row, found.size())) != null) {
-                        throw new IncorrectResultSizeDataAccessException("user " + id + " has more than one row", 1);
+                    if (ids.contains(id)) {
+                        read(row, id, found, failures);
                     }
                 },
                 parameters);
+        if (!failures.isEmpty()) {
+            found.keySet().removeAll(failures.keySet());
+            throw new UnreadableUsersException(found, failures);
+        }
         return found;
+    }
+
+    /** One user's row, whose failure is that user's alone. */
+    private void read(ResultSet row, K id, Map<K, V> found, Map<K, Exception> failures) throws SQLException {
+        try {
+            V value = requireNonNull(mapper.mapRow(row, found.size()), "the row mapper has made nothing of a row");
+            if (found.put(id, value) != null) {
+                failures.put(
+                        id, new IncorrectResultSizeDataAccessException("user " + id + " has more than one row", 1));
+            }
+        } catch (SQLException e) {
+            if (isConnectionLost(e)) {
+                throw e;
+            }
+            failures.put(id, e);
+        } catch (RuntimeException e) {
+            failures.put(id, e);
+        }
+    }
+
+    /** Then the rows behind this one are not known. */
+    private static boolean isConnectionLost(SQLException failure) {
+        String state = failure.getSQLState();
+        return failure instanceof SQLTransientConnectionException
+                || failure instanceof SQLNonTransientConnectionException
+                || failure instanceof SQLRecoverableException
+                || (state != null && state.startsWith("08"));
     }
 
     private Object[] parametersOf(Set<K> ids) {
@@ -199,7 +240,8 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         /**
          * The source.
          *
-         * @param mapper makes a value of a row; it may neither return {@code null} nor move on to another row
+         * @param mapper makes a value of a row; it may neither return {@code null} nor move on to another row. What it throws makes
+         *     the user of this row unavailable; a lost connection, as its SQLSTATE says, all of them
          * @param <V> the type of the value
          * @return the source
          * @throws IllegalStateException when no table was named

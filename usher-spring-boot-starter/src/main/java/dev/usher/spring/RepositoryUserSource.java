@@ -1,5 +1,8 @@
 package dev.usher.spring;
 
+import static java.util.Objects.requireNonNull;
+
+import dev.usher.UnreadableUsersException;
 import dev.usher.UserSource;
 import java.util.HashMap;
 import java.util.Map;
@@ -18,6 +21,7 @@ import org.springframework.data.repository.CrudRepository;
  *
  * <p>The repository must read the primary of the database, with one query for all ids and a timeout. The value is made of an
  * entity when the repository has returned it, perhaps after its session has ended: it may not depend on what is fetched lazily.
+ * An entity of which no value can be made makes its own user unavailable, and no other ({@link UnreadableUsersException}).
  *
  * <p>Thread-safe if the repository is.
  *
@@ -61,8 +65,17 @@ public final class RepositoryUserSource<E, K, V> implements UserSource<K, V> {
     @Override
     public Map<K, V> load(Set<K> ids) {
         Map<K, V> found = new HashMap<>();
+        Map<K, Exception> failures = new HashMap<>(0);
         for (E entity : repository.findAllById(ids)) {
-            found.put(id.apply(entity), value.apply(entity));
+            K user = id.apply(entity);
+            try {
+                found.put(user, requireNonNull(value.apply(entity), "nothing has been made of an entity"));
+            } catch (RuntimeException e) {
+                failures.put(user, e);
+            }
+        }
+        if (!failures.isEmpty()) {
+            throw new UnreadableUsersException(found, failures);
         }
         return found;
     }

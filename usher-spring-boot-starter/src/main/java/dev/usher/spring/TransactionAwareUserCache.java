@@ -9,6 +9,7 @@ import dev.usher.Facet;
 import dev.usher.Found;
 import dev.usher.ReadMark;
 import dev.usher.RevocationReceipt;
+import dev.usher.UnreadableUsersException;
 import dev.usher.UserCache;
 import dev.usher.UserSource;
 import dev.usher.UserUnavailableException;
@@ -85,19 +86,28 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
 
     @Override
     public Map<K, V> findAll(Collection<? extends K> ids) {
-        return EndOfTransaction.hasChanges() ? read(new LinkedHashSet<>(ids)) : cache.findAll(ids);
+        if (!EndOfTransaction.hasChanges()) {
+            return cache.findAll(ids);
+        }
+        Map<K, V> values = new LinkedHashMap<>();
+        Map<K, UserUnavailableException> failures = new LinkedHashMap<>(0);
+        read(new LinkedHashSet<>(ids)).forEach((id, found) -> {
+            if (found.failure() != null) {
+                failures.put(id, found.failure());
+            } else {
+                found.value().ifPresent(value -> values.put(id, value));
+            }
+        });
+        if (!failures.isEmpty()) {
+            Throwable cause = failures.values().iterator().next().getCause();
+            throw unavailable(failures.keySet(), cause);
+        }
+        return values;
     }
 
     @Override
     public Map<K, Found<V>> lookUpAll(Collection<? extends K> ids) {
-        if (!EndOfTransaction.hasChanges()) {
-            return cache.lookUpAll(ids);
-        }
-        Set<K> asked = new LinkedHashSet<>(ids);
-        Map<K, V> values = read(asked);
-        Map<K, Found<V>> found = new LinkedHashMap<>();
-        asked.forEach(id -> found.put(id, new Found<>(Optional.ofNullable(values.get(id)), Duration.ZERO)));
-        return found;
+        return EndOfTransaction.hasChanges() ? read(new LinkedHashSet<>(ids)) : cache.lookUpAll(ids);
     }
 
     @Override
@@ -124,32 +134,57 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     }
 
     private Optional<V> read(K id) {
-        return Optional.ofNullable(read(Set.of(id)).get(id));
+        return requireNonNull(read(Set.of(id)).get(id)).value();
     }
 
-    /** Asks the source on this very thread, and so inside its transaction. */
-    private Map<K, V> read(Set<K> ids) {
+    /** Asks the source on this very thread, and so inside its transaction. Each user fails for itself, as far as the source says. */
+    private Map<K, Found<V>> read(Set<K> ids) {
         ids.forEach(cache::keyOf);
-        Map<K, V> values = new LinkedHashMap<>();
+        Map<K, Found<V>> found = new LinkedHashMap<>();
         List<K> left = new ArrayList<>(ids);
         while (!left.isEmpty()) {
             List<K> together = left.subList(0, Math.min(MAX_TOGETHER, left.size()));
-            values.putAll(load(Set.copyOf(together)));
+            load(Set.copyOf(together), found);
             together.clear();
         }
-        return values;
+        return found;
     }
 
-    private Map<K, V> load(Set<K> ids) {
+    private void load(Set<K> ids, Map<K, Found<V>> found) {
         try {
-            return source.load(ids);
+            Map<K, V> values = source.load(ids);
+            ids.forEach(id -> found.put(id, foundIn(values, id)));
+        } catch (UnreadableUsersException e) {
+            Map<Object, Exception> failures = e.failures();
+            ids.forEach(id -> {
+                Exception failure = failures.get(id);
+                found.put(
+                        id,
+                        failure == null ? foundIn(e.found(), id) : Found.unavailable(unavailable(Set.of(id), failure)));
+            });
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
-            String key = cache.keyOf(ids.iterator().next());
-            throw new UserUnavailableException(key + " is unavailable: the source failed inside a transaction", e);
+            UserUnavailableException why = unavailable(ids, e);
+            ids.forEach(id -> found.put(id, Found.unavailable(why)));
         }
+    }
+
+    @SuppressWarnings("unchecked") // The source is one of such values.
+    private Found<V> foundIn(Map<?, ?> values, K id) {
+        Object value = values.get(id);
+        if (value == null && values.containsKey(id)) {
+            return Found.unavailable(
+                    unavailable(Set.of(id), new IllegalStateException("the source answered a null value")));
+        }
+        return new Found<>(Optional.ofNullable((V) value), Duration.ZERO);
+    }
+
+    private UserUnavailableException unavailable(Set<K> ids, @Nullable Throwable cause) {
+        String key = cache.keyOf(ids.iterator().next());
+        return new UserUnavailableException(
+                key + " is unavailable: the source failed inside a transaction", ids, cause);
     }
 
     @Override

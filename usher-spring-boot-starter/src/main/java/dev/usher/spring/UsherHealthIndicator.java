@@ -45,6 +45,7 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
         builder.withDetail("fencesOverflowed", health.fencesOverflowed());
         detail(builder, "resp2Only", health.resp2Only() ? true : null);
         detail(builder, "riskyEviction", health.riskyEviction());
+        detail(builder, "source", health.source().isEmpty() ? null : health.source());
         detail(builder, "currentUser", cachesAlone ? "none" : null);
         detail(builder, "statusGate", cachesAlone ? "none" : null);
     }

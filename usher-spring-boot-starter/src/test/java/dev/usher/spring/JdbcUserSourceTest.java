@@ -1,10 +1,14 @@
 package dev.usher.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.usher.UnreadableUsersException;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
@@ -16,7 +20,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.dao.IncorrectResultSizeDataAccessException;
 import org.springframework.jdbc.core.JdbcTemplate;
 
@@ -102,13 +108,87 @@ class JdbcUserSourceTest {
         assertThat(badges(String.class).load(Set.of("Ann"))).containsOnlyKeys("Ann");
     }
 
+    /** How the row of user 7 cannot be read, and with which exception. */
+    enum Unreadable {
+        SECOND_ROW(IncorrectResultSizeDataAccessException.class) {
+            @Override
+            void spoil(JdbcTemplate jdbc) {
+                jdbc.update("INSERT INTO badges VALUES (7, 'another title', 1)");
+            }
+        },
+        THIRD_ROW(IncorrectResultSizeDataAccessException.class) {
+            @Override
+            void spoil(JdbcTemplate jdbc) {
+                jdbc.update("INSERT INTO badges VALUES (7, 'another title', 1), (7, 'one more', 1)");
+            }
+        },
+        THROWN(IllegalArgumentException.class) {
+            @Override
+            void spoil(JdbcTemplate jdbc) {
+                jdbc.update("UPDATE badges SET `the title` = 'legacy' WHERE user_id = 7");
+            }
+        },
+        BY_THE_DRIVER(SQLException.class) {
+            @Override
+            void spoil(JdbcTemplate jdbc) {
+                jdbc.execute("ALTER TABLE badges ALTER COLUMN karma varchar(20)");
+                jdbc.update("UPDATE badges SET karma = 'many' WHERE user_id = 7");
+            }
+        },
+        NOTHING(NullPointerException.class) {
+            @Override
+            void spoil(JdbcTemplate jdbc) {
+                jdbc.update("UPDATE badges SET `the title` = NULL WHERE user_id = 7");
+            }
+        };
+
+        private final Class<? extends Exception> failure;
+
+        Unreadable(Class<? extends Exception> failure) {
+            this.failure = failure;
+        }
+
+        abstract void spoil(JdbcTemplate jdbc);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aRowThatCannotBeReadIsItsUsersAloneAndNotAChoice(Unreadable row) {
+        row.spoil(jdbc);
+        JdbcUserSource<Long, String> badges = badges(Long.class);
+
+        assertThatExceptionOfType(UnreadableUsersException.class)
+                .isThrownBy(() -> badges.load(Set.of(6L, 7L, 8L, 601L)))
+                .satisfies(e -> {
+                    assertThat(e.found()).isEqualTo(Map.of(6L, "title 6: 60", 8L, "title 8: 80"));
+                    assertThat(e.failures()).containsOnlyKeys(7L);
+                    assertThat(e.failures().get(7L)).isInstanceOf(row.failure);
+                });
+        assertThat(badges.load(Set.of(6L, 8L))).hasSize(2);
+    }
+
     @Test
-    void aSecondRowOfAUserIsAnErrorAndNotAChoice() {
+    void aConnectionThatIsLostAmongTheRowsFailsTheQuery() {
+        JdbcUserSource<Long, String> losing = JdbcUserSource.builder(database, Long.class)
+                .table("badges")
+                .idColumn("user_id")
+                .build((row, number) -> {
+                    if (number == 1) {
+                        throw new SQLException("the connection is gone", "08006");
+                    }
+                    return "read";
+                });
+
+        assertThatThrownBy(() -> losing.load(Set.of(6L, 7L, 8L)))
+                .isInstanceOf(DataAccessResourceFailureException.class)
+                .hasRootCauseMessage("the connection is gone");
+    }
+
+    @Test
+    void aSecondRowNamesItsUser() {
         jdbc.update("INSERT INTO badges VALUES (7, 'another title', 1)");
 
-        assertThatThrownBy(() -> badges(Long.class).load(Set.of(7L, 8L)))
-                .isInstanceOf(IncorrectResultSizeDataAccessException.class)
-                .hasMessageContaining("user 7 ");
+        assertThatThrownBy(() -> badges(Long.class).load(Set.of(7L))).cause().hasMessageContaining("user 7 ");
     }
 
     @ParameterizedTest
@@ -137,6 +217,15 @@ class JdbcUserSourceTest {
                 .table("badges")
                 .idColumn("user_id")
                 .columns("`the title`", "karma")
-                .build((row, number) -> row.getString("the title") + ": " + row.getInt(3));
+                .build(JdbcUserSourceTest::badge);
+    }
+
+    @SuppressWarnings("NullAway") // What a row mapper may not do.
+    private static String badge(ResultSet row, int number) throws SQLException {
+        String title = row.getString("the title");
+        if ("legacy".equals(title)) {
+            throw new IllegalArgumentException("no badge has this title");
+        }
+        return title == null ? null : title + ": " + row.getInt(3);
     }
 }

@@ -1,18 +1,27 @@
 package dev.usher.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
+import dev.usher.Found;
+import dev.usher.UnreadableUsersException;
 import dev.usher.UserCache;
+import dev.usher.UserUnavailableException;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 import org.springframework.transaction.support.TransactionSynchronizationUtils;
 
@@ -55,6 +64,66 @@ class TransactionAwareUserCacheTest {
     @Test
     void aUserThatDoesNotExistCannotBeOffered() {
         assertThatNullPointerException().isThrownBy(() -> offerNothing(cache));
+    }
+
+    /** How a source cannot read user 13, of three. */
+    enum Way {
+        REPORTED(true) {
+            @Override
+            Map<Long, String> load(Map<Long, String> found) {
+                throw new UnreadableUsersException(found, Map.of(13L, new IllegalStateException("the row")));
+            }
+        },
+        NOTHING(true) {
+            @Override
+            Map<Long, String> load(Map<Long, String> found) {
+                found.put(13L, null);
+                return found;
+            }
+        },
+        AS_A_WHOLE(false) {
+            @Override
+            Map<Long, String> load(Map<Long, String> found) {
+                throw new IllegalStateException("the source");
+            }
+        };
+
+        private final boolean byUser;
+
+        Way(boolean byUser) {
+            this.byUser = byUser;
+        }
+
+        abstract Map<Long, String> load(Map<Long, String> found);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void insideATransactionEachUserFailsForItselfAndNoneIsTakenForAbsent(Way way) {
+        UserCache<Long, String> failing = new TransactionAwareUserCache<>(
+                recording(), ids -> ids.contains(13L) ? way.load(new HashMap<>(Map.of(1L, "Ann"))) : Map.of(1L, "Ann"));
+        failing.invalidate(1L);
+
+        assertThatExceptionOfType(UserUnavailableException.class)
+                .isThrownBy(() -> failing.find(13L))
+                .withCauseInstanceOf(IllegalStateException.class);
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> failing.lookUp(13L));
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> failing.findFresh(13L));
+        assertThat(failing.findAsync(13L)).isCompletedExceptionally();
+        List<Long> list = List.of(1L, 2L, 13L);
+        assertThatExceptionOfType(UserUnavailableException.class)
+                .isThrownBy(() -> failing.findAll(list))
+                .satisfies(e -> assertThat(e.ids()).isEqualTo(way.byUser ? Set.of(13L) : Set.copyOf(list)));
+        Map<Long, Found<String>> found = failing.lookUpAll(list);
+        assertThat(found).containsOnlyKeys(list);
+        assertThat(found.get(13L)).matches(Found::isUnavailable);
+        if (way.byUser) {
+            assertThat(found.get(1L)).isEqualTo(new Found<>(Optional.of("Ann"), Duration.ZERO));
+            assertThat(found.get(2L)).isEqualTo(new Found<>(Optional.empty(), Duration.ZERO));
+        } else {
+            assertThat(found.values()).allMatch(Found::isUnavailable);
+        }
+        assertThat(failing.findAll(List.of(1L, 2L))).isEqualTo(Map.of(1L, "Ann"));
     }
 
     @SuppressWarnings("NullAway")

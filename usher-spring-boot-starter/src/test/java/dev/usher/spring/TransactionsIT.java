@@ -369,7 +369,8 @@ class TransactionsIT {
         try {
             assertThatExceptionOfType(UserUnavailableException.class)
                     .isThrownBy(() -> transaction.executeWithoutResult(status -> names.find(42L)))
-                    .withMessageContaining("user:42:name is unavailable");
+                    .withMessageContaining("user:42:name is unavailable")
+                    .withMessageContaining("SQLSTATE 42P01");
         } finally {
             jdbc.sql("ALTER TABLE gone RENAME TO users").update();
         }

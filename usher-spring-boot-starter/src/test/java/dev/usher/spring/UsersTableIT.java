@@ -1,8 +1,10 @@
 package dev.usher.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.usher.UnreadableUsersException;
 import dev.usher.UserProfile;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
@@ -100,12 +102,19 @@ class UsersTableIT {
     @ValueSource(strings = {"NULL", "2", "-1", "'yes'", "''", "'13800000000'"})
     void aStatusThatIsNeitherIsNotGuessed(String value) {
         changeTypes("varchar(16)");
+        jdbc.execute("UPDATE users SET status = '0' WHERE id = 43");
         jdbc.execute("UPDATE users SET status = " + value + " WHERE id = 42");
 
-        assertThatThrownBy(() -> statuses().load(Set.of(42L)))
-                .isInstanceOf(TypeMismatchDataAccessException.class)
-                .hasMessageContaining("status")
-                .hasMessageNotContaining("13800000000");
+        assertThatExceptionOfType(UnreadableUsersException.class)
+                .isThrownBy(() -> statuses().load(Set.of(42L, 43L)))
+                .satisfies(e -> {
+                    assertThat(e.found()).isEqualTo(Map.of(43L, UserStatus.DISABLED));
+                    assertThat(e.failures()).containsOnlyKeys(42L);
+                    assertThat(e.failures().get(42L))
+                            .isInstanceOf(TypeMismatchDataAccessException.class)
+                            .hasMessageContaining("status")
+                            .hasMessageNotContaining("13800000000");
+                });
     }
 
     @Test
@@ -114,6 +123,7 @@ class UsersTableIT {
         jdbc.execute("UPDATE users SET is_media = 'maybe' WHERE id = 42");
 
         assertThatThrownBy(() -> profiles(Long.class).load(Set.of(42L)))
+                .cause()
                 .isInstanceOf(TypeMismatchDataAccessException.class)
                 .hasMessageContaining("is_media");
     }

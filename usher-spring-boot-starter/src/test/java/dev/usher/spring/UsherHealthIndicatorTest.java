@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.entry;
 
 import dev.usher.CachesHealth;
 import java.time.Duration;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.health.actuate.endpoint.HttpCodeStatusMapper;
@@ -20,7 +21,16 @@ class UsherHealthIndicatorTest {
     @Test
     void whatIsWellIsUpAndSaysNothingOfTroubles() {
         Health health = healthOf(new CachesHealth(
-                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, false, null));
+                CachesHealth.Redis.ANSWERING,
+                null,
+                true,
+                Duration.ofMillis(42),
+                0,
+                null,
+                false,
+                false,
+                null,
+                Map.of()));
 
         assertThat(health.getStatus()).isEqualTo(Status.UP);
         assertThat(health.getDetails())
@@ -43,7 +53,8 @@ class UsherHealthIndicatorTest {
                 Duration.ofSeconds(12),
                 true,
                 true,
-                "allkeys-random"));
+                "allkeys-random",
+                Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01")));
 
         assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
         assertThat(health.getDetails())
@@ -55,7 +66,29 @@ class UsherHealthIndicatorTest {
                         entry("oldestPendingFence", "12000ms"),
                         entry("fencesOverflowed", true),
                         entry("resp2Only", true),
-                        entry("riskyEviction", "allkeys-random"));
+                        entry("riskyEviction", "allkeys-random"),
+                        entry(
+                                "source",
+                                Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01")));
+    }
+
+    @Test
+    void aSourceThatFailsIsDegradedByItself() {
+        Health health = healthOf(new CachesHealth(
+                CachesHealth.Redis.ANSWERING,
+                null,
+                true,
+                Duration.ofMillis(42),
+                0,
+                null,
+                false,
+                false,
+                null,
+                Map.of("profile", "CannotGetJdbcConnectionException")));
+
+        assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
+        assertThat(health.getDetails())
+                .contains(entry("source", Map.of("profile", "CannotGetJdbcConnectionException")));
     }
 
     @Test
@@ -74,7 +107,7 @@ class UsherHealthIndicatorTest {
     @Test
     void anApplicationThatUsesTheCachesAloneSaysThatNothingElseIsThere() {
         CachesHealth well = new CachesHealth(
-                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, false, null);
+                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, false, null, Map.of());
 
         Health health = new UsherHealthIndicator(() -> well, true).health();
 

@@ -27,7 +27,7 @@ class TroubleshootingTest {
 
     private static final Pattern LOGGED = literalIn("log\\.(?:info|warn|error)\\(\\s*");
     private static final Pattern OF_REDIS = literalIn("\\bfailed\\(\\s*");
-    private static final Pattern UNAVAILABLE = literalIn("UserUnavailableException\\.of\\([^;\"]*");
+    private static final Pattern UNAVAILABLE = literalIn("UserUnavailableException\\.of\\w*\\([^;\"]*");
 
     /** What other programs say, and codes of Redis that are read out of its answers. */
     private static final Pattern FOREIGN = Pattern.compile("UnsupportedClassVersionError|Invalid value …|ERR|MOVED");

@@ -1,0 +1,59 @@
+package dev.usher;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * A {@link UserSource} could read some of the users it was asked for, and not the others: a row holds what no value can be made of.
+ * It carries the values that were read, and by id why the rest could not be. Only these users are unavailable then.
+ *
+ * <pre>{@code
+ * if (!failures.isEmpty()) {
+ *     throw new UnreadableUsersException(found, failures);
+ * }
+ * return found;
+ * }</pre>
+ *
+ * <p>A user that is in neither map does not exist. When the database itself fails, in whatever way, a source throws that failure
+ * and not this: nothing is known of any user then.
+ *
+ * <p>It has no stack trace, for the failures have theirs.
+ */
+public final class UnreadableUsersException extends RuntimeException {
+
+    private static final long serialVersionUID = 1L;
+
+    private final transient Map<Object, Object> found;
+    private final transient Map<Object, Exception> failures;
+
+    /**
+     * What a load has brought, and what it could not bring.
+     *
+     * @param found by id, the values of the users that were read
+     * @param failures by id, why the others could not be read; not empty
+     * @throws IllegalArgumentException when there is no failure: then a source returns what it has found
+     */
+    public UnreadableUsersException(Map<?, ?> found, Map<?, ? extends Exception> failures) {
+        super(failures.size() + " users cannot be read", firstOf(failures), false, false);
+        this.found = Collections.unmodifiableMap(new LinkedHashMap<>(found));
+        this.failures = Collections.unmodifiableMap(new LinkedHashMap<>(failures));
+    }
+
+    private static Exception firstOf(Map<?, ? extends Exception> failures) {
+        if (failures.isEmpty()) {
+            throw new IllegalArgumentException("there is no user that cannot be read");
+        }
+        return failures.values().iterator().next();
+    }
+
+    /** By id, the values of the users that were read. Unmodifiable. */
+    public Map<Object, Object> found() {
+        return found;
+    }
+
+    /** By id, why the others could not be read. Unmodifiable. */
+    public Map<Object, Exception> failures() {
+        return failures;
+    }
+}

@@ -1,0 +1,63 @@
+package dev.usher;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchException;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Exceptions that the cache throws at itself, in each call while Redis is away, fill in no stack trace. */
+class QuietExceptionsTest {
+
+    static Stream<Throwable> quiet() throws Exception {
+        BatchedLoads<Long, String> full = new BatchedLoads<>(ids -> Map.of(), 0, 0, Duration.ZERO);
+        return Stream.of(
+                new SharedTierException("Redis at host:6379 is not connected", null),
+                requireNonNull(catchException(() -> full.load(Set.of(1L)))),
+                new UnreadableEntryException("no JSON", null),
+                new UnreadableUsersException(Map.of(), Map.of(1L, new IllegalStateException("a row"))),
+                UserUnavailableException.ofRefusal(new KeySpace("user", "name"), Set.of(1L), "too many"));
+    }
+
+    @ParameterizedTest
+    @MethodSource
+    void quiet(Throwable exception) {
+        exception.addSuppressed(new IllegalStateException("something else"));
+
+        assertThat(exception.getStackTrace()).isEmpty();
+        assertThat(exception.getMessage()).isNotBlank();
+    }
+
+    @Test
+    void whatTheSourceHasThrownIsToldWithItsStackTrace() {
+        assertThat(UserUnavailableException.of(new KeySpace("user", "name"), Set.of(1L), "the source failed", null)
+                        .getStackTrace())
+                .isNotEmpty();
+    }
+
+    @Test
+    @Tag("architecture")
+    void noOtherExceptionOfTheEngineIsForgotten() throws Exception {
+        List<String> tested =
+                quiet().map(exception -> exception.getClass().getSimpleName()).toList();
+        assertThat(new ClassFileImporter()
+                                .importUrl(UserCaches.class
+                                        .getProtectionDomain()
+                                        .getCodeSource()
+                                        .getLocation())
+                                .stream()
+                                .filter(type -> type.isAssignableTo(Throwable.class))
+                                .map(JavaClass::getSimpleName))
+                .containsExactlyInAnyOrderElementsOf(tested);
+    }
+}
