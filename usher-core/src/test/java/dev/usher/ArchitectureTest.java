@@ -68,6 +68,7 @@ class ArchitectureTest {
                         "Facet",
                         "FacetCodec",
                         "Found",
+                        "RateLimitedLog",
                         "ReadMark",
                         "UnreadableUsersException",
                         "RevocationReceipt",

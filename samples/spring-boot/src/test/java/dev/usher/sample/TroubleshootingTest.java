@@ -25,7 +25,7 @@ class TroubleshootingTest {
 
     private static final Pattern QUOTED = Pattern.compile("`([^`]+)`");
 
-    private static final Pattern LOGGED = literalIn("log\\.(?:info|warn|error)\\(\\s*");
+    private static final Pattern LOGGED = literalIn("[Ll]og\\.(?:info|warn|error)\\(\\s*");
     private static final Pattern OF_REDIS = literalIn("\\bfailed\\(\\s*");
     private static final Pattern UNAVAILABLE = literalIn("UserUnavailableException\\.of\\w*\\([^;\"]*");
 

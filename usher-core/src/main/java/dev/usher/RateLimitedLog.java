@@ -1,0 +1,74 @@
+package dev.usher;
+
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.event.Level;
+
+/**
+ * A log line that any number of calls may cause: it is written once in ten seconds at most. The next line that is written ends with
+ * the number of those that were left out in between. Thread-safe.
+ *
+ * <p>Lines that must not hide each other have an instance each: one for each facet, say. It is public for usher's own modules.
+ */
+public final class RateLimitedLog {
+
+    private static final Duration PERIOD = Duration.ofSeconds(10);
+
+    private final Logger log;
+    private final LongSupplier nanoTime;
+    private final AtomicLong dueAt;
+    private final AtomicLong leftOut = new AtomicLong();
+
+    /**
+     * A line that has not been written yet.
+     *
+     * @param log where it is written
+     */
+    public RateLimitedLog(Logger log) {
+        this(log, System::nanoTime);
+    }
+
+    RateLimitedLog(Logger log, LongSupplier nanoTime) {
+        this.log = log;
+        this.nanoTime = nanoTime;
+        this.dueAt = new AtomicLong(nanoTime.getAsLong());
+    }
+
+    /**
+     * Warns, unless that was done less than ten seconds ago.
+     *
+     * @param message as of SLF4J, with {@code {}} for each argument
+     * @param arguments an exception at their end is written with its stack trace
+     * @return whether the line was written
+     */
+    public boolean warn(String message, @Nullable Object... arguments) {
+        return write(Level.WARN, message, arguments);
+    }
+
+    /**
+     * Reports an error, unless that was done less than ten seconds ago.
+     *
+     * @param message as of SLF4J, with {@code {}} for each argument
+     * @param arguments an exception at their end is written with its stack trace
+     * @return whether the line was written
+     */
+    public boolean error(String message, @Nullable Object... arguments) {
+        return write(Level.ERROR, message, arguments);
+    }
+
+    private boolean write(Level level, String message, @Nullable Object[] arguments) {
+        long now = nanoTime.getAsLong();
+        long due = dueAt.get();
+        if (now - due < 0 || !dueAt.compareAndSet(due, now + PERIOD.toNanos())) {
+            leftOut.incrementAndGet();
+            return false;
+        }
+        long count = leftOut.getAndSet(0);
+        String line = count == 0 ? message : message + " (such lines left out since the last one: " + count + ")";
+        log.makeLoggingEventBuilder(level).log(line, arguments);
+        return true;
+    }
+}
