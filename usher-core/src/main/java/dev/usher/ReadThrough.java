@@ -51,6 +51,8 @@ final class ReadThrough<K, V> {
     private final RefreshAhead ahead;
     private final Counters counters;
     private final WakeUps<K> wakeUps;
+    private final RateLimitedLog valueLog = new RateLimitedLog(log);
+    private final RateLimitedLog refreshLog = new RateLimitedLog(log);
 
     ReadThrough(
             UserCaches caches,
@@ -290,7 +292,7 @@ final class ReadThrough<K, V> {
             return codec.encode(entry);
         } catch (RuntimeException e) {
             // Not quoted: an encoder's message may show the value.
-            log.error(
+            valueLog.error(
                     "The value of {} cannot be encoded ({}), and is not cached",
                     key,
                     e.getClass().getName());
@@ -454,7 +456,8 @@ final class ReadThrough<K, V> {
             release(miss);
         } catch (RuntimeException | Error e) {
             // An executor may run this on the thread of the caller, who has its answer.
-            log.warn("The refresh of {} broke off ({})", miss.key, e.getClass().getName());
+            refreshLog.warn(
+                    "The refresh of {} broke off ({})", miss.key, e.getClass().getName());
         } finally {
             wakeUps.wake(id);
         }

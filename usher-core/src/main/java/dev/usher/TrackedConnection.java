@@ -43,6 +43,7 @@ final class TrackedConnection {
     private final Consumer<String> changed;
     private final Runnable flushed;
     private final AtomicBoolean beating = new AtomicBoolean();
+    private final RateLimitedLog pushLog = new RateLimitedLog(log);
     private volatile boolean rung;
     private volatile boolean refused;
     private volatile long askAgainAt;
@@ -179,7 +180,7 @@ final class TrackedConnection {
             }
         } catch (RuntimeException e) {
             // A change that could not be understood may be any change.
-            log.error("A push of Redis could not be understood; everything is forgotten", e);
+            pushLog.error("A push of Redis could not be understood; everything is forgotten", e);
         }
         session.renew();
         flushed.run();

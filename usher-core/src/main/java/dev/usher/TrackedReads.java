@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -15,14 +14,13 @@ import org.slf4j.LoggerFactory;
  */
 final class TrackedReads<K, V> {
 
-    private static final Logger log = LoggerFactory.getLogger(TrackedReads.class);
-
     private final SharedTier shared;
     private final NearTier<K, V> near;
     private final KeySpace keys;
     private final EntryCodec<V> codec;
     private final FenceOutbox fences;
     private final Counters counters;
+    private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(TrackedReads.class));
 
     TrackedReads(
             SharedTier shared,

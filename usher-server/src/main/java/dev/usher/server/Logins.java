@@ -1,5 +1,6 @@
 package dev.usher.server;
 
+import dev.usher.RateLimitedLog;
 import dev.usher.ReadMark;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
@@ -8,7 +9,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.security.crypto.password.PasswordEncoder;
 import org.springframework.stereotype.Component;
@@ -16,8 +16,6 @@ import org.springframework.stereotype.Component;
 /** The specification's login flow: read the row once, verify, sign, and offer the row to the caches. */
 @Component
 final class Logins {
-
-    private static final Logger log = LoggerFactory.getLogger(Logins.class);
 
     private final Users users;
     private final PasswordEncoder passwords;
@@ -28,6 +26,8 @@ final class Logins {
 
     /** Nobody's password, compared with where there is no user, so that time does not tell who is registered. */
     private final String nobodysHash;
+
+    private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(Logins.class));
 
     Logins(
             Users users,

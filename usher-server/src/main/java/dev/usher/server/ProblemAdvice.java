@@ -1,13 +1,15 @@
 package dev.usher.server;
 
+import dev.usher.RateLimitedLog;
 import dev.usher.UserUnavailableException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.regex.Pattern;
 import org.apache.tomcat.util.http.InvalidParameterException;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.TypeMismatchException;
 import org.springframework.context.MessageSourceResolvable;
@@ -37,11 +39,14 @@ import tools.jackson.databind.exc.UnrecognizedPropertyException;
 @RestControllerAdvice
 final class ProblemAdvice extends ResponseEntityExceptionHandler {
 
-    private static final Logger log = LoggerFactory.getLogger(ProblemAdvice.class);
-
     private static final Pattern CAPITAL = Pattern.compile("(?=[A-Z])");
     private static final Pattern UNUSUAL = Pattern.compile("[^A-Za-z0-9_.-]");
     private static final int LONGEST_NAME = 64;
+
+    private final RateLimitedLog unavailableLog = newLog();
+
+    /** By the classes of what was thrown, for one fault must not hide another. */
+    private final ConcurrentMap<Class<?>, RateLimitedLog> unexpected = new ConcurrentHashMap<>();
 
     @ExceptionHandler
     ResponseEntity<Object> handle(ProblemException e) {
@@ -55,7 +60,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
         TransactionException.class
     })
     ResponseEntity<Object> handleUnavailable(RuntimeException e) {
-        log.warn("Answered 503: {}", e.getMessage());
+        unavailableLog.warn("Answered 503: {}", e.getMessage());
         return ProblemResponses.of(Problem.of(ProblemType.UNAVAILABLE), HttpHeaders.EMPTY);
     }
 
@@ -70,7 +75,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
         if (DisconnectedClientHelper.isClientDisconnectedException(e)) {
             return null; // Nobody is left to be answered.
         }
-        log.error("Answered 500", e);
+        unexpectedLog(e).error("Answered 500", e);
         return ProblemResponses.of(Problem.of(ProblemType.INTERNAL_ERROR), HttpHeaders.EMPTY);
     }
 
@@ -125,9 +130,17 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
     protected ResponseEntity<Object> handleExceptionInternal(
             Exception e, @Nullable Object body, HttpHeaders headers, HttpStatusCode status, WebRequest request) {
         if (status.is5xxServerError()) {
-            log.error("Answered {}", status.value(), e);
+            unexpectedLog(e).error("Answered {}", status.value(), e);
         }
         return ProblemResponses.of(Problem.of(status), headers);
+    }
+
+    private RateLimitedLog unexpectedLog(Exception e) {
+        return unexpected.computeIfAbsent(e.getClass(), first -> newLog());
+    }
+
+    private static RateLimitedLog newLog() {
+        return new RateLimitedLog(LoggerFactory.getLogger(ProblemAdvice.class));
     }
 
     private static ResponseEntity<Object> invalid(HttpHeaders headers, List<Problem.Field> fields) {

@@ -118,6 +118,28 @@ class LogIT {
         }
     }
 
+    @Test
+    void aHashThatNobodyCanVerifyIsSaidOnce() {
+        Node node = Shared.NODE;
+        User ann = node.register();
+        node.jdbc()
+                .sql("UPDATE users SET password_hash = '{unheard-of}x' WHERE id = ?")
+                .param(ann.id())
+                .update();
+
+        List<String> lines = logOf(() -> {
+            for (int i = 0; i < 3; i++) {
+                ann.tryLogin().with(401);
+            }
+        });
+
+        assertThat(lines)
+                .filteredOn(line -> line.contains("is of an unknown kind"))
+                .singleElement()
+                .asString()
+                .contains("user " + ann.id());
+    }
+
     /** A part of a key that no other key has, and that a log would show on one line. */
     private static String keyOf(String pem) {
         return pem.lines().skip(5).findFirst().orElseThrow().strip();

@@ -1,5 +1,6 @@
 package dev.usher.spring;
 
+import dev.usher.RateLimitedLog;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -8,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.core.Ordered;
 import org.springframework.transaction.support.TransactionSynchronization;
@@ -25,7 +25,8 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
  */
 final class EndOfTransaction implements TransactionSynchronization {
 
-    private static final Logger log = LoggerFactory.getLogger(EndOfTransaction.class);
+    /** One for all transactions, as the logger is. */
+    private static final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(EndOfTransaction.class));
 
     /** The announcements of each cache: all of its changes together. */
     private final Map<Object, Runnable> changes = new LinkedHashMap<>();

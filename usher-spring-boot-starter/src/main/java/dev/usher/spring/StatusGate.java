@@ -1,5 +1,6 @@
 package dev.usher.spring;
 
+import dev.usher.RateLimitedLog;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import dev.usher.UserUnavailableException;
@@ -10,7 +11,6 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.security.core.Authentication;
 import org.springframework.security.web.util.matcher.RequestMatcher;
@@ -25,11 +25,10 @@ import org.springframework.web.filter.OncePerRequestFilter;
  */
 final class StatusGate<K> extends OncePerRequestFilter {
 
-    private static final Logger log = LoggerFactory.getLogger(StatusGate.class);
-
     /** The id of the user who has passed with this request. */
     private static final String PASSED = StatusGate.class.getName() + ".PASSED";
 
+    private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(StatusGate.class));
     private final CurrentAuthentication authentication;
     private final CurrentUserId<K> ids;
     private final UserStatusCache<K> statuses;

@@ -7,6 +7,7 @@ import dev.usher.CacheStats;
 import dev.usher.Explanation;
 import dev.usher.Facet;
 import dev.usher.Found;
+import dev.usher.RateLimitedLog;
 import dev.usher.ReadMark;
 import dev.usher.RevocationReceipt;
 import dev.usher.UnreadableUsersException;
@@ -50,6 +51,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
 
     private final UserCache<K, V> cache;
     private final UserSource<K, V> source;
+    private final RateLimitedLog unconfirmedLog = new RateLimitedLog(log);
 
     /**
      * Stands for a cache.
@@ -324,7 +326,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
             if (receipt.confirmed()) {
                 log.debug("The change of {} is confirmed by every node, after {}", names, receipt.took());
             } else {
-                log.warn(
+                unconfirmedLog.warn(
                         "The change of {} has been committed, and is not confirmed by every node yet: {}{}",
                         names,
                         receipt.reason(),

@@ -1,9 +1,9 @@
 package dev.usher.spring;
 
+import dev.usher.RateLimitedLog;
 import dev.usher.UserUnavailableException;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
-import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
@@ -15,7 +15,7 @@ import org.springframework.web.bind.annotation.ExceptionHandler;
 @Order(Ordered.LOWEST_PRECEDENCE)
 final class UnavailableUserAdvice {
 
-    private static final Logger log = LoggerFactory.getLogger(UnavailableUserAdvice.class);
+    private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(UnavailableUserAdvice.class));
 
     @ExceptionHandler
     void handle(UserUnavailableException e, HttpServletResponse response) throws IOException {

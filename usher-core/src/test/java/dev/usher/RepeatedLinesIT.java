@@ -1,0 +1,141 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What a hundred calls log, where each of them meets the same fault: one line for each facet. */
+class RepeatedLinesIT extends NodesOnRedis {
+
+    private static final int CALLS = 100;
+
+    /** What is right is known by its begin, what is wrong by anything else. */
+    private static final FacetCodec<String> CODEC = new FacetCodec<>() {
+        @Override
+        public byte[] encode(String value) {
+            if (value.equals("unwritable")) {
+                throw new IllegalStateException("cannot write 13800000000");
+            }
+            return ("=" + value).getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        }
+
+        @Override
+        public String decode(byte[] bytes) {
+            String text = new String(bytes, java.nio.charset.StandardCharsets.UTF_8);
+            if (!text.startsWith("=")) {
+                throw new IllegalStateException("cannot read 13800000000");
+            }
+            return text.substring(1);
+        }
+    };
+
+    /** Makes one call meet a fault. */
+    private interface Fault {
+
+        void meet(UserCache<Long, String> cache, long id);
+    }
+
+    private record Row(String name, String line, Fault fault) {
+
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    static Stream<Row> rows() {
+        return Stream.of(
+                new Row("an entry that is no value", "cannot be read", (cache, id) -> {
+                    redis.set(cache.keyOf(id), "13800000000");
+                    assertThat(cache.find(id)).contains("right");
+                }),
+                new Row("the same in a list", "cannot be read", (cache, id) -> {
+                    redis.set(cache.keyOf(id), "13800000000");
+                    assertThat(cache.findAll(List.of(id, id + 1_000_000))).hasSize(2);
+                }),
+                new Row("the same of whoever looks only", "cannot be read", (cache, id) -> {
+                    redis.set(cache.keyOf(id), "13800000000");
+                    assertThat(cache.findCached(List.of(id))).isEmpty();
+                }),
+                new Row("an entry of another type", "cannot be read", (cache, id) -> {
+                    redis.hset(cache.keyOf(id), "mobile", "13800000000");
+                    assertThat(cache.find(id)).contains("right");
+                }),
+                new Row(
+                        "a value that cannot be written",
+                        "cannot be encoded",
+                        (cache, id) -> assertThat(cache.find(-id - 1)).contains("unwritable")),
+                new Row(
+                        "an offered value that cannot be written",
+                        "cannot be encoded",
+                        (cache, id) -> assertThat(cache.save(id, "unwritable", Instant.now()))
+                                .isFalse()));
+    }
+
+    @ParameterizedTest
+    @MethodSource("rows")
+    void aFaultThatEachCallMeetsIsSaidOnceForEachFacet(Row row) {
+        UserCaches node = open(patient(server.uri()));
+        UserCache<Long, String> first = node.cache(facet("first"), RepeatedLinesIT::load);
+        UserCache<Long, String> second = node.cache(facet("second"), RepeatedLinesIT::load);
+        assertThat(first.find(0L)).contains("right");
+        assertThat(second.find(0L)).contains("right");
+
+        List<String> lines = LogLines.of("dev.usher", () -> {
+            for (long id = 1; id <= CALLS; id++) {
+                row.fault.meet(first, id);
+                row.fault.meet(second, id);
+            }
+        });
+
+        assertThat(lines)
+                .hasSize(2)
+                .allSatisfy(line -> assertThat(line).contains(row.line).doesNotContain("138"))
+                .anySatisfy(line -> assertThat(line).contains(":first"))
+                .anySatisfy(line -> assertThat(line).contains(":second"));
+    }
+
+    @Test
+    void refreshesThatBreakOffAreSaidOnce() {
+        Facet<String> hourly = facet("hourly");
+        List<Long> users = LongStream.range(0, 20).boxed().toList();
+        boolean[] breaks = {false};
+        UserCache<Long, String> cache = open(patient(server.uri()))
+                .cache(hourly.with(hourly.policy().withTtl(Duration.ofHours(1))), ids -> {
+                    if (breaks[0]) {
+                        throw new StackOverflowError();
+                    }
+                    return load(ids);
+                });
+        assertThat(cache.findAll(users)).hasSize(20);
+        users.forEach(id -> redis.pexpire(cache.keyOf(id), Duration.ofMinutes(3).toMillis()));
+        breaks[0] = true;
+
+        List<String> lines = LogLines.of(
+                "dev.usher",
+                () -> await().until(() -> {
+                    assertThat(cache.findAll(users)).hasSize(20);
+                    return cache.stats().loadFailures() >= 20;
+                }));
+
+        assertThat(lines).singleElement().asString().startsWith("The refresh of user:");
+    }
+
+    private static Facet<String> facet(String name) {
+        return new Facet<>(name, CODEC, CachePolicy.of(Duration.ofMinutes(10)));
+    }
+
+    private static Map<Long, String> load(java.util.Set<Long> ids) {
+        return ids.stream().collect(Collectors.toMap(id -> id, id -> id < 0 ? "unwritable" : "right"));
+    }
+}

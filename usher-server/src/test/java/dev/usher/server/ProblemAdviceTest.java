@@ -1,0 +1,78 @@
+package dev.usher.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import java.io.IOException;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.slf4j.LoggerFactory;
+import org.springframework.dao.DataAccessResourceFailureException;
+import org.springframework.dao.QueryTimeoutException;
+
+/** What a hundred requests log that meet the same fault: one line. */
+class ProblemAdviceTest {
+
+    private final ProblemAdvice advice = new ProblemAdvice();
+
+    private record Row(String line, Exception fault) {}
+
+    static Stream<Row> rows() {
+        return Stream.of(
+                new Row("Answered 503: away", new DataAccessResourceFailureException("away")),
+                new Row("Answered 503: slow", new QueryTimeoutException("slow")),
+                new Row("Answered 500", new IllegalStateException("broken")),
+                new Row("Answered 500", new IOException("broken")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("rows")
+    void aFaultThatEachRequestMeetsIsSaidOnce(Row row) {
+        ListAppender<ILoggingEvent> lines = linesOf(() -> {
+            for (int i = 0; i < 100; i++) {
+                meet(row.fault);
+            }
+        });
+
+        assertThat(lines.list)
+                .singleElement()
+                .satisfies(line -> assertThat(line.getFormattedMessage()).isEqualTo(row.line));
+    }
+
+    @Test
+    void oneFaultDoesNotHideAnother() {
+        ListAppender<ILoggingEvent> lines = linesOf(() -> {
+            for (int i = 0; i < 100; i++) {
+                rows().forEach(row -> meet(row.fault));
+            }
+        });
+
+        assertThat(lines.list)
+                .filteredOn(line -> line.getFormattedMessage().equals("Answered 500"))
+                .extracting(line -> line.getThrowableProxy().getClassName())
+                .containsExactlyInAnyOrder(IllegalStateException.class.getName(), IOException.class.getName());
+    }
+
+    private void meet(Exception fault) {
+        Object unused = fault instanceof RuntimeException known && !(fault instanceof IllegalStateException)
+                ? advice.handleUnavailable(known)
+                : advice.handleUnexpected(fault);
+    }
+
+    private static ListAppender<ILoggingEvent> linesOf(Runnable action) {
+        Logger logger = (Logger) LoggerFactory.getLogger(ProblemAdvice.class);
+        ListAppender<ILoggingEvent> lines = new ListAppender<>();
+        lines.start();
+        logger.addAppender(lines);
+        try {
+            action.run();
+        } finally {
+            logger.detachAppender(lines);
+        }
+        return lines;
+    }
+}
