@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.aot.BeanRegistrationAotProcessor;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.beans.factory.support.BeanDefinitionRegistry;
 import org.springframework.beans.factory.support.BeanDefinitionRegistryPostProcessor;
@@ -23,6 +24,9 @@ import org.springframework.core.ResolvableType;
  * Registers a {@link UserCache} for each facet that can have one: for those of the specification behind their named caches, and
  * for each {@link Facet} among the beans of the application. They are registered by their full types, so that two of them can be
  * told apart where they are injected.
+ *
+ * <p>An application that is processed ahead of time has them registered by this at its start, as every other: generated code could not
+ * name the values' classes, which need not be public.
  */
 final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
 
@@ -101,6 +105,7 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
                 id == null ? ResolvableType.forClass(Object.class) : ResolvableType.forClass(id),
                 ResolvableType.forClass(value)));
         definition.setInstanceSupplier(cache);
+        definition.setAttribute(BeanRegistrationAotProcessor.IGNORE_REGISTRATION_ATTRIBUTE, true);
         registry.registerBeanDefinition(name, definition);
     }
 
