@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param riskyEviction the {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}
  * @param source by the name of a facet, how the last call of its source has failed: the class of the exception and the SQLSTATE,
  *     without its message; empty while the sources answer
+ * @param uncached by the name of a facet, why its values are not cached, and what is to be changed; empty when all are
  */
 public record CachesHealth(
         Redis redis,
@@ -33,11 +34,13 @@ public record CachesHealth(
         boolean fencesOverflowed,
         boolean resp2Only,
         @Nullable String riskyEviction,
-        Map<String, String> source) {
+        Map<String, String> source,
+        Map<String, String> uncached) {
 
-    /** The map is copied. */
+    /** The maps are copied. */
     public CachesHealth {
         source = Collections.unmodifiableMap(new TreeMap<>(source));
+        uncached = Collections.unmodifiableMap(new TreeMap<>(uncached));
     }
 
     /** Whether Redis answers. */
@@ -66,6 +69,7 @@ public record CachesHealth(
                 && fencesLand
                 && !fencesOverflowed
                 && riskyEviction == null
-                && source.isEmpty();
+                && source.isEmpty()
+                && uncached.isEmpty();
     }
 }

@@ -1,41 +1,218 @@
 package dev.usher;
 
+import dev.usher.Changeable.Finding;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Entries as they stand in Redis: what the facet's codec writes, or JSON's {@code null} for a known-absent user. */
+/**
+ * Entries as they stand in Redis: what the facet's codec writes, or JSON's {@code null} for a known-absent user.
+ *
+ * <p>Whether values can be cached at all is tried with the first of them: it is written, read back, and looked at for what a caller
+ * could change. While that fails, values are only loaded, and each one is a new try. Callers share one object of a
+ * value: what was read back, of which the source holds no part. The values of the specification are immutable, and always read back: they
+ * are shared as they were loaded. Thread-safe.
+ */
 final class EntryCodec<V> {
+
+    private static final Logger log = LoggerFactory.getLogger(EntryCodec.class);
 
     private static final byte[] ABSENT = "null".getBytes(StandardCharsets.US_ASCII);
 
+    private final String facet;
     private final FacetCodec<V> codec;
+    private final boolean isCopied;
+    private final boolean isSpecified;
+    private final RateLimitedLog valueLog = new RateLimitedLog(log);
 
-    EntryCodec(FacetCodec<V> codec) {
-        this.codec = codec;
+    /** What the trials have shown; {@code null} before the first. */
+    private final AtomicReference<@Nullable Verdict> verdict = new AtomicReference<>();
+
+    EntryCodec(Facet<V> facet) {
+        this.facet = facet.name();
+        this.codec = facet.codec();
+        this.isCopied = facet.copiedOnRead();
+        this.isSpecified = codec.equals(UserProfile.FACET.codec()) || codec.equals(UserStatus.FACET.codec());
     }
 
-    byte[] encode(Entry<V> entry) {
+    private sealed interface Verdict {
+
+        /**
+         * Values can be cached.
+         *
+         * @param type that of the value that has shown it
+         * @param isOpen whether each value is to be looked at
+         */
+        record Fit(Class<?> type, boolean isOpen) implements Verdict {
+
+            private boolean isSure(Object value) {
+                return !isOpen && value.getClass() == type;
+            }
+        }
+
+        /** Values cannot be cached. */
+        record Unfit(Misfit misfit) implements Verdict {}
+    }
+
+    /**
+     * A value that was loaded, ready to be handed out and stored.
+     *
+     * @param entry for all callers
+     * @param bytes for Redis, or {@code null} when the value may neither be stored nor be kept in memory
+     */
+    record Prepared<V>(Entry<V> entry, byte @Nullable [] bytes) {}
+
+    /** Why values are not cached, or {@code null} while nothing is known against it. */
+    @Nullable String misfit() {
+        return verdict.get() instanceof Verdict.Unfit unfit ? unfit.misfit.reason() : null;
+    }
+
+    boolean isUnfit() {
+        return verdict.get() instanceof Verdict.Unfit;
+    }
+
+    /** Whether each caller gets a copy of what memory holds. */
+    boolean isCopied() {
+        return isCopied;
+    }
+
+    /** What a caller is handed of an entry. */
+    Optional<V> handOut(Entry<V> entry) {
         V value = entry.value();
+        boolean copies = isCopied || (verdict.get() instanceof Verdict.Unfit unfit && unfit.misfit.isCopied());
+        return Optional.ofNullable(value == null || !copies ? value : copyOf(value));
+    }
+
+    /** A copy, as far as the value can be written; such as cannot is not kept, and its callers have nothing better. */
+    V copyOf(V value) {
+        try {
+            return codec.decode(codec.encode(value));
+        } catch (RuntimeException | LinkageError | StackOverflowError e) {
+            return value;
+        }
+    }
+
+    /**
+     * What is stored of a value, or {@code null} when it cannot be.
+     *
+     * @param key for the log
+     */
+    byte @Nullable [] encode(String key, V value) {
+        return verdict.get() instanceof Verdict.Fit
+                ? written(key, value)
+                : prepare(key, value).bytes();
+    }
+
+    /**
+     * Prepares what a source has said.
+     *
+     * @param key for the log
+     * @param value or {@code null} for an absent user
+     */
+    Prepared<V> prepare(String key, @Nullable V value) {
         if (value == null) {
-            return ABSENT.clone();
+            return new Prepared<>(new Entry<>(null), ABSENT.clone());
         }
-        byte[] bytes = codec.encode(value);
-        if (Arrays.equals(bytes, ABSENT)) {
-            throw new IllegalArgumentException("a value may not be encoded as null, which means an absent user");
+        byte[] bytes = written(key, value);
+        if (bytes == null) {
+            return new Prepared<>(new Entry<>(value), null);
         }
-        return bytes;
+        if (isSpecified) {
+            return new Prepared<>(new Entry<>(value), bytes);
+        }
+        V read;
+        try {
+            read = Objects.requireNonNull(codec.decode(bytes));
+        } catch (RuntimeException | LinkageError | StackOverflowError e) {
+            refuse(key, Misfit.unreadable(typeOf(value), isJson(), e));
+            return new Prepared<>(new Entry<>(value), null);
+        }
+        Misfit misfit = look(read);
+        if (misfit != null) {
+            refuse(key, misfit);
+            return new Prepared<>(new Entry<>(value), null);
+        }
+        return new Prepared<>(new Entry<>(read), bytes);
+    }
+
+    private byte @Nullable [] written(String key, V value) {
+        try {
+            byte[] bytes = codec.encode(value);
+            if (Arrays.equals(bytes, ABSENT)) {
+                throw new IllegalArgumentException("a value may not be encoded as null, which means an absent user");
+            }
+            return bytes;
+        } catch (RuntimeException | LinkageError | StackOverflowError e) {
+            refuse(key, Misfit.unwritable(typeOf(value), isJson(), e));
+            return null;
+        }
     }
 
     Entry<V> decode(byte[] bytes) throws UnreadableEntryException {
         if (Arrays.equals(bytes, ABSENT)) {
             return new Entry<>(null);
         }
+        V value;
         try {
-            return new Entry<>(Objects.requireNonNull(codec.decode(bytes)));
-        } catch (RuntimeException e) {
+            value = Objects.requireNonNull(codec.decode(bytes));
+        } catch (RuntimeException | LinkageError | StackOverflowError e) {
             // Neither kept as the cause nor quoted: a parser's message shows the text around what it stumbled over.
             throw new UnreadableEntryException(e.getClass().getSimpleName(), bytes);
         }
+        Misfit misfit = look(value);
+        if (misfit != null) {
+            refuse("an entry", misfit);
+            throw new UnreadableEntryException("it could be changed", bytes);
+        }
+        return new Entry<>(value);
+    }
+
+    /** Looks at a value that nobody else holds yet, where the ones before have not told enough. */
+    private @Nullable Misfit look(V read) {
+        Verdict before = verdict.get();
+        if (before instanceof Verdict.Fit fit && fit.isSure(read)) {
+            return null;
+        }
+        boolean isOpen = false;
+        // What each caller gets a copy of may be changed, also by being looked at.
+        if (!isCopied) {
+            Finding finding = Changeable.look(typeOf(read), read, isJson());
+            if (finding.part() != null) {
+                return Misfit.changeable(finding.part());
+            }
+            isOpen = finding.isOpen();
+        }
+        if (!(before instanceof Verdict.Fit)) {
+            if (verdict.compareAndSet(before, new Verdict.Fit(read.getClass(), isOpen)) && before != null) {
+                log.info("Values of the facet '{}' are cached from now on", facet);
+            }
+        }
+        return null;
+    }
+
+    /** Of a facet whose values are cached otherwise, it is about this value; else about all. */
+    private void refuse(String key, Misfit misfit) {
+        Verdict before = verdict.get();
+        if (before instanceof Verdict.Fit) {
+            valueLog.error("The value of {} is not cached: {}", key, misfit.reason());
+        } else if (before == null && verdict.compareAndSet(null, new Verdict.Unfit(misfit))) {
+            log.error(
+                    "Values of the facet '{}' are not cached, and each call asks the source: {}",
+                    facet,
+                    misfit.reason());
+        }
+    }
+
+    private boolean isJson() {
+        return codec instanceof JsonFacetCodec;
+    }
+
+    private Class<?> typeOf(V value) {
+        return codec instanceof JsonFacetCodec<V> json ? json.type() : value.getClass();
     }
 }

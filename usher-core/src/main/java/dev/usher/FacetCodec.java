@@ -1,5 +1,7 @@
 package dev.usher;
 
+import tools.jackson.databind.json.JsonMapper;
+
 /**
  * How a facet's values are written in Redis: plain, without envelope or version, so that other programs can read them.
  *
@@ -11,14 +13,28 @@ package dev.usher;
 public interface FacetCodec<V> {
 
     /**
-     * A codec that writes compact JSON in UTF-8 with Jackson, and that ignores unknown fields when it reads.
+     * A codec that writes compact JSON in UTF-8 with Jackson, and that ignores unknown fields when it reads. Collections are read as
+     * unmodifiable ones. Where the caches have a {@linkplain UserCaches.Builder#jsonMapper mapper of the application's}, that one writes
+     * and reads.
      *
-     * @param type the class of the values: a record, an enum or a bean that Jackson can bind
+     * @param type the class of the values: a record, an enum or another class that Jackson can bind
      * @param <V> the type of the values
      * @return the codec
      */
     static <V> FacetCodec<V> json(Class<V> type) {
         return new JsonFacetCodec<>(type);
+    }
+
+    /**
+     * A codec that writes JSON with a mapper of the application's and its modules, and else is like the other one.
+     *
+     * @param type the class of the values
+     * @param mapper it is copied; a later change of the original is not noticed
+     * @param <V> the type of the values
+     * @return the codec
+     */
+    static <V> FacetCodec<V> json(Class<V> type, JsonMapper mapper) {
+        return new JsonFacetCodec<>(type, mapper);
     }
 
     /**

@@ -1,30 +1,66 @@
 package dev.usher;
 
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.ObjectReader;
 import tools.jackson.databind.ObjectWriter;
+import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Compact JSON in UTF-8. Scalars are read as what they are: a number in quotes is not a number. */
+/**
+ * JSON in UTF-8, whose collections are read as unmodifiable ones. Without a mapper of the application's own it is compact, and scalars are
+ * read as what they are: a number in quotes is not a number.
+ *
+ * <p>Each codec has a mapper to itself: a mapper remembers the classes that it has met, and with them their class loader.
+ */
 final class JsonFacetCodec<V> implements FacetCodec<V> {
 
-    private static final JsonMapper MAPPER = JsonMapper.builder()
-            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
-            .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
-            .build();
-
+    private final Class<V> type;
+    private final @Nullable JsonMapper own;
     private final ObjectReader reader;
     private final ObjectWriter writer;
 
+    /** Written by usher's own mapper. */
     JsonFacetCodec(Class<V> type) {
-        this.reader = MAPPER.readerFor(type);
-        this.writer = MAPPER.writerFor(type);
+        this(type, null);
+    }
+
+    /**
+     * Written by a mapper of the application's.
+     *
+     * @param own with its modules, or {@code null} for usher's
+     */
+    JsonFacetCodec(Class<V> type, @Nullable JsonMapper own) {
+        this.type = type;
+        this.own = own;
+        JsonMapper mapper = (own == null ? strict() : own.rebuild())
+                .addModule(new UnmodifiableCollections())
+                .build();
+        // Nodes of two versions of an application read each other's entries.
+        this.reader = mapper.readerFor(type)
+                .without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+                .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+        // A class of which Jackson sees nothing would be written as {}, and read back empty.
+        this.writer = mapper.writerFor(type).with(SerializationFeature.FAIL_ON_EMPTY_BEANS);
+    }
+
+    private static JsonMapper.Builder strict() {
+        return JsonMapper.builder()
+                .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES);
+    }
+
+    Class<V> type() {
+        return type;
+    }
+
+    /** This codec with the application's mapper, unless it has one already, or its JSON is the specification's. */
+    JsonFacetCodec<V> writtenBy(JsonMapper mapper) {
+        return own != null || type == UserProfile.class ? this : new JsonFacetCodec<>(type, mapper);
     }
 
     @Override

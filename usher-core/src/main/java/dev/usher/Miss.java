@@ -2,6 +2,7 @@ package dev.usher;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.usher.EntryCodec.Prepared;
 import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.Landing;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +25,7 @@ final class Miss<K, V> {
     /** What is loaded stands in memory, as an answer or as the last known one. */
     boolean isKept;
 
-    private @Nullable Entry<V> loaded;
+    private @Nullable Prepared<V> loaded;
 
     /** Why nothing is loaded, once a load has failed. */
     private @Nullable UserUnavailableException failure;
@@ -62,8 +63,8 @@ final class Miss<K, V> {
         failure = null;
     }
 
-    void endLoad(Entry<V> entry) {
-        loaded = entry;
+    void endLoad(Prepared<V> prepared) {
+        loaded = prepared;
     }
 
     void failLoad(UserUnavailableException why) {
@@ -81,12 +82,17 @@ final class Miss<K, V> {
     }
 
     Entry<V> loaded() {
-        return requireNonNull(loaded);
+        return requireNonNull(loaded).entry();
     }
 
-    /** What was loaded, or {@code null} when the load has failed. */
-    @Nullable Entry<V> loadedOrNull() {
-        return loaded;
+    /** What is to be stored of what was loaded, or {@code null} when it cannot be. */
+    byte @Nullable [] loadedBytes() {
+        return requireNonNull(loaded).bytes();
+    }
+
+    /** What memory may keep of what was loaded, or {@code null} when the load has failed, or the value is for its callers only. */
+    @Nullable Entry<V> loadedToKeep() {
+        return loaded == null || loaded.bytes() == null ? null : loaded.entry();
     }
 
     void landShared(Entry<V> entry) {

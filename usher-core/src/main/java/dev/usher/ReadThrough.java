@@ -51,7 +51,6 @@ final class ReadThrough<K, V> {
     private final RefreshAhead ahead;
     private final Counters counters;
     private final WakeUps<K> wakeUps;
-    private final RateLimitedLog valueLog = new RateLimitedLog(log);
     private final RateLimitedLog refreshLog = new RateLimitedLog(log);
 
     ReadThrough(
@@ -85,6 +84,10 @@ final class ReadThrough<K, V> {
 
     /** Loads, and lands or fails each of these flights for itself. */
     void load(List<Flight<K, V>> mine) throws InterruptedException {
+        if (codec.isUnfit()) {
+            loadUnstored(mine);
+            return;
+        }
         List<Miss<K, V>> misses = new ArrayList<>(mine.size());
         List<Miss<K, V>> withoutRedis = new ArrayList<>(0);
         for (Flight<K, V> flight : mine) {
@@ -103,6 +106,20 @@ final class ReadThrough<K, V> {
             // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
             misses.forEach(miss -> wakeUps.wake(miss.id));
         }
+    }
+
+    /** Values that cannot be cached are in no tier, and nobody waits for one to be stored. */
+    private void loadUnstored(List<Flight<K, V>> mine) {
+        List<Miss<K, V>> misses = mine.stream()
+                .map(flight -> new Miss<>(keys.keyOf(flight.key()), flight))
+                .toList();
+        loadFromSource(misses, null);
+        misses.forEach(miss -> {
+            if (miss.failure() == null && miss.loadedBytes() == null) {
+                counters.fillsNotEncoded.increment();
+            }
+            miss.landLoaded();
+        });
     }
 
     /** Lands or fails what Redis can be asked of; returns the rest, when it fails. */
@@ -279,25 +296,12 @@ final class ReadThrough<K, V> {
 
     /** What to store, or {@code null}, with the claim given up, for a value that cannot be stored. */
     private byte @Nullable [] encodedToFill(Miss<K, V> miss) {
-        byte[] value = encoded(miss.key, miss.loaded());
+        byte[] value = miss.loadedBytes();
         if (value == null) {
             counters.fillsNotEncoded.increment();
             release(miss);
         }
         return value;
-    }
-
-    byte @Nullable [] encoded(String key, Entry<V> entry) {
-        try {
-            return codec.encode(entry);
-        } catch (RuntimeException e) {
-            // Not quoted: an encoder's message may show the value.
-            valueLog.error(
-                    "The value of {} cannot be encoded ({}), and is not cached",
-                    key,
-                    e.getClass().getName());
-            return null;
-        }
     }
 
     /**
@@ -365,7 +369,7 @@ final class ReadThrough<K, V> {
         } finally {
             for (int i = 0; i < misses.size(); i++) {
                 Miss<K, V> miss = misses.get(i);
-                miss.isKept = near.publish(miss.id, reservations.get(i), miss.loadedOrNull());
+                miss.isKept = near.publish(miss.id, reservations.get(i), miss.loadedToKeep());
             }
             near.keepUp();
         }
@@ -374,7 +378,7 @@ final class ReadThrough<K, V> {
     private void endLoad(Miss<K, V> miss, @Nullable Loaded<V> loaded) {
         Exception failure = loaded == null ? null : loaded.failure();
         if (failure == null) {
-            miss.endLoad(new Entry<>(loaded == null ? null : loaded.value()));
+            miss.endLoad(codec.prepare(miss.key, loaded == null ? null : loaded.value()));
         } else {
             miss.failLoad(unavailable(Set.of(miss.id), failure));
         }
@@ -478,6 +482,10 @@ final class ReadThrough<K, V> {
      * @return whether the tiers hold it, too, or at least nothing older; else the caller is to invalidate
      */
     boolean loadFresh(Flight<K, V> flight) {
+        if (codec.isUnfit()) {
+            loadUnstored(List.of(flight));
+            return false;
+        }
         Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
         if (fences.isPending(miss.key)) {
             loadFreshWithoutRedis(miss);

@@ -55,6 +55,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final CachePolicy policy;
     private final KeySpace keys;
     private final EntryCodec<V> codec;
+
+    /** Beside the codec, for a hit in memory is as quick as this is read. */
+    private final boolean isCopied;
+
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
     private final WakeUps<K> wakeUps = new WakeUps<>();
@@ -76,7 +80,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.shared = caches.shared();
         this.keys = keys;
         this.policy = facet.policy();
-        this.codec = new EntryCodec<>(facet.codec());
+        this.isCopied = facet.copiedOnRead();
+        this.codec = new EntryCodec<>(facet);
         this.ahead = new RefreshAhead(policy, caches.executor());
         this.near = new NearTier<>(policy, this::refreshAhead);
         this.counters = caches.meters().countersOf(facet.name());
@@ -150,7 +155,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return findMissing(id).value();
         }
         counters.answered(Tier.SHARED, read);
-        return read.toOptional();
+        return codec.handOut(read);
     }
 
     @Override
@@ -226,7 +231,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                 Entry<V> entry = entries.get(i);
                 if (entry != null) {
                     counters.answered(Tier.SHARED, entry);
-                    found.put(misses.get(i).id, entry.toOptional());
+                    found.put(misses.get(i).id, codec.handOut(entry));
                 }
             }
         } catch (SharedTierException e) {
@@ -268,8 +273,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     private Optional<V> answerOf(Resident<V> resident) {
-        counters.remembered(resident.answer().isPresent(), resident.isStale());
-        return resident.answer();
+        Optional<V> answer = resident.answer();
+        counters.remembered(answer.isPresent(), resident.isStale());
+        return isCopied ? answer.map(codec::copyOf) : answer;
     }
 
     private Found<V> foundIn(Resident<V> resident) {
@@ -464,7 +470,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     private Found<V> foundIn(Landing<V> landing) {
         counters.answered(landing.tier(), landing.entry());
-        return new Found<>(landing.entry().toOptional(), Duration.ZERO);
+        return new Found<>(codec.handOut(landing.entry()), Duration.ZERO);
     }
 
     /** Of a map that is not to grow while it is filled. */
@@ -589,7 +595,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public boolean save(K id, V value, ReadMark mark) {
         String key = keyOf(id);
         requireNonNull(value, "a user that does not exist cannot be saved");
-        byte[] encoded = readThrough.encoded(key, new Entry<>(value));
+        byte[] encoded = codec.encode(key, value);
         Offer offer = encoded == null ? Offer.REFUSED : offer(key, encoded, mark);
         if (offer == Offer.SUSPECT) {
             var unused = invalidate(id);
@@ -738,10 +744,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public Explanation<V> explain(K id) {
         String key = keyOf(id);
         Resident<V> resident = near.peek(id);
-        Holding<V> inMemory = resident == null ? new Holding.Nothing<>() : Explanation.holdingOf(resident.answer());
+        Holding<V> inMemory = resident == null
+                ? new Holding.Nothing<>()
+                : Explanation.holdingOf(
+                        codec.handOut(new Entry<>(resident.answer().orElse(null))));
         Holding<V> inSource;
         try {
-            inSource = Explanation.holdingOf(Optional.ofNullable(readThrough.askSource(id)));
+            V said = readThrough.askSource(id);
+            inSource =
+                    Explanation.holdingOf(codec.handOut(codec.prepare(key, said).entry()));
         } catch (BatchedLoads.CrowdedException e) {
             counters.loadsRejected.increment();
             inSource = new Holding.Unknown<>("too many callers wait for it already");
@@ -797,6 +808,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public CacheStats stats() {
         return caches.statsOf(counters);
+    }
+
+    /** Why values are not cached, or {@code null} when they are. */
+    @Nullable String misfit() {
+        return codec.misfit();
     }
 
     // How busy it is, for tests that wait for it.

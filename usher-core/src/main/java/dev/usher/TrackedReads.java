@@ -85,8 +85,11 @@ final class TrackedReads<K, V> {
 
     private @Nullable Entry<V> decodedOrReplaceable(Miss<K, V> miss, byte @Nullable [] bytes) {
         miss.replaced = null;
+        if (bytes == null || codec.isUnfit()) {
+            return null;
+        }
         try {
-            return bytes == null ? null : codec.decode(bytes);
+            return codec.decode(bytes);
         } catch (UnreadableEntryException e) {
             noteUnreadable(miss.key, e.getMessage());
             miss.replaced = bytes;

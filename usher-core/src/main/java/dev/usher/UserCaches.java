@@ -20,7 +20,9 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The caches of one application: owns the connections to Redis and makes a {@link UserCache} for each {@link Facet}.
@@ -43,6 +45,7 @@ public final class UserCaches implements AutoCloseable {
     private static final int MOST_WAITING = 10_000;
 
     private final String keyPrefix;
+    private final @Nullable JsonMapper jsonMapper;
     private final InstantSource clock;
     private final ScheduledThreadPoolExecutor scheduler;
     private final ThreadPoolExecutor workers;
@@ -66,6 +69,7 @@ public final class UserCaches implements AutoCloseable {
 
     private UserCaches(Builder builder, RedisURI redis) {
         this.keyPrefix = builder.keyPrefix;
+        this.jsonMapper = builder.jsonMapper;
         this.clock = builder.clock;
         this.scheduler = new ScheduledThreadPoolExecutor(1, task -> {
             Thread thread = new Thread(task, "usher-timer");
@@ -137,8 +141,9 @@ public final class UserCaches implements AutoCloseable {
         return cache(facet, OneIdType.of(idType), source);
     }
 
-    private <K, V> UserCache<K, V> cache(Facet<V> facet, OneIdType idType, UserSource<K, V> source) {
+    private <K, V> UserCache<K, V> cache(Facet<V> declared, OneIdType idType, UserSource<K, V> source) {
         requireOpen();
+        Facet<V> facet = jsonMapper == null ? declared : declared.writtenBy(jsonMapper);
         KeySpace keys = new KeySpace(keyPrefix, facet.name());
         TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, facet, idType, source);
         if (caches.putIfAbsent(facet.name(), cache) != null) {
@@ -166,18 +171,20 @@ public final class UserCaches implements AutoCloseable {
                 fences.isOverflowed(),
                 shared.isResp2Only(),
                 eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy(),
-                sourceTroubles());
+                byFacet(TieredUserCache::sourceTrouble),
+                byFacet(TieredUserCache::misfit));
     }
 
-    private Map<String, String> sourceTroubles() {
-        Map<String, String> troubles = new TreeMap<>();
+    /** What is said of the caches, by facet, of those of which something is said. */
+    private Map<String, String> byFacet(Function<TieredUserCache<?, ?>, @Nullable String> said) {
+        Map<String, String> all = new TreeMap<>();
         caches.forEach((facet, cache) -> {
-            String trouble = cache.sourceTrouble();
-            if (trouble != null) {
-                troubles.put(facet, trouble);
+            String what = said.apply(cache);
+            if (what != null) {
+                all.put(facet, what);
             }
         });
-        return troubles;
+        return all;
     }
 
     /**
@@ -281,6 +288,7 @@ public final class UserCaches implements AutoCloseable {
         private int mostFences = FenceOutbox.LIMIT;
         private Timing timing = Timing.STANDARD;
         private @Nullable MeterRegistry meterRegistry;
+        private @Nullable JsonMapper jsonMapper;
         private @Nullable Executor executor;
         private @Nullable RedisURI redis;
 
@@ -368,6 +376,19 @@ public final class UserCaches implements AutoCloseable {
          */
         public Builder meterRegistry(MeterRegistry meterRegistry) {
             this.meterRegistry = meterRegistry;
+            return this;
+        }
+
+        /**
+         * The mapper, with its modules, that writes and reads the values of the application's own facets whose codec is {@link
+         * FacetCodec#json(Class)}. By default they are written by a mapper of usher's. The JSON of {@link UserProfile} and {@link UserStatus}
+         * is the specification's, whatever the mapper.
+         *
+         * @param jsonMapper it is copied; a later change of the original is not noticed
+         * @return this builder
+         */
+        public Builder jsonMapper(JsonMapper jsonMapper) {
+            this.jsonMapper = jsonMapper;
             return this;
         }
 

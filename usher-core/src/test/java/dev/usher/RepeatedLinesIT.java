@@ -73,11 +73,11 @@ class RepeatedLinesIT extends NodesOnRedis {
                 }),
                 new Row(
                         "a value that cannot be written",
-                        "cannot be encoded",
+                        "is not cached",
                         (cache, id) -> assertThat(cache.find(-id - 1)).contains("unwritable")),
                 new Row(
                         "an offered value that cannot be written",
-                        "cannot be encoded",
+                        "is not cached",
                         (cache, id) -> assertThat(cache.save(id, "unwritable", Instant.now()))
                                 .isFalse()));
     }

@@ -1,10 +1,11 @@
 package dev.usher;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,12 +21,12 @@ class SpecificationTest {
             {"mobile": "13800000000", "name": "\\u5b89 \\"Ann\\"", "photo": "https://example.org/a.png", \
             "is_media": true, "intro": "", "certi": ""}""";
 
-    private final EntryCodec<UserProfile> profiles = new EntryCodec<>(UserProfile.FACET.codec());
-    private final EntryCodec<UserStatus> statuses = new EntryCodec<>(UserStatus.FACET.codec());
+    private final EntryCodec<UserProfile> profiles = new EntryCodec<>(UserProfile.FACET);
+    private final EntryCodec<UserStatus> statuses = new EntryCodec<>(UserStatus.FACET);
 
     @Test
     void aProfileIsAJsonObjectWithExactlyTheSixFields() {
-        assertThat(text(profiles.encode(new Entry<>(ANN))))
+        assertThat(text(requireNonNull(profiles.prepare("42", ANN).bytes())))
                 .isEqualTo("{\"mobile\":\"13800000000\",\"name\":\"\u5b89 \\\"Ann\\\"\","
                         + "\"photo\":\"https://example.org/a.png\",\"is_media\":true,\"intro\":\"\",\"certi\":\"\"}");
     }
@@ -85,8 +86,10 @@ class SpecificationTest {
 
     @Test
     void aStatusIsOneOrZero() throws Exception {
-        assertThat(text(statuses.encode(new Entry<>(UserStatus.ENABLED)))).isEqualTo("1");
-        assertThat(text(statuses.encode(new Entry<>(UserStatus.DISABLED)))).isEqualTo("0");
+        assertThat(text(requireNonNull(statuses.encode("42", UserStatus.ENABLED))))
+                .isEqualTo("1");
+        assertThat(text(requireNonNull(statuses.encode("42", UserStatus.DISABLED))))
+                .isEqualTo("0");
         assertThat(statuses.decode("1".getBytes(UTF_8)).value()).isEqualTo(UserStatus.ENABLED);
         assertThat(statuses.decode("0".getBytes(UTF_8)).value()).isEqualTo(UserStatus.DISABLED);
     }
@@ -117,14 +120,14 @@ class SpecificationTest {
 
     @Test
     void aKnownAbsentUserIsJsonNull() throws Exception {
-        assertThat(text(profiles.encode(new Entry<>(null)))).isEqualTo("null");
+        assertThat(text(requireNonNull(profiles.prepare("42", null).bytes()))).isEqualTo("null");
         assertThat(profiles.decode("null".getBytes(UTF_8)).value()).isNull();
         assertThat(statuses.decode("null".getBytes(UTF_8)).value()).isNull();
     }
 
     @Test
     void aValueThatWouldReadAsAbsentIsRefused() {
-        var codec = new EntryCodec<>(new FacetCodec<String>() {
+        FacetCodec<String> asItIs = new FacetCodec<>() {
             @Override
             public byte[] encode(String value) {
                 return value.getBytes(UTF_8);
@@ -134,8 +137,10 @@ class SpecificationTest {
             public String decode(byte[] bytes) {
                 return text(bytes);
             }
-        });
-        assertThatIllegalArgumentException().isThrownBy(() -> codec.encode(new Entry<>("null")));
+        };
+        var codec = new EntryCodec<>(new Facet<>("text", asItIs, CachePolicy.of(Duration.ofMinutes(1))));
+        assertThat(codec.encode("42", "nil")).isEqualTo("nil".getBytes(UTF_8));
+        assertThat(codec.encode("42", "null")).isNull();
     }
 
     @Test

@@ -28,9 +28,13 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
 import org.springframework.transaction.PlatformTransactionManager;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings.
+ *
+ * <p>The JSON of the application's own facets is written by its {@link JsonMapper}, if it has one, and so with its modules and its {@code
+ * spring.jackson} settings.
  *
  * <p>Their meters go to the application's {@link MeterRegistry}, if it has one.
  *
@@ -103,10 +107,12 @@ public final class UsherAutoConfiguration {
             UsherProperties properties,
             RedisEndpoint redis,
             ObjectProvider<MeterRegistry> meters,
+            ObjectProvider<JsonMapper> mappers,
             Environment environment) {
         UserCaches.Builder builder = properties.builder().redis(redis.uri()).clientOptions(redis.options());
         // Of several, the primary one: in Spring Boot, that is the one which holds the others.
         meters.ifUnique(builder::meterRegistry);
+        mappers.ifUnique(builder::jsonMapper);
         if (Threading.VIRTUAL.isActive(environment)) {
             builder.executor(new VirtualThreadTaskExecutor("usher-"));
         }

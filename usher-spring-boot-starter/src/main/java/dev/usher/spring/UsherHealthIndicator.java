@@ -46,6 +46,7 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
         detail(builder, "resp2Only", health.resp2Only() ? true : null);
         detail(builder, "riskyEviction", health.riskyEviction());
         detail(builder, "source", health.source().isEmpty() ? null : health.source());
+        detail(builder, "uncached", health.uncached().isEmpty() ? null : health.uncached());
         detail(builder, "currentUser", cachesAlone ? "none" : null);
         detail(builder, "statusGate", cachesAlone ? "none" : null);
     }

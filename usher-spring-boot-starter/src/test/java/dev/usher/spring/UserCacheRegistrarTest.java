@@ -20,6 +20,7 @@ import org.junit.jupiter.api.condition.EnabledForJreRange;
 import org.junit.jupiter.api.condition.JRE;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.jackson.autoconfigure.JacksonAutoConfiguration;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
@@ -52,6 +53,25 @@ class UserCacheRegistrarTest {
                     .isSameAs(context.getBean(UserProfileCache.class).cache());
             assertThat(context.getBeansOfType(UserCache.class)).hasSize(4);
         });
+    }
+
+    /** Those of the specification are read by others, too. */
+    @Test
+    void theApplicationsMapperWritesItsOwnFacetsAndNoOthers() {
+        runner.withUserConfiguration(Specified.class, Own.class, Consumer.class)
+                .withConfiguration(AutoConfigurations.of(JacksonAutoConfiguration.class))
+                .withPropertyValues("spring.jackson.property-naming-strategy=UPPER_CAMEL_CASE")
+                .run(context -> {
+                    Consumer consumer = context.getBean(Consumer.class);
+                    assertThat(consumer.badges.facet().codec().encode(new Badges(7)))
+                            .asString()
+                            .isEqualTo("{\"Karma\":7}");
+                    assertThat(consumer.profiles.facet().codec().encode(ANN))
+                            .isEqualTo(UserProfile.FACET.codec().encode(ANN));
+                    assertThat(consumer.statuses.facet().codec().encode(UserStatus.ENABLED))
+                            .asString()
+                            .isEqualTo("1");
+                });
     }
 
     @Test

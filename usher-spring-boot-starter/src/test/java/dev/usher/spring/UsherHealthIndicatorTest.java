@@ -54,7 +54,8 @@ class UsherHealthIndicatorTest {
                 true,
                 true,
                 "allkeys-random",
-                Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01")));
+                Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01"),
+                Map.of("badges", "why")));
 
         assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
         assertThat(health.getDetails())
@@ -69,7 +70,8 @@ class UsherHealthIndicatorTest {
                         entry("riskyEviction", "allkeys-random"),
                         entry(
                                 "source",
-                                Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01")));
+                                Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01")),
+                        entry("uncached", Map.of("badges", "why")));
     }
 
     @Test
@@ -84,7 +86,8 @@ class UsherHealthIndicatorTest {
                 false,
                 false,
                 null,
-                Map.of("profile", "CannotGetJdbcConnectionException")));
+                Map.of("profile", "CannotGetJdbcConnectionException"),
+                Map.of()));
 
         assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
         assertThat(health.getDetails())

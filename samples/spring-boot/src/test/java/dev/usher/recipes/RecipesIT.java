@@ -2,6 +2,7 @@ package dev.usher.recipes;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.Facet;
 import dev.usher.RevocationReceipt;
 import dev.usher.UserCache;
 import dev.usher.UserCaches;
@@ -22,6 +23,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.datasource.DriverManagerDataSource;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.json.JsonMapper;
 
 class RecipesIT {
 
@@ -72,6 +75,26 @@ class RecipesIT {
             assertThat(both.ofWhoMayAct(42L)).contains(ANN);
             assertThat(both.ofWhoMayAct(43L)).isEmpty();
         }
+    }
+
+    @Test
+    void aFacetsJsonMayBeTheApplications() {
+        JsonMapper mapper = JsonMapper.builder()
+                .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                .build();
+        OwnJson.Badges value = new OwnJson.Badges(7, List.of("early"));
+        String json = "{\"total_karma\":7,\"names\":[\"early\"]}";
+        try (UserCaches caches = OwnJson.caches(redis.uri(), mapper)) {
+            Facet<OwnJson.Badges> usual = Facet.of("usual", OwnJson.Badges.class);
+
+            assertThat(caches.cache(usual, Long.class, ids -> Map.of())
+                            .facet()
+                            .codec()
+                            .encode(value))
+                    .asString()
+                    .isEqualTo(json);
+        }
+        assertThat(OwnJson.badges(mapper).codec().encode(value)).asString().isEqualTo(json);
     }
 
     @Test

@@ -29,6 +29,8 @@ class LogLimitsTest {
 
     /** The class and the beginning of the message, and what limits the line. */
     private static final Map<String, String> OTHERWISE = Map.ofEntries(
+            Map.entry("EntryCodec: Values of the facet '{}' are not cached", "it is said once"),
+            Map.entry("EntryCodec: Values of the facet '{}' are cached from", "it is said once"),
             Map.entry("FenceOutbox: {} invalidations could not be sent", "the end of the caches"),
             Map.entry("FenceOutbox: {} more invalidations had found", "the end of the caches"),
             Map.entry("FenceOutbox: {} invalidations are not confirmed, and there", "the first overflow until a flush"),
