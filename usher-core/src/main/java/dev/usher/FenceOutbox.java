@@ -294,8 +294,7 @@ final class FenceOutbox {
         if (!unsent.hasNext()) {
             unsent = pending.entrySet().iterator();
         }
-        var unused = sendAll(unsent, PROBE)
-                .orTimeout(LONGEST_ROUND.toMillis(), TimeUnit.MILLISECONDS)
+        var unused = Deadline.of(sendAll(unsent, PROBE), LONGEST_ROUND, scheduler)
                 .whenComplete((done, failure) -> {
                     retrying.set(false);
                     if (size() > 0) {

@@ -80,8 +80,7 @@ final class FullFlush {
 
     /** One pass: whatever is there from its beginning to its end is found. */
     private CompletableFuture<Void> fenceFrom(String cursor) {
-        return shared.scan(cursor, pattern)
-                .orTimeout(LONGEST_STEP.toMillis(), TimeUnit.MILLISECONDS)
+        return Deadline.of(shared.scan(cursor, pattern), LONGEST_STEP, scheduler)
                 .thenCompose(found -> fence(ours(found.names()))
                         .thenComposeAsync(
                                 done -> found.isLast()
@@ -98,9 +97,11 @@ final class FullFlush {
     }
 
     private CompletableFuture<Void> fence(Collection<String> keys) {
-        return CompletableFuture.allOf(
-                        keys.stream().map(shared.guards()::sendFence).toArray(CompletableFuture[]::new))
-                .orTimeout(LONGEST_STEP.toMillis(), TimeUnit.MILLISECONDS);
+        return Deadline.of(
+                CompletableFuture.allOf(
+                        keys.stream().map(shared.guards()::sendFence).toArray(CompletableFuture[]::new)),
+                LONGEST_STEP,
+                scheduler);
     }
 
     private CompletableFuture<Void> offersEnd() {

@@ -253,17 +253,15 @@ final class RedisLink {
             return;
         }
         long from = System.nanoTime();
-        var unused = ping(current)
-                .orTimeout(timeout.toNanos(), TimeUnit.NANOSECONDS)
-                .whenComplete((pong, failure) -> {
-                    pulsing.set(false);
-                    long took = System.nanoTime() - from;
-                    if (failure == null || isAnswer(failure)) {
-                        breaker.onSuccess(took, TimeUnit.NANOSECONDS);
-                    } else if (isLeftAlone() || failure instanceof TimeoutException) {
-                        unanswered(took, failure);
-                    }
-                });
+        var unused = Deadline.of(ping(current), timeout, scheduler).whenComplete((pong, failure) -> {
+            pulsing.set(false);
+            long took = System.nanoTime() - from;
+            if (failure == null || isAnswer(failure)) {
+                breaker.onSuccess(took, TimeUnit.NANOSECONDS);
+            } else if (isLeftAlone() || failure instanceof TimeoutException) {
+                unanswered(took, failure);
+            }
+        });
     }
 
     /** Never throws: a breaker whose probe has no end would stay open for ever. */

@@ -1,5 +1,7 @@
 package dev.usher;
 
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -89,6 +91,16 @@ class ArchitectureTest {
                 .check(CORE);
         GeneralCodingRules.NO_CLASSES_SHOULD_THROW_GENERIC_EXCEPTIONS
                 .because("a caller has to be able to tell what happened")
+                .check(CORE);
+    }
+
+    @Test
+    void nothingIsTimedByAThreadThatNeverEnds() {
+        noClasses()
+                .should()
+                .callMethodWhere(target(nameMatching("orTimeout|completeOnTimeout|delayedExecutor")))
+                .because(
+                        "that thread of the JDK holds the class loader of an ended application; Deadline has a timer that ends")
                 .check(CORE);
     }
 

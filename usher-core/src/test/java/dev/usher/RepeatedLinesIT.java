@@ -40,12 +40,12 @@ class RepeatedLinesIT extends NodesOnRedis {
     };
 
     /** Makes one call meet a fault. */
-    private interface Fault {
+    interface Fault {
 
         void meet(UserCache<Long, String> cache, long id);
     }
 
-    private record Row(String name, String line, Fault fault) {
+    record Row(String name, String line, Fault fault) {
 
         @Override
         public String toString() {

@@ -40,13 +40,14 @@ import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.module.kotlin.KotlinModule;
 
 /** Which values can be cached, whose objects callers share, and what is said of the others. */
+@SuppressWarnings({"ArrayRecordComponent", "JavaUtilDate"}) // They are what is to be noticed.
 class RoundTripTest {
 
     private static final JsonMapper KOTLIN =
             JsonMapper.builder().addModule(new KotlinModule.Builder().build()).build();
 
     /** A facet with a value that an application would have. */
-    private record Row(String name, Facet<Object> facet, Object value, List<String> said) {
+    record Row(String name, Facet<Object> facet, Object value, List<String> said) {
 
         @SuppressWarnings("unchecked")
         private static <V> Row fits(String name, Facet<V> facet, V value) {
@@ -183,7 +184,7 @@ class RoundTripTest {
 
     record OfArray(int[] numbers) {}
 
-    record OfBytes(@Nullable byte[] bytes) {}
+    record OfBytes(byte @Nullable [] bytes) {}
 
     record OfArrayList(ArrayList<String> names) {}
 
@@ -212,6 +213,28 @@ class RoundTripTest {
 
     record OfNode(JsonNode node) {}
 
+    /** Is written as what it refuses to be. */
+    record Odd(String name) {
+        Odd {
+            if (name.isEmpty()) {
+                throw new IllegalArgumentException("13800000000");
+            }
+        }
+
+        public String getName() {
+            return name.equals("odd") ? "" : name;
+        }
+    }
+
+    record Nicknamed(String name) {
+        public String getNickname() {
+            if (name.isEmpty()) {
+                throw new IllegalStateException("13800000000");
+            }
+            return name;
+        }
+    }
+
     static Stream<Row> rows() {
         return Stream.of(
                 Row.fits(String.class, "text"),
@@ -219,7 +242,7 @@ class RoundTripTest {
                 Row.fits(UserStatus.class, UserStatus.ENABLED),
                 Row.fits(Flat.class, new Flat("Ann", true, UserStatus.ENABLED)),
                 Row.fits(Badges.class, new Badges(7, new ArrayList<>(List.of("early", "kind")))),
-                Row.fits(Badges.class, new Badges(7, Arrays.asList("early", null))),
+                Row.fits(Badges.class, new Badges(7, Arrays.asList("early", "kind"))),
                 Row.fits(AllKinds.class, allKinds()),
                 Row.fits(Nothing.class, new Nothing(null, null)),
                 Row.fits(Tree.class, new Tree("a", List.of(new Tree("b", List.of())))),
@@ -386,18 +409,6 @@ class RoundTripTest {
 
     @Test
     void aValueThatFailsIsNotStoredAndTheOthersAre() {
-        record Odd(String name) {
-            Odd {
-                if (name.isEmpty()) {
-                    throw new IllegalArgumentException("13800000000");
-                }
-            }
-
-            @SuppressWarnings("unused")
-            public String getName() {
-                return name.equals("odd") ? "" : name;
-            }
-        }
         EntryCodec<Odd> codec = new EntryCodec<>(Facet.of("odd", Odd.class));
         assertThat(codec.prepare("key", new Odd("even")).bytes()).isNotNull();
 
@@ -419,21 +430,12 @@ class RoundTripTest {
     /** Else one odd user, who happens to be the first, would keep all others out of the cache. */
     @Test
     void aFacetWhoseFirstValueFailsIsCachedFromTheFirstThatDoesNot() {
-        record Named(String name) {
-            @SuppressWarnings("unused")
-            public String getNickname() {
-                if (name.isEmpty()) {
-                    throw new IllegalStateException("13800000000");
-                }
-                return name;
-            }
-        }
-        EntryCodec<Named> codec = new EntryCodec<>(Facet.of("named", Named.class));
+        EntryCodec<Nicknamed> codec = new EntryCodec<>(Facet.of("named", Nicknamed.class));
 
         List<String> lines = LogLines.of("dev.usher", () -> {
-            assertThat(codec.prepare("key", new Named("")).bytes()).isNull();
+            assertThat(codec.prepare("key", new Nicknamed("")).bytes()).isNull();
             assertThat(codec.isUnfit()).isTrue();
-            assertThat(codec.prepare("key", new Named("Ann")).bytes()).isNotNull();
+            assertThat(codec.prepare("key", new Nicknamed("Ann")).bytes()).isNotNull();
             assertThat(codec.isUnfit()).isFalse();
         });
 

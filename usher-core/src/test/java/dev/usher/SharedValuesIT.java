@@ -75,6 +75,7 @@ class SharedValuesIT extends NodesOnRedis {
         }
     }
 
+    @SuppressWarnings("ImmutableEnumChecker") // Lambdas without a state.
     enum Way {
         FIND((cache, other) -> cache.find(42L).orElseThrow()),
         FIND_ASYNC((cache, other) -> cache.findAsync(42L).join().orElseThrow()),

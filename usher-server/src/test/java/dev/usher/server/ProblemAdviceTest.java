@@ -19,7 +19,7 @@ class ProblemAdviceTest {
 
     private final ProblemAdvice advice = new ProblemAdvice();
 
-    private record Row(String line, Exception fault) {}
+    record Row(String line, Exception fault) {}
 
     static Stream<Row> rows() {
         return Stream.of(

@@ -35,7 +35,7 @@ class AheadOfTimeTest {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
 
-    private record Row(
+    record Row(
             String name,
             List<Class<?>> configurations,
             List<String> settings,

@@ -24,7 +24,7 @@ class RepeatedRequestsIT {
 
     private static final int CALLS = 20;
 
-    private record Row(String name, String line, Consumer<Site> calls) {
+    record Row(String name, String line, Consumer<Site> calls) {
 
         @Override
         public String toString() {
