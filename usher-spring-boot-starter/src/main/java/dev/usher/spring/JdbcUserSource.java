@@ -9,7 +9,6 @@ import java.sql.SQLException;
 import java.sql.SQLNonTransientConnectionException;
 import java.sql.SQLRecoverableException;
 import java.sql.SQLTransientConnectionException;
-import java.sql.Types;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -21,7 +20,6 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.springframework.dao.IncorrectResultSizeDataAccessException;
 import org.springframework.jdbc.core.JdbcTemplate;
-import org.springframework.jdbc.core.ResultSetExtractor;
 import org.springframework.jdbc.core.RowMapper;
 
 /**
@@ -44,7 +42,12 @@ import org.springframework.jdbc.core.RowMapper;
  * row of another user. A row of which the row mapper cannot make a value, or that is a second one for an id, makes its own user
  * unavailable, and no other ({@link UnreadableUsersException}).
  *
- * <p>Thread-safe. Nothing is asked of the database before the first load.
+ * <p>Ids are mapped by the type that the column has: numbers are looked up in columns of exact numbers, texts in those of texts, and
+ * UUIDs in columns of UUIDs, of 16 bytes, and of texts, with hyphens or without, in lower case or in upper case. Everything else fails the
+ * start of a Spring Boot application, or else each load: it is never taken for the absence of a user. For that, the table is looked at once
+ * before the first load: at its columns, and at some of its rows.
+ *
+ * <p>Thread-safe.
  *
  * @param <K> the type of a user's id
  * @param <V> the type of the value
@@ -52,28 +55,27 @@ import org.springframework.jdbc.core.RowMapper;
 public final class JdbcUserSource<K, V> implements UserSource<K, V> {
 
     private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(2);
-    private static final Set<Integer> TEXTS =
-            Set.of(Types.CHAR, Types.VARCHAR, Types.LONGVARCHAR, Types.NCHAR, Types.NVARCHAR, Types.LONGNVARCHAR);
 
     private final JdbcTemplate jdbc;
-    private final Class<K> idType;
     private final String select;
     private final String idColumn;
     private final RowMapper<V> mapper;
-
-    /** Whether UUIDs are kept as texts; not known before the first one is asked for. */
-    private volatile @Nullable Boolean uuidsAreTexts;
+    private final TableProbe<K> probe;
 
     private JdbcUserSource(Builder<K> builder, String table, RowMapper<V> mapper) {
         this.jdbc = new JdbcTemplate(builder.dataSource);
         // JDBC counts in seconds; a part of one must not become none, which is for ever.
         jdbc.setQueryTimeout(
                 Math.toIntExact(builder.queryTimeout.plusNanos(999_999_999).toSeconds()));
-        this.idType = builder.idType;
         this.idColumn = builder.idColumn;
         String columns = builder.columns.isEmpty() ? "" : ", " + String.join(", ", builder.columns);
         this.select = "SELECT " + idColumn + columns + " FROM " + table;
         this.mapper = mapper;
+        this.probe = new TableProbe<>(
+                builder.dataSource,
+                jdbc,
+                builder.idType,
+                new TableProbe.Description(table, idColumn, builder.columns, builder.flags, builder.settings));
     }
 
     /**
@@ -91,15 +93,16 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
 
     @Override
     public Map<K, V> load(Set<K> ids) {
-        Object[] parameters = parametersOf(ids);
+        IdColumn<K> column = probe.idColumn();
+        Object[] parameters = parametersOf(ids, column);
         String sql = select + " WHERE " + idColumn + " IN (?" + ", ?".repeat(parameters.length - 1) + ")";
         Map<K, V> found = new HashMap<>();
         Map<K, Exception> failures = new HashMap<>(0);
         jdbc.query(
                 sql,
                 row -> {
-                    K id = idType.cast(UserIdType.of(idType).read(row, 1));
-                    if (ids.contains(id)) {
+                    K id = column.read(row);
+                    if (id != null && ids.contains(id)) {
                         read(row, id, found, failures);
                     }
                 },
@@ -138,25 +141,18 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
                 || (state != null && state.startsWith("08"));
     }
 
-    private Object[] parametersOf(Set<K> ids) {
-        Object[] parameters = ids.stream()
-                .map(id -> id instanceof UUID && uuidsAreTexts() ? id.toString() : id)
-                .toArray();
+    private static <K> Object[] parametersOf(Set<K> ids, IdColumn<K> column) {
+        Object[] parameters =
+                ids.stream().flatMap(id -> column.spellingsOf(id).stream()).toArray();
         int room = Integer.highestOneBit(2 * parameters.length - 1);
         Object[] padded = Arrays.copyOf(parameters, room);
         Arrays.fill(padded, parameters.length, room, parameters[0]);
         return padded;
     }
 
-    private boolean uuidsAreTexts() {
-        Boolean known = uuidsAreTexts;
-        if (known == null) {
-            ResultSetExtractor<Boolean> ofNoRow =
-                    rows -> TEXTS.contains(rows.getMetaData().getColumnType(1));
-            known = jdbc.query(select + " WHERE 1 = 0", ofNoRow);
-            uuidsAreTexts = known;
-        }
-        return Boolean.TRUE.equals(known);
+    /** What looks at the table. */
+    TableProbe<K> probe() {
+        return probe;
     }
 
     /**
@@ -175,6 +171,8 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         private String idColumn = "id";
         private List<String> columns = List.of();
         private Duration queryTimeout = DEFAULT_TIMEOUT;
+        private Set<String> flags = Set.of();
+        private TableProbe.Settings settings = TableProbe.Settings.NONE;
 
         private Builder(DataSource dataSource, Class<K> idType) {
             UserIdType.of(idType);
@@ -234,6 +232,18 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
                 throw new IllegalArgumentException("the timeout of a query is positive, but this is " + queryTimeout);
             }
             this.queryTimeout = queryTimeout;
+            return this;
+        }
+
+        /**
+         * What is known of the columns besides, and who says it.
+         *
+         * @param flags the columns that hold 1 or true, 0 or false
+         * @param settings where the names come from
+         */
+        Builder<K> described(Set<String> flags, TableProbe.Settings settings) {
+            this.flags = flags;
+            this.settings = settings;
             return this;
         }
 

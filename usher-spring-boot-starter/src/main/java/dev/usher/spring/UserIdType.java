@@ -1,42 +1,18 @@
 package dev.usher.spring;
 
-import java.sql.ResultSet;
-import java.sql.SQLException;
+import java.util.Locale;
 import java.util.UUID;
 
-/** What the ids of users are, in Java and in a table. */
+/** What the ids of users are. */
 enum UserIdType {
     /** A whole number of up to 64 bits. */
-    LONG(Long.class) {
-        @Override
-        Object read(ResultSet row, int column) throws SQLException {
-            return row.getLong(column);
-        }
-    },
+    LONG(Long.class),
     /** A whole number of up to 32 bits. */
-    INTEGER(Integer.class) {
-        @Override
-        Object read(ResultSet row, int column) throws SQLException {
-            return row.getInt(column);
-        }
-    },
-    /** A UUID, in a column of that type or of text. */
-    UUID(UUID.class) {
-        @Override
-        Object read(ResultSet row, int column) throws SQLException {
-            return row.getObject(column) instanceof UUID id
-                    ? id
-                    : java.util.UUID.fromString(row.getString(column).strip());
-        }
-    },
+    INTEGER(Integer.class),
+    /** A UUID. */
+    UUID(UUID.class),
     /** A text. */
-    STRING(String.class) {
-        @Override
-        Object read(ResultSet row, int column) throws SQLException {
-            // A column of a fixed width pads what it holds, and no id ends with a space.
-            return row.getString(column).stripTrailing();
-        }
-    };
+    STRING(String.class);
 
     private final Class<?> javaType;
 
@@ -49,8 +25,25 @@ enum UserIdType {
         return javaType;
     }
 
-    /** The id in a column that is not null. */
-    abstract Object read(ResultSet row, int column) throws SQLException;
+    /** One of them, perhaps no user's. */
+    Object example() {
+        return switch (this) {
+            case LONG -> 0L;
+            case INTEGER -> 0;
+            case UUID -> new UUID(0, 0);
+            case STRING -> "0";
+        };
+    }
+
+    /** As a setting says it: {@code long}. */
+    String setting() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** What such an id is, for people: {@code a Long}. */
+    String text() {
+        return (this == INTEGER ? "an " : "a ") + javaType.getSimpleName();
+    }
 
     /**
      * The type of ids of a class.

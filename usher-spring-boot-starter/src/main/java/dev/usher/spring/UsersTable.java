@@ -6,8 +6,12 @@ import dev.usher.UserStatus;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.springframework.dao.TypeMismatchDataAccessException;
@@ -15,6 +19,9 @@ import org.springframework.jdbc.core.RowMapper;
 
 /** The application's table of users, as its {@code usher.jdbc} settings describe it. */
 final class UsersTable {
+
+    private static final Set<String> TRUE = Set.of("1", "true", "t");
+    private static final Set<String> FALSE = Set.of("0", "false", "f");
 
     private final DataSource dataSource;
     private final UsherJdbcProperties settings;
@@ -34,12 +41,12 @@ final class UsersTable {
     <K> UserSource<K, UserProfile> profiles(Class<K> idType) {
         UsherJdbcProperties.Columns columns = settings.columns();
         Selection selection = new Selection();
-        Cell<String> mobile = selection.text(columns.mobile());
-        Cell<String> name = selection.text(columns.name());
-        Cell<String> photo = selection.text(columns.profilePhoto());
-        Cell<Boolean> isMedia = selection.flag(columns.isMedia());
-        Cell<String> intro = selection.text(columns.introduction());
-        Cell<String> certi = selection.text(columns.certificate());
+        Cell<String> mobile = selection.text("mobile", columns.mobile());
+        Cell<String> name = selection.text("name", columns.name());
+        Cell<String> photo = selection.text("profile-photo", columns.profilePhoto());
+        Cell<Boolean> isMedia = selection.flag("is-media", columns.isMedia());
+        Cell<String> intro = selection.text("introduction", columns.introduction());
+        Cell<String> certi = selection.text("certificate", columns.certificate());
         return selection.source(
                 idType,
                 (row, number) -> UserProfile.ofNullable(
@@ -54,7 +61,7 @@ final class UsersTable {
     <K> UserSource<K, UserStatus> statuses(Class<K> idType) {
         String column = settings.columns().status();
         Selection selection = new Selection();
-        Cell<Boolean> enabled = selection.flag(column);
+        Cell<Boolean> enabled = selection.flag("status", column);
         return selection.source(idType, (row, number) -> {
             Boolean value = enabled.read(row);
             if (value == null) {
@@ -69,18 +76,25 @@ final class UsersTable {
     private final class Selection {
 
         private final List<String> names = new ArrayList<>();
+        private final Set<String> flags = new HashSet<>();
+        private final Map<String, String> settingsOfNames =
+                new HashMap<>(Map.of(settings.columns().id(), "usher.jdbc.columns.id"));
 
-        Cell<String> text(String name) {
+        Cell<String> text(String setting, String name) {
             if (name.isEmpty()) {
                 return row -> null;
             }
             names.add(name);
+            settingsOfNames.putIfAbsent(name, "usher.jdbc.columns." + setting);
             int position = names.size() + 1; // behind the id
             return row -> row.getString(position);
         }
 
-        Cell<Boolean> flag(String name) {
-            Cell<String> text = text(name);
+        Cell<Boolean> flag(String setting, String name) {
+            Cell<String> text = text(setting, name);
+            if (!name.isEmpty()) {
+                flags.add(name);
+            }
             return row -> flagOf(name, text.read(row));
         }
 
@@ -90,6 +104,8 @@ final class UsersTable {
                     .idColumn(settings.columns().id())
                     .columns(names.toArray(String[]::new))
                     .queryTimeout(settings.queryTimeout())
+                    .described(
+                            flags, new TableProbe.Settings("usher.jdbc.table", "usher.jdbc.id-type", settingsOfNames))
                     .build(mapper);
         }
     }
@@ -102,12 +118,22 @@ final class UsersTable {
         if (text == null) {
             return null;
         }
-        return switch (text.strip().toLowerCase(Locale.ROOT)) {
-            case "1", "true", "t" -> true;
-            case "0", "false", "f" -> false;
-            // Without the value: the column may be another one than was meant.
-            default ->
-                throw new TypeMismatchDataAccessException("neither 1 or true nor 0 or false in the column " + column);
-        };
+        if (isOneOf(TRUE, text)) {
+            return true;
+        }
+        if (isOneOf(FALSE, text)) {
+            return false;
+        }
+        // Without the value: the column may be another one than was meant.
+        throw new TypeMismatchDataAccessException("neither 1 or true nor 0 or false in the column " + column);
+    }
+
+    /** Whether a text says one of the two. */
+    static boolean isFlag(String text) {
+        return isOneOf(TRUE, text) || isOneOf(FALSE, text);
+    }
+
+    private static boolean isOneOf(Set<String> texts, String text) {
+        return texts.contains(text.strip().toLowerCase(Locale.ROOT));
     }
 }

@@ -25,8 +25,10 @@ import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
 import org.springframework.core.task.VirtualThreadTaskExecutor;
+import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.PlatformTransactionManager;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -89,6 +91,18 @@ public final class UsherAutoConfiguration {
         @Bean
         static BeginOfTransaction.Registrar usherTransactionListening() {
             return new BeginOfTransaction.Registrar();
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(JdbcTemplate.class)
+    @ConditionalOnBooleanProperty(name = "usher.jdbc.check-at-start", matchIfMissing = true)
+    static class Tables {
+
+        @Bean
+        @Lazy(false)
+        static UsersTableCheck usherUsersTableCheck(ConfigurableListableBeanFactory beans) {
+            return new UsersTableCheck(beans);
         }
     }
 

@@ -20,6 +20,8 @@ import org.springframework.core.env.Environment;
  * @param queryTimeout How long a query may run; rounded up to whole seconds.
  * @param dataSource Name of the DataSource bean, where there are several and none is primary. It must lead to the database's
  *     primary.
+ * @param checkAtStart Whether the start fails on a table that cannot be read as it is described, this one or that of a JdbcUserSource
+ *     bean. Otherwise it is looked at before its first load.
  */
 @ConfigurationProperties("usher.jdbc")
 record UsherJdbcProperties(
@@ -27,7 +29,8 @@ record UsherJdbcProperties(
         @DefaultValue("long") UserIdType idType,
         @DefaultValue Columns columns,
         @DefaultValue("2s") Duration queryTimeout,
-        @Nullable String dataSource) {
+        @Nullable String dataSource,
+        @DefaultValue("true") boolean checkAtStart) {
 
     /**
      * What the columns are called. An empty name says that the table has no such column.

@@ -94,7 +94,7 @@ class JdbcUserSourceTest {
             database.statements().clear();
             assertThat(badges.load(Set.of(ann))).containsOnlyKeys(ann);
             assertThat(database.statements())
-                    .as("what the column is, is asked once")
+                    .as("what the table is, is asked once, and before")
                     .hasSize(1);
         }
     }
@@ -213,11 +213,14 @@ class JdbcUserSourceTest {
     }
 
     private <K> JdbcUserSource<K, String> badges(Class<K> idType) {
-        return JdbcUserSource.builder(database, idType)
+        JdbcUserSource<K, String> badges = JdbcUserSource.builder(database, idType)
                 .table("badges")
                 .idColumn("user_id")
                 .columns("`the title`", "karma")
                 .build(JdbcUserSourceTest::badge);
+        badges.probe().look();
+        database.statements().clear();
+        return badges;
     }
 
     @SuppressWarnings("NullAway") // What a row mapper may not do.

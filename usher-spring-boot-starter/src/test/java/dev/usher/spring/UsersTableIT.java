@@ -189,7 +189,7 @@ class UsersTableIT {
 
     private static void changeTypes(String type) {
         for (String column : new String[] {"is_media", "status"}) {
-            jdbc.execute("ALTER TABLE users ALTER COLUMN " + column + " TYPE " + type + " USING NULL");
+            jdbc.execute("ALTER TABLE users ALTER COLUMN " + column + " TYPE " + type + " USING '1'::" + type);
         }
     }
 

@@ -27,7 +27,6 @@ import org.springframework.jdbc.core.JdbcTemplate;
 
 class UsherJdbcAutoConfigurationTest {
 
-    private static final ResolvableType PROFILES_BY_LONG = sourceOf(Long.class, UserProfile.class);
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", true, "hello", "");
 
     private final ApplicationContextRunner withoutTable = new ApplicationContextRunner()
@@ -39,15 +38,22 @@ class UsherJdbcAutoConfigurationTest {
             // Nobody listens there, and no answer is waited for.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
 
-    private final ApplicationContextRunner runner = withoutTable.withPropertyValues("usher.jdbc.table=users");
+    private final ApplicationContextRunner runner = withoutTable.withPropertyValues(
+            "usher.jdbc.table=users",
+            databaseWith(
+                    "CREATE TABLE IF NOT EXISTS users (id bigint PRIMARY KEY, mobile varchar(16), name varchar(64),"
+                            + " profile_photo varchar(64), is_media boolean, introduction varchar(64),"
+                            + " certificate varchar(64), status smallint)"));
+
+    /** A setting of an empty database in memory, for which each connection runs a statement first. */
+    private static String databaseWith(String statement) {
+        return "spring.datasource.url=jdbc:h2:mem:" + UUID.randomUUID() + ";DB_CLOSE_DELAY=-1;INIT=" + statement;
+    }
 
     @Test
     void aTableOfTheSpecificationIsAllThatTheCachesNeed() {
         runner.withUserConfiguration(Caller.class).run(context -> {
             JdbcTemplate jdbc = context.getBean(JdbcTemplate.class);
-            jdbc.execute("CREATE TABLE users (id bigint PRIMARY KEY, mobile varchar(16), name varchar(64),"
-                    + " profile_photo varchar(64), is_media boolean, introduction varchar(64),"
-                    + " certificate varchar(64), status smallint)");
             jdbc.update("INSERT INTO users VALUES (42, '13800000000', 'Ann', NULL, TRUE, 'hello', NULL, 1)");
             Caller caller = context.getBean(Caller.class);
 
@@ -69,11 +75,12 @@ class UsherJdbcAutoConfigurationTest {
                         "usher.jdbc.columns.is-media=",
                         "usher.jdbc.columns.introduction=",
                         "usher.jdbc.columns.certificate=",
-                        "usher.jdbc.columns.status=enabled")
+                        "usher.jdbc.columns.status=enabled",
+                        databaseWith(
+                                "CREATE TABLE IF NOT EXISTS \"Accounts\" (account bigint, \"full name\" varchar(64),"
+                                        + " enabled boolean)"))
                 .run(context -> {
                     JdbcTemplate jdbc = context.getBean(JdbcTemplate.class);
-                    jdbc.execute(
-                            "CREATE TABLE \"Accounts\" (account bigint, \"full name\" varchar(64), enabled boolean)");
                     jdbc.update("INSERT INTO \"Accounts\" VALUES (42, 'Ann', FALSE)");
                     Caller caller = context.getBean(Caller.class);
 
@@ -90,20 +97,21 @@ class UsherJdbcAutoConfigurationTest {
         "String, java.lang.String",
     })
     void theSourcesAreOfTheTypeOfTheIds(String setting, Class<?> idType) {
-        runner.withPropertyValues("usher.jdbc.id-type=" + setting).run(context -> {
-            assertThat(context.getBeanNamesForType(sourceOf(idType, UserProfile.class)))
-                    .containsExactly("usherJdbcProfileSource");
-            assertThat(context.getBeanNamesForType(sourceOf(idType, UserStatus.class)))
-                    .containsExactly("usherJdbcStatusSource");
-            assertThat(context.getBeanNamesForType(sourceOf(Short.class, UserProfile.class)))
-                    .isEmpty();
-            assertThat(context.getBeanFactory()
-                            .getMergedBeanDefinition("usherJdbcProfileSource")
-                            .getResolvableType()
-                            .as(UserSource.class)
-                            .resolveGeneric(0))
-                    .isEqualTo(idType);
-        });
+        runner.withPropertyValues("usher.jdbc.id-type=" + setting, "usher.jdbc.check-at-start=false")
+                .run(context -> {
+                    assertThat(context.getBeanNamesForType(sourceOf(idType, UserProfile.class)))
+                            .containsExactly("usherJdbcProfileSource");
+                    assertThat(context.getBeanNamesForType(sourceOf(idType, UserStatus.class)))
+                            .containsExactly("usherJdbcStatusSource");
+                    assertThat(context.getBeanNamesForType(sourceOf(Short.class, UserProfile.class)))
+                            .isEmpty();
+                    assertThat(context.getBeanFactory()
+                                    .getMergedBeanDefinition("usherJdbcProfileSource")
+                                    .getResolvableType()
+                                    .as(UserSource.class)
+                                    .resolveGeneric(0))
+                            .isEqualTo(idType);
+                });
     }
 
     @Test
@@ -124,11 +132,14 @@ class UsherJdbcAutoConfigurationTest {
 
     @Test
     void itBacksOffFromTheApplicationsOwnSourceOfOneFacet() {
-        runner.withBean("ownStatuses", OwnStatuses.class).run(context -> {
+        ApplicationContextRunner unchecked = runner.withPropertyValues("usher.jdbc.check-at-start=false");
+        unchecked.withBean("ownStatuses", OwnStatuses.class).run(context -> {
             assertThat(context).getBeans(UserSource.class).containsOnlyKeys("usherJdbcProfileSource", "ownStatuses");
-            assertThat(context.getBeanNamesForType(PROFILES_BY_LONG)).hasSize(1);
+            assertThat(context.getBeanNamesForType(sourceOf(Long.class, UserProfile.class)))
+                    .hasSize(1);
         });
-        runner.withUserConfiguration(OwnProfiles.class)
+        unchecked
+                .withUserConfiguration(OwnProfiles.class)
                 .run(context -> assertThat(context)
                         .getBeans(UserSource.class)
                         .containsOnlyKeys("ownProfiles", "usherJdbcStatusSource"));

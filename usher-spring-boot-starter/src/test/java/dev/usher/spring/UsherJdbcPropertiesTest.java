@@ -31,7 +31,8 @@ class UsherJdbcPropertiesTest {
                                 "certificate",
                                 "status"),
                         Duration.ofSeconds(2),
-                        null));
+                        null,
+                        true));
     }
 
     @Test
@@ -41,6 +42,7 @@ class UsherJdbcPropertiesTest {
                         Map.entry("usher.jdbc.id-type", "uuid"),
                         Map.entry("usher.jdbc.query-timeout", "500ms"),
                         Map.entry("usher.jdbc.data-source", "primary"),
+                        Map.entry("usher.jdbc.check-at-start", "false"),
                         Map.entry("usher.jdbc.columns.id", "user_id"),
                         Map.entry("usher.jdbc.columns.mobile", "phone"),
                         Map.entry("usher.jdbc.columns.name", "nick"),
@@ -55,7 +57,8 @@ class UsherJdbcPropertiesTest {
                         new UsherJdbcProperties.Columns(
                                 "user_id", "phone", "nick", "avatar", "media", "", "occupation", "enabled"),
                         Duration.ofMillis(500),
-                        "primary"));
+                        "primary",
+                        false));
     }
 
     @ParameterizedTest

@@ -1,0 +1,56 @@
+package dev.usher.spring;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Predicate;
+import java.util.function.ToIntFunction;
+import org.jspecify.annotations.Nullable;
+
+/** The 16 bytes of a UUID, in the order in which its text has them. */
+final class UuidBytes {
+
+    static final int LENGTH = 16;
+
+    /** So many UUIDs do not agree in four bits by chance. */
+    private static final int ENOUGH = 8;
+
+    private UuidBytes() {}
+
+    static byte[] of(UUID id) {
+        return ByteBuffer.allocate(LENGTH)
+                .putLong(id.getMostSignificantBits())
+                .putLong(id.getLeastSignificantBits())
+                .array();
+    }
+
+    static @Nullable UUID parse(byte @Nullable [] bytes) {
+        if (bytes == null || bytes.length != LENGTH) {
+            return null;
+        }
+        ByteBuffer buffer = ByteBuffer.wrap(bytes);
+        return new UUID(buffer.getLong(), buffer.getLong());
+    }
+
+    /**
+     * Whether UUIDs were read in another order of their bytes than they were written in, such as that of {@code UUID_TO_BIN(…, 1)} in
+     * MySQL or that of a GUID in Windows. Their version then stands where none belongs.
+     *
+     * @param read as {@link #parse} has read them; of a few nothing is known
+     */
+    static boolean areInAnotherOrder(List<UUID> read) {
+        if (read.size() < ENOUGH || haveOne(read, UUID::version)) {
+            return false;
+        }
+        Predicate<UUID> isOfTheStandard = id -> id.variant() == 2;
+        return read.stream().allMatch(isOfTheStandard)
+                && (haveOne(read, id -> (int) (id.getMostSignificantBits() >>> 60))
+                        || haveOne(read, id -> (int) (id.getMostSignificantBits() >>> 4) & 0xF));
+    }
+
+    /** Whether a place of all UUIDs holds the same version. */
+    private static boolean haveOne(List<UUID> ids, ToIntFunction<UUID> place) {
+        int first = place.applyAsInt(ids.get(0));
+        return first >= 1 && first <= 8 && ids.stream().allMatch(id -> place.applyAsInt(id) == first);
+    }
+}
