@@ -65,6 +65,7 @@ final class EntryCodec<V> {
      * @param entry for all callers
      * @param bytes for Redis, or {@code null} when the value may neither be stored nor be kept in memory
      */
+    @SuppressWarnings("ArrayRecordComponent")
     record Prepared<V>(Entry<V> entry, byte @Nullable [] bytes) {}
 
     /** Why values are not cached, or {@code null} while nothing is known against it. */

@@ -2,7 +2,7 @@ package dev.usher;
 
 import org.jspecify.annotations.Nullable;
 
-/** How the text of an id, as it stands in a key, becomes the id again. */
+/** What all ids of a cache are, and how the text of an id, as it stands in a key, becomes the id again. */
 enum IdType {
     LONG(Long.class) {
         @Override
@@ -36,20 +36,6 @@ enum IdType {
     }
 
     /**
-     * The type of an id.
-     *
-     * @throws IllegalArgumentException when ids are not of that type
-     */
-    static IdType of(Object id) {
-        if (id instanceof Long) {
-            return LONG;
-        } else if (id instanceof String) {
-            return STRING;
-        }
-        return of(id.getClass());
-    }
-
-    /**
      * The type of the ids of a class.
      *
      * @throws IllegalArgumentException when ids are not of that class
@@ -64,12 +50,38 @@ enum IdType {
                 "a user's id is a Long, an Integer, a UUID or a String, not a " + type.getName());
     }
 
+    /**
+     * Takes an id for one of this type. The compiler sees to it, except where a caller casts, or hands on a type that only a
+     * configuration says.
+     *
+     * @throws IllegalArgumentException when it is of another type; both are named, and the id is not
+     */
+    void require(Object id) {
+        if (id.getClass() != type) {
+            throw new IllegalArgumentException("an id of this cache is " + text() + ", not a value of the type "
+                    + id.getClass().getName());
+        }
+    }
+
     /** What an id is, for people: {@code a Long}. */
     String text() {
         return (this == INTEGER ? "an " : "a ") + type.getSimpleName();
     }
 
     abstract Object parse(String text);
+
+    /**
+     * The id that has a text.
+     *
+     * @throws IllegalArgumentException when no id of this type has it; it is not quoted, for it may hold anything
+     */
+    Object idOf(String text) {
+        Object id = parseOrNull(text);
+        if (id == null) {
+            throw new IllegalArgumentException("this is not the text of " + text());
+        }
+        return id;
+    }
 
     /** The id, or {@code null} when no id of this type has that text. */
     @Nullable Object parseOrNull(String text) {

@@ -71,9 +71,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private final RefreshAhead ahead;
     private final Counters counters;
     private final SourceTroubles sourceTroubles;
-    private final OneIdType idType;
+    private final IdType idType;
 
-    TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, OneIdType idType, UserSource<K, V> source) {
+    TieredUserCache(UserCaches caches, KeySpace keys, Facet<V> facet, IdType idType, UserSource<K, V> source) {
         this.caches = caches;
         this.facet = facet;
         this.idType = idType;
@@ -706,7 +706,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     /**
      * The change of a user, for this process's memory.
      *
-     * @param id whose, or {@code null} when no id of this cache has been like it
+     * @param id whose, or {@code null} when no id of this cache has that text
      */
     private Announcement.Change changeOf(@Nullable K id) {
         return new Announcement.Change() {
@@ -845,7 +845,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     @Override
     public K idOf(String text) {
         @SuppressWarnings("unchecked")
-        K id = (K) idType.parse(text);
+        K id = (K) idType.idOf(text);
         var unused = keyOf(id); // refuses what no id may be
         return id;
     }

@@ -13,7 +13,7 @@ import java.util.concurrent.CompletableFuture;
  * UserUnavailableException}). An error is never stored, and never turned into an absent user.
  *
  * <pre>{@code
- * UserCache<Long, UserProfile> profiles = caches.cache(UserProfile.FACET, source);
+ * UserCache<Long, UserProfile> profiles = caches.cache(UserProfile.FACET, Long.class, source);
  * Optional<UserProfile> profile = profiles.find(42L);
  * }</pre>
  *
@@ -283,8 +283,6 @@ public interface UserCache<K, V> {
      * @param text such as {@code 42}, just as the id would print it
      * @return the id
      * @throws IllegalArgumentException when no id of this cache has that text, which is not quoted
-     * @throws IllegalStateException when the type of the ids is not known, because it was not {@linkplain
-     *     UserCaches#cache(Facet, Class, UserSource) said} and nobody has been asked for yet
      */
     K idOf(String text);
 

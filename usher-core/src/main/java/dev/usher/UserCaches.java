@@ -29,7 +29,7 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * <pre>{@code
  * try (UserCaches caches = UserCaches.builder().redis("redis://127.0.0.1:6379").build()) {
- *     var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
+ *     var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, Long.class, source));
  *     profiles.find(42L).ifPresent(profile -> System.out.println(profile.name()));
  * }
  * }</pre>
@@ -114,22 +114,7 @@ public final class UserCaches implements AutoCloseable {
      * Makes the cache of a facet.
      *
      * @param facet what it holds
-     * @param source where the truth is
-     * @param <K> the type of a user's id: {@link Long}, {@link Integer}, {@link UUID} or {@link String}
-     * @param <V> the type of the facet's value
-     * @return the cache, which lives as long as this object
-     * @throws IllegalStateException when there is a cache of a facet of this name already, or this object is closed
-     */
-    public <K, V> UserCache<K, V> cache(Facet<V> facet, UserSource<K, V> source) {
-        return cache(facet, new OneIdType(), source);
-    }
-
-    /**
-     * Makes the cache of a facet, whose ids are of a type that is known before the first of them is asked for, so that {@link
-     * UserCache#idOf} can read their texts.
-     *
-     * @param facet what it holds
-     * @param idType the class of the ids: {@link Long}, {@link Integer}, {@link UUID} or {@link String}
+     * @param idClass the class of a user's id: {@link Long}, {@link Integer}, {@link UUID} or {@link String}
      * @param source where the truth is
      * @param <K> the type of a user's id
      * @param <V> the type of the facet's value
@@ -137,15 +122,12 @@ public final class UserCaches implements AutoCloseable {
      * @throws IllegalArgumentException when ids are not of that class
      * @throws IllegalStateException when there is a cache of a facet of this name already, or this object is closed
      */
-    public <K, V> UserCache<K, V> cache(Facet<V> facet, Class<K> idType, UserSource<K, V> source) {
-        return cache(facet, OneIdType.of(idType), source);
-    }
-
-    private <K, V> UserCache<K, V> cache(Facet<V> declared, OneIdType idType, UserSource<K, V> source) {
+    public <K, V> UserCache<K, V> cache(Facet<V> facet, Class<K> idClass, UserSource<K, V> source) {
+        IdType idType = IdType.of(idClass);
         requireOpen();
-        Facet<V> facet = jsonMapper == null ? declared : declared.writtenBy(jsonMapper);
+        Facet<V> written = jsonMapper == null ? facet : facet.writtenBy(jsonMapper);
         KeySpace keys = new KeySpace(keyPrefix, facet.name());
-        TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, facet, idType, source);
+        TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, written, idType, source);
         if (caches.putIfAbsent(facet.name(), cache) != null) {
             throw new IllegalStateException("the facet '" + facet.name() + "' has a cache already");
         }

@@ -10,7 +10,7 @@ import java.util.concurrent.CompletableFuture;
  * The specification's cache of profiles, by its own name and with its own calls, made free of races.
  *
  * <pre>{@code
- * var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
+ * var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, Long.class, source));
  * ReadMark mark = profiles.beforeRead();
  * profiles.save(42L, rowReadAtLogin, mark);
  * }</pre>

@@ -11,7 +11,7 @@ import java.util.concurrent.CompletableFuture;
  * The specification's cache of statuses, by its own name and with its own calls, made free of races.
  *
  * <pre>{@code
- * var statuses = new UserStatusCache<>(caches.cache(UserStatus.FACET, source));
+ * var statuses = new UserStatusCache<>(caches.cache(UserStatus.FACET, Long.class, source));
  * if (!statuses.isEnabled(42L)) { ... }
  * }</pre>
  *

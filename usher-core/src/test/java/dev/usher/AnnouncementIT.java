@@ -67,7 +67,8 @@ class AnnouncementIT extends NodesOnRedis {
     @Test
     void aHundredUsersTakeAsManyRoundTripsAsOne() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserStatus> cache = node(proxy).cache(UserStatus.FACET, AnnouncementIT::enabled);
+            UserCache<Long, UserStatus> cache =
+                    node(proxy).cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
             letTheRegisterBeBelieved();
             cache.invalidate(42L); // the script is known to Redis
             proxy.delay(Duration.ofMillis(20));
@@ -117,9 +118,9 @@ class AnnouncementIT extends NodesOnRedis {
         List<UserCache<String, UserStatus>> byText = new ArrayList<>();
         for (UserCaches node : nodes) {
             await().until(() -> node.shared().session() != null);
-            byNumber.add(node.cache(UserStatus.FACET, ids -> all(ids, row)));
-            byNumber.add(node.cache(Facet.of("role", UserStatus.class), ids -> all(ids, row)));
-            byText.add(node.cache(Facet.of("plan", UserStatus.class), ids -> all(ids, row)));
+            byNumber.add(node.cache(UserStatus.FACET, Long.class, ids -> all(ids, row)));
+            byNumber.add(node.cache(Facet.of("role", UserStatus.class), Long.class, ids -> all(ids, row)));
+            byText.add(node.cache(Facet.of("plan", UserStatus.class), String.class, ids -> all(ids, row)));
         }
         assertThat(byNumber).allSatisfy(cache -> assertThat(cache.find(42L)).contains(UserStatus.ENABLED));
         assertThat(byText).allSatisfy(cache -> assertThat(cache.find("42")).contains(UserStatus.ENABLED));
@@ -144,7 +145,7 @@ class AnnouncementIT extends NodesOnRedis {
     @Test
     void aPartThatRedisRefusesIsKeptAndNamedAndTheRestIsTaken() {
         UserCaches node = node();
-        UserCache<Long, UserStatus> cache = node.cache(UserStatus.FACET, AnnouncementIT::enabled);
+        UserCache<Long, UserStatus> cache = node.cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
         cache.invalidateAll(List.of(1L, 2L, 3L));
         redis.keys("{user:?:status}:guard").forEach(redis::del);
         acl("resetkeys", "~user:1:*", "~{user:1:*", "~user:3:*", "~{user:3:*", "~{user:nodes}*");
@@ -170,7 +171,7 @@ class AnnouncementIT extends NodesOnRedis {
             UserCaches node = open(UserCaches.builder()
                     .redis("redis://" + proxy.host() + ":" + proxy.port())
                     .commandTimeout(timeout));
-            UserCache<Long, UserStatus> cache = node.cache(UserStatus.FACET, AnnouncementIT::enabled);
+            UserCache<Long, UserStatus> cache = node.cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
             List<Long> many = LongStream.range(0, 2_000).boxed().toList();
             await().until(() -> node.shared().session() != null);
             proxy.freeze();
@@ -189,7 +190,7 @@ class AnnouncementIT extends NodesOnRedis {
 
     @Test
     void moreThanGoTogetherAreAllAnnounced() {
-        UserCache<Long, UserStatus> cache = node().cache(UserStatus.FACET, AnnouncementIT::enabled);
+        UserCache<Long, UserStatus> cache = node().cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
         List<Long> many = LongStream.range(0, 1_234).boxed().toList();
         assertThat(cache.invalidateAll(many)).isTrue();
         assertThat(redis.keys("{user:*:status}:guard")).hasSize(many.size());
@@ -197,7 +198,7 @@ class AnnouncementIT extends NodesOnRedis {
 
     @Test
     void oneIdThatCannotBeRefusesAll() {
-        UserCache<String, UserStatus> cache = node().cache(UserStatus.FACET, AnnouncementIT::enabled);
+        UserCache<String, UserStatus> cache = node().cache(UserStatus.FACET, String.class, AnnouncementIT::enabled);
         List<String> ids = List.of("ann", "b b");
         assertThatIllegalArgumentException().isThrownBy(() -> cache.invalidateAll(ids));
         assertThatIllegalArgumentException().isThrownBy(() -> cache.revokeAll(ids));
@@ -207,7 +208,7 @@ class AnnouncementIT extends NodesOnRedis {
 
     @Test
     void thatNobodyHasChangedIsConfirmed() {
-        UserCache<Long, UserStatus> cache = node().cache(UserStatus.FACET, AnnouncementIT::enabled);
+        UserCache<Long, UserStatus> cache = node().cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
         assertThat(cache.invalidateAll(List.of())).isTrue();
         assertThat(cache.forgetAll(List.of())).isTrue();
         assertThat(cache.revokeAll(List.of()).confirmed()).isTrue();

@@ -52,7 +52,7 @@ class BulkheadIT extends NodesOnRedis {
             UserCache<Long, UserProfile> cache = open(UserCaches.builder()
                             .redis("redis://" + proxy.host() + ":" + proxy.port())
                             .commandTimeout(Duration.ofSeconds(5)))
-                    .cache(NARROW, this::load);
+                    .cache(NARROW, Long.class, this::load);
             if (!withRedis) {
                 proxy.refuse();
                 await().until(() -> !cache.stats().nearOpen());

@@ -54,8 +54,8 @@ final class CoherenceNode implements AutoCloseable {
         this.directory = directory;
         this.table = new VersionTable(database);
         this.caches = UserCaches.builder().redis(redis).build();
-        this.profiles = caches.cache(run.profiles(), table);
-        this.briefProfiles = caches.cache(run.briefProfiles(), table);
+        this.profiles = caches.cache(run.profiles(), Long.class, table);
+        this.briefProfiles = caches.cache(run.briefProfiles(), Long.class, table);
         this.ids = new Long[run.users()];
         Arrays.setAll(ids, id -> (long) id);
         this.last = ReadLog.create(CoherenceRun.last(directory, node), run.users());

@@ -86,7 +86,7 @@ class ExplanationIT extends NodesOnRedis {
     void aChangeThatIsNotConfirmedShows() {
         try (RedisServer deaf = RedisServer.start()) {
             UserCaches caches = open(deaf.uri());
-            UserCache<Long, UserProfile> cache = caches.cache(UserProfile.FACET, table);
+            UserCache<Long, UserProfile> cache = caches.cache(UserProfile.FACET, Long.class, table);
             assertThat(cache.explain(42L).invalidationPending()).isFalse();
             deaf.stop();
             cache.invalidate(42L);
@@ -161,7 +161,7 @@ class ExplanationIT extends NodesOnRedis {
     private UserCache<Long, UserProfile> cache(String uri) {
         Facet<UserProfile> patient =
                 UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
-        return open(uri).cache(patient, table);
+        return open(uri).cache(patient, Long.class, table);
     }
 
     private UserCaches open(String uri) {

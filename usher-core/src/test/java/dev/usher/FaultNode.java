@@ -65,10 +65,10 @@ final class FaultNode implements AutoCloseable {
         this.statusTable = new CountingTable(database, "statuses", node * 3 + 1);
         this.probeTable = new CountingTable(database, "profiles", node * 3 + 2);
         this.caches = UserCaches.builder().redis(redis).build();
-        this.profiles = caches.cache(run.profiles(), ids -> profilesIn(profileTable.versions(ids)));
-        this.probes = caches.cache(run.probes(), ids -> profilesIn(probeTable.versions(ids)));
-        this.statuses =
-                new UserStatusCache<>(caches.cache(run.statuses(), ids -> statusesIn(statusTable.versions(ids))));
+        this.profiles = caches.cache(run.profiles(), Long.class, ids -> profilesIn(profileTable.versions(ids)));
+        this.probes = caches.cache(run.probes(), Long.class, ids -> profilesIn(probeTable.versions(ids)));
+        this.statuses = new UserStatusCache<>(
+                caches.cache(run.statuses(), Long.class, ids -> statusesIn(statusTable.versions(ids))));
     }
 
     static Map<Long, UserProfile> profilesIn(Map<Long, Integer> versions) {

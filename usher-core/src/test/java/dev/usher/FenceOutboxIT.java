@@ -63,7 +63,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void whatCouldNotBeSentIsSentWhenRedisReturnsAmongNewChanges() {
         UserCaches here = node(FenceOutbox.LIMIT);
-        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         LongStream.rangeClosed(1, 30).forEach(id -> redis.set(keyOf(id), STORED));
         proxy.refuse();
         changeAll(cache, 1, 20);
@@ -82,7 +82,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void aConnectionThatComesAndGoesLosesNothing() {
         UserCaches here = node(FenceOutbox.LIMIT);
-        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         for (long round = 0; round < 6; round++) {
             long from = round * 20;
             LongStream.range(from, from + 20).forEach(id -> redis.set(keyOf(id), STORED));
@@ -100,7 +100,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void whatRedisHadConfirmedIsSentAgainWhenItMayHaveComeBackWithOlderData() {
         UserCaches here = node(FenceOutbox.LIMIT);
-        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         table.put(42L, NEW);
         assertThat(cache.invalidate(42L)).isTrue();
         proxy.refuse();
@@ -120,7 +120,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void whatIsSentAgainTakesNobodysRoom() {
         UserCaches here = node(3);
-        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         changeAll(cache, 1, 5);
         assertThat(here.fences().size()).isZero();
         proxy.refuse();
@@ -148,11 +148,11 @@ class FenceOutboxIT extends NodesOnRedis {
     void whatFoundNoRoomIsFlushedAndNothingFromBeforeItStays() throws Exception {
         SimpleMeterRegistry registry = new SimpleMeterRegistry();
         UserCaches here = open(builder(3).meterRegistry(registry));
-        UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+        UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         UserCache<Long, UserProfile> there = open(UserCaches.builder()
                         .redis(server.uri())
                         .commandTimeout(Duration.ofSeconds(2)))
-                .cache(PROFILE, table);
+                .cache(PROFILE, Long.class, table);
         for (long id = 1; id <= 50; id++) {
             table.put(id, OLD);
         }
@@ -202,8 +202,8 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void aChangeThatFindsNoRoomDuringTheFlushStartsItOver() {
         UserCaches here = node(0);
-        here.cache(PROFILE, table);
-        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PROFILE, table);
+        here.cache(PROFILE, Long.class, table);
+        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PROFILE, Long.class, table);
         redis.set(keyOf(9), STORED); // for the first pass
         here.fences().announce(keyOf(1));
         await().until(() -> redis.exists(keyOf(9)) == 0);
@@ -297,7 +297,7 @@ class FenceOutboxIT extends NodesOnRedis {
     void manyChangesThatCannotBeSentAreAFewLinesInTheLog() {
         try (RedisServer gone = RedisServer.start()) {
             UserCaches here = open(patient(gone.uri()).mostFences(100));
-            UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+            UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
             gone.stop();
             List<String> log = logOf(() -> changeAll(cache, 1, 100));
             assertThat(log)
@@ -319,7 +319,7 @@ class FenceOutboxIT extends NodesOnRedis {
     void closingSaysThatThereWasNoRoomAndNothingOfWhatHadBeenConfirmed() {
         try (RedisServer gone = RedisServer.start()) {
             UserCaches here = open(patient(gone.uri()).mostFences(1));
-            UserCache<Long, UserProfile> cache = here.cache(PROFILE, table);
+            UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
             assertThat(cache.invalidate(1L)).isTrue();
             gone.stop();
             await().until(() -> here.fences().size() == 1);

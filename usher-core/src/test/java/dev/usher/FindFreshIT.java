@@ -72,8 +72,8 @@ class FindFreshIT extends NodesOnRedis {
         assertThat(profiles.find(42L)).contains(ANN);
         assertThat(table.queries).hasValue(1);
 
-        var statuses = new UserStatusCache<Long>(
-                open(patient(server.uri())).cache(UserStatus.FACET, ids -> Map.of(42L, UserStatus.DISABLED)));
+        var statuses = new UserStatusCache<Long>(open(patient(server.uri()))
+                .cache(UserStatus.FACET, Long.class, ids -> Map.of(42L, UserStatus.DISABLED)));
         assertThat(statuses.findFresh(42L)).contains(UserStatus.DISABLED);
         assertThat(redis.get("user:42:status")).isEqualTo("0");
     }
@@ -92,7 +92,7 @@ class FindFreshIT extends NodesOnRedis {
     @Test
     void aUserWhoIsGoneIsAbsent() {
         UserCache<Long, UserProfile> cache = open(patient(server.uri()))
-                .cache(PATIENT, ids -> table.queries.incrementAndGet() == 1 ? Map.of(42L, ANN) : Map.of());
+                .cache(PATIENT, Long.class, ids -> table.queries.incrementAndGet() == 1 ? Map.of(42L, ANN) : Map.of());
         warm(cache);
         assertThat(cache.findFresh(42L)).isEmpty();
         assertThat(redis.get(KEY)).isEqualTo("null");
@@ -149,7 +149,7 @@ class FindFreshIT extends NodesOnRedis {
         Table older = new Table();
         older.put(42L, ANN);
         older.holdBackAfterReading();
-        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PATIENT, older);
+        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PATIENT, Long.class, older);
         UserCache<Long, UserProfile> here = cache(server.uri());
         Future<Optional<UserProfile>> loading = threads.submit(() -> there.find(42L));
         await().until(() -> older.queries.get() == 1);
@@ -167,7 +167,7 @@ class FindFreshIT extends NodesOnRedis {
     @Test
     void aChangeDuringTheQueryLeavesNothingOld() {
         UserCache<Long, UserProfile> there = cache(server.uri());
-        UserCache<Long, UserProfile> here = open(patient(server.uri())).cache(PATIENT, ids -> {
+        UserCache<Long, UserProfile> here = open(patient(server.uri())).cache(PATIENT, Long.class, ids -> {
             Map<Long, UserProfile> read = table.load(ids);
             if (table.queries.get() == 2) {
                 table.put(42L, ANNA);
@@ -183,7 +183,7 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void whoHasTakenTheClaimMeanwhileDoesNotStoreWhatItReadBefore() {
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(PATIENT, ids -> {
+        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(PATIENT, Long.class, ids -> {
             redis.psetex(GUARD, 6_000, "another " + (System.currentTimeMillis() + 800));
             return table.load(ids);
         });
@@ -216,7 +216,7 @@ class FindFreshIT extends NodesOnRedis {
                         .clientOptions(ClientOptions.builder()
                                 .protocolVersion(ProtocolVersion.RESP2)
                                 .build()))
-                .cache(new Facet<>("profile", blind, PATIENT.policy()), table);
+                .cache(new Facet<>("profile", blind, PATIENT.policy()), Long.class, table);
         warm(cache);
         table.put(42L, ANNA);
         assertThat(cache.find(42L)).contains(ANN);
@@ -270,7 +270,7 @@ class FindFreshIT extends NodesOnRedis {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
             UserCache<Long, UserProfile> cache =
-                    node.cache(PATIENT.with(PATIENT.policy().withNearSize(0)), table);
+                    node.cache(PATIENT.with(PATIENT.policy().withNearSize(0)), Long.class, table);
             proxy.refuse();
             await().until(() -> !cache.stats().nearOpen());
             table.holdBackAfterReading();
@@ -287,7 +287,7 @@ class FindFreshIT extends NodesOnRedis {
 
     private UserCache<Long, UserProfile> cache(String uri) {
         return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2)))
-                .cache(PATIENT, table);
+                .cache(PATIENT, Long.class, table);
     }
 
     /** Asks until memory answers. */

@@ -65,11 +65,11 @@ class FormatsIT extends NodesOnRedis {
                 .redis(server.uri())
                 .commandTimeout(Duration.ofSeconds(1))
                 .build();
-        profiles = node.cache(exact(UserProfile.FACET), ids -> {
+        profiles = node.cache(exact(UserProfile.FACET), Long.class, ids -> {
             QUERIES.incrementAndGet();
             return ROWS;
         });
-        statuses = new UserStatusCache<>(node.cache(exact(UserStatus.FACET), ids -> {
+        statuses = new UserStatusCache<>(node.cache(exact(UserStatus.FACET), Long.class, ids -> {
             QUERIES.incrementAndGet();
             return STATUS_ROWS;
         }));

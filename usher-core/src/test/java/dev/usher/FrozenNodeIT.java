@@ -37,7 +37,7 @@ class FrozenNodeIT {
                 VersionTable table = new VersionTable(url(postgres));
                 UserCaches caches = UserCaches.builder().redis(redis.uri()).build()) {
             table.create(USER + 1);
-            UserCache<Long, UserProfile> writer = caches.cache(UserProfile.FACET, table);
+            UserCache<Long, UserProfile> writer = caches.cache(UserProfile.FACET, Long.class, table);
             Path reads = directory.resolve("reads");
             try (JavaProcess process = JavaProcess.start(
                     WatchingNode.class,

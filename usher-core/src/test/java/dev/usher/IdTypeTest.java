@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class IdTypeTest {
@@ -13,10 +14,10 @@ class IdTypeTest {
     @Test
     void theTextOfAnIdBecomesTheIdAgain() {
         UUID uuid = UUID.randomUUID();
-        assertThat(IdType.of(42L).parseOrNull("42")).isEqualTo(42L);
-        assertThat(IdType.of(42).parseOrNull("42")).isEqualTo(42);
-        assertThat(IdType.of("ann").parseOrNull("ann")).isEqualTo("ann");
-        assertThat(IdType.of(uuid).parseOrNull(uuid.toString())).isEqualTo(uuid);
+        assertThat(IdType.LONG.parseOrNull("42")).isEqualTo(42L);
+        assertThat(IdType.INTEGER.parseOrNull("42")).isEqualTo(42);
+        assertThat(IdType.STRING.parseOrNull("ann")).isEqualTo("ann");
+        assertThat(IdType.UUID.parseOrNull(uuid.toString())).isEqualTo(uuid);
     }
 
     @ParameterizedTest
@@ -31,9 +32,27 @@ class IdTypeTest {
     }
 
     @Test
-    void anIdOfAnotherTypeIsRefused() {
+    void aClassThatIdsAreNotOfIsRefused() {
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> IdType.of(new int[] {42}))
-                .withMessageContaining("a Long, an Integer, a UUID or a String");
+                .isThrownBy(() -> IdType.of(Short.class))
+                .withMessageContaining("a Long, an Integer, a UUID or a String")
+                .withMessageContaining("java.lang.Short");
+    }
+
+    @ParameterizedTest
+    @EnumSource(IdType.class)
+    void anIdIsOfItsTypeAndOfNoOther(IdType type) {
+        for (Object id : new Object[] {42L, 42, UUID.randomUUID(), "42", (short) 42}) {
+            if (type == IdType.STRING
+                    ? id instanceof String
+                    : id.getClass().getSimpleName().equalsIgnoreCase(type.name())) {
+                type.require(id);
+            } else {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> type.require(id))
+                        .withMessage("an id of this cache is " + type.text() + ", not a value of the type "
+                                + id.getClass().getName());
+            }
+        }
     }
 }

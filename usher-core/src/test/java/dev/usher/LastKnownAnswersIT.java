@@ -62,8 +62,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void withoutRedisAProfileIsKeptForTheBoundAndAStatusIsAskedForEachTime() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
-        UserCache<Long, UserStatus> statuses = node.cache(STATUS, this::loadStatuses);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
+        UserCache<Long, UserStatus> statuses = node.cache(STATUS, Long.class, this::loadStatuses);
         loseRedis();
         for (int i = 0; i < 5; i++) {
             assertThat(profiles.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
@@ -76,7 +76,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     @Test
     void withoutRedisNoQueryAnswersForAStatusWhoCameDuringIt() throws Exception {
         Facet<UserProfile> closed = PROFILE.with(PROFILE.policy().withServeStaleFor(Duration.ZERO));
-        UserCache<Long, UserProfile> cache = node.cache(closed, table);
+        UserCache<Long, UserProfile> cache = node.cache(closed, Long.class, table);
         loseRedis();
         table.holdBackAfterReading();
         Future<Optional<UserProfile>> before = threads.submit(() -> cache.find(42L));
@@ -93,9 +93,9 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void withoutTheSourceWhatIsCachedGoesOnAndAMissIsUnavailable() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
-        UserCache<Long, UserProfile> elsewhere = open(patient(server.uri())).cache(PROFILE, table);
+        UserCache<Long, UserProfile> elsewhere = open(patient(server.uri())).cache(PROFILE, Long.class, table);
         table.failure = gone;
         assertThat(profiles.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
         assertThat(elsewhere.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
@@ -106,7 +106,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aFailureIsForgottenAtOnce() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         for (boolean withRedis : new boolean[] {true, false}) {
             if (!withRedis) {
                 loseRedis();
@@ -126,7 +126,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void withoutBothAProfileIsTheLastKnownOneAndSaysSo() throws Exception {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         long lostAt = System.nanoTime();
         loseRedis();
@@ -152,7 +152,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     void withoutBothAnAnswerIsUnavailableOnceItIsTooOld() {
         Duration longest = Duration.ofSeconds(2);
         UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withServeStaleFor(longest)), table);
+                node.cache(PROFILE.with(PROFILE.policy().withServeStaleFor(longest)), Long.class, table);
         warm(profiles);
         table.failure = gone;
         proxy.refuse();
@@ -180,7 +180,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void withoutBothAStatusIsUnavailable() {
-        UserCache<Long, UserStatus> statuses = node.cache(STATUS, this::loadStatuses);
+        UserCache<Long, UserStatus> statuses = node.cache(STATUS, Long.class, this::loadStatuses);
         await().until(() -> {
             statuses.find(42L);
             return statuses.stats().nearHits() > 0;
@@ -196,7 +196,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     void aStatusThatMayBeServedStaleStandsAsItIsForAsLong() {
         Duration longest = Duration.ofSeconds(2);
         UserCache<Long, UserStatus> statuses =
-                node.cache(STATUS.with(STATUS.policy().withServeStaleFor(longest)), this::loadStatuses);
+                node.cache(STATUS.with(STATUS.policy().withServeStaleFor(longest)), Long.class, this::loadStatuses);
         await().until(() -> {
             statuses.findAll(List.of(42L, 43L));
             return statuses.stats().nearHits() >= 10;
@@ -213,7 +213,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aUserWhoWasAbsentIsAbsent() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         await().until(() -> {
             profiles.find(7L);
             return profiles.stats().nearAbsent() > 0;
@@ -228,7 +228,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void anOutageDoesNotMakeEveryRequestWait() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         loseRedis();
         table.failure = gone;
@@ -243,8 +243,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aSilentRedisIsNoBetter() {
-        UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(300))), table);
+        UserCache<Long, UserProfile> profiles = node.cache(
+                PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(300))), Long.class, table);
         warm(profiles);
         table.failure = gone;
         proxy.freeze();
@@ -256,7 +256,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     @Test
     void whoMayNotEvenWaitForTheSourceGetsTheLastKnownAnswer() {
         UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withMaxLoads(1).withMaxWaitingLoads(0)), table);
+                node.cache(PROFILE.with(PROFILE.policy().withMaxLoads(1).withMaxWaitingLoads(0)), Long.class, table);
         warm(profiles);
         table.put(7L, profile("Bob"));
         loseRedis();
@@ -274,7 +274,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
                 open(patient("redis://" + proxy.host() + ":" + proxy.port()).executor(task -> {
                     throw new RejectedExecutionException("busy");
                 }));
-        UserCache<Long, UserProfile> profiles = busy.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = busy.cache(PROFILE, Long.class, table);
         warm(profiles);
         proxy.refuse();
         await().until(() -> !profiles.stats().nearOpen());
@@ -285,7 +285,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void ofAListEachIsTheBestThatIsKnown() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         loseRedis();
         redis.del(KEY);
@@ -304,10 +304,10 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aChangeThatRedisToldOfRemovesTheLastKnownAnswer() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         long pushes = profiles.stats().nearInvalidations();
-        assertThat(open(patient(server.uri())).cache(PROFILE, table).invalidate(42L))
+        assertThat(open(patient(server.uri())).cache(PROFILE, Long.class, table).invalidate(42L))
                 .isTrue();
         await().until(() -> profiles.stats().nearInvalidations() > pushes);
         loseRedis();
@@ -317,7 +317,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aChangeOnThisNodeRemovesTheLastKnownAnswerAlsoWhileItIsRepeated() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         loseRedis();
         table.failure = gone;
@@ -329,7 +329,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     @Test
     void whatTheSourceSaidLastIsTheLastKnownAnswer() {
         UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), table);
+                node.cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), Long.class, table);
         warm(profiles);
         loseRedis();
         table.put(42L, ANNA);
@@ -347,7 +347,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     @Test
     void whatWasReadWithoutRedisIsTheLastKnownAnswerPastItsBound() {
         UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(50))), table);
+                node.cache(PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(50))), Long.class, table);
         loseRedis();
         assertThat(profiles.find(42L)).contains(ANN);
         table.failure = gone;
@@ -357,7 +357,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void whatWasOfferedByThisNodeIsNewerThanWhatItRemembers() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         loseRedis();
         redis.del(KEY, "{" + KEY + "}:guard");
@@ -372,7 +372,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aStaleAnswerIsNotStoredAndEndsSoonAfterTheSourceIsBack() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         loseRedis();
         redis.del(KEY);
@@ -387,8 +387,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
             return table.queries.get() > before;
         });
         assertThat(redis.exists(KEY)).as("stored").isZero();
-        assertUnavailable(
-                () -> open(patient(server.uri())).cache(PROFILE, table).find(42L));
+        assertUnavailable(() ->
+                open(patient(server.uri())).cache(PROFILE, Long.class, table).find(42L));
 
         table.failure = null;
         assertEndsWithinASecond(profiles);
@@ -397,7 +397,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aStaleAnswerEndsSoonAfterRedisIsBack() {
-        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         loseRedis();
         table.failure = gone;

@@ -182,7 +182,7 @@ class LoadAloneIT extends NodesOnRedis {
     private UserCache<Long, String> cache(@Nullable Executor executor) {
         UserCaches.Builder builder = UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(5));
         return open(executor == null ? builder : builder.executor(executor))
-                .cache(NAME, new UserSource<Long, String>() {
+                .cache(NAME, Long.class, new UserSource<Long, String>() {
                     @Override
                     public Map<Long, String> load(Set<Long> ids) throws Exception {
                         return LoadAloneIT.this.load(ids);

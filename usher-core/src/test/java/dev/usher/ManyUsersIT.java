@@ -173,7 +173,7 @@ class ManyUsersIT extends NodesOnRedis {
         table.letOthersThrough();
         Table own = new Table();
         LongStream.rangeClosed(1, 10).forEach(id -> own.put(id, profile(id)));
-        UserCache<Long, UserProfile> second = node(server.uri()).cache(PATIENT, own);
+        UserCache<Long, UserProfile> second = node(server.uri()).cache(PATIENT, Long.class, own);
         Future<Map<Long, UserProfile>> all = threads.submit(() -> second.findAll(ids(1, 10)));
         await().until(() -> second.stats().claimWaits() == 1);
         assertThat(all).isNotDone();
@@ -225,7 +225,7 @@ class ManyUsersIT extends NodesOnRedis {
     void withoutRedisAListIsOneQuery() {
         try (RedisServer gone = RedisServer.start()) {
             gone.stop();
-            UserCache<Long, UserProfile> alone = node(gone.uri()).cache(PATIENT, table);
+            UserCache<Long, UserProfile> alone = node(gone.uri()).cache(PATIENT, Long.class, table);
             assertThat(alone.findAll(ids(1, 300))).isEqualTo(profiles(1, 300));
             assertThat(alone.findAll(ids(1, 300)))
                     .as("kept for the staleness bound")
@@ -236,7 +236,7 @@ class ManyUsersIT extends NodesOnRedis {
 
     @Test
     void oneMalformedIdIsAnErrorAndNobodyIsAsked() {
-        UserCache<String, UserProfile> byName = node(server.uri()).cache(PATIENT, ids -> Map.of());
+        UserCache<String, UserProfile> byName = node(server.uri()).cache(PATIENT, String.class, ids -> Map.of());
         assertThatIllegalArgumentException().isThrownBy(() -> byName.findAll(List.of("ann", "b o b")));
         assertThat(calls("get") + calls("mget")).isZero();
         assertThat(byName.stats().loads()).isZero();
@@ -249,7 +249,7 @@ class ManyUsersIT extends NodesOnRedis {
         cache(PATIENT).findAll(ids(1, 100));
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache =
-                    node("redis://" + proxy.host() + ":" + proxy.port()).cache(WITHOUT_MEMORY, table);
+                    node("redis://" + proxy.host() + ":" + proxy.port()).cache(WITHOUT_MEMORY, Long.class, table);
             redis.configResetstat();
             proxy.freeze();
             List<Future<Optional<UserProfile>>> callers = ids(1, 100).stream()
@@ -271,7 +271,7 @@ class ManyUsersIT extends NodesOnRedis {
             UserCaches node = open(UserCaches.builder()
                     .redis("redis://" + proxy.host() + ":" + proxy.port())
                     .commandTimeout(Duration.ofMillis(200)));
-            UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
+            UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, Long.class, table);
             await().until(() -> cache.stats().nearOpen());
             proxy.freeze();
             for (Future<Optional<UserProfile>> caller : submit(cache, 1, 100)) {
@@ -290,7 +290,7 @@ class ManyUsersIT extends NodesOnRedis {
             UserCaches node = open(UserCaches.builder()
                     .redis("redis://" + proxy.host() + ":" + proxy.port())
                     .commandTimeout(Duration.ofMillis(100)));
-            UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, table);
+            UserCache<Long, UserProfile> cache = node.cache(WITHOUT_MEMORY, Long.class, table);
             cache.invalidate(1_000L); // the script is known
             redis.configResetstat();
             proxy.freeze();
@@ -312,10 +312,11 @@ class ManyUsersIT extends NodesOnRedis {
     @Test
     void aListTooLongForOneCallOfRedisIsStoredAllTheSame() {
         UserCaches node = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofMillis(300)));
-        UserCache<Long, Long> cache = node.cache(Facet.of("number", Long.class).with(WITHOUT_MEMORY.policy()), ids -> {
-            table.queries.incrementAndGet();
-            return ids.stream().collect(Collectors.toMap(id -> id, id -> id));
-        });
+        UserCache<Long, Long> cache =
+                node.cache(Facet.of("number", Long.class).with(WITHOUT_MEMORY.policy()), Long.class, ids -> {
+                    table.queries.incrementAndGet();
+                    return ids.stream().collect(Collectors.toMap(id -> id, id -> id));
+                });
         cache.findAll(ids(1, 500)); // the scripts are known and the code is warm
         Set<Long> many = ids(1, 20_000);
         assertThat(cache.findAll(many)).hasSize(20_000);
@@ -352,7 +353,7 @@ class ManyUsersIT extends NodesOnRedis {
     @Test
     void whatIsInMemoryIsAnsweredAtOnceAndTheRestOnTheExecutor() throws Exception {
         List<Runnable> handed = new ArrayList<>();
-        UserCache<Long, UserProfile> cache = node(handed::add).cache(PATIENT, table);
+        UserCache<Long, UserProfile> cache = node(handed::add).cache(PATIENT, Long.class, table);
         CompletableFuture<Optional<UserProfile>> cold = cache.findAsync(1L);
         assertThat(cold).isNotDone();
         assertThat(handed).hasSize(1);
@@ -367,7 +368,7 @@ class ManyUsersIT extends NodesOnRedis {
     @Test
     void byDefaultTheWorkIsDoneOnThreadsOfItsOwn() throws Exception {
         List<String> loaders = new ArrayList<>();
-        UserCache<Long, UserProfile> cache = node(server.uri()).cache(PATIENT, ids -> {
+        UserCache<Long, UserProfile> cache = node(server.uri()).cache(PATIENT, Long.class, ids -> {
             loaders.add(Thread.currentThread().getName());
             return Map.of(1L, profile(1));
         });
@@ -392,7 +393,7 @@ class ManyUsersIT extends NodesOnRedis {
             }
         };
         UserCache<Long, UserProfile> cache = node(server.uri())
-                .cache(new Facet<>("profile", noting, PATIENT.policy()), ids -> {
+                .cache(new Facet<>("profile", noting, PATIENT.policy()), Long.class, ids -> {
                     threadNames.add(Thread.currentThread().getName());
                     return table.load(ids);
                 });
@@ -415,7 +416,7 @@ class ManyUsersIT extends NodesOnRedis {
         assertThatExceptionOfType(ExecutionException.class)
                 .isThrownBy(() -> cache.findAsync(1L).get())
                 .withCauseInstanceOf(UserUnavailableException.class);
-        UserCache<String, UserProfile> byName = node(server.uri()).cache(PATIENT, ids -> Map.of());
+        UserCache<String, UserProfile> byName = node(server.uri()).cache(PATIENT, String.class, ids -> Map.of());
         assertThatIllegalArgumentException().isThrownBy(() -> byName.findAsync("b o b"));
     }
 
@@ -424,7 +425,7 @@ class ManyUsersIT extends NodesOnRedis {
         UserCache<Long, UserProfile> cache = node(task -> {
                     throw new RejectedExecutionException("full");
                 })
-                .cache(PATIENT, table);
+                .cache(PATIENT, Long.class, table);
         assertThatExceptionOfType(ExecutionException.class)
                 .isThrownBy(() -> cache.findAsync(1L).get())
                 .withCauseInstanceOf(UserUnavailableException.class);
@@ -443,7 +444,7 @@ class ManyUsersIT extends NodesOnRedis {
     @Test
     void closingLeavesNobodyWaiting() {
         UserCaches node = node(server.uri());
-        UserCache<Long, UserProfile> cache = node.cache(PATIENT, table);
+        UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, table);
         table.holdBackAfterReading();
         List<CompletableFuture<Optional<UserProfile>>> answers =
                 ids(1, 100).stream().map(cache::findAsync).toList();
@@ -460,7 +461,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     private UserCache<Long, UserProfile> cache(Facet<UserProfile> facet) {
-        return node(server.uri()).cache(facet, table);
+        return node(server.uri()).cache(facet, Long.class, table);
     }
 
     private UserCaches node(String uri) {

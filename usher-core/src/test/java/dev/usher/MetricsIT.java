@@ -171,7 +171,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void aChangeDuringALoadRefusesTheFill() {
-        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, this::load);
+        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, this::load);
         UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, ids -> {
             Map<Long, UserProfile> read = load(ids);
             other.invalidate(42L);
@@ -230,7 +230,7 @@ class MetricsIT extends NodesOnRedis {
     void aMissThatAnotherProcessIsLoadingWaitsForItOnce() throws InterruptedException {
         CountDownLatch loading = new CountDownLatch(1);
         CountDownLatch gate = new CountDownLatch(1);
-        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, ids -> {
+        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, ids -> {
             loading.countDown();
             gate.await();
             return load(ids);
@@ -263,7 +263,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void aChangeThatRedisTellsOfIsCountedOnce() {
-        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, this::load);
+        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, this::load);
         UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
         cache.find(42L);
         moved();
@@ -423,7 +423,7 @@ class MetricsIT extends NodesOnRedis {
         opened.get(0).close();
         assertThat(registry.getMeters()).isEmpty();
 
-        node(server.uri()).cache(PATIENT, this::load).find(42L);
+        node(server.uri()).cache(PATIENT, Long.class, this::load).find(42L);
         assertThat(registry.getMeters()).isEmpty();
         assertThat(Metrics.globalRegistry.getMeters()).isEmpty();
     }
@@ -435,7 +435,7 @@ class MetricsIT extends NodesOnRedis {
                 .redis(uri)
                 .commandTimeout(Duration.ofSeconds(5))
                 .meterRegistry(registry));
-        UserCache<Long, UserProfile> cache = caches.cache(facet, source);
+        UserCache<Long, UserProfile> cache = caches.cache(facet, Long.class, source);
         await().until(() -> gauge("usher.near.open") == 1);
         return cache;
     }

@@ -87,7 +87,7 @@ class NearTierIT extends NodesOnRedis {
     @Test
     void whileAChangeIsBeingAnnouncedItsNodeDoesNotAnswerFromBeforeIt() throws Exception {
         UserCaches caches = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(20)));
-        UserCache<Long, UserProfile> cache = caches.cache(PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = caches.cache(PATIENT, Long.class, this::load);
         warm(cache);
         table.put(42L, profile("Anna"));
         client("PAUSE", "20000", "WRITE"); // so that the fence stays on its way
@@ -178,7 +178,7 @@ class NearTierIT extends NodesOnRedis {
     void aFlushBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
         HeldCodec held = new HeldCodec();
         UserCaches node = open(server.uri());
-        UserCache<Long, UserProfile> cache = node.cache(held.facet(), this::load);
+        UserCache<Long, UserProfile> cache = node.cache(held.facet(), Long.class, this::load);
         table.put(42L, profile("Anna"));
         redis.setex(KEY, 1800, json("Ann"));
         Future<Optional<UserProfile>> early = held.whileDecoding(threads, () -> cache.find(42L), () -> {
@@ -225,7 +225,7 @@ class NearTierIT extends NodesOnRedis {
     @Test
     void whatTheSourceAnswersInPlaceOfRedisIsNotKeptWhileRedisTellsOfChanges() {
         UserCaches node = open(server.uri());
-        UserCache<Long, UserProfile> cache = node.cache(PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, this::load);
         await().until(() -> cache.stats().nearOpen());
         node.fences().announce(KEY); // so that this node does not ask Redis, which then has nothing to tell it
         cache.find(42L);
@@ -319,6 +319,7 @@ class NearTierIT extends NodesOnRedis {
             UserCaches caches = open(builder.commandTimeout(Duration.ofSeconds(5)));
             UserCache<Long, UserProfile> cache = caches.cache(
                     UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMillis(300))),
+                    Long.class,
                     this::load);
             warm(cache);
             redis(server, foreign -> foreign.setex(KEY, 1800, json("Flask")));
@@ -364,9 +365,9 @@ class NearTierIT extends NodesOnRedis {
     @Test
     void whatAnotherNodeStoresIsNotKeptBeforeThisNodesOwnChangeIsConfirmed() throws Exception {
         UserCaches node = open(server.uri());
-        UserCache<Long, UserProfile> here = node.cache(PATIENT, this::load);
+        UserCache<Long, UserProfile> here = node.cache(PATIENT, Long.class, this::load);
         CountDownLatch gate = new CountDownLatch(1);
-        UserCache<Long, UserProfile> there = open(server.uri()).cache(PATIENT, ids -> {
+        UserCache<Long, UserProfile> there = open(server.uri()).cache(PATIENT, Long.class, ids -> {
             gate.await();
             return Map.of(42L, profile("Ann"));
         });
@@ -437,7 +438,7 @@ class NearTierIT extends NodesOnRedis {
     }
 
     private UserCache<Long, UserProfile> node(String uri, Facet<UserProfile> facet) {
-        return open(uri).cache(facet, this::load);
+        return open(uri).cache(facet, Long.class, this::load);
     }
 
     private UserCaches open(String uri) {

@@ -29,7 +29,7 @@ class ReadMarkIT extends NodesOnRedis {
     @ParameterizedTest
     @ValueSource(strings = {"PT0S", "PT-6S", "PT-1H", "PT1H"})
     void howThisMachinesClockIsSetDoesNotCountForAMark(Duration set) {
-        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, table);
+        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
         ReadMark young = cache.beforeRead();
         ReadMark old = earlier(cache.beforeRead(), TOO_LONG);
 
@@ -43,7 +43,7 @@ class ReadMarkIT extends NodesOnRedis {
     /** What an {@code Instant} cannot exclude, and why there are marks. */
     @Test
     void aClockThatIsSetBackLetsAnOldRowInByAnInstant() {
-        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, table);
+        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
         Instant readAt = clock.minus(TOO_LONG);
         ReadMark mark = earlier(cache.beforeRead(), TOO_LONG);
 
@@ -60,7 +60,7 @@ class ReadMarkIT extends NodesOnRedis {
     void aMarkFromBeforeTheConnectionWasLostIsVoid() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache =
-                    node("redis://" + proxy.host() + ":" + proxy.port()).cache(UserProfile.FACET, table);
+                    node("redis://" + proxy.host() + ":" + proxy.port()).cache(UserProfile.FACET, Long.class, table);
             ReadMark mark = cache.beforeRead();
             assertThat(cache.save(41L, OLD, mark)).isTrue();
 
@@ -74,8 +74,8 @@ class ReadMarkIT extends NodesOnRedis {
 
     @Test
     void aMarkOfOtherCachesIsRefused() {
-        UserCache<Long, UserProfile> here = node(server.uri()).cache(UserProfile.FACET, table);
-        UserCache<Long, UserProfile> there = node(server.uri()).cache(UserProfile.FACET, table);
+        UserCache<Long, UserProfile> here = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, UserProfile> there = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
         assertThat(here.save(42L, OLD, there.beforeRead())).isFalse();
         assertThat(here.save(42L, OLD, here.beforeRead())).isTrue();
     }
@@ -83,8 +83,8 @@ class ReadMarkIT extends NodesOnRedis {
     @Test
     void aMarkIsGoodForEveryFacetOfItsCaches() {
         UserCaches node = node(server.uri());
-        UserCache<Long, UserProfile> profiles = node.cache(UserProfile.FACET, table);
-        UserCache<Long, String> names = node.cache(Facet.of("name", String.class), ids -> Map.of());
+        UserCache<Long, UserProfile> profiles = node.cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, String> names = node.cache(Facet.of("name", String.class), Long.class, ids -> Map.of());
         ReadMark mark = profiles.beforeRead();
         assertThat(profiles.save(42L, OLD, mark)).isTrue();
         assertThat(names.save(42L, "Old", mark)).isTrue();
@@ -95,7 +95,7 @@ class ReadMarkIT extends NodesOnRedis {
     void aRowIsDroppedThatWasStoredWhileTheServerBecameAnother() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port());
-            UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, table);
+            UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, table);
             ReadMark mark = cache.beforeRead();
             proxy.freeze(Direction.TO_CLIENT);
 

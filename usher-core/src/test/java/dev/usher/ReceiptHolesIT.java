@@ -116,8 +116,8 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void nothingIsCommittedForAnIdThatCannotBeInvalidated() {
-        UserStatusCache<String> node =
-                new UserStatusCache<>(open(patient(server.uri())).cache(UserStatus.FACET, ids -> Map.of()));
+        UserStatusCache<String> node = new UserStatusCache<>(
+                open(patient(server.uri())).cache(UserStatus.FACET, String.class, ids -> Map.of()));
         AtomicBoolean committed = new AtomicBoolean();
         assertThatIllegalArgumentException().isThrownBy(() -> node.disable("a b", () -> committed.set(true)));
         assertThat(committed).as("committed").isFalse();
@@ -170,7 +170,7 @@ class ReceiptHolesIT extends NodesOnRedis {
             node(uriOf(silent), UserStatus.FACET, null);
             UserStatusCache<Long> writer = new UserStatusCache<>(
                     open(UserCaches.builder().redis(uriOf(writers)).commandTimeout(Duration.ofSeconds(8)))
-                            .cache(UserStatus.FACET, ids -> load(ids, null)));
+                            .cache(UserStatus.FACET, Long.class, ids -> load(ids, null)));
             silent.freeze();
 
             CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
@@ -219,7 +219,7 @@ class ReceiptHolesIT extends NodesOnRedis {
     }
 
     private UserStatusCache<Long> node(String uri, Facet<UserStatus> facet, @Nullable AtomicBoolean fails) {
-        return new UserStatusCache<>(open(patient(uri)).cache(facet, ids -> load(ids, fails)));
+        return new UserStatusCache<>(open(patient(uri)).cache(facet, Long.class, ids -> load(ids, fails)));
     }
 
     private Map<Long, UserStatus> load(Set<Long> ids, @Nullable AtomicBoolean fails) {
@@ -241,7 +241,7 @@ class ReceiptHolesIT extends NodesOnRedis {
     /** A node whose entry in the register lives for a short time. */
     private UserStatusCache<Long> shortLived() {
         return new UserStatusCache<>(open(patient(server.uri()).timing(Timing.STANDARD.withRegisterLife(REGISTER_LIFE)))
-                .cache(UserStatus.FACET, ids -> load(ids, null)));
+                .cache(UserStatus.FACET, Long.class, ids -> load(ids, null)));
     }
 
     private static String uriOf(FaultProxy proxy) {

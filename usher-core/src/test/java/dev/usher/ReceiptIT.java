@@ -255,7 +255,7 @@ class ReceiptIT extends NodesOnRedis {
 
     private UserStatusCache<Long> node(String uri) {
         return new UserStatusCache<>(open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofMillis(500)))
-                .cache(UserStatus.FACET, this::load));
+                .cache(UserStatus.FACET, Long.class, this::load));
     }
 
     private Map<Long, UserStatus> load(Set<Long> ids) {

@@ -57,7 +57,7 @@ class ReceiptTimesIT {
                 VersionTable table = new VersionTable(url(postgres));
                 UserCaches caches = UserCaches.builder().redis(redis.uri()).build()) {
             table.create(USER + 1);
-            UserCache<Long, UserProfile> writer = caches.cache(WatchingNode.facet(BOUND), table);
+            UserCache<Long, UserProfile> writer = caches.cache(WatchingNode.facet(BOUND), Long.class, table);
             start(redis.uri(), url(postgres));
             start(redis.uri(), url(postgres));
             start("redis://" + proxy.host() + ":" + proxy.port(), url(postgres));

@@ -100,8 +100,8 @@ class RedisAccountIT {
     private void liveThroughAll(UserCaches here, UserCaches there) throws Exception {
         table.put(42L, profile("Ann"));
         table.put(43L, profile("Bob"));
-        UserCache<Long, UserProfile> cache = here.cache(UserProfile.FACET, table);
-        UserCache<Long, UserProfile> other = there.cache(UserProfile.FACET, table);
+        UserCache<Long, UserProfile> cache = here.cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, UserProfile> other = there.cache(UserProfile.FACET, Long.class, table);
         await().until(() -> cache.stats().nearOpen() && other.stats().nearOpen());
 
         assertThat(cache.find(42L)).contains(profile("Ann"));
@@ -135,8 +135,9 @@ class RedisAccountIT {
     }
 
     private void liveThroughABan(UserCaches here, UserCaches there) {
-        UserStatusCache<Long> status = new UserStatusCache<>(here.cache(UserStatus.FACET, ids -> statuses));
-        UserStatusCache<Long> otherStatus = new UserStatusCache<>(there.cache(UserStatus.FACET, ids -> statuses));
+        UserStatusCache<Long> status = new UserStatusCache<>(here.cache(UserStatus.FACET, Long.class, ids -> statuses));
+        UserStatusCache<Long> otherStatus =
+                new UserStatusCache<>(there.cache(UserStatus.FACET, Long.class, ids -> statuses));
         assertThat(status.isEnabled(42L)).isTrue();
         assertThat(otherStatus.isEnabled(42L)).isTrue();
 

@@ -41,7 +41,7 @@ class RedisLinkIT extends NodesOnRedis {
         node = open(UserCaches.builder()
                 .redis("redis://" + proxy.host() + ":" + proxy.port())
                 .commandTimeout(DEADLINE));
-        cache = node.cache(PROFILE, table);
+        cache = node.cache(PROFILE, Long.class, table);
         await().until(() -> cache.stats().nearOpen());
         cache.find(0L);
     }
@@ -174,7 +174,7 @@ class RedisLinkIT extends NodesOnRedis {
         try {
             late.stop();
             UserCaches early = open(UserCaches.builder().redis(late.uri()));
-            UserCache<Long, UserProfile> profiles = early.cache(UserProfile.FACET, table);
+            UserCache<Long, UserProfile> profiles = early.cache(UserProfile.FACET, Long.class, table);
             assertThat(profiles.find(1L)).isPresent();
             assertThat(early.shared().state()).isEqualTo(CachesHealth.Redis.UNREACHABLE);
             late.restart();

@@ -161,7 +161,7 @@ class RefreshAheadIT extends NodesOnRedis {
                 }));
         CachePolicy brief =
                 HOURLY.policy().withTtl(Duration.ofMillis(800)).withJitter(0).withRefreshAhead(0.5);
-        UserCache<Long, UserProfile> cache = caches.cache(HOURLY.with(brief), table);
+        UserCache<Long, UserProfile> cache = caches.cache(HOURLY.with(brief), Long.class, table);
         askUntil(cache, () -> cache.stats().refreshes() > 0);
         assertThat(failures).hasValueGreaterThan(10);
     }
@@ -172,7 +172,7 @@ class RefreshAheadIT extends NodesOnRedis {
                 .redis(server.uri())
                 .commandTimeout(Duration.ofSeconds(5))
                 .executor(Runnable::run));
-        UserCache<Long, UserProfile> cache = caches.cache(HOURLY, ids -> {
+        UserCache<Long, UserProfile> cache = caches.cache(HOURLY, Long.class, ids -> {
             if (table.queries.get() > 0) {
                 table.queries.incrementAndGet();
                 throw new StackOverflowError();
@@ -226,7 +226,7 @@ class RefreshAheadIT extends NodesOnRedis {
 
     private UserCache<Long, UserProfile> cache(Facet<UserProfile> facet) {
         UserCaches caches = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(5)));
-        return caches.cache(facet, table);
+        return caches.cache(facet, Long.class, table);
     }
 
     private static UserProfile profile(String name) {

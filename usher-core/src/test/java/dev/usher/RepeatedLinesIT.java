@@ -86,8 +86,8 @@ class RepeatedLinesIT extends NodesOnRedis {
     @MethodSource("rows")
     void aFaultThatEachCallMeetsIsSaidOnceForEachFacet(Row row) {
         UserCaches node = open(patient(server.uri()));
-        UserCache<Long, String> first = node.cache(facet("first"), RepeatedLinesIT::load);
-        UserCache<Long, String> second = node.cache(facet("second"), RepeatedLinesIT::load);
+        UserCache<Long, String> first = node.cache(facet("first"), Long.class, RepeatedLinesIT::load);
+        UserCache<Long, String> second = node.cache(facet("second"), Long.class, RepeatedLinesIT::load);
         assertThat(first.find(0L)).contains("right");
         assertThat(second.find(0L)).contains("right");
 
@@ -111,7 +111,7 @@ class RepeatedLinesIT extends NodesOnRedis {
         List<Long> users = LongStream.range(0, 20).boxed().toList();
         boolean[] breaks = {false};
         UserCache<Long, String> cache = open(patient(server.uri()))
-                .cache(hourly.with(hourly.policy().withTtl(Duration.ofHours(1))), ids -> {
+                .cache(hourly.with(hourly.policy().withTtl(Duration.ofHours(1))), Long.class, ids -> {
                     if (breaks[0]) {
                         throw new StackOverflowError();
                     }

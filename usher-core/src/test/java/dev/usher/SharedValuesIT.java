@@ -117,7 +117,7 @@ class SharedValuesIT extends NodesOnRedis {
     /** Of whatever facet: one object is held by the source, as by one that has a cache of its own. */
     @SuppressWarnings("unchecked")
     private static UserCache<Long, Object> cache(UserCaches node, Facet<?> facet, Object row) {
-        return node.cache((Facet<Object>) facet, ids -> ids.contains(42L) ? Map.of(42L, row) : Map.of());
+        return node.cache((Facet<Object>) facet, Long.class, ids -> ids.contains(42L) ? Map.of(42L, row) : Map.of());
     }
 
     private static Facet<Badges> badges(int nearSize) {
@@ -187,7 +187,7 @@ class SharedValuesIT extends NodesOnRedis {
         CountDownLatch gate = new CountDownLatch(1);
         Facet<Bean> beans = Facet.of("beans", Bean.class).copyOnRead();
         UserCaches node = open(patient(server.uri()));
-        UserCache<Long, Bean> cache = node.cache(beans, ids -> {
+        UserCache<Long, Bean> cache = node.cache(beans, Long.class, ids -> {
             gate.await();
             return Map.of(42L, new Bean());
         });
@@ -232,7 +232,7 @@ class SharedValuesIT extends NodesOnRedis {
     void aFacetThatDoesNotFitIsSaidOnceAndAsksTheSourceOnly(Facet<Object> facet, Object row, String remedy) {
         UserCaches node = open(patient(server.uri()));
         AtomicInteger queries = new AtomicInteger();
-        UserCache<Long, Object> cache = node.cache(facet, ids -> {
+        UserCache<Long, Object> cache = node.cache(facet, Long.class, ids -> {
             queries.incrementAndGet();
             return Map.of(42L, row);
         });
@@ -269,7 +269,7 @@ class SharedValuesIT extends NodesOnRedis {
         UserCaches node = open(patient(server.uri()).jsonMapper(mapper));
         AtomicInteger queries = new AtomicInteger();
         @SuppressWarnings("rawtypes")
-        UserCache<Long, kotlin.Pair> pairs = node.cache(Facet.of("pair", kotlin.Pair.class), ids -> {
+        UserCache<Long, kotlin.Pair> pairs = node.cache(Facet.of("pair", kotlin.Pair.class), Long.class, ids -> {
             queries.incrementAndGet();
             return Map.of(42L, new kotlin.Pair<>("a", 1));
         });

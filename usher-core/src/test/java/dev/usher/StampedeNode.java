@@ -38,7 +38,8 @@ final class StampedeNode {
                         .build();
                 Connection database = DriverManager.getConnection(args[1]);
                 BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-            UserCache<Long, UserProfile> cache = caches.cache(UserProfile.FACET, ids -> query(database, ids));
+            UserCache<Long, UserProfile> cache =
+                    caches.cache(UserProfile.FACET, Long.class, ids -> query(database, ids));
             for (int round = 0; round < 20; round++) {
                 ask(cache, Long.parseLong(args[2]) + round, threads);
             }

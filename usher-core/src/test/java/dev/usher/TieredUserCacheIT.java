@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.testkit.RedisServer;
@@ -28,9 +29,13 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The read path and the write path on a real Redis, with the near tier turned off. */
@@ -47,7 +52,7 @@ class TieredUserCacheIT extends NodesOnRedis {
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();
-    private final UserCache<Long, UserProfile> cache = node().cache(PROFILE, table);
+    private final UserCache<Long, UserProfile> cache = node().cache(PROFILE, Long.class, table);
 
     @AfterEach
     void close() {
@@ -79,7 +84,8 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void aStatusIsOneOrZeroForUpToAnHour() {
         UserCaches node = node();
-        var statuses = new UserStatusCache<Long>(node.cache(STATUS, ids -> Map.of(42L, UserStatus.ENABLED)));
+        var statuses =
+                new UserStatusCache<Long>(node.cache(STATUS, Long.class, ids -> Map.of(42L, UserStatus.ENABLED)));
         assertThat(statuses.isEnabled(42L)).isTrue();
         assertThat(redis.get("user:42:status")).isEqualTo("1");
         assertThat(redis.pttl("user:42:status"))
@@ -102,7 +108,7 @@ class TieredUserCacheIT extends NodesOnRedis {
 
     @Test
     void aUserThatDoesNotExistIsNotEnabled() {
-        var statuses = new UserStatusCache<Long>(node().cache(STATUS, ids -> Map.of()));
+        var statuses = new UserStatusCache<Long>(node().cache(STATUS, Long.class, ids -> Map.of()));
         assertThat(statuses.isEnabled(42L)).isFalse();
     }
 
@@ -123,7 +129,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void aPrefixKeepsApplicationsApart() {
         UserCaches other = open(patient(server.uri()).keyPrefix("shop:user"));
-        UserCache<String, UserProfile> shop = other.cache(PROFILE, ids -> Map.of("a-1", ANN));
+        UserCache<String, UserProfile> shop = other.cache(PROFILE, String.class, ids -> Map.of("a-1", ANN));
         assertThat(shop.find("a-1")).contains(ANN);
         assertThat(redis.exists("shop:user:a-1:profile")).isEqualTo(1);
     }
@@ -132,7 +138,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void idsMayBeUuidsAndStrings() {
         UUID id = UUID.randomUUID();
         UserCaches node = node();
-        UserCache<UUID, UserProfile> byUuid = node.cache(PROFILE, ids -> Map.of(id, ANN));
+        UserCache<UUID, UserProfile> byUuid = node.cache(PROFILE, UUID.class, ids -> Map.of(id, ANN));
         assertThat(byUuid.find(id)).contains(ANN);
         assertThat(redis.exists("user:" + id + ":profile")).isEqualTo(1);
     }
@@ -170,7 +176,8 @@ class TieredUserCacheIT extends NodesOnRedis {
 
     @Test
     void anUnknownStatusNeverMeansEnabled() {
-        var statuses = new UserStatusCache<Long>(node().cache(STATUS, ids -> Map.of(42L, UserStatus.DISABLED)));
+        var statuses =
+                new UserStatusCache<Long>(node().cache(STATUS, Long.class, ids -> Map.of(42L, UserStatus.DISABLED)));
         redis.set("user:42:status", "2");
         assertThat(statuses.isEnabled(42L)).isFalse();
         assertThat(redis.get("user:42:status")).isEqualTo("0");
@@ -225,7 +232,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         assertThat(profiles.find(43L)).contains(profile("Bob"));
         assertThat(table.queries).hasValue(2);
 
-        var statuses = new UserStatusCache<Long>(node().cache(STATUS, ids -> Map.of()));
+        var statuses = new UserStatusCache<Long>(node().cache(STATUS, Long.class, ids -> Map.of()));
         assertThat(statuses.save(43L, UserStatus.ENABLED, Instant.now())).isTrue();
         assertThat(redis.get("user:43:status")).isEqualTo("1");
         assertThat(statuses.stats().offersStored()).isEqualTo(1);
@@ -251,7 +258,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         await().until(() -> table.queries.get() == 1);
 
         table.put(42L, profile("New"));
-        UserCache<Long, UserProfile> elsewhere = node().cache(PROFILE, table);
+        UserCache<Long, UserProfile> elsewhere = node().cache(PROFILE, Long.class, table);
         elsewhere.invalidate(42L);
         Future<UserProfile> after = threads.submit(() -> cache.find(42L).orElseThrow());
         awaitPassengers(cache, 1);
@@ -308,7 +315,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         await().until(() -> table.queries.get() == 1);
         String claimed = redis.get(GUARD);
         UserCache<Long, UserProfile> elsewhere =
-                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMinutes(1))), table);
+                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMinutes(1))), Long.class, table);
         Future<UserProfile> there = threads.submit(() -> elsewhere.find(42L).orElseThrow());
 
         await().until(() -> deadlineOf(redis.get(GUARD)) > deadlineOf(claimed) + GuardProtocol.LEASE.toMillis());
@@ -336,7 +343,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         table.put(42L, ANN);
         redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
         UserCache<Long, UserProfile> impatient =
-                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), table);
+                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), Long.class, table);
         assertThat(impatient.find(42L)).contains(ANN);
         assertThat(redis.get(KEY)).isNull();
         assertThat(redis.get(GUARD)).startsWith("slow ");
@@ -363,12 +370,12 @@ class TieredUserCacheIT extends NodesOnRedis {
 
     @Test
     void aSourceThatAnswersWhatWasNotAskedHasNotAnswered() {
-        UserCache<Long, UserProfile> confused = node().cache(PROFILE, ids -> Map.of(7L, ANN));
+        UserCache<Long, UserProfile> confused = node().cache(PROFILE, Long.class, ids -> Map.of(7L, ANN));
         assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> confused.find(42L));
 
         Map<Long, UserProfile> nothing = new HashMap<>();
         nothing.put(42L, null);
-        UserCache<Long, UserProfile> empty = node().cache(PROFILE, ids -> nothing);
+        UserCache<Long, UserProfile> empty = node().cache(PROFILE, Long.class, ids -> nothing);
         assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> empty.find(42L));
         assertThat(redis.exists(KEY)).isZero();
     }
@@ -397,7 +404,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void anInterruptedCallerIsToldAndStaysInterrupted() throws Exception {
         redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
         UserCache<Long, UserProfile> patient =
-                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMinutes(1))), table);
+                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMinutes(1))), Long.class, table);
         AtomicReference<Thread> thread = new AtomicReference<>();
         Future<Boolean> caller = threads.submit(() -> {
             thread.set(Thread.currentThread());
@@ -412,7 +419,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void aRowReadBeforeAFlushIsNotStoredAfterIt() {
         UserCaches node = node();
-        UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
         await().until(() -> node.shared().session() != null);
         Session before = node.shared().session();
         ReadMark mark = here.beforeRead();
@@ -430,7 +437,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void aRedisThatFailsIsLoggedOnceAndFailsNoCall() {
         try (RedisServer doomed = RedisServer.start()) {
             UserCaches node = open(patient(doomed.uri()));
-            var profiles = new UserProfileCache<>(node.cache(PROFILE, table));
+            var profiles = new UserProfileCache<>(node.cache(PROFILE, Long.class, table));
             table.put(42L, ANN);
             // From the beginning: whichever call notices first is the one that says it, and the heartbeat is a call.
             List<String> log = logOf(() -> {
@@ -456,7 +463,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         try (RedisServer deaf = RedisServer.start();
                 RedisClient operator = RedisClient.create(deaf.uri())) {
             UserCaches node = open(patient(deaf.uri()));
-            UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
+            UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
             table.put(42L, ANN);
             here.find(42L);
 
@@ -478,7 +485,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         try (RedisServer late = RedisServer.start()) {
             late.stop();
             UserCaches node = open(patient(late.uri()));
-            UserCache<Long, UserProfile> early = node.cache(PROFILE, table);
+            UserCache<Long, UserProfile> early = node.cache(PROFILE, Long.class, table);
             table.put(42L, ANN);
             assertThat(early.find(42L)).contains(ANN);
             late.restart();
@@ -492,7 +499,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void whileAChangeIsNotConfirmedThisNodeBelievesNothingThatRedisSays() {
         UserCaches node = node();
-        UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
         table.put(42L, ANN);
         here.find(42L);
         String old = redis.get(KEY);
@@ -513,7 +520,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void closingSendsWhatIsKept() {
         UserCaches node = node();
-        node.cache(PROFILE, table);
+        node.cache(PROFILE, Long.class, table);
         redis.set(KEY, "old");
         node.fences().announce(KEY);
         node.close();
@@ -524,7 +531,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void closingSaysWhatCouldNotBeSent() {
         try (RedisServer gone = RedisServer.start()) {
             UserCaches node = open(patient(gone.uri()));
-            UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
+            UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
             gone.stop();
             assertThat(here.invalidate(42L)).isFalse();
             assertThat(logOf(node::close))
@@ -539,7 +546,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void aClaimWhoseGrantWasNotHeardIsGivenUp() {
         try (RedisServer slow = RedisServer.start()) {
             UserCache<Long, UserProfile> here =
-                    open(UserCaches.builder().redis(slow.uri())).cache(PROFILE, table);
+                    open(UserCaches.builder().redis(slow.uri())).cache(PROFILE, Long.class, table);
             table.put(42L, ANN);
             slow.freeze();
             assertThat(here.find(42L)).contains(ANN);
@@ -567,7 +574,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         try (RedisServer gone = RedisServer.start()) {
             gone.stop();
             UserCache<Long, UserProfile> alone = open(patient(gone.uri()))
-                    .cache(PROFILE.with(PROFILE.policy().withStalenessBound(bound)), table);
+                    .cache(PROFILE.with(PROFILE.policy().withStalenessBound(bound)), Long.class, table);
             table.put(42L, ANN);
             table.holdBackAfterReading();
             Future<UserProfile> first = threads.submit(() -> alone.find(42L).orElseThrow());
@@ -598,7 +605,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         try (RedisServer strange = RedisServer.start("rename-command EVALSHA \"\"")) {
             List<String> log = logOf(() -> {
                 UserCaches node = open(patient(strange.uri()));
-                UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
+                UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
                 table.put(42L, ANN);
                 assertThat(here.save(42L, ANN, Instant.now())).isFalse();
                 assertThat(here.find(42L)).contains(ANN);
@@ -615,7 +622,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         try (RedisServer full = RedisServer.start("maxmemory 1", "maxmemory-policy noeviction")) {
             List<String> log = logOf(() -> {
                 UserCaches node = open(patient(full.uri()));
-                UserCache<Long, UserProfile> here = node.cache(PROFILE, table);
+                UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
                 table.put(42L, ANN);
                 for (int i = 0; i < 50; i++) {
                     assertThat(here.find(42L)).contains(ANN);
@@ -641,7 +648,7 @@ class TieredUserCacheIT extends NodesOnRedis {
                     }
                 },
                 CachePolicy.of(Duration.ofMinutes(1)));
-        UserCache<Long, UserProfile> unwritten = node().cache(mute, table);
+        UserCache<Long, UserProfile> unwritten = node().cache(mute, Long.class, table);
         table.put(42L, ANN);
         List<String> log = logOf(() -> {
             assertThat(unwritten.find(42L)).contains(ANN);
@@ -665,7 +672,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void aMalformedIdIsAnErrorAndTouchesNothing() {
         UserCaches node = node();
-        UserCache<String, UserProfile> byName = node.cache(PROFILE, ids -> Map.of());
+        UserCache<String, UserProfile> byName = node.cache(PROFILE, String.class, ids -> Map.of());
         for (String id : List.of("", "a b", "a{b}", "x".repeat(129), "a\nb")) {
             assertThatIllegalArgumentException().isThrownBy(() -> byName.find(id));
             assertThatIllegalArgumentException().isThrownBy(() -> byName.save(id, ANN, Instant.now()));
@@ -674,32 +681,56 @@ class TieredUserCacheIT extends NodesOnRedis {
         assertThat(redis.keys("user:*")).isEmpty();
     }
 
-    @Test
-    void theIdsOfOneCacheAreOfOneType() {
-        UserCache<Object, UserProfile> careless = node().cache(PROFILE, ids -> Map.of());
-        careless.find(42L);
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> careless.find(42))
-                .withMessage("the ids of one cache are of one type");
+    /** A cast lets such an id past the compiler. It must not become an absence. */
+    @ParameterizedTest
+    @MethodSource("idsOfOtherTypes")
+    void anIdOfAnotherTypeIsAnErrorAndNeverAnAbsence(Class<?> idClass, Object other) {
+        @SuppressWarnings("unchecked")
+        UserCache<Object, UserProfile> careless = node().cache(PROFILE, (Class<Object>) idClass, ids -> Map.of());
+        Map<String, ThrowingCallable> calls = Map.of(
+                "find", () -> careless.find(other),
+                "lookUp", () -> careless.lookUp(other),
+                "findAll", () -> careless.findAll(List.of(other)),
+                "findAsync", () -> careless.findAsync(other),
+                "findFresh", () -> careless.findFresh(other),
+                "save", () -> careless.save(other, ANN, Instant.now()),
+                "invalidate", () -> careless.invalidate(other),
+                "revoke", () -> careless.revoke(other),
+                "explain", () -> careless.explain(other),
+                "keyOf", () -> careless.keyOf(other));
+        calls.forEach((name, call) -> assertThatThrownBy(call)
+                .as(name)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining(idClass.getSimpleName())
+                .hasMessageContaining(other.getClass().getName()));
+        assertThat(redis.keys("user:*")).isEmpty();
+    }
+
+    private static Stream<Arguments> idsOfOtherTypes() {
+        List<Object> ids = List.of(42L, 42, UUID.randomUUID(), "42");
+        return ids.stream()
+                .flatMap(id -> Stream.concat(ids.stream(), Stream.of((short) 42))
+                        .filter(other -> other.getClass() != id.getClass())
+                        .map(other -> Arguments.of(id.getClass(), other)));
     }
 
     @Test
     void oneFacetHasOneCache() {
         UserCaches node = node();
-        node.cache(PROFILE, table);
+        node.cache(PROFILE, Long.class, table);
         assertThatIllegalStateException()
-                .isThrownBy(() -> node.cache(PROFILE, table))
+                .isThrownBy(() -> node.cache(PROFILE, Long.class, table))
                 .withMessageContaining("'profile'");
     }
 
     @Test
     void closedCachesSaySo() {
         UserCaches node = node();
-        UserCache<Long, UserProfile> closed = node.cache(PROFILE, table);
+        UserCache<Long, UserProfile> closed = node.cache(PROFILE, Long.class, table);
         node.close();
         node.close();
         assertThatIllegalStateException().isThrownBy(() -> closed.find(42L)).withMessage("the caches are closed");
-        assertThatIllegalStateException().isThrownBy(() -> node.cache(STATUS, ids -> Map.of()));
+        assertThatIllegalStateException().isThrownBy(() -> node.cache(STATUS, Long.class, ids -> Map.of()));
     }
 
     @Test

@@ -45,7 +45,7 @@ class VisibilityIT {
                 VersionTable table = new VersionTable(url(postgres));
                 UserCaches caches = UserCaches.builder().redis(redis.uri()).build()) {
             table.create(USER + 1);
-            UserCache<Long, UserProfile> writer = caches.cache(UserProfile.FACET, table);
+            UserCache<Long, UserProfile> writer = caches.cache(UserProfile.FACET, Long.class, table);
             for (int node = 0; node < NODES; node++) {
                 nodes.add(JavaProcess.start(
                         WatchingNode.class,

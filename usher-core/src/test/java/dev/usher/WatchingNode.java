@@ -25,7 +25,7 @@ final class WatchingNode {
         Thread input = new Thread(WatchingNode::awaitEndOfInput, "end-of-input");
         try (VersionTable table = new VersionTable(args[1]);
                 UserCaches caches = UserCaches.builder().redis(args[0]).build()) {
-            UserCache<Long, UserProfile> cache = caches.cache(facet, table);
+            UserCache<Long, UserProfile> cache = caches.cache(facet, Long.class, table);
             input.start();
             boolean watching = false;
             while (input.isAlive()) {

@@ -19,7 +19,7 @@ final class UsherContender implements Contender {
     private UsherContender(Site site, CachePolicy policy) {
         caches = UserCaches.builder().redis(site.redisUri()).build();
         Facet<UserProfile> facet = UserProfile.FACET.with(policy);
-        cache = caches.cache(facet, site.source());
+        cache = caches.cache(facet, Long.class, site.source());
     }
 
     static Contender both(Site site) {

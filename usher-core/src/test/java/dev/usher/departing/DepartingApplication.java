@@ -35,11 +35,14 @@ public final class DepartingApplication implements Runnable {
                 .commandTimeout(Duration.ofSeconds(2))
                 .build()) {
             Badges value = new Badges(7, List.of(new Badge("early")));
-            UserCache<Long, Badges> badges = caches.cache(Facet.of("badges", Badges.class), ids -> Map.of(42L, value));
-            UserCache<Long, Bean> beans = caches.cache(Facet.of("beans", Bean.class), ids -> Map.of(42L, new Bean()));
+            UserCache<Long, Badges> badges =
+                    caches.cache(Facet.of("badges", Badges.class), Long.class, ids -> Map.of(42L, value));
+            UserCache<Long, Bean> beans =
+                    caches.cache(Facet.of("beans", Bean.class), Long.class, ids -> Map.of(42L, new Bean()));
             UserCache<Long, Badges> own = caches.cache(
                     new Facet<>(
                             "own", FacetCodec.json(Badges.class), badges.facet().policy()),
+                    Long.class,
                     ids -> Map.of(42L, value));
             // Not compared: the JDK remembers the last record whose equals was called, whoever called it.
             boolean found = isIt(badges.find(42L))

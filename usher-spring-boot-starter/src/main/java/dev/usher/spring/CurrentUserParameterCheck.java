@@ -23,6 +23,8 @@ import org.springframework.util.ReflectionUtils.MethodFilter;
  *
  * <p>The only parameters that pass are those of methods of Spring MVC, and only while usher's resolver is the first one there that
  * takes them. All other methods are refused, whatever calls them: no list of frameworks would be complete.
+ *
+ * <p>A parameter that is to be the user's id must be of the type of the ids.
  */
 final class CurrentUserParameterCheck implements SmartInitializingSingleton {
 
@@ -60,6 +62,8 @@ final class CurrentUserParameterCheck implements SmartInitializingSingleton {
                 String reason = refusal(parameter);
                 if (reason != null) {
                     unserved.add(new UnservedCurrentUserException.Parameter(nameOf(type, parameter), reason));
+                } else {
+                    UserIdClasses.requireIdOf(parameter, nameOf(type, parameter), beans);
                 }
             }
         }

@@ -4,9 +4,7 @@ import dev.usher.Facet;
 import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserSource;
-import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
-import org.springframework.core.ResolvableType;
 import org.springframework.util.ClassUtils;
 
 /** Makes the cache of a facet from a source among the beans of the application. */
@@ -25,37 +23,23 @@ final class FacetCaches {
     }
 
     /**
-     * Makes a cache, which knows of transactions where there can be any.
+     * Makes a cache of ids of the type that its source says.
      *
-     * @param source a bean, whose type says what ids are, or a source of anybody's
+     * @param value what it is asked for
+     * @param source a bean
+     * @throws IdTypesException when neither the bean's type nor its class says what ids are
      */
-    <K, V> UserCache<K, V> cache(Facet<V> facet, UserSource<K, V> source) {
+    @SuppressWarnings("unchecked")
+    <K, V> UserCache<K, V> cacheOfBean(Facet<V> facet, Class<?> value, UserSource<K, V> source) {
+        return cache(facet, (Class<K>) UserIdClasses.of(source, value, facet.name(), beans), source);
+    }
+
+    /** Makes a cache, which knows of transactions where there can be any. */
+    <K, V> UserCache<K, V> cache(Facet<V> facet, Class<K> idClass, UserSource<K, V> source) {
         if (!TRANSACTIONS) {
-            return make(facet, source, source);
+            return caches.cache(facet, idClass, source);
         }
         UserSource<K, V> detached = new DetachedUserSource<>(source, new BoundConnections(beans));
-        return new TransactionAwareUserCache<>(make(facet, source, detached), detached);
-    }
-
-    @SuppressWarnings("unchecked")
-    private <K, V> UserCache<K, V> make(Facet<V> facet, UserSource<K, V> bean, UserSource<K, V> source) {
-        Class<?> idType = idTypeOf(bean);
-        return idType == null ? caches.cache(facet, source) : caches.cache(facet, (Class<K>) idType, source);
-    }
-
-    private @Nullable Class<?> idTypeOf(UserSource<?, ?> source) {
-        for (String name : beans.getBeanNamesForType(UserSource.class, true, false)) {
-            // Only what is there already: another source may be made of the very cache that this is for.
-            if (source.equals(beans.getSingleton(name))) {
-                Class<?> declared = UserCacheRegistrar.idOf(name, beans);
-                if (declared != null) {
-                    return declared;
-                }
-            }
-        }
-        return ResolvableType.forInstance(source)
-                .as(UserSource.class)
-                .getGeneric(0)
-                .resolve();
+        return new TransactionAwareUserCache<>(caches.cache(facet, idClass, detached), detached);
     }
 }

@@ -78,6 +78,18 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
                     cause);
         }
         Collection<String> sources = sourcesOf(value);
+        Class<?> wanted = type.getGeneric(0).resolve();
+        Class<?> held = sources.isEmpty() ? null : idOf(sources.iterator().next());
+        if (wanted != null && held != null && wanted != held) {
+            return new FailureAnalysis(
+                    description + "the source of such values, the bean " + quoted(sources)
+                            + ", is asked for ids of the type " + held.getSimpleName() + ", not "
+                            + wanted.getSimpleName() + ".",
+                    "Inject the cache with ids of the type " + held.getSimpleName()
+                            + ", or let the source be asked for " + wanted.getSimpleName() + settingOf(sources, wanted)
+                            + ".",
+                    cause);
+        }
         if (!sources.isEmpty()) {
             return new FailureAnalysis(
                     description + "the source of such values, the bean " + quoted(sources)
@@ -100,6 +112,20 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
         return beans instanceof ListableBeanFactory listable
                 ? List.of(listable.getBeanNamesForType(source, true, false))
                 : List.of();
+    }
+
+    /** What a source is asked for, as far as its type tells. */
+    private @Nullable Class<?> idOf(String source) {
+        return beans instanceof ListableBeanFactory listable ? UserCacheRegistrar.idOf(source, listable) : null;
+    }
+
+    /** How ids of a type are had where settings describe the source. */
+    private static String settingOf(Collection<String> sources, Class<?> wanted) {
+        return ID_TYPES.contains(wanted)
+                        && (sources.contains(UserIdClasses.TABLE_OF_PROFILES)
+                                || sources.contains(UserIdClasses.TABLE_OF_STATUSES))
+                ? ": set usher.jdbc.id-type=" + UserIdType.of(wanted).setting()
+                : "";
     }
 
     /** What an application's own facet needs besides. */

@@ -90,7 +90,7 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
     private static UserCache<?, ?> make(String facet, Class<?> value, ConfigurableListableBeanFactory beans) {
         UserSource<Object, Object> source = (UserSource<Object, Object>)
                 beans.getBeanProvider(sourceOf(value)).getObject();
-        return beans.getBean(FacetCaches.class).cache((Facet<Object>) beans.getBean(facet), source);
+        return beans.getBean(FacetCaches.class).cacheOfBean((Facet<Object>) beans.getBean(facet), value, source);
     }
 
     private static void register(
@@ -138,12 +138,13 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
         return declared != null && declared != Object.class;
     }
 
-    private static ResolvableType sourceOf(Class<?> value) {
+    /** The type of all sources of such values. */
+    static ResolvableType sourceOf(Class<?> value) {
         return ResolvableType.forClassWithGenerics(UserSource.class, ANY, ResolvableType.forClass(value));
     }
 
     /** The type of a bean, as it is declared. */
-    private static ResolvableType typeOf(ListableBeanFactory beans, String name) {
+    static ResolvableType typeOf(ListableBeanFactory beans, String name) {
         if (beans instanceof ConfigurableListableBeanFactory factory && factory.containsBeanDefinition(name)) {
             ResolvableType declared = factory.getMergedBeanDefinition(name).getResolvableType();
             if (declared.resolve() != null) {

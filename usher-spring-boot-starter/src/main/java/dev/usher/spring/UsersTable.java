@@ -25,10 +25,22 @@ final class UsersTable {
 
     private final DataSource dataSource;
     private final UsherJdbcProperties settings;
+    private final Class<?> idClass;
 
-    UsersTable(DataSource dataSource, UsherJdbcProperties settings) {
+    UsersTable(DataSource dataSource, UsherJdbcProperties settings, Class<?> idClass) {
         this.dataSource = dataSource;
         this.settings = settings;
+        this.idClass = idClass;
+    }
+
+    /** The profiles, by ids of the table's type. */
+    UserSource<?, UserProfile> profiles() {
+        return profiles(idClass);
+    }
+
+    /** The statuses, by ids of the table's type. */
+    UserSource<?, UserStatus> statuses() {
+        return statuses(idClass);
     }
 
     /** What a row says in one of its columns, or what stands for a column that the table does not have. */

@@ -134,6 +134,11 @@ public final class UsherAutoConfiguration {
     }
 
     @Bean
+    static UserIdClasses usherUserIdClasses(Environment environment) {
+        return new UserIdClasses(environment);
+    }
+
+    @Bean
     static UserCacheRegistrar userCacheRegistrar() {
         return new UserCacheRegistrar();
     }
@@ -151,9 +156,10 @@ public final class UsherAutoConfiguration {
             UserSource<K, UserProfile> source,
             ObjectProvider<Facet<UserProfile>> own,
             UsherProperties properties) {
-        return new UserProfileCache<>(caches.cache(
+        return new UserProfileCache<>(caches.cacheOfBean(
                 own.getIfAvailable(
                         () -> UserProfile.FACET.with(properties.profile().policy())),
+                UserProfile.class,
                 source));
     }
 
@@ -165,9 +171,10 @@ public final class UsherAutoConfiguration {
             UserSource<K, UserStatus> source,
             ObjectProvider<Facet<UserStatus>> own,
             UsherProperties properties) {
-        return new UserStatusCache<>(caches.cache(
+        return new UserStatusCache<>(caches.cacheOfBean(
                 own.getIfAvailable(
                         () -> UserStatus.FACET.with(properties.status().policy())),
+                UserStatus.class,
                 source));
     }
 }

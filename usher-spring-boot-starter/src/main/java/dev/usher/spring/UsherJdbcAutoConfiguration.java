@@ -3,13 +3,14 @@ package dev.usher.spring;
 import dev.usher.UserProfile;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import javax.sql.DataSource;
 import org.springframework.beans.factory.BeanNotOfRequiredTypeException;
 import org.springframework.beans.factory.BeanRegistrar;
 import org.springframework.beans.factory.BeanRegistry;
 import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.NoSuchBeanDefinitionException;
+import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
@@ -29,7 +30,8 @@ import org.springframework.jdbc.core.JdbcTemplate;
  * The sources of profiles and statuses for an application that names its table of users in {@code usher.jdbc.table}, and
  * declares no {@link UserSource} of the facet.
  *
- * <p>They are beans of the type {@code UserSource<Long, UserProfile>}, or with the class that {@code usher.jdbc.id-type} says.
+ * <p>They are beans of the type {@code UserSource<Long, UserProfile>}, or with the class that {@code usher.jdbc.id-type} or the
+ * application's source of the other facet says, see {@link UserIdClasses}.
  */
 @AutoConfiguration(
         before = UsherAutoConfiguration.class,
@@ -44,8 +46,9 @@ import org.springframework.jdbc.core.JdbcTemplate;
 public final class UsherJdbcAutoConfiguration {
 
     @Bean
-    UsersTable usherUsersTable(UsherJdbcProperties settings, ListableBeanFactory beans) {
-        return new UsersTable(dataSource(settings, beans), settings);
+    UsersTable usherUsersTable(
+            UsherJdbcProperties settings, ConfigurableListableBeanFactory beans, Environment environment) {
+        return new UsersTable(dataSource(settings, beans), settings, UserIdClasses.ofTable(beans, environment));
     }
 
     private static DataSource dataSource(UsherJdbcProperties settings, ListableBeanFactory beans) {
@@ -103,17 +106,15 @@ public final class UsherJdbcAutoConfiguration {
         static final class Declared {}
     }
 
-    /** Registered by hand, for only the settings know the type of the ids, and who asks for a source asks with it. */
+    /**
+     * Registered by hand, for no method has the type of the source: it says what ids are. {@link UserIdClasses} sets it, as soon as
+     * all sources are known.
+     */
     static final class ProfileSource implements BeanRegistrar {
 
         @Override
         public void register(BeanRegistry registry, Environment environment) {
-            registerSource(
-                    registry,
-                    "usherJdbcProfileSource",
-                    UsherJdbcProperties.of(environment).idType().javaType(),
-                    UserProfile.class,
-                    UsersTable::profiles);
+            registerSource(registry, UserIdClasses.TABLE_OF_PROFILES, UserProfile.class, UsersTable::profiles);
         }
     }
 
@@ -122,28 +123,18 @@ public final class UsherJdbcAutoConfiguration {
 
         @Override
         public void register(BeanRegistry registry, Environment environment) {
-            UsherJdbcProperties settings = UsherJdbcProperties.of(environment);
-            if (settings.columns().haveStatus()) {
-                registerSource(
-                        registry,
-                        "usherJdbcStatusSource",
-                        settings.idType().javaType(),
-                        UserStatus.class,
-                        UsersTable::statuses);
+            if (UsherJdbcProperties.of(environment).columns().haveStatus()) {
+                registerSource(registry, UserIdClasses.TABLE_OF_STATUSES, UserStatus.class, UsersTable::statuses);
             }
         }
     }
 
-    private static <K, V> void registerSource(
-            BeanRegistry registry,
-            String name,
-            Class<K> idType,
-            Class<V> valueType,
-            BiFunction<UsersTable, Class<K>, UserSource<K, V>> source) {
-        ParameterizedTypeReference<UserSource<K, V>> type = ParameterizedTypeReference.forType(
-                ResolvableType.forClassWithGenerics(UserSource.class, idType, valueType)
+    private static <V> void registerSource(
+            BeanRegistry registry, String name, Class<V> value, Function<UsersTable, UserSource<?, V>> source) {
+        ParameterizedTypeReference<UserSource<?, V>> type = ParameterizedTypeReference.forType(
+                ResolvableType.forClassWithGenerics(UserSource.class, Long.class, value)
                         .getType());
         registry.registerBean(
-                name, type, bean -> bean.supplier(context -> source.apply(context.bean(UsersTable.class), idType)));
+                name, type, bean -> bean.supplier(context -> source.apply(context.bean(UsersTable.class))));
     }
 }

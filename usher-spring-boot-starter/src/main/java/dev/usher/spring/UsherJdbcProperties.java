@@ -15,7 +15,7 @@ import org.springframework.core.env.Environment;
  *
  * @param table Table or view of the users, perhaps with its schema. Once it is set, users are read from it, unless the
  *     application declares a UserSource.
- * @param idType What the ids are.
+ * @param idType What the ids are. Unless set, what the application's own source of profiles or statuses is asked for, or else long.
  * @param columns What the columns are called.
  * @param queryTimeout How long a query may run; rounded up to whole seconds.
  * @param dataSource Name of the DataSource bean, where there are several and none is primary. It must lead to the database's
@@ -26,7 +26,7 @@ import org.springframework.core.env.Environment;
 @ConfigurationProperties("usher.jdbc")
 record UsherJdbcProperties(
         @DefaultValue("") String table,
-        @DefaultValue("long") UserIdType idType,
+        @Nullable UserIdType idType,
         @DefaultValue Columns columns,
         @DefaultValue("2s") Duration queryTimeout,
         @Nullable String dataSource,

@@ -74,6 +74,5 @@ class CurrentUserIT {
     @Test
     void aParameterThatNoCacheKnowsIsAFaultOfTheApplication() {
         assertThat(site.get("/public/list", ANNS_NAME).status()).isEqualTo(500);
-        assertThat(site.get("/public/text", ANNS_NAME).status()).isEqualTo(500);
     }
 }

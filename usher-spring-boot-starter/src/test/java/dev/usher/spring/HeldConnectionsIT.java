@@ -597,8 +597,8 @@ class HeldConnectionsIT {
                                     .build((row, number) -> row.getString("name")),
                     "connection", ids -> namesOverAConnectionOfSpring(database, ids));
             sources.forEach((name, source) -> {
-                names.put(name, caches.cache(facet(name), source));
-                names.put("other-" + name, caches.cache(facet("other-" + name), source));
+                names.put(name, caches.cache(facet(name), Long.class, source));
+                names.put("other-" + name, caches.cache(facet("other-" + name), Long.class, source));
             });
         }
 

@@ -192,11 +192,6 @@ class SiteApplication {
             return "karma " + badges.karma();
         }
 
-        @GetMapping("/public/text")
-        String text(@CurrentUser String id) {
-            return id;
-        }
-
         @GetMapping("/public/list")
         String list(@CurrentUser Optional<StringBuilder> me) {
             return String.valueOf(me);

@@ -75,8 +75,8 @@ class TransactionPhasesIT {
                 .redis(redisServer.uri())
                 .commandTimeout(Duration.ofSeconds(5))
                 .build();
-        statuses = new UserStatusCache<>(
-                new FacetCaches(node, new DefaultListableBeanFactory()).cache(UserStatus.FACET, ids -> Map.of()));
+        statuses = new UserStatusCache<>(new FacetCaches(node, new DefaultListableBeanFactory())
+                .cache(UserStatus.FACET, Long.class, ids -> Map.of()));
     }
 
     @AfterAll

@@ -477,6 +477,6 @@ class TransactionsIT {
     }
 
     private static <V> UserCache<Long, V> cache(UserCaches caches, Facet<V> facet, UserSource<Long, V> source) {
-        return new FacetCaches(caches, new DefaultListableBeanFactory()).cache(facet, source);
+        return new FacetCaches(caches, new DefaultListableBeanFactory()).cache(facet, Long.class, source);
     }
 }

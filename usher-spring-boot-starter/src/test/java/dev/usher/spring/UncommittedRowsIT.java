@@ -305,7 +305,7 @@ class UncommittedRowsIT {
     private static UserCache<Long, String> cache(UserCaches node, String facet, CachePolicy policy) {
         UserSource<Long, String> source = UncommittedRowsIT::load;
         return new FacetCaches(node, new DefaultListableBeanFactory())
-                .cache(Facet.of(facet, String.class).with(policy), source);
+                .cache(Facet.of(facet, String.class).with(policy), Long.class, source);
     }
 
     private static Map<Long, String> load(Set<Long> ids) throws InterruptedException {

@@ -247,7 +247,7 @@ class UserCacheRegistrarTest {
 
         @Bean
         UserCache<Long, Badges> ownBadges(UserCaches caches, Facet<Badges> facet, UserSource<Long, Badges> source) {
-            return caches.cache(facet, source);
+            return caches.cache(facet, Long.class, source);
         }
     }
 

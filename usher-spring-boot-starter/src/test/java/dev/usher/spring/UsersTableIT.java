@@ -217,6 +217,7 @@ class UsersTableIT {
         return new UsersTable(
                 database,
                 new Binder(new MapConfigurationPropertySource(all))
-                        .bindOrCreate("usher.jdbc", UsherJdbcProperties.class));
+                        .bindOrCreate("usher.jdbc", UsherJdbcProperties.class),
+                Long.class);
     }
 }

@@ -360,12 +360,12 @@ class UsherAutoConfigurationTest {
 
         @Bean
         UserProfileCache<Long> ownProfiles(UserCaches caches, UserSource<Long, UserProfile> source) {
-            return new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
+            return new UserProfileCache<>(caches.cache(UserProfile.FACET, Long.class, source));
         }
 
         @Bean
         UserStatusCache<Long> ownStatuses(UserCaches caches, UserSource<Long, UserStatus> source) {
-            return new UserStatusCache<>(caches.cache(UserStatus.FACET, source));
+            return new UserStatusCache<>(caches.cache(UserStatus.FACET, Long.class, source));
         }
     }
 

@@ -30,6 +30,7 @@ class UsherHealthIndicatorTest {
                 false,
                 false,
                 null,
+                Map.of(),
                 Map.of()));
 
         assertThat(health.getStatus()).isEqualTo(Status.UP);
@@ -110,7 +111,17 @@ class UsherHealthIndicatorTest {
     @Test
     void anApplicationThatUsesTheCachesAloneSaysThatNothingElseIsThere() {
         CachesHealth well = new CachesHealth(
-                CachesHealth.Redis.ANSWERING, null, true, Duration.ofMillis(42), 0, null, false, false, null, Map.of());
+                CachesHealth.Redis.ANSWERING,
+                null,
+                true,
+                Duration.ofMillis(42),
+                0,
+                null,
+                false,
+                false,
+                null,
+                Map.of(),
+                Map.of());
 
         Health health = new UsherHealthIndicator(() -> well, true).health();
 

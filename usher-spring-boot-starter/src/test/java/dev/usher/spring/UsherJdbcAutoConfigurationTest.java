@@ -135,7 +135,8 @@ class UsherJdbcAutoConfigurationTest {
         ApplicationContextRunner unchecked = runner.withPropertyValues("usher.jdbc.check-at-start=false");
         unchecked.withBean("ownStatuses", OwnStatuses.class).run(context -> {
             assertThat(context).getBeans(UserSource.class).containsOnlyKeys("usherJdbcProfileSource", "ownStatuses");
-            assertThat(context.getBeanNamesForType(sourceOf(Long.class, UserProfile.class)))
+            assertThat(context.getBeanNamesForType(sourceOf(UUID.class, UserProfile.class)))
+                    .as("ids are those of the application's own source")
                     .hasSize(1);
         });
         unchecked

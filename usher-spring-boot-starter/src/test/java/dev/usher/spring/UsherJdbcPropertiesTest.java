@@ -20,7 +20,7 @@ class UsherJdbcPropertiesTest {
         assertThat(bind(Map.of("usher.jdbc.table", "users")))
                 .isEqualTo(new UsherJdbcProperties(
                         "users",
-                        UserIdType.LONG,
+                        null,
                         new UsherJdbcProperties.Columns(
                                 "id",
                                 "mobile",

@@ -13,7 +13,7 @@ final class PlainJava {
 
     static String greet(String redis, UserSource<Long, UserProfile> source) {
         try (UserCaches caches = UserCaches.builder().redis(redis).build()) {
-            var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, source));
+            var profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, Long.class, source));
 
             Optional<UserProfile> ann = profiles.find(42L);
             return ann.map(profile -> "Hello, " + profile.name()).orElse("Who are you?");

@@ -101,8 +101,10 @@ class RecipesIT {
     void aLoginsRowIsAnsweredWithoutAQuery() {
         try (UserCaches caches =
                 UserCaches.builder().redis(redis.uri()).keyPrefix("login").build()) {
-            UserProfileCache<Long> profiles = new UserProfileCache<>(caches.cache(UserProfile.FACET, ids -> Map.of()));
-            UserStatusCache<Long> statuses = new UserStatusCache<>(caches.cache(UserStatus.FACET, ids -> Map.of()));
+            UserProfileCache<Long> profiles =
+                    new UserProfileCache<>(caches.cache(UserProfile.FACET, Long.class, ids -> Map.of()));
+            UserStatusCache<Long> statuses =
+                    new UserStatusCache<>(caches.cache(UserStatus.FACET, Long.class, ids -> Map.of()));
             LoginByHand logins = new LoginByHand(profiles, statuses);
 
             var unused = logins.login(
@@ -121,8 +123,9 @@ class RecipesIT {
                     new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED, 43L, UserStatus.ENABLED));
             Map<Long, UserProfile> profileRows = new ConcurrentHashMap<>(Map.of(42L, ANN));
             UserStatusCache<Long> statuses =
-                    new UserStatusCache<>(caches.cache(UserStatus.FACET, ids -> only(ids, rows)));
-            UserCache<Long, UserProfile> profiles = caches.cache(UserProfile.FACET, ids -> only(ids, profileRows));
+                    new UserStatusCache<>(caches.cache(UserStatus.FACET, Long.class, ids -> only(ids, rows)));
+            UserCache<Long, UserProfile> profiles =
+                    caches.cache(UserProfile.FACET, Long.class, ids -> only(ids, profileRows));
             ManyChanges changes = new ManyChanges(statuses);
             assertThat(statuses.isEnabled(42L)).isTrue();
             assertThat(profiles.find(42L)).contains(ANN);
