@@ -3,6 +3,7 @@ package dev.usher.spring;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.UserStatus;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -22,6 +24,8 @@ import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.dao.DataAccessException;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.core.ResultSetExtractor;
@@ -276,6 +280,15 @@ class IdColumnsIT {
             assertThat(found(cells, String.class, "varchar(36) COLLATE utf8mb4_bin"))
                     .contains("itself");
 
+            for (String flag : List.of("boolean", "tinyint(1)", "tinyint", "bit(1)", "char(1)", "enum('0', '1')")) {
+                jdbc.execute("CREATE OR REPLACE TABLE users (id bigint PRIMARY KEY, status " + flag + ")");
+                jdbc.execute("INSERT INTO users VALUES (42, " + (flag.startsWith("enum") ? "'1'" : "1") + "), (43, "
+                        + (flag.startsWith("enum") ? "'0'" : "0") + ")");
+                assertThat(statuses(database))
+                        .as(flag)
+                        .isEqualTo(Map.of(42L, UserStatus.ENABLED, 43L, UserStatus.DISABLED));
+            }
+
             jdbc.execute("CREATE TABLE indexed (id char(36) COLLATE utf8mb4_bin PRIMARY KEY)");
             jdbc.execute("INSERT INTO indexed SELECT uuid() FROM seq_1_to_3000");
             assertThat(jdbc.queryForMap(
@@ -283,6 +296,19 @@ class IdColumnsIT {
                             UuidText.spellingsOf(UUID.randomUUID()).toArray()))
                     .containsEntry("type", "range")
                     .containsEntry("key", "PRIMARY");
+        }
+    }
+
+    private static Map<?, UserStatus> statuses(DataSource database) {
+        UsherJdbcProperties settings = new Binder(
+                        new MapConfigurationPropertySource(Map.of("usher.jdbc.table", "users")))
+                .bindOrCreate("usher.jdbc", UsherJdbcProperties.class);
+        try {
+            return new UsersTable(database, settings, Long.class)
+                    .statuses(Long.class)
+                    .load(Set.of(42L, 43L));
+        } catch (Exception e) {
+            throw new AssertionError(e);
         }
     }
 
