@@ -24,6 +24,12 @@ final class GuardProtocol {
     /** How long a claim lives without being renewed: the work of a dead node is taken over within a second. */
     static final Duration LEASE = Duration.ofMillis(800);
 
+    /** How long an absence is stored that only the nodes need which wait for it: they are told of it at once. */
+    private static final Duration AWAITED_ABSENCE = Duration.ofSeconds(1);
+
+    /** Of a claim that was granted where there was neither a value nor a guard. */
+    private static final String FREE = "FREE";
+
     private final RedisLink link;
     private final ServerClock clock;
 
@@ -48,8 +54,9 @@ final class GuardProtocol {
          * The caller may load.
          *
          * @param overAnotherType whether something else than a string stands where the value should be
+         * @param overNothing whether there was neither a value nor a guard
          */
-        record Granted(boolean overAnotherType) implements Claim {}
+        record Granted(boolean overAnotherType, boolean overNothing) implements Claim {}
 
         /** Somebody else is loading, and holds the claim for this much longer unless it is renewed. */
         record Held(Duration left) implements Claim {}
@@ -66,10 +73,13 @@ final class GuardProtocol {
                 ? arguments(token, LEASE, FENCE)
                 : new byte[][] {bytes(token), bytes(LEASE), bytes(FENCE), unreadable};
         return this.<List<?>, Claim>run(
-                GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer)) {
+                GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
                     case "stored" -> new Claim.Stored((byte[]) answer.get(1));
                     case "held" -> new Claim.Held(millis(answer.get(1)));
-                    default -> new Claim.Granted(answer.size() > 1);
+                    default -> {
+                        String over = answer.size() > 1 ? word(answer, 1) : "";
+                        yield new Claim.Granted(over.equals("WRONGTYPE"), over.equals(FREE));
+                    }
                 });
     }
 
@@ -96,7 +106,7 @@ final class GuardProtocol {
     Refresh refresh(String key, String token, Duration ahead) throws SharedTierException {
         byte[][] arguments = {bytes(token), bytes(LEASE), bytes(FENCE), bytes(ahead)};
         return link.await(this.<List<?>, Refresh>run(
-                GuardScript.REFRESH, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer)) {
+                GuardScript.REFRESH, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
                     case "later" -> new Refresh.Later(millis(answer.get(1)));
                     case "granted" -> new Refresh.Granted((byte[]) answer.get(1));
                     default -> new Refresh.Unneeded();
@@ -105,17 +115,20 @@ final class GuardProtocol {
 
     /** Renews a claim, if it is still held, without waiting for the answer. */
     void renew(String key, String token) {
-        renew(key, token, LEASE);
-    }
-
-    /** Gives a claim up, if it is still held, without waiting for the answer. */
-    void release(String key, String token) {
-        renew(key, token, Duration.ZERO);
-    }
-
-    private void renew(String key, String token, Duration lease) {
         // A claim that cannot be renewed runs out, and the fill is then refused: nothing to handle here.
-        var unused = isOne(GuardScript.RENEW, key, arguments(token, lease, FENCE));
+        var unused = isOne(GuardScript.RENEW, key, arguments(token, LEASE, FENCE));
+    }
+
+    /**
+     * Gives a claim up, if it is still held, without waiting for the answer.
+     *
+     * @param overNothing whether the claim is known to have been granted over nothing, so that no guard needs to stay
+     */
+    void release(String key, String token, boolean overNothing) {
+        byte[][] arguments = overNothing
+                ? new byte[][] {bytes(token), bytes(Duration.ZERO), bytes(FENCE), bytes(FREE)}
+                : arguments(token, Duration.ZERO, FENCE);
+        var unused = isOne(GuardScript.RENEW, key, arguments);
     }
 
     /**
@@ -124,11 +137,38 @@ final class GuardProtocol {
      *
      * @param replaced the value over which the claim was granted, or {@code null} when there was none
      */
-    CompletableFuture<Boolean> fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced) {
+    CompletableFuture<Fill> fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced) {
         byte[][] arguments = replaced == null
                 ? new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE)}
                 : new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE), replaced};
-        return isOne(GuardScript.FILL, key, arguments);
+        return isOne(GuardScript.FILL, key, arguments).thenApply(stored -> stored ? Fill.STORED : Fill.REFUSED);
+    }
+
+    /** What has become of what a claimant has found. */
+    enum Fill {
+        STORED,
+
+        /** It is not stored, and nothing has changed between the claim and this answer. */
+        DROPPED,
+        REFUSED
+    }
+
+    /**
+     * Ends a claim whose claimant has found that there is no such user, without waiting for the answer. Nothing is stored, unless
+     * another node waits for it.
+     *
+     * @param value what stands for no user
+     * @param overNothing whether the claim was granted over nothing, so that no guard needs to stay
+     */
+    CompletableFuture<Fill> absent(String key, String token, byte[] value, boolean overNothing) {
+        byte[][] arguments = {bytes(token), value, bytes(AWAITED_ABSENCE), bytes(FENCE), bytes(overNothing ? FREE : "")
+        };
+        return this.<List<?>, Fill>run(
+                GuardScript.ABSENT, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
+                    case "stored" -> Fill.STORED;
+                    case "dropped" -> Fill.DROPPED;
+                    default -> Fill.REFUSED;
+                });
     }
 
     /**
@@ -198,7 +238,8 @@ final class GuardProtocol {
             GuardScript script, String key, ScriptOutputType type, byte[][] arguments, Function<A, T> meaning) {
         try {
             return run(link.commandsToWaitFor(), script, key, type, arguments, meaning);
-        } catch (SharedTierException e) {
+        } catch (SharedTierException | RuntimeException e) {
+            // The latter when the connection is closed for good.
             return CompletableFuture.failedFuture(e);
         }
     }
@@ -242,8 +283,8 @@ final class GuardProtocol {
         return failure instanceof RedisNoScriptException || failure.getCause() instanceof RedisNoScriptException;
     }
 
-    private static String word(List<?> answer) {
-        return new String((byte[]) answer.get(0), StandardCharsets.US_ASCII);
+    private static String word(List<?> answer, int index) {
+        return new String((byte[]) answer.get(index), StandardCharsets.US_ASCII);
     }
 
     private static Duration millis(Object answered) {

@@ -7,6 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One of the scripts that keep the shared tier free of old values. Each works on two keys of one slot, a value and its
@@ -21,8 +25,14 @@ record GuardScript(String source, String sha1) {
     static final GuardScript REFRESH = load("refresh");
     static final GuardScript RENEW = load("renew");
     static final GuardScript FILL = load("fill");
+    static final GuardScript ABSENT = load("absent");
     static final GuardScript OFFER = load("offer");
     static final GuardScript FENCE = load("fence");
+
+    private static final List<GuardScript> ALL =
+            List.of(CLAIM, REFRESH, RENEW, FILL, ABSENT, OFFER, FENCE, alone("register"));
+
+    private static final Pattern CALL = Pattern.compile("redis\\.p?call\\('(\\w+)'");
 
     static GuardScript of(String source) {
         try {
@@ -31,6 +41,25 @@ record GuardScript(String source, String sha1) {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java platform has SHA-1", e);
         }
+    }
+
+    /**
+     * The command that a script calls: some servers name it by its line alone when they refuse it.
+     *
+     * @param sha1 of the script
+     * @param line counted from 1
+     * @return {@code null} where there is no such script, or no call
+     */
+    static @Nullable String commandAt(String sha1, int line) {
+        return ALL.stream()
+                .filter(script -> script.sha1.equals(sha1))
+                .flatMap(script ->
+                        script.source.lines().skip(Math.max(0, line - 1)).limit(1))
+                .map(CALL::matcher)
+                .filter(Matcher::find)
+                .map(call -> call.group(1))
+                .findFirst()
+                .orElse(null);
     }
 
     /** A script that is no part of the guard protocol, and stands by itself. */

@@ -7,7 +7,7 @@ import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.Landing;
 import org.jspecify.annotations.Nullable;
 
-/** The load of one user, as it goes on. Of the thread that loads, except for the token, which a renewal reads. */
+/** The load of one user, as it goes on. Of the thread that loads, except for the token, which a renewal reads, and how it was granted. */
 final class Miss<K, V> {
 
     final K id;
@@ -20,7 +20,13 @@ final class Miss<K, V> {
     /** Under which a claim has been asked for, and may have been granted; {@code null} before. */
     @Nullable String token;
 
+    /** The claim was granted where there was neither a value nor a guard. */
+    volatile boolean isClaimedOverNothing;
+
     boolean isRefused;
+
+    /** Redis holds what is loaded, or nothing: in any case nothing older. */
+    boolean isSettled;
 
     /** What is loaded stands in memory, as an answer or as the last known one. */
     boolean isKept;

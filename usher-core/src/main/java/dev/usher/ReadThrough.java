@@ -1,6 +1,8 @@
 package dev.usher;
 
+import com.github.benmanes.caffeine.cache.Ticker;
 import dev.usher.GuardProtocol.Claim;
+import dev.usher.GuardProtocol.Fill;
 import dev.usher.GuardProtocol.Refresh;
 import dev.usher.NearTier.Reservation;
 import dev.usher.NearTier.Resident;
@@ -52,6 +54,7 @@ final class ReadThrough<K, V> {
     private final Counters counters;
     private final WakeUps<K> wakeUps;
     private final RateLimitedLog refreshLog = new RateLimitedLog(log);
+    private final Absences<K> absences;
 
     ReadThrough(
             UserCaches caches,
@@ -80,6 +83,7 @@ final class ReadThrough<K, V> {
         this.ahead = ahead;
         this.counters = counters;
         this.wakeUps = wakeUps;
+        this.absences = new Absences<>(policy.absentTtl(), Ticker.systemTicker());
     }
 
     /** Loads, and lands or fails each of these flights for itself. */
@@ -218,6 +222,7 @@ final class ReadThrough<K, V> {
                 if (mine.overAnotherType()) {
                     reads.noteUnreadable(miss.key, "another type");
                 }
+                miss.isClaimedOverNothing = mine.overNothing();
                 granted.add(miss);
             } else if (claim instanceof Claim.Held others) {
                 held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
@@ -235,8 +240,8 @@ final class ReadThrough<K, V> {
         return held;
     }
 
-    /** Loads, stores and keeps; returns those that were stored. The claims of those that could not be loaded are given up. */
-    private List<Miss<K, V>> loadUnderClaim(List<Miss<K, V>> claimed) {
+    /** Loads, stores and keeps. The claims of those that could not be loaded are given up. */
+    private void loadUnderClaim(List<Miss<K, V>> claimed) {
         loadRenewing(claimed);
         List<Miss<K, V>> loaded = new ArrayList<>(claimed.size());
         for (Miss<K, V> miss : claimed) {
@@ -256,42 +261,53 @@ final class ReadThrough<K, V> {
             counters.sharedErrors.increment();
         }
         claimed.forEach(miss -> miss.landLoaded());
-        return filled;
     }
 
-    /** Stores what was loaded, and returns those of whom it was taken. */
+    /** Stores what was loaded, unless it is worth no key, and returns those of whom it was stored. */
     private List<Miss<K, V>> fill(List<Miss<K, V>> claimed) {
         List<Miss<K, V>> sent = new ArrayList<>(claimed.size());
-        List<CompletableFuture<Boolean>> fills = new ArrayList<>(claimed.size());
+        List<CompletableFuture<Fill>> fills = new ArrayList<>(claimed.size());
         for (Miss<K, V> miss : claimed) {
             byte[] value = encodedToFill(miss);
             if (value != null) {
                 miss.nextStep();
                 sent.add(miss);
-                fills.add(guards.fill(miss.key, miss.token(), value, lifeOf(miss.loaded()), miss.replaced));
+                fills.add(
+                        isWorthAKey(miss)
+                                ? guards.fill(miss.key, miss.token(), value, lifeOf(miss.loaded()), miss.replaced)
+                                : guards.absent(miss.key, miss.token(), value, miss.isClaimedOverNothing));
             }
         }
         List<Miss<K, V>> filled = new ArrayList<>(sent.size());
         try {
-            List<Boolean> taken = guards.awaitAll(fills);
-            for (int i = 0; i < taken.size(); i++) {
+            List<Fill> answers = guards.awaitAll(fills);
+            for (int i = 0; i < answers.size(); i++) {
+                Miss<K, V> miss = sent.get(i);
                 // What was read before may stand in memory, and the push that drives it out may still be on its way.
-                near.forget(sent.get(i).id);
-                if (taken.get(i)) {
-                    // Nothing has changed between the claim and the fill, so what was loaded was still true then.
-                    sent.get(i).confirmLoaded();
-                    filled.add(sent.get(i));
-                } else {
+                near.forget(miss.id);
+                if (answers.get(i) == Fill.REFUSED) {
                     counters.fillsRefused.increment();
-                    sent.get(i).isRefused = true;
+                    miss.isRefused = true;
                     // The claim may stand all the same, and others would wait for it.
-                    release(sent.get(i));
+                    release(miss);
+                } else {
+                    // Nothing has changed between the claim and the fill, so what was loaded was still true then.
+                    miss.confirmLoaded();
+                    miss.isSettled = true;
+                    if (answers.get(i) == Fill.STORED) {
+                        filled.add(miss);
+                    }
                 }
             }
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
         }
         return filled;
+    }
+
+    /** An absence that replaces something says that a user is gone, and the others are counted. */
+    private boolean isWorthAKey(Miss<K, V> miss) {
+        return miss.loaded().value() != null || miss.replaced != null || absences.isWorthAKey(miss.id);
     }
 
     /** What to store, or {@code null}, with the claim given up, for a value that cannot be stored. */
@@ -418,7 +434,7 @@ final class ReadThrough<K, V> {
     private void release(Miss<K, V> miss) {
         String token = miss.token;
         if (token != null) {
-            guards.release(miss.key, token);
+            guards.release(miss.key, token, miss.isClaimedOverNothing);
         }
     }
 
@@ -501,8 +517,9 @@ final class ReadThrough<K, V> {
             return true;
         }
         if (claimed) {
+            loadUnderClaim(List.of(miss));
             // A source that cannot say changes nothing.
-            return !loadUnderClaim(List.of(miss)).isEmpty() || miss.failure() != null;
+            return miss.isSettled || miss.failure() != null;
         }
         // What is there, or is about to be stored by another, may have been read before this call.
         loadFromSource(List.of(miss), null);
@@ -517,10 +534,14 @@ final class ReadThrough<K, V> {
             miss.replaced = granted.value();
             return true;
         }
-        return answer instanceof Refresh.Unneeded
+        if (answer instanceof Refresh.Unneeded
                 && guards.awaitAll(List.of(guards.claim(miss.key, miss.token(), null)))
                                 .get(0)
-                        instanceof Claim.Granted;
+                        instanceof Claim.Granted mine) {
+            miss.isClaimedOverNothing = mine.overNothing();
+            return true;
+        }
+        return false;
     }
 
     private void loadFreshWithoutRedis(Miss<K, V> miss) {

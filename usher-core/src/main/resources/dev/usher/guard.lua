@@ -1,6 +1,7 @@
 -- What all scripts share. KEYS[1] is the value, KEYS[2] its guard; both lie in one slot.
 -- The guard holds "-" for a fence, or "<token> <deadline>" for a claim. A deadline is in milliseconds of this server's
--- clock, which also decides when the guard expires: the two cannot disagree.
+-- clock, which also decides when the guard expires: the two cannot disagree. A deadline that begins with 0 is that of an
+-- awaited claim: another node has asked for the guard since it was granted.
 
 local FENCE = '-'
 
@@ -9,8 +10,8 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The token of the claim that holds the guard and the milliseconds it has left, or nil: a claim past its deadline is a
--- fence, and so is a guard that cannot be read.
+-- The token of the claim that holds the guard, the milliseconds it has left and whether it is awaited, or nil: a claim past
+-- its deadline is a fence, and so is a guard that cannot be read.
 local function claim()
   local guard = redis.pcall('GET', KEYS[2])
   if type(guard) ~= 'string' then return nil end
@@ -18,12 +19,13 @@ local function claim()
   if not token then return nil end
   local left = tonumber(deadline) - now()
   if left <= 0 then return nil end
-  return token, left
+  return token, left, string.sub(deadline, 1, 1) == '0'
 end
 
 -- Gives the guard to the token for a lease. The key outlives the lease by the life of a fence.
-local function lease(token, millis, fence)
-  redis.call('SET', KEYS[2], token .. string.format(' %.0f', now() + millis), 'PX', millis + fence)
+local function lease(token, millis, fence, awaited)
+  local deadline = string.format(awaited and ' 0%.0f' or ' %.0f', now() + millis)
+  redis.call('SET', KEYS[2], token .. deadline, 'PX', millis + fence)
 end
 
 local function store(value, ttl, fence)

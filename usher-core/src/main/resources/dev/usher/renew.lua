@@ -1,6 +1,12 @@
 -- RENEW: more time for a claim that is still held. A lease of 0 gives the claim up.
--- ARGV: token, lease, fence (milliseconds). Answers 1, or 0 when the claim is lost.
-if claim() ~= ARGV[1] then return 0 end
+-- ARGV: token, lease, fence (milliseconds), and 'FREE' where a claim is given up that was granted over nothing: its guard goes, as
+-- if it had never been asked for. Answers 1, or 0 when the claim is lost.
+local token, _, awaited = claim()
+if token ~= ARGV[1] then return 0 end
 
-lease(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))
+if ARGV[4] == 'FREE' then
+  redis.call('DEL', KEYS[2])
+else
+  lease(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), awaited)
+end
 return 1

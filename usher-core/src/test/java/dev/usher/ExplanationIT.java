@@ -74,11 +74,17 @@ class ExplanationIT extends NodesOnRedis {
     }
 
     @Test
-    void aClaimThatWasGivenUpShowsAsAFence() {
+    void aClaimThatWasGivenUpShowsAsWhatItWasGrantedOver() {
         UserCache<Long, UserProfile> cache = cache(server.uri());
         table.failure = new IllegalStateException("the database is gone");
         assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.find(42L));
+        await().until(() -> cache.explain(42L).guard() == Guard.NONE);
+
+        cache.invalidate(42L);
+        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.find(42L));
         table.failure = null;
+        String guard = KeySpace.guardOf(cache.keyOf(42L));
+        assertThat(redis.get(guard)).as("what is left of the claim").isNotEqualTo("-");
         await().until(() -> cache.explain(42L).guard() == Guard.FENCE);
     }
 

@@ -130,6 +130,7 @@ class FacetsTogetherIT extends NodesOnRedis {
         assertThat(cache.findCached(List.of(42L, 7L))).isEmpty();
         assertThat(table.queries).hasValue(0);
         cache.findAll(List.of(42L, 7L));
+        cache.findAll(List.of(42L, 7L)); // an absence is stored when it is asked for again
         table.failure = new IllegalStateException("the database is gone");
         Map<Long, Optional<UserProfile>> cached = Map.of(42L, Optional.of(ANN), 7L, Optional.empty());
 

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.Explanation.Guard;
 import dev.usher.GuardProtocol.Claim;
+import dev.usher.GuardProtocol.Fill;
 import dev.usher.GuardProtocol.Refresh;
 import dev.usher.NodeRegister.Member;
 import dev.usher.NodeRegister.Roll;
@@ -187,12 +188,18 @@ class FormatsIT extends NodesOnRedis {
                 redis.del(KEY, KeySpace.guardOf(KEY));
                 assertThat(profiles.save(42L, ANN, Instant.now())).isTrue();
             }
-            case "profile-absent" -> profiles.find(42L);
+            case "profile-absent" -> {
+                profiles.find(42L);
+                profiles.find(42L); // asked for again, it is stored
+            }
             case "status-enabled", "status-disabled" -> {
                 STATUS_ROWS.put(42L, format.name().equals("status-enabled") ? UserStatus.ENABLED : UserStatus.DISABLED);
                 statuses.find(42L);
             }
-            case "status-absent" -> statuses.find(42L);
+            case "status-absent" -> {
+                statuses.find(42L);
+                statuses.find(42L);
+            }
             case "fence" -> {
                 redis.set(KEY, "old");
                 assertThat(profiles.invalidate(42L)).isTrue();
@@ -202,7 +209,7 @@ class FormatsIT extends NodesOnRedis {
             case "claim-given-up" -> {
                 String token = node.nextToken();
                 claim(token);
-                guards.release(KEY, token);
+                guards.release(KEY, token, false);
             }
             case "claim-of-a-refresh" -> {
                 redis.psetex(KEY, TTL.toMillis(), new String(VALUE, UTF_8));
@@ -241,7 +248,8 @@ class FormatsIT extends NodesOnRedis {
     private boolean fill(String token) throws SharedTierException {
         GuardProtocol guards = node.shared().guards();
         return guards.awaitAll(List.of(guards.fill(KEY, token, VALUE, TTL, null)))
-                .get(0);
+                        .get(0)
+                == Fill.STORED;
     }
 
     private Refresh refresh() throws SharedTierException {

@@ -197,6 +197,34 @@ class GuardInterleavingsIT {
     }
 
     @Test
+    void anAbsenceThatLeavesNoGuardWhereThereWasOneHidesTheFenceItReplaced() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.absent = without(scripts.absent, "if ARGV[5] == 'FREE' then", "if true then");
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of());
+    }
+
+    @Test
+    void aClaimThatTakesAFenceForNothingHidesIt() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.claim = without(scripts.claim, "redis.call('EXISTS', KEYS[2]) == 0", "true");
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of());
+    }
+
+    @Test
+    void aClaimGivenUpThatLeavesNoGuardWhereThereWasOneHidesTheFenceItReplaced() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.renew = without(scripts.renew, "if ARGV[4] == 'FREE' then", "if ARGV[2] == '0' then");
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of(A_CLAIM_IS_GIVEN_UP, 1));
+    }
+
+    @Test
+    void anAbsenceThatIsNoLongerClaimedUndoesAFence() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.absent = without(scripts.absent, "if token ~= ARGV[1] then return { 'refused' } end", "");
+        assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of());
+    }
+
+    @Test
     void withoutRule5AnOfferOutlivesTheFenceThatShouldStopIt() throws Exception {
         Scripts scripts = new Scripts();
         scripts.offer = without(scripts.offer, "if now() >= tonumber(ARGV[4]) then return 0 end", "");
@@ -319,6 +347,8 @@ class GuardInterleavingsIT {
      */
     private static final class Scripts implements GuardModel.Redis {
 
+        private static final String FREE = "FREE";
+
         private static final long UNIT = Duration.ofMinutes(10).toMillis();
 
         /** Of a value, in the last part of which it may be refreshed: all of it. */
@@ -329,6 +359,7 @@ class GuardInterleavingsIT {
         private GuardScript refresh = GuardScript.REFRESH;
         private GuardScript renew = GuardScript.RENEW;
         private GuardScript fill = GuardScript.FILL;
+        private GuardScript absent = GuardScript.ABSENT;
         private GuardScript offer = GuardScript.OFFER;
 
         @Override
@@ -348,7 +379,7 @@ class GuardInterleavingsIT {
 
         private List<Outcome> runEach(List<Call> calls) {
             RedisAsyncCommands<String, String> redis = connection.async();
-            for (GuardScript script : List.of(claim, refresh, renew, fill, offer, GuardScript.FENCE)) {
+            for (GuardScript script : List.of(claim, refresh, renew, fill, absent, offer, GuardScript.FENCE)) {
                 done(redis.scriptLoad(script.source()));
             }
             long now = System.currentTimeMillis();
@@ -375,7 +406,7 @@ class GuardInterleavingsIT {
                 Stored stored = new Stored(
                         value == null ? null : Integer.valueOf((String) value),
                         guardOf((String) guard, (Long) requireNonNull(ttl), now));
-                outcomes.add(new Outcome(stored, isAccepted(answer), replacedIn(answer)));
+                outcomes.add(new Outcome(stored, isAccepted(answer), replacedIn(answer), isFree(answer)));
             }
             return outcomes;
         }
@@ -402,7 +433,8 @@ class GuardInterleavingsIT {
                 case CLAIM -> run(redis, claim, key, who, lease, fence);
                 case REFRESH -> run(redis, refresh, key, who, lease, fence, ttl);
                 case RENEW -> run(redis, renew, key, who, lease, fence);
-                case RELEASE -> run(redis, renew, key, who, "0", fence);
+                case RELEASE -> run(redis, renew, key, who, "0", fence, call.free() ? FREE : "");
+                case ABSENT -> run(redis, absent, key, who, version, ttl, fence, call.free() ? FREE : "");
                 case FILL -> {
                     Integer replaced = call.replaced();
                     yield replaced == null
@@ -426,10 +458,15 @@ class GuardInterleavingsIT {
             return answer instanceof List<?> words && List.of("granted", 1L).contains(words.get(0));
         }
 
+        private static boolean isFree(@Nullable Object answer) {
+            return answer instanceof List<?> words && words.contains(FREE);
+        }
+
         private static @Nullable Integer replacedIn(@Nullable Object answer) {
             return answer instanceof List<?> words
                             && words.size() == 2
                             && words.get(0).equals("granted")
+                            && !words.get(1).equals(FREE)
                     ? Integer.valueOf((String) words.get(1))
                     : null;
         }

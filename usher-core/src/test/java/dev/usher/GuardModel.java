@@ -50,6 +50,8 @@ final class GuardModel {
         RENEW,
         RELEASE,
         FILL,
+        /** Ends a load that has found nobody, and stores nothing. */
+        ABSENT,
         OFFER,
         FENCE,
         SET,
@@ -99,6 +101,7 @@ final class GuardModel {
      * @param version what is to be stored
      * @param age how long ago it was read
      * @param replaced what it may replace
+     * @param free whether the claim was granted over nothing
      */
     record Call(
             Stored from,
@@ -106,7 +109,8 @@ final class GuardModel {
             Who who,
             int version,
             int age,
-            @Nullable Integer replaced) {}
+            @Nullable Integer replaced,
+            boolean free) {}
 
     /**
      * What a call has done.
@@ -114,9 +118,10 @@ final class GuardModel {
      * @param stored the state after it
      * @param accepted whether it was granted or accepted
      * @param replaced the version that it has allowed to replace
+     * @param free whether it has granted a claim over nothing
      */
     record Outcome(
-            Stored stored, boolean accepted, @Nullable Integer replaced) {}
+            Stored stored, boolean accepted, @Nullable Integer replaced, boolean free) {}
 
     /** Runs calls on a real shared tier. */
     interface Redis {
@@ -142,25 +147,25 @@ final class GuardModel {
     }
 
     private record Actor(
-            Phase phase, int version, int age, @Nullable Integer replaced) {
+            Phase phase, int version, int age, @Nullable Integer replaced, boolean free) {
 
-        static final Actor IDLE = new Actor(Phase.IDLE, 0, 0, null);
-        static final Actor DONE = new Actor(Phase.DONE, 0, 0, null);
+        static final Actor IDLE = new Actor(Phase.IDLE, 0, 0, null, false);
+        static final Actor DONE = new Actor(Phase.DONE, 0, 0, null, false);
 
         Actor in(Phase next) {
-            return new Actor(next, version, age, replaced);
+            return new Actor(next, version, age, replaced, free);
         }
 
         Actor with(int read) {
-            return new Actor(phase, read, 0, replaced);
+            return new Actor(phase, read, 0, replaced, free);
         }
 
-        Actor replacing(@Nullable Integer value) {
-            return new Actor(phase, version, age, value);
+        Actor granted(Outcome claim) {
+            return new Actor(phase, version, age, claim.replaced(), claim.free());
         }
 
         Actor older(int by) {
-            return phase == Phase.READ ? new Actor(phase, version, Math.min(FENCE, age + by), replaced) : this;
+            return phase == Phase.READ ? new Actor(phase, version, Math.min(FENCE, age + by), replaced, free) : this;
         }
     }
 
@@ -272,7 +277,8 @@ final class GuardModel {
             var outcomes = redis.run(calls).iterator();
             made += calls.size();
             for (Step step : steps) {
-                Outcome outcome = step.call() == null ? new Outcome(step.from().stored(), true, null) : outcomes.next();
+                Outcome outcome =
+                        step.call() == null ? new Outcome(step.from().stored(), true, null, false) : outcomes.next();
                 State reached = step.to().apply(outcome);
                 List<Map<Chance, Integer>> before = chancesLeftIn(reachedWith, reached);
                 if (before.stream().noneMatch(reached::hasNoMoreThan)) {
@@ -330,6 +336,10 @@ final class GuardModel {
             }
             case READ -> {
                 steps.add(readsFirst ? claim(state, claim, who) : store(state, fill, who));
+                if (!refreshes && !readsFirst) {
+                    // As if what it has read were that there is no such user.
+                    steps.add(store(state, Operation.ABSENT, who));
+                }
                 addRenewals(steps, state, who);
             }
             default -> {}
@@ -398,8 +408,7 @@ final class GuardModel {
                 state,
                 operation,
                 who,
-                (claimed, outcome) ->
-                        claimed.with(who, outcome.accepted() ? granted.replacing(outcome.replaced()) : Actor.DONE));
+                (claimed, outcome) -> claimed.with(who, outcome.accepted() ? granted.granted(outcome) : Actor.DONE));
     }
 
     /** The last call of an actor. */
@@ -409,7 +418,8 @@ final class GuardModel {
 
     private static Step call(State state, Operation operation, Who who, BiFunction<State, Outcome, State> to) {
         Actor actor = state.actor(who);
-        Call call = new Call(state.stored(), operation, who, actor.version(), actor.age(), actor.replaced());
+        Call call =
+                new Call(state.stored(), operation, who, actor.version(), actor.age(), actor.replaced(), actor.free());
         String label = who + " " + operation + (actor.version() == 0 ? "" : " " + actor.version());
         return new Step(state, label, call, outcome -> to.apply(state.with(outcome.stored()), outcome));
     }

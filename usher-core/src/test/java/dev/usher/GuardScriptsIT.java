@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.GuardProtocol.Claim;
+import dev.usher.GuardProtocol.Fill;
 import dev.usher.GuardProtocol.Offer;
 import dev.usher.GuardProtocol.Refresh;
 import dev.usher.testkit.RedisServer;
@@ -264,10 +265,90 @@ class GuardScriptsIT {
     @Test
     void aReleasedClaimIsAFenceAndCannotFill() throws Exception {
         claim(KEY, "t1", null);
-        guards.release(KEY, "t1");
+        guards.release(KEY, "t1", false);
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
         assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aClaimKnowsWhetherItWasGrantedOverNothing() throws Exception {
+        assertThat(claim(KEY, "t1", null)).isEqualTo(new Claim.Granted(false, true));
+        assertThat(claim(KEY, "t1", null)).as("over itself").isEqualTo(new Claim.Granted(false, false));
+        fence(shared);
+        assertThat(claim(KEY, "t2", null)).as("over a fence").isEqualTo(new Claim.Granted(false, false));
+        redis.del(GUARD);
+        redis.hset(KEY, "a", "b");
+        assertThat(claim(KEY, "t3", null)).as("over another type").isEqualTo(new Claim.Granted(true, false));
+    }
+
+    @Test
+    void aClaimOverNothingThatIsGivenUpLeavesNothing() throws Exception {
+        claim(KEY, "t1", null);
+        guards.release(KEY, "t2", true);
+        claim("user:1:profile", "after the release", null);
+        assertThat(redis.get(GUARD)).as("another's").startsWith("t1 ");
+
+        guards.release(KEY, "t1", true);
+        claim("user:1:profile", "after the release", null);
+        assertThat(redis.exists(GUARD)).isZero();
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
+    }
+
+    @Test
+    void anAbsenceLeavesNothingWhereTheClaimWasGrantedOverNothing() throws Exception {
+        claim(KEY, "t1", null);
+        assertThat(absent("t1", true)).isEqualTo(Fill.DROPPED);
+        assertThat(redis.exists(KEY, GUARD)).isZero();
+        assertThat(absent("t1", true)).as("a second time").isEqualTo(Fill.REFUSED);
+    }
+
+    @Test
+    void anAbsenceLeavesAFenceWhereTheClaimWasGrantedOverOne() throws Exception {
+        fence(shared);
+        claim(KEY, "t1", null);
+        assertThat(absent("t1", false)).isEqualTo(Fill.DROPPED);
+        assertThat(redis.exists(KEY)).isZero();
+        assertFence();
+    }
+
+    @Test
+    void anAbsenceThatAnotherNodeWaitsForIsStoredForAMoment() throws Exception {
+        claim(KEY, "t1", null);
+        claim(KEY, "t2", null);
+        claim(KEY, "t3", null);
+        guards.renew(KEY, "t1");
+        assertThat(claim(KEY, "t1", null)).as("its own").isInstanceOf(Claim.Granted.class);
+        claim(KEY, "t2", null);
+        guards.renew(KEY, "t1");
+        assertThat(absent("t1", true)).isEqualTo(Fill.STORED);
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(redis.pttl(KEY)).isBetween(1L, 1000L);
+        assertFence();
+    }
+
+    @Test
+    void anAbsenceIsRefusedWithoutTheClaimAndWhereAnybodyIsFound() throws Exception {
+        assertThat(absent("t1", true)).as("no guard").isEqualTo(Fill.REFUSED);
+        claim(KEY, "t1", null);
+        assertThat(absent("t2", true)).as("another's").isEqualTo(Fill.REFUSED);
+        redis.set(KEY, "by the Flask service");
+        assertThat(absent("t1", true)).as("somebody is there").isEqualTo(Fill.REFUSED);
+        redis.del(KEY);
+        fence(shared);
+        assertThat(absent("t1", true)).as("fenced").isEqualTo(Fill.REFUSED);
+        assertFence();
+    }
+
+    @Test
+    void anAwaitedClaimIsFilledAndRenewedAsAnyOther() throws Exception {
+        claim(KEY, "t1", null);
+        long left = redis.pttl(GUARD);
+        assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Held.class);
+        assertThat(redis.get(GUARD)).matches("t1 0\\d{13}");
+        assertThat(redis.pttl(GUARD)).as("its life").isLessThanOrEqualTo(left);
+        assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Held.class);
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isTrue();
     }
 
     @Test
@@ -502,6 +583,11 @@ class GuardScriptsIT {
         return guards.awaitAll(List.of(guards.claim(key, token, unreadable))).get(0);
     }
 
+    private static Fill absent(String token, boolean overNothing) throws SharedTierException {
+        return guards.awaitAll(List.of(guards.absent(KEY, token, VALUE, overNothing)))
+                .get(0);
+    }
+
     private static Refresh refresh(String token, Duration ahead) throws SharedTierException {
         return guards.refresh(KEY, token, ahead);
     }
@@ -509,6 +595,7 @@ class GuardScriptsIT {
     private static boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced)
             throws SharedTierException {
         return guards.awaitAll(List.of(guards.fill(key, token, value, ttl, replaced)))
-                .get(0);
+                        .get(0)
+                == Fill.STORED;
     }
 }

@@ -117,6 +117,8 @@ class ManyUsersIT extends NodesOnRedis {
         assertThat(cache.stats().nearPresent()).isEqualTo(inMemory + 1);
         assertThat(cache.stats().sourcePresent()).isEqualTo(2); // and the one from before
         assertThat(cache.stats().sourceAbsent()).isEqualTo(1);
+        assertThat(redis.exists("user:9999:profile")).as("asked for once").isZero();
+        cache.findAll(List.of(1L, 9_999L));
         assertThat(redis.get("user:9999:profile")).isEqualTo("null");
     }
 

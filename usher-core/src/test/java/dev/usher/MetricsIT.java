@@ -90,6 +90,15 @@ class MetricsIT extends NodesOnRedis {
                 "usher.load.duration{facet=profile, outcome=answered} 1",
                 "usher.source.batch.size{facet=profile} 1 of 1",
                 "usher.near.invalidations{facet=profile} 1",
+                "usher.shared.batch.size{} 1 of 1");
+
+        cache.find(7L); // and now it is stored, and read back
+        assertMoved(
+                "usher.requests{facet=profile, outcome=absent, tier=source} 1",
+                "usher.loads{facet=profile} 1",
+                "usher.load.duration{facet=profile, outcome=answered} 1",
+                "usher.source.batch.size{facet=profile} 1 of 1",
+                "usher.near.invalidations{facet=profile} 1",
                 "usher.shared.batch.size{} 2 of 2");
 
         cache.find(7L);

@@ -263,7 +263,7 @@ class NearTierIT extends NodesOnRedis {
             cache.find(7L);
             return cache.stats().nearHits() > 0;
         });
-        assertThat(queries).hasValue(1);
+        assertThat(queries).hasValue(2);
         table.put(7L, profile("Late"));
         cache.invalidate(7L);
         assertThat(cache.find(7L)).contains(profile("Late"));

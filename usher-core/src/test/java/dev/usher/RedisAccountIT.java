@@ -117,7 +117,7 @@ class RedisAccountIT {
 
         GuardProtocol guards = here.shared().guards();
         assertThat(guards.refresh(KEY, "t1", Duration.ofDays(1))).isInstanceOf(Refresh.Granted.class);
-        guards.release(KEY, "t1");
+        guards.release(KEY, "t1", false);
 
         liveThroughABan(here, there);
 

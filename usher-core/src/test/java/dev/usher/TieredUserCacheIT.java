@@ -98,10 +98,12 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void anAbsentUserIsRememberedForAMinute() {
+    void anAbsentUserWhoIsAskedForAgainIsRememberedForAMinute() {
+        assertThat(cache.find(42L)).isEmpty();
+        assertThat(redis.exists(KEY)).isZero();
         assertThat(cache.find(42L)).isEmpty();
         assertThat(cache.find(42L)).isEmpty();
-        assertThat(table.queries).hasValue(1);
+        assertThat(table.queries).hasValue(2);
         assertThat(redis.get(KEY)).isEqualTo("null");
         assertThat(redis.pttl(KEY)).isBetween(49_000L, 60_000L);
     }

@@ -168,6 +168,7 @@ class UserServiceIT {
         String token = ann.token();
         long next = ann.id() + 1;
         node.get("/v1/users/" + next, token).problem(404, "user-not-found");
+        node.get("/v1/users/" + next, token).problem(404, "user-not-found");
         assertThat(redis.get("user:" + next + ":profile")).isEqualTo("null");
 
         User bob = node.register();
