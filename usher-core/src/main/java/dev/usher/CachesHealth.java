@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * How the caches of an application are doing: what an operator asks first. Asking costs no call of Redis or of the source.
  *
  * @param redis whether Redis answers
- * @param trouble what went wrong last with Redis, in words without any of a user, or {@code null} while it answers
+ * @param trouble what is wrong with Redis, in the words of the log and without any of a user, or {@code null} while it answers: why it
+ *     cannot be reached, or with which code it refuses, and which command
  * @param nearOpen whether Redis tells this process of every change, so that it answers from memory
  * @param watermarkAge how long ago the moment was up to which this process has provably seen every change, or {@code null}
  *     while it does not hear of changes

@@ -4,14 +4,17 @@ import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker.State;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
+import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -41,6 +44,9 @@ final class RedisLink {
     /** How often a sign of life is asked for, which is also the probe while nothing else is asked. */
     static final Duration PULSE = Duration.ofMillis(250);
 
+    /** What is wrong while the breaker is open. */
+    static final String NOT_ASKED = "does not answer, and is not asked until it does";
+
     private static final Duration LATELY = Duration.ofSeconds(2);
 
     private static final Duration FIRST_CONNECT_RETRY = Duration.ofSeconds(1);
@@ -65,6 +71,10 @@ final class RedisLink {
     private final AtomicBoolean pulsing = new AtomicBoolean();
     private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
     private volatile boolean failing;
+
+    /** Why the latest attempt to connect has failed, or {@code null} when it has not, or none has ended since the loss. */
+    private volatile @Nullable String unconnected;
+
     private volatile long failedAt = System.nanoTime() - LATELY.toNanos();
 
     /**
@@ -92,6 +102,7 @@ final class RedisLink {
             Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
         return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
                 .whenComplete((connected, failure) -> {
+                    unconnected = failure == null ? null : RedisTroubles.reasonOf(failure);
                     if (failure != null) {
                         var unused = scheduler.schedule(
                                 () -> connect(client, uri, use), FIRST_CONNECT_RETRY.toMillis(), TimeUnit.MILLISECONDS);
@@ -99,6 +110,12 @@ final class RedisLink {
                 })
                 .thenCompose(connected -> {
                     connection = connected;
+                    connected.addListener(new RedisConnectionStateListener() {
+                        @Override
+                        public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
+                            unconnected = null;
+                        }
+                    });
                     var unused = scheduler.scheduleAtFixedRate(
                             this::pulse, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
                     return use.apply(connected).thenApply(any -> connected);
@@ -109,7 +126,7 @@ final class RedisLink {
     RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
         StatefulRedisConnection<String, byte[]> current = connection;
         if (current == null) {
-            throw failed("is not connected");
+            throw failed(notConnected());
         }
         return current.async();
     }
@@ -124,6 +141,22 @@ final class RedisLink {
         // Lettuce also takes it for closed when another than the latest of two attempts has ended; then calls are
         // answered.
         return connection != null && (isOpen() || !failing);
+    }
+
+    /** Notes that an attempt to restore a connection of this Redis has failed, which may have been this one. */
+    void attemptFailed(Throwable failure) {
+        if (!isOpen()) {
+            if (unconnected == null) {
+                troubles.isKnown();
+            }
+            unconnected = RedisTroubles.reasonOf(failure);
+        }
+    }
+
+    /** What is wrong while there is no connection. */
+    String notConnected() {
+        String reason = unconnected;
+        return reason == null ? "is not connected" : "cannot be reached: " + reason;
     }
 
     private boolean isOpen() {
@@ -180,7 +213,7 @@ final class RedisLink {
             if (isAnswer(e.getCause())) {
                 breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
             }
-            throw isOpen() ? failed(e) : failed("is not connected");
+            throw isOpen() ? failed(e) : failed(notConnected());
         } catch (CancellationException e) {
             requireAsked();
             throw failed("was closed");
@@ -198,7 +231,7 @@ final class RedisLink {
     /** Lets nobody wait for a Redis that does not answer. */
     void requireAsked() throws SharedTierException {
         if (isLeftAlone()) {
-            throw failed("does not answer, and is not asked until it does");
+            throw failed(NOT_ASKED);
         }
     }
 
@@ -207,7 +240,7 @@ final class RedisLink {
         if (failure == null) {
             answered();
         } else if (!(failure instanceof SharedTierException)) {
-            var unused = isOpen() ? failed(failure) : failed("is not connected");
+            var unused = isOpen() ? failed(failure) : failed(notConnected());
         }
     }
 

@@ -1,11 +1,16 @@
 package dev.usher;
 
+import static java.util.regex.Pattern.CASE_INSENSITIVE;
+
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
+import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,6 +33,52 @@ final class RedisTroubles {
             Pattern.compile("ACL failure|can't run this command|can't access at least one of the keys");
 
     private static final Pattern CODE = Pattern.compile("[A-Z][A-Z0-9_]*");
+
+    /** All that usher sends, and what the client library sends for it. Only these words of an error go further. */
+    private static final Set<String> COMMANDS = Set.of(
+            "auth",
+            "client",
+            "client|maint_notifications",
+            "client|setinfo",
+            "client|tracking",
+            "del",
+            "eval",
+            "evalsha",
+            "exists",
+            "get",
+            "hdel",
+            "hello",
+            "hexists",
+            "hget",
+            "hgetall",
+            "hincrby",
+            "hmget",
+            "hset",
+            "info",
+            "mget",
+            "pexpire",
+            "ping",
+            "pttl",
+            "scan",
+            "select",
+            "set",
+            "strlen",
+            "time",
+            "type");
+
+    private static final Pattern FORBIDDEN_COMMAND = Pattern.compile("run the '([^']+)' command");
+    private static final Pattern FORBIDDEN_KEY =
+            Pattern.compile("access (a|one of the|at least one of the|the '.*') key");
+
+    /** Also in the words of proxies. */
+    private static final Pattern UNKNOWN_COMMAND = Pattern.compile(
+            "(?:unknown|unsupported|disabled)(?: redis)? command\\b:?(?: [`'\"]?(\\w+)[`'\"]?)?", CASE_INSENSITIVE);
+
+    private static final Pattern SCRIPT = Pattern.compile("(?:\\bf_|script: ?)([0-9a-f]{40})");
+    private static final Pattern SCRIPT_LINE = Pattern.compile("user_script: ?(\\d{1,4})");
+
+    /** What the other end of a TLS connection has refused, by its name in RFC 8446. */
+    private static final Pattern ALERT = Pattern.compile("fatal alert: ([a-z_]{1,40})\\b");
 
     private final String address;
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
@@ -72,6 +123,11 @@ final class RedisTroubles {
         return exception;
     }
 
+    /** Notes that it is known now why there is no connection: the next failure says so in the log, whenever the last line was. */
+    void isKnown() {
+        nextWarningAt.set(System.nanoTime());
+    }
+
     /** Notes that a call has been answered where the last one had failed. */
     void ended() {
         // Not while it answers one call and refuses the next.
@@ -86,16 +142,57 @@ final class RedisTroubles {
         return latest;
     }
 
-    /** What went wrong, without the texts of Redis: they quote the arguments of the command, and so the user. */
+    /**
+     * What went wrong, and with which command if that was refused, without the texts of Redis: they quote the arguments of the
+     * command, and so the user.
+     */
     static String reasonOf(@Nullable Throwable failure) {
         String reason = "unknown";
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            String message = String.valueOf(cause.getMessage());
             if (cause instanceof RedisCommandExecutionException) {
-                return codeOf(String.valueOf(cause.getMessage()));
+                String detail = detailOf(message);
+                return detail == null ? codeOf(message) : codeOf(message) + " (" + detail + ")";
             }
             reason = cause.getClass().getSimpleName();
+            Matcher alert = ALERT.matcher(message);
+            if (cause instanceof SSLException && alert.find()) {
+                reason += " (" + alert.group(1) + ")";
+            }
         }
         return reason;
+    }
+
+    /** Which command or what else was refused, or {@code null} when the error does not say, or is another one. */
+    private static @Nullable String detailOf(String message) {
+        Matcher forbidden = FORBIDDEN_COMMAND.matcher(message);
+        if (forbidden.find()) {
+            return known(forbidden.group(1));
+        }
+        if (FORBIDDEN_KEY.matcher(message).find()) {
+            return "a key";
+        }
+        Matcher unknown = UNKNOWN_COMMAND.matcher(message);
+        if (unknown.find()) {
+            String command = known(unknown.group(1));
+            command = command == null ? calledIn(message) : command;
+            return command == null ? "unknown command" : "unknown command " + command;
+        }
+        return REFUSED_IN_SCRIPT.matcher(message).find() ? calledIn(message) : null;
+    }
+
+    /** The command at the line of a script that an error names. */
+    private static @Nullable String calledIn(String message) {
+        Matcher script = SCRIPT.matcher(message);
+        Matcher line = SCRIPT_LINE.matcher(message);
+        return script.find() && line.find()
+                ? known(GuardScript.commandAt(script.group(1), Integer.parseInt(line.group(1))))
+                : null;
+    }
+
+    private static @Nullable String known(@Nullable String command) {
+        String lower = command == null ? "" : command.toLowerCase(Locale.ROOT);
+        return COMMANDS.contains(lower) ? lower : null;
     }
 
     /** The code of the error that Redis has answered, or {@code null} when it has not answered. */

@@ -12,6 +12,7 @@ import io.lettuce.core.ScanCursor;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.event.connection.ReconnectFailedEvent;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.Delay;
 import io.lettuce.core.resource.NettyCustomizer;
@@ -31,6 +32,7 @@ import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import reactor.core.Disposable;
 
 /**
  * The shared tier, one Redis: its connections and what is known of them, and the reads that it tracks.
@@ -61,6 +63,7 @@ final class SharedTier implements AutoCloseable {
 
     private final ClientResources resources;
     private final RedisClient client;
+    private final Disposable failedAttempts;
     private final RedisURI uri;
     private final ScheduledExecutorService scheduler;
     private final Consumer<String> changed;
@@ -131,6 +134,13 @@ final class SharedTier implements AutoCloseable {
                 .socketOptions(
                         socketOptions.mutate().connectTimeout(CONNECT_TIMEOUT).build())
                 .build());
+        // Of a connection that is restored, the client library tells by events alone why it is not.
+        this.failedAttempts = resources.eventBus().get().subscribe(event -> {
+            if (event instanceof ReconnectFailedEvent failed) {
+                readLink.attemptFailed(failed.getCause());
+                scriptLink.attemptFailed(failed.getCause());
+            }
+        });
     }
 
     /** Connects, and waits until the connections stand or the first attempt has failed. */
@@ -153,6 +163,8 @@ final class SharedTier implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
+            readLink.attemptFailed(e);
+            scriptLink.attemptFailed(e);
             var unused = troubles.failed("cannot be reached: " + RedisTroubles.reasonOf(e));
         }
     }
@@ -200,7 +212,7 @@ final class SharedTier implements AutoCloseable {
         readLink.requireAsked();
         BatchedReads current = reads;
         if (current == null) {
-            throw readLink.failed("is not connected");
+            throw readLink.failed(readLink.notConnected());
         }
         return current;
     }
@@ -319,8 +331,14 @@ final class SharedTier implements AutoCloseable {
         if (state() == CachesHealth.Redis.ANSWERING) {
             return null;
         }
-        String latest = troubles.latest();
-        return latest == null ? "is not connected" : latest;
+        if (!scriptLink.isConnected()) {
+            return scriptLink.notConnected();
+        }
+        if (!readLink.isConnected()) {
+            return readLink.notConnected();
+        }
+        // An idle node has asked for nothing but the pulse.
+        return readLink.isLeftAlone() || scriptLink.isLeftAlone() ? RedisLink.NOT_ASKED : troubles.latest();
     }
 
     /** How Redis makes room when its memory is full, or {@code null} while that is not known. */
@@ -346,6 +364,7 @@ final class SharedTier implements AutoCloseable {
     @Override
     public void close() {
         try {
+            failedAttempts.dispose();
             client.shutdown(0, 2, TimeUnit.SECONDS);
         } finally {
             resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);

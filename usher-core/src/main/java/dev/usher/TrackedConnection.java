@@ -127,7 +127,7 @@ final class TrackedConnection {
                         if (failure == null) {
                             answered(current, sentAt, look);
                         } else if (isRefusal(failure)) {
-                            refuse("it refuses to, or to let usher register");
+                            refuse("it refuses to, or to let usher register: " + RedisTroubles.reasonOf(failure));
                         }
                     } finally {
                         beating.set(false);

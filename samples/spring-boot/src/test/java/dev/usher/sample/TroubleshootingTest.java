@@ -59,7 +59,7 @@ class TroubleshootingTest {
 
     @Test
     void everyReasonWhyRedisIsNotAskedStandsOnThePage() {
-        assertOnThePage(OF_REDIS, 5);
+        assertOnThePage(OF_REDIS, 4);
     }
 
     @Test

@@ -1,0 +1,257 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.SslOptions;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.ArrayOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is wrong with a Redis is named, in the same words, in the log and in health. */
+class RedisReasonsIT extends NodesOnRedis {
+
+    private static final String PASSWORD = "changeit";
+
+    private final Table table = new Table();
+
+    @AfterEach
+    void letEveryoneIn() {
+        acl("SETUSER", "default", "on", "nopass", "+@all");
+        acl("DELUSER", "usher");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "resetpass >secret, '', cannot be reached: NOAUTH",
+        "resetpass >secret, :wrong@, cannot be reached: WRONGPASS",
+        "nopass, nobody:secret@, cannot be reached: WRONGPASS",
+        "nopass, off:secret@, cannot be reached: WRONGPASS"
+    })
+    void whoIsNotLetInIsToldWhy(String standard, String user, String reason) {
+        acl("SETUSER", "off", "off", ">secret", "~*", "+@all");
+        acl(("SETUSER default " + standard).split(" "));
+        assertIsNamed(node("redis://" + user + server.host() + ":" + server.port()), reason);
+    }
+
+    @Test
+    void aPasswordThatWasChangedIsNamedWhenAConnectionIsLost() {
+        acl("SETUSER", "usher", "on", ">secret", "~*", "+@all");
+        UserCaches node = open(node("redis://usher:secret@" + server.host() + ":" + server.port()));
+        UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, table);
+        await().until(() -> cache.stats().nearOpen());
+        List<String> lines = LogLines.of("dev.usher", () -> {
+            acl("SETUSER", "usher", "resetpass", ">another");
+            client("KILL", "USER", "usher");
+            await().untilAsserted(() -> {
+                cache.find(1L);
+                assertThat(node.health().trouble()).isEqualTo("cannot be reached: WRONGPASS");
+            });
+            cache.find(2L);
+        });
+        assertThat(lines).contains(line(server, "cannot be reached: WRONGPASS"));
+    }
+
+    @Test
+    void aRedisThatIsFullOfClientsSaysSo() {
+        String most = redis.configGet("maxclients").get("maxclients");
+        redis.configSet("maxclients", "2");
+        try {
+            assertIsNamed(node(server.uri()), "cannot be reached: max number of clients");
+        } finally {
+            redis.configSet("maxclients", most);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "-get -mget, failed: NOPERM (get)",
+        "-evalsha -eval, failed: NOPERM (eval)",
+        "-set, failed: NOPERM (set)",
+        "-time, failed: NOPERM (time)",
+        "-exists, failed: NOPERM (exists)",
+        "-hmget, failed: NOPERM (hmget)",
+        "-strlen, failed: NOPERM (strlen)",
+        "-hgetall, failed: NOPERM (hgetall)",
+        "-client, failed: NOPERM (client)",
+        "resetkeys ~{user:*, failed: NOPERM (a key)",
+        "resetkeys ~user:*, failed: NOPERM (a key)"
+    })
+    void aRightThatIsMissingIsNamed(String rules, String reason) {
+        acl(("SETUSER usher reset on >secret ~* +@all " + rules).split(" "));
+        assertIsNamed(node("redis://usher:secret@" + server.host() + ":" + server.port()), reason);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"get", "evalsha", "set", "hmget", "client"})
+    void aCommandThatIsRenamedIsNamed(String command) {
+        try (RedisServer renamed = RedisServer.start("rename-command " + command + " \"\"")) {
+            assertIsNamed(node(renamed.uri()), renamed, "failed: ERR (unknown command " + command + ")");
+        }
+    }
+
+    @Test
+    void aCertificateThatHasExpiredIsNamedAndOneThatNobodyVouchesFor(@TempDir Path directory) throws Exception {
+        Certificates certificates = Certificates.expired(directory);
+        int port = freePort();
+        try (RedisServer tls = RedisServer.start(
+                "tls-port " + port,
+                "tls-cert-file " + certificates.certificate,
+                "tls-key-file " + certificates.key,
+                "tls-ca-cert-file " + certificates.authority,
+                "tls-auth-clients no")) {
+            String uri = "rediss://" + tls.host() + ":" + port;
+            String address = tls.host() + ":" + port;
+            assertIsNamed(
+                    node(uri)
+                            .clientOptions(ClientOptions.builder()
+                                    .sslOptions(SslOptions.builder()
+                                            .jdkSslProvider()
+                                            .trustManager(certificates.authority.toFile())
+                                            .build())
+                                    .build()),
+                    address,
+                    "cannot be reached: CertificateExpiredException");
+            assertIsNamed(node(uri), address, "cannot be reached: SunCertPathBuilderException");
+        }
+    }
+
+    private void assertIsNamed(UserCaches.Builder builder, String reason) {
+        assertIsNamed(builder, server, reason);
+    }
+
+    private void assertIsNamed(UserCaches.Builder builder, RedisServer where, String reason) {
+        assertIsNamed(builder, where.host() + ":" + where.port(), reason);
+    }
+
+    private void assertIsNamed(UserCaches.Builder builder, String address, String reason) {
+        List<String> troubles = new ArrayList<>();
+        List<String> lines = LogLines.of("dev.usher", () -> {
+            UserCaches node = builder.build();
+            try {
+                UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, table);
+                for (long id = 1; id <= 3; id++) {
+                    cache.find(id);
+                }
+                await().pollInterval(Duration.ofMillis(20)).untilAsserted(() -> {
+                    troubles.add(String.valueOf(node.health().trouble()));
+                    assertThat(troubles).contains(reason);
+                });
+            } finally {
+                node.close();
+            }
+        });
+        assertThat(lines).contains("Redis at " + address + " " + reason + "; the source answers instead");
+        assertThat(lines.toString() + troubles).doesNotContain("secret");
+    }
+
+    private static String line(RedisServer where, String reason) {
+        return "Redis at " + where.host() + ":" + where.port() + " " + reason + "; the source answers instead";
+    }
+
+    private static UserCaches.Builder node(String uri) {
+        return UserCaches.builder().redis(RedisURI.create(uri)).commandTimeout(Duration.ofSeconds(5));
+    }
+
+    private static void acl(String... words) {
+        dispatch(CommandType.ACL, words);
+    }
+
+    private static void client(String... words) {
+        dispatch(CommandType.CLIENT, words);
+    }
+
+    private static void dispatch(CommandType command, String... words) {
+        CommandArgs<String, String> arguments = new CommandArgs<>(StringCodec.UTF8);
+        List.of(words).forEach(arguments::add);
+        redis.dispatch(command, new ArrayOutput<>(StringCodec.UTF8), arguments);
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    /** A certificate of an authority of this test's own. */
+    private record Certificates(Path authority, Path certificate, Path key) {
+
+        private static Certificates expired(Path directory) throws Exception {
+            Path store = directory.resolve("keys.p12");
+            keytool(store, "-alias", "authority", "-dname", "CN=authority", "-ext", "bc:c", "-validity", "2");
+            keytool(
+                    store,
+                    "-alias",
+                    "redis",
+                    "-dname",
+                    "CN=redis",
+                    "-ext",
+                    "san=ip:127.0.0.1",
+                    "-signer",
+                    "authority",
+                    "-startdate",
+                    "-3d",
+                    "-validity",
+                    "1");
+            KeyStore keys = KeyStore.getInstance(store.toFile(), PASSWORD.toCharArray());
+            return new Certificates(
+                    pem(
+                            directory,
+                            "CERTIFICATE",
+                            keys.getCertificate("authority").getEncoded()),
+                    pem(directory, "CERTIFICATE", keys.getCertificate("redis").getEncoded()),
+                    pem(
+                            directory,
+                            "PRIVATE KEY",
+                            keys.getKey("redis", PASSWORD.toCharArray()).getEncoded()));
+        }
+
+        private static void keytool(Path store, String... arguments) throws IOException, InterruptedException {
+            List<String> command = new ArrayList<>(List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
+                    "-J-XX:TieredStopAtLevel=1",
+                    "-genkeypair",
+                    "-keyalg",
+                    "EC",
+                    "-storetype",
+                    "PKCS12",
+                    "-storepass",
+                    PASSWORD,
+                    "-keystore",
+                    store.toString()));
+            command.addAll(List.of(arguments));
+            Process keytool =
+                    new ProcessBuilder(command).redirectErrorStream(true).start();
+            String output = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertThat(keytool.waitFor()).as(output).isZero();
+        }
+
+        private static Path pem(Path directory, String what, byte[] encoded) throws IOException {
+            return Files.writeString(
+                    Files.createTempFile(directory, "key", ".pem"),
+                    "-----BEGIN " + what + "-----\n" + Base64.getMimeEncoder().encodeToString(encoded) + "\n-----END "
+                            + what + "-----\n");
+        }
+    }
+}
