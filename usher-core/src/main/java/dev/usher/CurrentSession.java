@@ -4,6 +4,7 @@ package dev.usher;
 final class CurrentSession {
 
     private volatile Session session = Session.untracked();
+    private boolean closed;
 
     Session get() {
         return session;
@@ -11,6 +12,9 @@ final class CurrentSession {
 
     /** Ends the session under way, and begins another. */
     synchronized void replace(Session next) {
+        if (closed) {
+            return;
+        }
         Session ended = session;
         session = next;
         ended.end();
@@ -21,7 +25,7 @@ final class CurrentSession {
      * may be over.
      */
     synchronized boolean replace(Session known, Session next) {
-        if (session != known) {
+        if (closed || session != known) {
             return false;
         }
         replace(next);
@@ -31,5 +35,11 @@ final class CurrentSession {
     /** Ends the session under way, and begins one like it. */
     synchronized void renew() {
         replace(session.next());
+    }
+
+    /** Ends the session under way for good: none begins any more. */
+    synchronized void close() {
+        replace(Session.ended());
+        closed = true;
     }
 }

@@ -124,10 +124,13 @@ final class Meters implements AutoCloseable {
     @Override
     public synchronized void close() {
         closed = true;
-        if (registry != null) {
-            registered.forEach(registry::remove);
+        Closing closing = new Closing();
+        MeterRegistry from = registry;
+        if (from != null) {
+            registered.forEach(meter -> closing.step(() -> from.remove(meter)));
         }
         registered.clear();
+        closing.end();
     }
 
     private static Timer.Builder loadDuration(Tags tags) {

@@ -62,6 +62,8 @@ final class NearTier<K, V> {
     /** Of what is remembered, and not answered. */
     private final Session ended = Session.ended();
 
+    private volatile boolean closed;
+
     /**
      * Nobody is known yet.
      *
@@ -213,6 +215,9 @@ final class NearTier<K, V> {
      * @return {@code null} when none is known, a change has removed it, or it was known to be true too long ago
      */
     @Nullable Resident<V> lastKnown(K id) {
+        if (closed) {
+            return null;
+        }
         Resident<V> present = lastOf(places.getIfPresent(id));
         Resident<V> absent = lastOf(absentPlaces.getIfPresent(id));
         if (present != null && (absent == null || present.knownUntil() - absent.knownUntil() >= 0)) {
@@ -332,5 +337,11 @@ final class NearTier<K, V> {
     void forget(K id) {
         places.asMap().remove(id);
         absentPlaces.asMap().remove(id);
+    }
+
+    /** Nothing more is answered as the last known answer; what is answered otherwise ends with its session. */
+    void close() {
+        closed = true;
+        always.end();
     }
 }

@@ -9,7 +9,6 @@ import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScanArgs;
 import io.lettuce.core.ScanCursor;
-import io.lettuce.core.SocketOptions;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import io.lettuce.core.event.connection.ReconnectFailedEvent;
@@ -113,6 +112,14 @@ final class SharedTier implements AutoCloseable {
         this.guards = new GuardProtocol(scriptLink, clock);
         this.register = new NodeRegister(keyPrefix, node, timing.registerLife(), scriptLink);
         Duration silence = timing.silence().compareTo(commandTimeout) > 0 ? timing.silence() : commandTimeout;
+        ClientOptions connecting = options.mutate()
+                .autoReconnect(true)
+                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+                .socketOptions(options.getSocketOptions()
+                        .mutate()
+                        .connectTimeout(CONNECT_TIMEOUT)
+                        .build())
+                .build();
         this.resources = ClientResources.builder()
                 .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
                 .nettyCustomizer(new NettyCustomizer() {
@@ -126,21 +133,20 @@ final class SharedTier implements AutoCloseable {
                     }
                 })
                 .build();
-        this.client = RedisClient.create(resources, uri);
-        SocketOptions socketOptions = options.getSocketOptions();
-        client.setOptions(options.mutate()
-                .autoReconnect(true)
-                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
-                .socketOptions(
-                        socketOptions.mutate().connectTimeout(CONNECT_TIMEOUT).build())
-                .build());
-        // Of a connection that is restored, the client library tells by events alone why it is not.
-        this.failedAttempts = resources.eventBus().get().subscribe(event -> {
-            if (event instanceof ReconnectFailedEvent failed) {
-                readLink.attemptFailed(failed.getCause());
-                scriptLink.attemptFailed(failed.getCause());
-            }
-        });
+        try {
+            this.client = RedisClient.create(resources, uri);
+            client.setOptions(connecting);
+            // Of a connection that is restored, the client library tells by events alone why it is not.
+            this.failedAttempts = resources.eventBus().get().subscribe(event -> {
+                if (event instanceof ReconnectFailedEvent failed) {
+                    readLink.attemptFailed(failed.getCause());
+                    scriptLink.attemptFailed(failed.getCause());
+                }
+            });
+        } catch (Throwable e) {
+            Closing.after(e, this::closeResources);
+            throw e;
+        }
     }
 
     /** Connects, and waits until the connections stand or the first attempt has failed. */
@@ -361,14 +367,28 @@ final class SharedTier implements AutoCloseable {
         return register;
     }
 
+    /** Ends the session for good: from now on nothing that was read is answered again. */
+    void endSessions() {
+        session.close();
+    }
+
     @Override
     public void close() {
-        try {
-            failedAttempts.dispose();
-            client.shutdown(0, 2, TimeUnit.SECONDS);
-        } finally {
-            resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+        // The client library waits for its own end, and would leave it to itself.
+        boolean interrupted = Thread.interrupted();
+        Closing closing = new Closing()
+                .step(session::close)
+                .step(failedAttempts::dispose)
+                .step(() -> client.shutdown(0, 2, TimeUnit.SECONDS))
+                .step(this::closeResources);
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
+        closing.end();
+    }
+
+    private void closeResources() {
+        resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
     }
 
     private CompletionStage<?> useForScripts(StatefulRedisConnection<String, byte[]> connected) {

@@ -832,8 +832,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return readThrough.waitingForTheSource();
     }
 
-    /** Lets everybody see that the caches are closed. */
-    void wakeAll() {
+    /** Answers nothing from memory any more, and lets the callers that wait see that the caches are closed. */
+    void close() {
+        near.close();
         wakeUps.wakeAll();
     }
 

@@ -67,7 +67,7 @@ public final class UserCaches implements AutoCloseable {
 
     private final AtomicLong tokens = new AtomicLong();
 
-    private UserCaches(Builder builder, RedisURI redis) {
+    private UserCaches(Builder builder, RedisURI redis, Meters meters) {
         this.keyPrefix = builder.keyPrefix;
         this.jsonMapper = builder.jsonMapper;
         this.clock = builder.clock;
@@ -86,7 +86,7 @@ public final class UserCaches implements AutoCloseable {
                 });
         workers.allowCoreThreadTimeOut(true);
         this.executor = builder.executor == null ? workers : builder.executor;
-        this.meters = new Meters(builder.meterRegistry);
+        this.meters = meters;
         this.batchSizes = meters.sharedBatchSizes();
         this.shared = new SharedTier(
                 redis,
@@ -100,6 +100,9 @@ public final class UserCaches implements AutoCloseable {
                 batchSizes,
                 builder.timing);
         this.fences = new FenceOutbox(shared, scheduler, keyPrefix, builder.mostFences, builder.timing.offersEnd());
+    }
+
+    private void open() {
         meters.watermarkOf(shared);
         meters.pendingOf(fences);
         shared.open();
@@ -130,6 +133,10 @@ public final class UserCaches implements AutoCloseable {
         TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, written, idType, source);
         if (caches.putIfAbsent(facet.name(), cache) != null) {
             throw new IllegalStateException("the facet '" + facet.name() + "' has a cache already");
+        }
+        if (closed.get()) {
+            cache.close(); // by this thread, or by the one that closes
+            requireOpen();
         }
         shared.register().limit(facet.name(), facet.policy().longestAnswer());
         return cache;
@@ -171,22 +178,24 @@ public final class UserCaches implements AutoCloseable {
 
     /**
      * Closes the connections, after a last attempt, of a second at most, to send the invalidations that Redis has not
-     * confirmed; those that are left are logged. The meters are removed. Calls under way may fail. Closing a second time
+     * confirmed; those that are left are logged. Nothing is answered from memory any more before this node leaves the register
+     * of nodes, so that a receipt need not wait for it. The meters are removed. Calls under way may fail. Closing a second time
      * does nothing.
+     *
+     * <p>When a step of this throws, such as the removal of a meter, the others are taken all the same, and what was thrown first
+     * is thrown at the end.
      */
     @Override
     public void close() {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
-        caches.values().forEach(TieredUserCache::wakeAll);
-        fences.drain();
-        meters.close();
-        scheduler.shutdownNow();
+        Closing closing = new Closing().step(shared::endSessions);
+        caches.values().forEach(cache -> closing.step(cache::close));
+        closing.step(fences::drain).step(meters::close).step(scheduler::shutdownNow);
         // What has not begun ends at once, for it finds the caches closed.
-        workers.shutdownNow().forEach(Runnable::run);
-        shared.register().leave();
-        shared.close();
+        workers.shutdownNow().forEach(closing::step);
+        closing.step(shared.register()::leave).step(shared::close).end();
     }
 
     SharedTier shared() {
@@ -419,7 +428,21 @@ public final class UserCaches implements AutoCloseable {
             if (uri == null) {
                 throw new IllegalStateException("name a Redis: UserCaches.builder().redis(\"redis://host:6379\")");
             }
-            return new UserCaches(this, uri);
+            Meters meters = new Meters(meterRegistry);
+            UserCaches caches;
+            try {
+                caches = new UserCaches(this, uri, meters);
+            } catch (Throwable e) {
+                Closing.after(e, meters::close);
+                throw e;
+            }
+            try {
+                caches.open();
+                return caches;
+            } catch (Throwable e) {
+                Closing.after(e, caches::close);
+                throw e;
+            }
         }
     }
 }
