@@ -37,6 +37,18 @@ final class CurrentSession {
         replace(session.next());
     }
 
+    /**
+     * Time has passed that this machine has not counted: nothing is answered that was read before, until it is known to be true
+     * again.
+     */
+    synchronized void distrust(long now) {
+        if (session.isTracked()) {
+            session.closeUntilSeen(now);
+        } else {
+            replace(Session.untracked());
+        }
+    }
+
     /** Ends the session under way for good: none begins any more. */
     synchronized void close() {
         replace(Session.ended());

@@ -63,6 +63,7 @@ final class RedisLink {
     private final Duration timeout;
     private final ScheduledExecutorService scheduler;
     private final RedisTroubles troubles;
+    private final Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife;
     private final CircuitBreaker breaker;
 
     /** Who waits for what. */
@@ -84,6 +85,21 @@ final class RedisLink {
      * @param timeout how long an answer is waited for
      */
     RedisLink(String name, Duration timeout, ScheduledExecutorService scheduler, RedisTroubles troubles) {
+        this(name, timeout, scheduler, troubles, RedisAsyncCommands::ping);
+    }
+
+    /**
+     * As the other, with a pulse that is worth more than its answer.
+     *
+     * @param signOfLife asks for an answer that nobody waits for
+     */
+    RedisLink(
+            String name,
+            Duration timeout,
+            ScheduledExecutorService scheduler,
+            RedisTroubles troubles,
+            Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife) {
+        this.signOfLife = signOfLife;
         this.timeout = timeout;
         this.scheduler = scheduler;
         this.troubles = troubles;
@@ -286,7 +302,7 @@ final class RedisLink {
             return;
         }
         long from = System.nanoTime();
-        var unused = Deadline.of(ping(current), timeout, scheduler).whenComplete((pong, failure) -> {
+        var unused = Deadline.of(answerOf(current), timeout, scheduler).whenComplete((pong, failure) -> {
             pulsing.set(false);
             long took = System.nanoTime() - from;
             if (failure == null || isAnswer(failure)) {
@@ -298,9 +314,9 @@ final class RedisLink {
     }
 
     /** Never throws: a breaker whose probe has no end would stay open for ever. */
-    private static CompletableFuture<String> ping(StatefulRedisConnection<String, byte[]> connection) {
+    private CompletableFuture<?> answerOf(StatefulRedisConnection<String, byte[]> connection) {
         try {
-            return connection.async().ping().toCompletableFuture();
+            return signOfLife.apply(connection.async()).toCompletableFuture();
         } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(e);
         }

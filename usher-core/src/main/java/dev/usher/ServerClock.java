@@ -61,10 +61,19 @@ final class ServerClock {
      * @param receivedAt when it had come, in {@link System#nanoTime()}
      */
     void look(List<byte[]> time, long receivedAt) {
+        Looks known = looks;
+        looks = new Looks(known.server, new Look(millisOf(time), receivedAt), known.latest);
+    }
+
+    /**
+     * Milliseconds since the epoch.
+     *
+     * @param time what {@code TIME} answers: seconds and microseconds
+     */
+    static long millisOf(List<byte[]> time) {
         long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
         long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
-        Looks known = looks;
-        looks = new Looks(known.server, new Look(seconds * 1000 + micros / 1000, receivedAt), known.latest);
+        return seconds * 1000 + micros / 1000;
     }
 
     /** Forgets all looks: who answers next may be another server, with another clock. */

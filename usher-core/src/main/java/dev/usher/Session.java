@@ -18,14 +18,20 @@ final class Session {
     private static final long FAR = 1L << 61;
 
     private final boolean tracked;
-    private volatile long watermark;
-    private boolean ended;
 
-    /** The watermark at the end. */
-    private long lastWatermark;
+    /** Every change before this moment has been seen. */
+    private volatile long seen;
+
+    /** The same while what was read may be answered, else a moment that is within no bound. */
+    private volatile long watermark;
+
+    private boolean ended;
+    private boolean closed;
+    private long closedAt;
 
     private Session(boolean tracked, long watermark) {
         this.tracked = tracked;
+        this.seen = watermark;
         this.watermark = watermark;
     }
 
@@ -50,23 +56,37 @@ final class Session {
     }
 
     /** The same watermark, for what is read from now on. */
-    Session next() {
-        return new Session(tracked, watermark);
+    synchronized Session next() {
+        Session next = new Session(tracked, seen);
+        if (closed) {
+            next.closeUntilSeen(closedAt);
+        }
+        return next;
     }
 
     /** Every change before this moment of {@link System#nanoTime()} has been seen. */
     synchronized void seenUpTo(long moment) {
-        if (!ended && moment - watermark > 0) {
-            watermark = moment;
+        if (ended || moment - seen <= 0) {
+            return;
         }
+        seen = moment;
+        if (closed && moment - closedAt <= 0) {
+            return;
+        }
+        closed = false;
+        watermark = moment;
+    }
+
+    /** Nothing that was read in this session is answered, until every change before this moment has been seen. */
+    synchronized void closeUntilSeen(long moment) {
+        closed = true;
+        closedAt = moment;
+        watermark = moment - FAR;
     }
 
     /** Nothing that was read in this session is answered any more. */
     synchronized void end() {
-        if (!ended) {
-            ended = true;
-            lastWatermark = watermark;
-        }
+        ended = true;
         watermark = System.nanoTime() - FAR;
     }
 
@@ -76,13 +96,13 @@ final class Session {
     }
 
     /** The last moment at which what was read at a moment in this session, and not changed since, was known to be true. */
-    synchronized long knownUntil(long readAt) {
-        long seenUpTo = ended ? lastWatermark : watermark;
+    long knownUntil(long readAt) {
+        long seenUpTo = seen;
         return tracked && seenUpTo - readAt > 0 ? seenUpTo : readAt;
     }
 
     /** How old the watermark of a tracked session is. */
     long age(long now) {
-        return now - watermark;
+        return now - seen;
     }
 }

@@ -19,6 +19,7 @@ import io.netty.channel.Channel;
 import io.netty.handler.flush.FlushConsolidationHandler;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -28,6 +29,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -73,6 +75,13 @@ final class SharedTier implements AutoCloseable {
     private final RedisLink scriptLink;
     private final NodeRegister register;
     private final ServerClock clock = new ServerClock();
+    private final InstantSource ownClock;
+    private final LongSupplier nanoTime;
+
+    /** By the clock of Redis, and by that of this machine. */
+    private final PauseDetector pauses = new PauseDetector();
+
+    private final PauseDetector sleeps = new PauseDetector();
     private final GuardProtocol guards;
     private final CurrentSession session = new CurrentSession();
     private volatile @Nullable Eviction eviction;
@@ -89,6 +98,8 @@ final class SharedTier implements AutoCloseable {
      * @param disconnected is called, on an event loop, when the connection of the scripts is lost
      * @param batchSizes is told of how many reads are in each call
      * @param timing when a connection is given up, and a node dropped
+     * @param ownClock the clock of this machine, which goes on while it sleeps
+     * @param nanoTime the clock of this machine that may stand still meanwhile, as {@link System#nanoTime}
      */
     SharedTier(
             RedisURI uri,
@@ -100,7 +111,9 @@ final class SharedTier implements AutoCloseable {
             Consumer<String> changed,
             Runnable disconnected,
             IntConsumer batchSizes,
-            Timing timing) {
+            Timing timing,
+            InstantSource ownClock,
+            LongSupplier nanoTime) {
         this.uri = uri;
         this.scheduler = scheduler;
         this.changed = changed;
@@ -108,7 +121,9 @@ final class SharedTier implements AutoCloseable {
         this.batchSizes = batchSizes;
         this.troubles = new RedisTroubles(uri);
         this.readLink = new RedisLink("reads", commandTimeout, scheduler, troubles);
-        this.scriptLink = new RedisLink("scripts", commandTimeout, scheduler, troubles);
+        this.scriptLink = new RedisLink("scripts", commandTimeout, scheduler, troubles, this::lookForPause);
+        this.ownClock = ownClock;
+        this.nanoTime = nanoTime;
         this.guards = new GuardProtocol(scriptLink, clock);
         this.register = new NodeRegister(keyPrefix, node, timing.registerLife(), scriptLink);
         Duration silence = timing.silence().compareTo(commandTimeout) > 0 ? timing.silence() : commandTimeout;
@@ -157,6 +172,7 @@ final class SharedTier implements AutoCloseable {
                             + " connection is made, and a failover without the loss of a connection goes unnoticed. Name the primary"
                             + " itself, as in redis://host:6379");
         }
+        every(HEARTBEAT, this::lookForSleep);
         try {
             // In the register first: nothing is kept in memory before.
             CompletableFuture<?> scripts =
@@ -397,6 +413,7 @@ final class SharedTier implements AutoCloseable {
             public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
                 // Who answers next may have lost the fences, or be another server with another clock.
                 clock.forget();
+                pauses.forget();
                 disconnected.run();
             }
 
@@ -423,6 +440,30 @@ final class SharedTier implements AutoCloseable {
                 clock.look(time, System.nanoTime());
             }
         });
+    }
+
+    /** The pulse of the scripts: it finds this machine behind the clock of Redis when that was paused. */
+    private CompletionStage<?> lookForPause(RedisAsyncCommands<String, byte[]> redis) {
+        long askedAt = nanoTime.getAsLong();
+        return redis.time().thenAccept(time -> {
+            if (pauses.look(ServerClock.millisOf(time), askedAt, nanoTime.getAsLong())) {
+                distrust();
+            }
+        });
+    }
+
+    /** As {@link #lookForPause}, without waiting for Redis, where the clock of this machine has been put right. */
+    private void lookForSleep() {
+        long now = nanoTime.getAsLong();
+        if (sleeps.look(ownClock.millis(), now, now)) {
+            distrust();
+        }
+    }
+
+    private void distrust() {
+        log.debug(
+                "This machine has stood still, or a clock was set: memory is closed until Redis has said what has changed");
+        session.distrust(System.nanoTime());
     }
 
     private void lookAtEviction(RedisAsyncCommands<String, byte[]> redis) {

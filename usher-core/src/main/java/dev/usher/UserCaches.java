@@ -21,6 +21,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -98,7 +99,9 @@ public final class UserCaches implements AutoCloseable {
                 this::changed,
                 this::disconnected,
                 batchSizes,
-                builder.timing);
+                builder.timing,
+                clock,
+                builder.nanoTime);
         this.fences = new FenceOutbox(shared, scheduler, keyPrefix, builder.mostFences, builder.timing.offersEnd());
     }
 
@@ -278,6 +281,7 @@ public final class UserCaches implements AutoCloseable {
         private InstantSource clock = InstantSource.system();
         private int mostFences = FenceOutbox.LIMIT;
         private Timing timing = Timing.STANDARD;
+        private LongSupplier nanoTime = System::nanoTime;
         private @Nullable MeterRegistry meterRegistry;
         private @Nullable JsonMapper jsonMapper;
         private @Nullable Executor executor;
@@ -398,9 +402,15 @@ public final class UserCaches implements AutoCloseable {
             return this;
         }
 
-        /** The clock by which the age of an offered row is judged. */
+        /** The clock by which the age of an offered row is judged, and a sleep of this machine is noticed. */
         Builder clock(InstantSource clock) {
             this.clock = clock;
+            return this;
+        }
+
+        /** The clock that may stand still while this machine does, where a pause is looked for. */
+        Builder nanoTime(LongSupplier nanoTime) {
+            this.nanoTime = nanoTime;
             return this;
         }
 

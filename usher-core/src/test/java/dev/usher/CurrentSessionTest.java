@@ -28,6 +28,46 @@ class CurrentSessionTest {
     }
 
     @Test
+    void whatIsDistrustedIsAnsweredAgainWhenAllFromBeforeHasBeenSeen() {
+        long now = System.nanoTime();
+        Session session = Session.tracked(now);
+        current.replace(session);
+        current.distrust(now + 1000);
+        assertThat(session.isWithin(LONG, now + 1001)).isFalse();
+
+        session.seenUpTo(now + 900); // a heartbeat from before
+        assertThat(session.isWithin(LONG, now + 1001)).isFalse();
+        assertThat(session.age(now + 1001))
+                .as("for whoever asks how the node is")
+                .isEqualTo(101);
+
+        session.seenUpTo(now + 1002);
+        assertThat(session.isWithin(LONG, now + 1003)).isTrue();
+        assertThat(current.get()).isSameAs(session);
+    }
+
+    @Test
+    void whatIsDistrustedStaysSoInTheSessionThatFollows() {
+        long now = System.nanoTime();
+        current.replace(Session.tracked(now));
+        current.distrust(now + 1000);
+        current.renew();
+        current.get().seenUpTo(now + 900);
+        assertThat(current.get().isWithin(LONG, now + 1001)).isFalse();
+        current.get().seenUpTo(now + 1002);
+        assertThat(current.get().isWithin(LONG, now + 1003)).isTrue();
+    }
+
+    @Test
+    void whatNobodyTellsOfIsForgottenWhenItIsDistrusted() {
+        Session before = current.get();
+        current.distrust(System.nanoTime());
+        assertThat(current.get()).isNotSameAs(before);
+        assertThat(before.isWithin(LONG, System.nanoTime())).isFalse();
+        assertThat(current.get().isWithin(LONG, System.nanoTime())).isTrue();
+    }
+
+    @Test
     void noSessionBeginsAfterTheEnd() {
         Session tracked = Session.tracked(System.nanoTime());
         current.replace(tracked);
@@ -39,6 +79,7 @@ class CurrentSessionTest {
         current.replace(Session.untracked());
         assertThat(current.replace(last, Session.tracked(System.nanoTime()))).isFalse();
         current.renew();
+        current.distrust(System.nanoTime());
         assertThat(current.get()).isSameAs(last);
     }
 }

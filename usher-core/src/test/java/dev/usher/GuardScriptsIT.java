@@ -16,6 +16,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
@@ -543,7 +544,9 @@ class GuardScriptsIT {
                 key -> {},
                 () -> {},
                 size -> {},
-                Timing.STANDARD);
+                Timing.STANDARD,
+                InstantSource.system(),
+                System::nanoTime);
         tier.open();
         return tier;
     }

@@ -1,0 +1,91 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A node whose machine stands still for an hour, and has not counted it: {@link System#nanoTime} stood still as well. */
+class PausedMachineIT extends NodesOnRedis {
+
+    private static final Facet<UserProfile> PATIENT =
+            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Duration PAUSE = Duration.ofHours(1);
+
+    private final Table table = new Table();
+
+    /** What this machine's clocks have missed. */
+    private final AtomicLong missedNanos = new AtomicLong();
+
+    private volatile Duration setForward = Duration.ZERO;
+    private UserCaches node;
+    private UserCache<Long, UserProfile> cache;
+
+    @BeforeEach
+    void warm() {
+        table.put(42L, new UserProfile("13800000000", "Ann", "", false, "", ""));
+        node = open(patient(server.uri())
+                .nanoTime(() -> System.nanoTime() - missedNanos.get())
+                .clock(() -> Instant.ofEpochSecond(0, System.nanoTime() - missedNanos.get())
+                        .plus(setForward)));
+        cache = node.cache(PATIENT, Long.class, table);
+        await().until(() -> {
+            cache.find(42L);
+            return cache.stats().nearHits() > 0;
+        });
+    }
+
+    /** The clock of Redis has gone on, and none of this machine: as seen from a virtual machine that was paused. */
+    @Test
+    void memoryIsClosedWhenTheClockOfRedisHasGoneOnUntilRedisHasSaidWhatHasChanged() {
+        assertIsClosedForAMomentAfter(() -> missedNanos.addAndGet(PAUSE.toNanos()));
+    }
+
+    /** The clock of this machine was put right when it woke: as on a computer that slept. */
+    @Test
+    void memoryIsClosedWhenTheClockOfThisMachineHasGoneOn() {
+        assertIsClosedForAMomentAfter(() -> setForward = setForward.plus(PAUSE));
+    }
+
+    @Test
+    void aClockThatIsSetBackClosesNothing() {
+        long before = cache.stats().sharedPresent();
+        setForward = PAUSE.negated();
+        missedNanos.addAndGet(-PAUSE.toNanos());
+        long until = System.nanoTime() + Duration.ofMillis(600).toNanos();
+        while (System.nanoTime() - until < 0) {
+            cache.find(42L);
+        }
+        assertThat(cache.stats().sharedPresent()).isEqualTo(before);
+    }
+
+    /** What was read stays, and is answered again when a heartbeat has been answered that was sent after the pause. */
+    private void assertIsClosedForAMomentAfter(Runnable pause) {
+        long before = cache.stats().sharedPresent();
+        Session session = node.shared().session();
+        await().pollInterval(Duration.ofMillis(300))
+                .atMost(Duration.ofSeconds(5))
+                .until(() -> {
+                    pause.run();
+                    long until = System.nanoTime() + Duration.ofMillis(350).toNanos();
+                    while (System.nanoTime() - until < 0) {
+                        cache.find(42L);
+                        if (cache.stats().sharedPresent() > before) {
+                            return true;
+                        }
+                    }
+                    return false;
+                });
+        long inMemory = cache.stats().nearHits();
+        await().until(() -> {
+            cache.find(42L);
+            return cache.stats().nearHits() > inMemory;
+        });
+        assertThat(node.shared().session()).as("nothing was forgotten").isSameAs(session);
+        assertThat(table.queries).hasValue(1);
+    }
+}
