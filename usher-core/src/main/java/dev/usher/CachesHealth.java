@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  *     when Redis is back
  * @param resp2Only whether Redis speaks RESP2 only, over which it cannot tell of changes: a server older than Redis 6, or a proxy
  * @param riskyEviction the {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}
- * @param source by the name of a facet, how the last call of its source has failed: the class of the exception and the SQLSTATE,
+ * @param source by the name of a facet, how the last call of its source has failed, ten seconds ago at most: the class of the exception and the SQLSTATE,
  *     without its message; empty while the sources answer
  * @param uncached by the name of a facet, why its values are not cached, and what is to be changed; empty when all are
  */

@@ -25,6 +25,7 @@ final class SourceTroubles {
     private final AtomicLong nextWarningAt;
     private final AtomicLong nextWarningOfRowsAt;
     private volatile @Nullable String latest;
+    private volatile long failedAt;
     private volatile boolean warned;
 
     SourceTroubles(KeySpace keys, LongSupplier nanoTime) {
@@ -37,6 +38,7 @@ final class SourceTroubles {
     /** Notes that a call has failed for all its users. */
     void failed(Set<?> ids, Throwable failure) {
         String what = SourceFailure.describe(failure);
+        failedAt = nanoTime.getAsLong();
         latest = what;
         if (isTimeFor(nextWarningAt)) {
             warned = true;
@@ -74,9 +76,13 @@ final class SourceTroubles {
         }
     }
 
-    /** How the last call has failed, or {@code null} when it has been answered, or there was none. */
+    /**
+     * How the last call has failed, or {@code null} when it has been answered, there was none, or it was so long ago that nothing is
+     * known any more: a node that no user asks would else be taken for ill for ever.
+     */
     @Nullable String latest() {
-        return latest;
+        String what = latest;
+        return what == null || nanoTime.getAsLong() - failedAt >= WARNING.toNanos() ? null : what;
     }
 
     private String facet() {

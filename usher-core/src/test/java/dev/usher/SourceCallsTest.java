@@ -322,6 +322,8 @@ class SourceCallsTest {
         way = Way.REPORTS;
         load(1);
         assertThat(troubles.latest()).as("nothing was read").isEqualTo("IllegalStateException");
+        logClock += Duration.ofSeconds(10).toNanos();
+        assertThat(troubles.latest()).as("long ago").isNull();
     }
 
     private void loadOrFail(int users) {

@@ -3,6 +3,9 @@ package dev.usher.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.UserProfileCache;
+import dev.usher.UserStatusCache;
+import dev.usher.UserUnavailableException;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
@@ -172,11 +175,22 @@ final class Node implements AutoCloseable {
             if (!redis.isRunning()) {
                 redis.restart();
             }
-            await().atMost(PATIENCE).untilAsserted(() -> {
-                assertThat(node.health("usher")).isEqualTo("UP");
-                assertThat(node.health("db")).isEqualTo("UP");
-                node.administrator().login();
-            });
+            await().atMost(PATIENCE)
+                    .ignoreExceptionsInstanceOf(UserUnavailableException.class)
+                    .untilAsserted(() -> {
+                        assertThat(node.health("db")).isEqualTo("UP");
+                        node.administrator().login();
+                        askSources();
+                        assertThat(node.health("usher")).isEqualTo("UP");
+                    });
+        }
+
+        /** They count as failing until then. */
+        @SuppressWarnings({"rawtypes", "unchecked"})
+        private void askSources() {
+            var unused = List.of(
+                    node.bean(UserProfileCache.class).findFresh(1L),
+                    node.bean(UserStatusCache.class).findFresh(1L));
         }
     }
 
