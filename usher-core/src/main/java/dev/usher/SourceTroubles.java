@@ -3,7 +3,6 @@ package dev.usher;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,22 +16,23 @@ final class SourceTroubles {
 
     private static final Logger log = LoggerFactory.getLogger(SourceTroubles.class);
 
-    /** How often the same trouble is logged while it lasts. */
-    private static final Duration WARNING = Duration.ofSeconds(10);
+    /** For how long a failure counts, and is not followed by the line that it is over. */
+    private static final Duration RECENT = Duration.ofSeconds(10);
 
     private final KeySpace keys;
     private final LongSupplier nanoTime;
-    private final AtomicLong nextWarningAt;
-    private final AtomicLong nextWarningOfRowsAt;
+    private final RateLimitedLog failureLog;
+    private final RateLimitedLog rowLog;
     private volatile @Nullable String latest;
     private volatile long failedAt;
+    private volatile long warnedAt;
     private volatile boolean warned;
 
     SourceTroubles(KeySpace keys, LongSupplier nanoTime) {
         this.keys = keys;
         this.nanoTime = nanoTime;
-        this.nextWarningAt = new AtomicLong(nanoTime.getAsLong());
-        this.nextWarningOfRowsAt = new AtomicLong(nanoTime.getAsLong());
+        this.failureLog = new RateLimitedLog(log, nanoTime);
+        this.rowLog = new RateLimitedLog(log, nanoTime);
     }
 
     /** Notes that a call has failed for all its users. */
@@ -40,12 +40,12 @@ final class SourceTroubles {
         String what = SourceFailure.describe(failure);
         failedAt = nanoTime.getAsLong();
         latest = what;
-        if (isTimeFor(nextWarningAt)) {
+        if (failureLog.warn(
+                "The source of {} fails: {}; users that neither memory nor Redis knows are unavailable",
+                facet(),
+                what)) {
+            warnedAt = failedAt;
             warned = true;
-            log.warn(
-                    "The source of {} fails: {}; users that neither memory nor Redis knows are unavailable",
-                    facet(),
-                    what);
         }
         log.debug("The source of {} has failed for {}", facet(), keys.nameOf(ids), failure);
     }
@@ -54,12 +54,10 @@ final class SourceTroubles {
     void unreadable(Map<?, ? extends Exception> failures) {
         answered();
         Exception first = failures.values().iterator().next();
-        if (isTimeFor(nextWarningOfRowsAt)) {
-            log.warn(
-                    "{} cannot be read from the source: {}; others in the same query are answered",
-                    keys.nameOf(failures.keySet()),
-                    SourceFailure.describe(first));
-        }
+        rowLog.warn(
+                "{} cannot be read from the source: {}; others in the same query are answered",
+                keys.nameOf(failures.keySet()),
+                SourceFailure.describe(first));
         log.debug("{} cannot be read from the source", keys.nameOf(failures.keySet()), first);
     }
 
@@ -70,7 +68,7 @@ final class SourceTroubles {
         }
         latest = null;
         // Not while it answers one call and fails the next.
-        if (warned && nanoTime.getAsLong() - nextWarningAt.get() > 0) {
+        if (warned && nanoTime.getAsLong() - warnedAt > RECENT.toNanos()) {
             warned = false;
             log.info("The source of {} answers again", facet());
         }
@@ -82,16 +80,10 @@ final class SourceTroubles {
      */
     @Nullable String latest() {
         String what = latest;
-        return what == null || nanoTime.getAsLong() - failedAt >= WARNING.toNanos() ? null : what;
+        return what == null || nanoTime.getAsLong() - failedAt >= RECENT.toNanos() ? null : what;
     }
 
     private String facet() {
         return keys.facet();
-    }
-
-    private boolean isTimeFor(AtomicLong warning) {
-        long now = nanoTime.getAsLong();
-        long due = warning.get();
-        return now - due >= 0 && warning.compareAndSet(due, now + WARNING.toNanos());
     }
 }

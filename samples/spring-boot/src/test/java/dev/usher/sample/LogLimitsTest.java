@@ -40,6 +40,7 @@ class LogLimitsTest {
             Map.entry("RateLimitedLog: ", "it is the limit"),
             Map.entry("RedisTroubles: {}; the source answers", "ten seconds"),
             Map.entry("RedisTroubles: Redis at {} answers again", "the line that begins it, every ten seconds"),
+            Map.entry("SourceTroubles: The source of {} answers again", "the line that begins it, every ten seconds"),
             Map.entry("SharedTier: Redis is named by its Sentinels", "the start"),
             Map.entry("SharedTier: This Redis evicts by {}", "a look every ten seconds, and a new answer"),
             Map.entry("SharedTier: Redis at {} is {}", "a connection, and another server than before"),
