@@ -7,7 +7,7 @@ import java.time.Duration;
 
 /**
  * Which absences are worth a key in Redis: those of ids that were found absent before, a limited number of them in each life of a
- * stored absence. An id that somebody has invented is asked for once.
+ * stored absence. An invented id is asked for once.
  *
  * <p>Thread-safe.
  */

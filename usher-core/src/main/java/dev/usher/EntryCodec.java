@@ -173,7 +173,7 @@ final class EntryCodec<V> {
         return new Entry<>(value);
     }
 
-    /** Looks at a value that nobody else holds yet, where the ones before have not told enough. */
+    /** Looks at a value that no caller holds yet, where the ones before have not told enough. */
     private @Nullable Misfit look(V read) {
         Verdict before = verdict.get();
         if (before instanceof Verdict.Fit fit && fit.isSure(read)) {

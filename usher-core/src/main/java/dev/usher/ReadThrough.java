@@ -112,7 +112,7 @@ final class ReadThrough<K, V> {
         }
     }
 
-    /** Values that cannot be cached are in no tier, and nobody waits for one to be stored. */
+    /** Values that cannot be cached are in no tier, and no caller waits for one to be stored. */
     private void loadUnstored(List<Flight<K, V>> mine) {
         List<Miss<K, V>> misses = mine.stream()
                 .map(flight -> new Miss<>(keys.keyOf(flight.key()), flight))

@@ -91,7 +91,7 @@ final class RedisLink {
     /**
      * As the other, with a pulse that is worth more than its answer.
      *
-     * @param signOfLife asks for an answer that nobody waits for
+     * @param signOfLife asks for an answer that no caller waits for
      */
     RedisLink(
             String name,

@@ -187,7 +187,7 @@ final class SingleFlight<K, V> {
     }
 
     /**
-     * As {@link #fly(Object, Predicate, Load)} for each key, but first loads what nobody is loading. Each key fails for itself.
+     * As {@link #fly(Object, Predicate, Load)} for each key, but first loads what no other caller is loading. Each key fails for itself.
      *
      * @param keys each of them once
      * @param landings takes what was brought, also when something is thrown for the rest

@@ -34,7 +34,7 @@ final class SourceCalls<K, V> {
     /** For how long calls may follow on one that has failed. */
     static final Duration REPEATED_FOR = Duration.ofSeconds(2);
 
-    /** For how long a source that answered for nobody is not asked in parts. */
+    /** For how long a source that answered for no user is not asked in parts. */
     static final Duration LEFT_ALONE = Duration.ofSeconds(1);
 
     private final UserSource<K, V> source;
