@@ -130,9 +130,10 @@ final class Demo {
                 callers,
                 call -> readNobody(firstId, call % UNKNOWN_IDS));
         findings.add(new Finding(
-                first.tally().statements() <= UNKNOWN_IDS && again.tally().statements() == 0,
+                first.tally().statements() <= UNKNOWN_IDS && again.tally().statements() <= UNKNOWN_IDS,
                 count(UNKNOWN_IDS) + " ids that nobody has, each asked for " + (1 + UNKNOWN_ROUNDS) + " times: "
-                        + count(first.tally().plus(again.tally()).statements()) + " SQL queries, 1 per id at most"));
+                        + count(first.tally().plus(again.tally()).statements())
+                        + " SQL queries, 2 per id at most: an absence is stored the second time"));
     }
 
     private void readForgotten(CallMeter meter) {
