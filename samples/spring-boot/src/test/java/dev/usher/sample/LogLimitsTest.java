@@ -48,6 +48,8 @@ class LogLimitsTest {
                     "TrackedConnection: This Redis does not track",
                     "a second attempt in each second, and a new answer"),
             Map.entry("TrackedConnection: This Redis tracks reads again", "the line that begins it"),
+            Map.entry("TableProbe: A table of users cannot be read", "it is said once of each table"),
+            Map.entry("UsersTableCheck: The table {} could not be checked", "the start"),
             Map.entry("NameAsUserId: The name of an authentication", "it is said once"),
             Map.entry("FirstAdministrator: Created the first administrator", "the start"),
             Map.entry("Preparation: The database cannot be reached", "the start"),
