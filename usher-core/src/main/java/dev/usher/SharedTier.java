@@ -454,8 +454,9 @@ final class SharedTier implements AutoCloseable {
 
     /** As {@link #lookForPause}, without waiting for Redis, where the clock of this machine has been put right. */
     private void lookForSleep() {
-        long now = nanoTime.getAsLong();
-        if (sleeps.look(ownClock.millis(), now, now)) {
+        long askedAt = nanoTime.getAsLong();
+        long shown = ownClock.millis();
+        if (sleeps.look(shown, askedAt, nanoTime.getAsLong())) {
             distrust();
         }
     }

@@ -93,7 +93,7 @@ final class FaultNode implements AutoCloseable {
      *   <dt>{@code begin lists} or {@code begin singles}
      *   <dd>begins to read and to change, lists of users as well or only one at a time
      *   <dt>{@code changeProbe} and a version
-     *   <dd>changes the probe
+     *   <dd>changes the probe, and says when that was committed
      *   <dt>{@code awaitProbe} and a version
      *   <dd>says when it heard of changes again and had this one from its memory, or -1 if that takes too long
      *   <dt>{@code quiet}
@@ -188,8 +188,9 @@ final class FaultNode implements AutoCloseable {
 
     private String changeProbe(int version) {
         FaultWriter.raise(probeTable, FaultRun.PROBE, version);
+        long committedAt = System.nanoTime();
         probes.invalidate((long) FaultRun.PROBE);
-        return "changed";
+        return Long.toString(committedAt);
     }
 
     private long awaitProbe(int version) {
