@@ -1,11 +1,14 @@
 package dev.usher;
 
+import static org.awaitility.Awaitility.await;
+
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.KillArgs;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -110,9 +113,24 @@ final class FaultSite implements AutoCloseable {
         StatefulRedisConnection<String, String> connection = operator;
         if (connection == null || !connection.isOpen()) {
             connection = client.connect();
+            awaitConnected(connection);
             operator = connection;
         }
         return connection.sync();
+    }
+
+    /** The client library hands a connection out a moment before it takes commands. */
+    private static void awaitConnected(StatefulRedisConnection<String, String> connection) {
+        await().pollInSameThread().until(() -> {
+            try {
+                connection.sync().ping();
+                return true;
+            } catch (RedisCommandExecutionException e) {
+                return true; // an answer, such as that it is loading
+            } catch (RedisException e) {
+                return false;
+            }
+        });
     }
 
     /** Ends the connections of all nodes; they may come back if Redis lets them. */
