@@ -43,6 +43,7 @@ import org.junit.jupiter.api.parallel.ResourceLock;
  */
 @Execution(ExecutionMode.CONCURRENT)
 @ResourceLock("TwoProcessesIT") // its tests one after the other
+@Tag("thorough") // starts servers of its own, for most of a minute
 class TwoProcessesIT {
 
     private static final String ADMIN_MOBILE = "13911112222";
@@ -191,7 +192,6 @@ class TwoProcessesIT {
     }
 
     @Test
-    @Tag("thorough") // starts processes of its own, for most of a minute
     void oneThatIsToldToEndAnswersWhatItHasBegunTakesNothingNewAndIsNotWaitedFor() throws Exception {
         User ann = register();
         User bob = register();
