@@ -16,6 +16,7 @@ import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -76,6 +77,9 @@ final class RedisLink {
     /** Why the latest attempt to connect has failed, or {@code null} when it has not, or none has ended since the loss. */
     private volatile @Nullable String unconnected;
 
+    /** All such reasons since the connection was lost, each of which the log may say at once. */
+    private final Set<String> reasons = ConcurrentHashMap.newKeySet();
+
     private volatile long failedAt = System.nanoTime() - LATELY.toNanos();
 
     /**
@@ -130,6 +134,7 @@ final class RedisLink {
                         @Override
                         public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
                             unconnected = null;
+                            reasons.clear();
                         }
                     });
                     var unused = scheduler.scheduleAtFixedRate(
@@ -162,10 +167,12 @@ final class RedisLink {
     /** Notes that an attempt to restore a connection of this Redis has failed, which may have been this one. */
     void attemptFailed(Throwable failure) {
         if (!isOpen()) {
-            if (unconnected == null) {
+            String reason = RedisTroubles.reasonOf(failure);
+            // An attempt that the loss itself has broken off may come first, with a reason that says little.
+            if (reasons.add(reason)) {
                 troubles.isKnown();
             }
-            unconnected = RedisTroubles.reasonOf(failure);
+            unconnected = reason;
         }
     }
 
