@@ -1,6 +1,6 @@
 package dev.usher;
 
-import java.time.Duration;
+import dev.usher.Bulkhead.CrowdedException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Queries of a source that ride together when many come at once (natural batching): only so many are under way at a time;
- * what is wanted while they are goes with the next one, as one query of at most {@value #MAX_BATCH} ids. And only so many
- * callers wait: who comes when they do is refused at once (a bulkhead), so that what keeps one source busy does not hold all
- * threads of an application.
+ * what is wanted while they are goes with the next one, as one query of at most {@value #MAX_BATCH} ids. A caller that has to wait for its
+ * query needs a place of the {@link Bulkhead}, and is refused at once without one: what keeps one source busy does not hold all threads
+ * of an application.
  *
  * <p>A query runs on the thread of one of its callers. When it ends, that thread hands its place to whoever has waited
  * longest, who leads the next query and takes the others along. Nobody is taken along by a query that has begun: a change
@@ -35,9 +35,7 @@ final class BatchedLoads<K, V> {
     private static final int MAX_BATCH = 500;
 
     private final Query<K, V> source;
-    private final Duration longestWait;
     private final Semaphore places;
-    private final Semaphore seats;
     private final Queue<Wish<K, V>> waiting = new ConcurrentLinkedQueue<>();
 
     /** One query of the source. */
@@ -68,55 +66,44 @@ final class BatchedLoads<K, V> {
         }
     }
 
-    /** As many callers wait as may. It has no stack trace: a refusal has to cost less than what it refuses. */
-    static final class CrowdedException extends Exception {
-
-        private static final long serialVersionUID = 1L;
-
-        private CrowdedException() {
-            super("too many callers wait for the source already", null, false, false);
-        }
-    }
-
-    /** Of a source; a caller waits for its turn no longer than for another's load. */
-    BatchedLoads(Query<K, V> source, CachePolicy policy) {
-        this(source, policy.maxLoads(), policy.maxWaitingLoads(), SingleFlight.LONGEST_WAIT);
-    }
-
     /**
      * Of a source.
      *
      * @param maxUnderWay how many queries are under way at a time
-     * @param maxWaiting how many callers wait for their turn, or ride in a query of another
-     * @param longestWait for which a caller waits
      */
-    BatchedLoads(Query<K, V> source, int maxUnderWay, int maxWaiting, Duration longestWait) {
+    BatchedLoads(Query<K, V> source, int maxUnderWay) {
         this.source = source;
-        this.longestWait = longestWait;
         this.places = new Semaphore(maxUnderWay);
-        this.seats = new Semaphore(maxWaiting);
     }
 
     /**
      * The values of the given ids, read after this call.
      *
+     * @param call that waits for its turn, or for the query of another in which it rides; it holds no place while it leads a query
      * @return an answer that may hold more than was asked for, unmodifiable
-     * @throws CrowdedException when too many callers wait already
+     * @throws CrowdedException when the call would have to wait, and there is no place for it
      * @throws InterruptedException when the caller was interrupted while it waited
-     * @throws TimeoutException when it has waited longer than a caller can be expected to
+     * @throws TimeoutException when the call may wait no longer
      * @throws ExecutionException when the query in which it rode on another caller's thread has failed, with what that
      *     threw as its cause
      * @throws Exception what the query on this caller's own thread threw; the thread is still interrupted when that is why
      */
-    Map<K, V> load(Set<K> ids) throws Exception {
+    Map<K, V> load(Set<K> ids, Bulkhead.Call call) throws Exception {
         Wish<K, V> wish = new Wish<>(Set.copyOf(ids));
         if (!places.tryAcquire()) {
-            Map<K, V> answer = awaitSeated(wish);
+            call.requirePlace();
+            Map<K, V> answer = awaitTurn(wish, call);
             if (answer != null) {
                 return answer;
             }
         }
+        call.leave();
         return lead(wish);
+    }
+
+    /** Whether a call that comes now finds as many queries under way as may be. */
+    boolean isBusy() {
+        return places.availablePermits() <= 0;
     }
 
     /** How many wishes wait for a query, about. */
@@ -125,17 +112,10 @@ final class BatchedLoads<K, V> {
     }
 
     /** The answer, or {@code null} when the caller is to lead. */
-    private @Nullable Map<K, V> awaitSeated(Wish<K, V> wish)
-            throws CrowdedException, InterruptedException, ExecutionException, TimeoutException {
-        if (!seats.tryAcquire()) {
-            throw new CrowdedException();
-        }
-        try {
-            enqueue(List.of(wish));
-            return await(wish);
-        } finally {
-            seats.release();
-        }
+    private @Nullable Map<K, V> awaitTurn(Wish<K, V> wish, Bulkhead.Call call)
+            throws InterruptedException, ExecutionException, TimeoutException {
+        enqueue(List.of(wish));
+        return await(wish, call);
     }
 
     private void enqueue(List<Wish<K, V>> wishes) {
@@ -147,10 +127,10 @@ final class BatchedLoads<K, V> {
     }
 
     /** The answer, or {@code null} when the caller is to lead. */
-    private @Nullable Map<K, V> await(Wish<K, V> wish)
+    private @Nullable Map<K, V> await(Wish<K, V> wish, Bulkhead.Call call)
             throws InterruptedException, ExecutionException, TimeoutException {
         try {
-            return wish.get(longestWait.toNanos(), TimeUnit.NANOSECONDS);
+            return wish.get(call.nanosLeft(), TimeUnit.NANOSECONDS);
         } catch (Throwable failure) {
             if (wish.cancel(false)) {
                 waiting.remove(wish);

@@ -26,8 +26,11 @@ import java.util.function.Consumer;
  *     Redis does not tell of changes, nothing is answered from memory for longer than this either, so that with zero a change
  *     that cannot be heard of is never missed. It is this process's memory: a {@code nearSize} of 0 turns it off
  * @param maxLoads how many queries of the source this process may have under way at a time, at least one
- * @param maxWaitingLoads how many callers of this process may wait for a query, zero or more; who comes when so many do is
- *     told at once that the user is unavailable
+ * @param maxWaitingLoads how many callers of this process may wait at a time, zero or more: for a query of the source, for another
+ *     caller's load of the same user, for a load of another process. A caller that would have to wait when so many do is told at once that
+ *     the user is unavailable, unless memory or Redis can answer. Each of them holds a thread
+ * @param maxWait how long one call may wait for such loads, all its waits together; zero or more. Then the user is unavailable. It does not
+ *     bound a query that the caller itself makes: the source's own timeouts do
  */
 public record CachePolicy(
         Duration ttl,
@@ -40,7 +43,8 @@ public record CachePolicy(
         Duration claimWait,
         Duration serveStaleFor,
         int maxLoads,
-        int maxWaitingLoads) {
+        int maxWaitingLoads,
+        Duration maxWait) {
 
     private static final Duration LONGEST = Duration.ofDays(3650);
 
@@ -54,6 +58,7 @@ public record CachePolicy(
         requireAtLeast(0, nearSize, "nearSize");
         requireAtLeast(1, maxLoads, "maxLoads");
         requireAtLeast(0, maxWaitingLoads, "maxWaitingLoads");
+        requireNotNegative(maxWait, "maxWait");
         requireShare(jitter, "jitter");
         requireShare(refreshAhead, "refreshAhead");
     }
@@ -62,7 +67,7 @@ public record CachePolicy(
      * The default policy: lives shortened by up to 10 %, absent users remembered for 60 s, a staleness bound of 5 s,
      * 10,000 users remembered by this process for up to 5 minutes, those of them that are asked for loaded again in the last
      * 10 % of their lives, 1 s of waiting for another process, the last known answer given for up to 5 minutes when nobody can
-     * say, and 4 queries of the source at a time, for which up to 1,000 callers may wait.
+     * say, 4 queries of the source at a time, and up to 1,000 callers that wait for up to 3 s.
      *
      * @param ttl the longest life of a stored value, at least one millisecond
      * @return the policy
@@ -79,7 +84,8 @@ public record CachePolicy(
                 Duration.ofSeconds(1),
                 Duration.ofMinutes(5),
                 4,
-                1000);
+                1000,
+                Duration.ofSeconds(3));
     }
 
     /** This policy with another {@link #ttl}. */
@@ -137,6 +143,11 @@ public record CachePolicy(
         return with(draft -> draft.maxWaitingLoads = maxWaitingLoads);
     }
 
+    /** This policy with another {@link #maxWait}. */
+    public CachePolicy withMaxWait(Duration maxWait) {
+        return with(draft -> draft.maxWait = maxWait);
+    }
+
     private CachePolicy with(Consumer<Draft> change) {
         Draft draft = new Draft(this);
         change.accept(draft);
@@ -157,6 +168,7 @@ public record CachePolicy(
         private Duration serveStaleFor;
         private int maxLoads;
         private int maxWaitingLoads;
+        private Duration maxWait;
 
         private Draft(CachePolicy policy) {
             this.ttl = policy.ttl;
@@ -170,6 +182,7 @@ public record CachePolicy(
             this.serveStaleFor = policy.serveStaleFor;
             this.maxLoads = policy.maxLoads;
             this.maxWaitingLoads = policy.maxWaitingLoads;
+            this.maxWait = policy.maxWait;
         }
 
         private CachePolicy finished() {
@@ -184,7 +197,8 @@ public record CachePolicy(
                     claimWait,
                     serveStaleFor,
                     maxLoads,
-                    maxWaitingLoads);
+                    maxWaitingLoads,
+                    maxWait);
         }
     }
 

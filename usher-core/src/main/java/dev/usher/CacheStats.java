@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param unavailable calls that ended in a {@link UserUnavailableException}
  * @param loads calls of the source
  * @param loadFailures calls of the source that threw, or that answered what was not asked
- * @param loadsRejected calls of the source that were not made, because too many callers waited for one already
+ * @param loadsRejected calls that were refused, because they would have had to wait and too many callers waited already
  * @param loadedUsers users that those calls asked for
  * @param loadTime the time that those calls took, added up
  * @param fillsRefused loaded values that Redis refused, because the user changed meanwhile or the claim was lost: it does

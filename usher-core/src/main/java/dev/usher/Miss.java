@@ -36,6 +36,9 @@ final class Miss<K, V> {
     /** Why nothing is loaded, once a load has failed. */
     private @Nullable UserUnavailableException failure;
 
+    /** Whether that is because the call that loads found no place to wait in. */
+    private boolean isCrowded;
+
     /** The step in which the next read takes place. */
     private int step;
 
@@ -67,6 +70,7 @@ final class Miss<K, V> {
         loadedIn = step;
         loaded = null;
         failure = null;
+        isCrowded = false;
     }
 
     void endLoad(Prepared<V> prepared) {
@@ -75,6 +79,12 @@ final class Miss<K, V> {
 
     void failLoad(UserUnavailableException why) {
         failure = why;
+    }
+
+    /** As {@link #failLoad}, where only the call that loads is refused. */
+    void refuseLoad(UserUnavailableException why) {
+        failure = why;
+        isCrowded = true;
     }
 
     /** Why the load has failed, or {@code null}. */
@@ -113,7 +123,11 @@ final class Miss<K, V> {
     /** As {@link #landLoaded()}, with whether it is young enough for callers who have no better way to know. */
     void landLoaded(boolean isWithinBound) {
         if (failure != null) {
-            flight.fail(failure);
+            if (isCrowded) {
+                flight.refuse(failure);
+            } else {
+                flight.fail(failure);
+            }
             return;
         }
         flight.land(new Landing<>(loaded(), Tier.SOURCE, loadedIn, isWithinBound));

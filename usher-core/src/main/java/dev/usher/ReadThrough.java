@@ -1,6 +1,7 @@
 package dev.usher;
 
 import com.github.benmanes.caffeine.cache.Ticker;
+import dev.usher.Bulkhead.CrowdedException;
 import dev.usher.GuardProtocol.Claim;
 import dev.usher.GuardProtocol.Fill;
 import dev.usher.GuardProtocol.Refresh;
@@ -18,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +37,9 @@ final class ReadThrough<K, V> {
     /** Renewed three times in a lease, so that one lost renewal does not lose the claim. */
     private static final Duration RENEWAL = GuardProtocol.LEASE.dividedBy(3);
 
+    /** A source that hangs does not keep the entries from other processes for longer. */
+    private static final Duration LONGEST_CLAIM = Duration.ofSeconds(30);
+
     private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
 
@@ -50,6 +55,7 @@ final class ReadThrough<K, V> {
     private final TrackedReads<K, V> reads;
     private final SourceCalls<K, V> calls;
     private final BatchedLoads<K, Loaded<V>> loads;
+    private final Bulkhead bulkhead;
     private final RefreshAhead ahead;
     private final Counters counters;
     private final WakeUps<K> wakeUps;
@@ -67,7 +73,8 @@ final class ReadThrough<K, V> {
             RefreshAhead ahead,
             Counters counters,
             SourceTroubles troubles,
-            WakeUps<K> wakeUps) {
+            WakeUps<K> wakeUps,
+            Bulkhead bulkhead) {
         this.caches = caches;
         this.shared = caches.shared();
         this.guards = shared.guards();
@@ -79,7 +86,8 @@ final class ReadThrough<K, V> {
         this.near = near;
         this.reads = reads;
         this.calls = new SourceCalls<>(source, counters, troubles, System::nanoTime);
-        this.loads = new BatchedLoads<>(calls::load, policy);
+        this.loads = new BatchedLoads<>(calls::load, policy.maxLoads());
+        this.bulkhead = bulkhead;
         this.ahead = ahead;
         this.counters = counters;
         this.wakeUps = wakeUps;
@@ -87,9 +95,9 @@ final class ReadThrough<K, V> {
     }
 
     /** Loads, and lands or fails each of these flights for itself. */
-    void load(List<Flight<K, V>> mine) throws InterruptedException {
+    void load(List<Flight<K, V>> mine, Bulkhead.Call call) throws InterruptedException {
         if (codec.isUnfit()) {
-            loadUnstored(mine);
+            loadUnstored(mine, call);
             return;
         }
         List<Miss<K, V>> misses = new ArrayList<>(mine.size());
@@ -101,10 +109,10 @@ final class ReadThrough<K, V> {
         try {
             // First those that Redis may know: the source may fail the others, or let them wait.
             if (!misses.isEmpty()) {
-                withoutRedis.addAll(loadShared(misses));
+                withoutRedis.addAll(loadShared(misses, call));
             }
             if (!withoutRedis.isEmpty()) {
-                loadWithoutRedis(withoutRedis);
+                loadWithoutRedis(withoutRedis, call);
             }
         } finally {
             // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
@@ -113,11 +121,11 @@ final class ReadThrough<K, V> {
     }
 
     /** Values that cannot be cached are in no tier, and no caller waits for one to be stored. */
-    private void loadUnstored(List<Flight<K, V>> mine) {
+    private void loadUnstored(List<Flight<K, V>> mine, Bulkhead.Call call) {
         List<Miss<K, V>> misses = mine.stream()
                 .map(flight -> new Miss<>(keys.keyOf(flight.key()), flight))
                 .toList();
-        loadFromSource(misses, null);
+        loadFromSource(misses, null, call);
         misses.forEach(miss -> {
             if (miss.failure() == null && miss.loadedBytes() == null) {
                 counters.fillsNotEncoded.increment();
@@ -127,9 +135,9 @@ final class ReadThrough<K, V> {
     }
 
     /** Lands or fails what Redis can be asked of; returns the rest, when it fails. */
-    private List<Miss<K, V>> loadShared(List<Miss<K, V>> misses) throws InterruptedException {
+    private List<Miss<K, V>> loadShared(List<Miss<K, V>> misses, Bulkhead.Call call) throws InterruptedException {
         try {
-            askShared(misses);
+            askShared(misses, call);
             return List.of();
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
@@ -141,7 +149,8 @@ final class ReadThrough<K, V> {
     }
 
     /** The shared tier; then claims, and the source; or whatever other processes, which hold the claims, have stored. */
-    private void askShared(List<Miss<K, V>> misses) throws SharedTierException, InterruptedException {
+    private void askShared(List<Miss<K, V>> misses, Bulkhead.Call call)
+            throws SharedTierException, InterruptedException {
         long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
         Duration pause = Duration.ZERO;
         List<CompletableFuture<Void>> awaited = List.of();
@@ -151,17 +160,22 @@ final class ReadThrough<K, V> {
             if (left.isEmpty()) {
                 return;
             }
-            Duration held = claim(left);
+            if (isRefused(call)) {
+                // Before the claim: Redis is not to do work for a load that will not be made.
+                refuse(left, call);
+                return;
+            }
+            Duration held = claim(left, call);
             left = left.stream().filter(Miss::isOpen).toList();
             if (left.isEmpty()) {
                 return;
             }
-            if (held.isZero()) {
+            long patience = Math.min(givesUpAt - System.nanoTime(), call.nanosLeft());
+            if (patience > 0 && held.isZero()) {
                 continue; // something unreadable has been stored meanwhile, and the read will meet it
             }
-            long patience = givesUpAt - System.nanoTime();
-            if (patience <= 0) {
-                loadFromSource(left, null);
+            if (patience <= 0 || !call.mayWait()) {
+                loadFromSource(left, null, call);
                 left.forEach(miss -> miss.landLoaded());
                 return;
             }
@@ -203,7 +217,7 @@ final class ReadThrough<K, V> {
      *
      * @return how long others hold their claims on the rest, at least; zero when nobody does
      */
-    private Duration claim(List<Miss<K, V>> misses) throws SharedTierException {
+    private Duration claim(List<Miss<K, V>> misses, Bulkhead.Call call) throws SharedTierException {
         for (Miss<K, V> miss : misses) {
             miss.nextStep();
             if (miss.token == null) {
@@ -235,14 +249,14 @@ final class ReadThrough<K, V> {
             }
         }
         if (!granted.isEmpty()) {
-            loadUnderClaim(granted);
+            loadUnderClaim(granted, call);
         }
         return held;
     }
 
     /** Loads, stores and keeps. The claims of those that could not be loaded are given up. */
-    private void loadUnderClaim(List<Miss<K, V>> claimed) {
-        loadRenewing(claimed);
+    private void loadUnderClaim(List<Miss<K, V>> claimed, Bulkhead.Call call) {
+        loadRenewing(claimed, call);
         List<Miss<K, V>> loaded = new ArrayList<>(claimed.size());
         for (Miss<K, V> miss : claimed) {
             if (miss.failure() == null) {
@@ -324,20 +338,19 @@ final class ReadThrough<K, V> {
      * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, from memory
      * too, for as long as the policy allows.
      */
-    private void loadWithoutRedis(List<Miss<K, V>> misses) {
+    private void loadWithoutRedis(List<Miss<K, V>> misses, Bulkhead.Call call) {
         long readFrom = System.nanoTime();
-        loadFromSource(misses, shared.sessionWithoutRedis());
+        loadFromSource(misses, shared.sessionWithoutRedis(), call);
         boolean isWithinBound =
                 System.nanoTime() - readFrom < policy.unheardBound().toNanos();
         misses.forEach(miss -> miss.landLoaded(isWithinBound));
     }
 
-    private void loadRenewing(List<Miss<K, V>> claimed) {
-        long giveUpAt = System.nanoTime() + SingleFlight.LONGEST_WAIT.toNanos();
+    private void loadRenewing(List<Miss<K, V>> claimed, Bulkhead.Call call) {
+        long giveUpAt = System.nanoTime() + LONGEST_CLAIM.toNanos();
         ScheduledFuture<?> renewal = caches.scheduler()
                 .scheduleAtFixedRate(
                         () -> {
-                            // A source that hangs must not keep the entries from everybody else for ever.
                             if (System.nanoTime() - giveUpAt < 0) {
                                 claimed.forEach(this::renew);
                             }
@@ -346,7 +359,7 @@ final class ReadThrough<K, V> {
                         RENEWAL.toNanos(),
                         TimeUnit.NANOSECONDS);
         try {
-            loadFromSource(claimed, null);
+            loadFromSource(claimed, null, call);
         } catch (RuntimeException | Error e) {
             release(claimed);
             throw e;
@@ -360,7 +373,7 @@ final class ReadThrough<K, V> {
      *
      * @param session in which it may be answered again, or {@code null} when it may not
      */
-    private void loadFromSource(List<Miss<K, V>> misses, @Nullable Session session) {
+    private void loadFromSource(List<Miss<K, V>> misses, @Nullable Session session, Bulkhead.Call call) {
         Set<K> ids = new LinkedHashSet<>();
         for (Miss<K, V> miss : misses) {
             ids.add(miss.id);
@@ -368,15 +381,12 @@ final class ReadThrough<K, V> {
         }
         List<@Nullable Reservation> reservations = reads.reserve(misses, session, NearTier.NEVER);
         try {
-            Map<K, Loaded<V>> answer = loads.load(ids);
+            Map<K, Loaded<V>> answer = loads.load(ids, call);
             misses.forEach(miss -> endLoad(miss, answer.get(miss.id)));
-        } catch (BatchedLoads.CrowdedException e) {
-            counters.loadsRejected.increment();
-            failAll(
-                    misses,
-                    UserUnavailableException.ofRefusal(keys, ids, "too many callers wait for the source already"));
+        } catch (CrowdedException e) {
+            refuseLoad(misses, refusal(ids));
         } catch (TimeoutException e) {
-            failAll(misses, UserUnavailableException.of(keys, ids, "the source took too long", e));
+            failAll(misses, tooLong(ids));
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
@@ -400,6 +410,33 @@ final class ReadThrough<K, V> {
         }
     }
 
+    /** Whether a call would have to wait for the source, and may not. */
+    private boolean isRefused(Bulkhead.Call call) {
+        return call.isRefused() && loads.isBusy();
+    }
+
+    private void refuse(List<Miss<K, V>> misses, Bulkhead.Call call) {
+        Set<K> ids = misses.stream().map(miss -> miss.id).collect(Collectors.toSet());
+        refuseLoad(misses, call.nanosLeft() > 0 ? refusal(ids) : tooLong(ids));
+        misses.forEach(miss -> miss.landLoaded());
+    }
+
+    private static <K, V> void refuseLoad(List<Miss<K, V>> misses, UserUnavailableException why) {
+        misses.forEach(miss -> miss.refuseLoad(why));
+    }
+
+    /** Notes that a call is refused, and says so. */
+    UserUnavailableException refusal(Set<K> ids) {
+        counters.loadsRejected.increment();
+        return UserUnavailableException.ofRefusal(keys, ids, "too many callers wait already (maxWaitingLoads)");
+    }
+
+    /** That a call may wait no longer. */
+    UserUnavailableException tooLong(Set<K> ids) {
+        return UserUnavailableException.ofRefusal(
+                keys, ids, "nothing was loaded within " + bulkhead.maxWait().toMillis() + " ms (maxWait)");
+    }
+
     private static <K, V> void failAll(List<Miss<K, V>> misses, UserUnavailableException why) {
         misses.forEach(miss -> miss.failLoad(why));
     }
@@ -413,7 +450,12 @@ final class ReadThrough<K, V> {
     /** What the source says of one user, or {@code null}. It is not stored. */
     @Nullable V askSource(K id) throws Exception {
         Set<K> ids = Set.of(id);
-        return Loaded.valueOf((canLoadForOthers() ? loads.load(ids) : calls.load(ids)).get(id));
+        if (!canLoadForOthers()) {
+            return Loaded.valueOf(calls.load(ids).get(id));
+        }
+        try (Bulkhead.Call call = bulkhead.begin()) {
+            return Loaded.valueOf(loads.load(ids, call).get(id));
+        }
     }
 
     /** Whether the calling thread may load what is stored, and answers others. */
@@ -454,21 +496,21 @@ final class ReadThrough<K, V> {
             return;
         }
         Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
-        try {
+        try (Bulkhead.Call call = bulkhead.begin()) {
             Refresh answer = askToReplace(miss, ahead.window());
             if (answer instanceof Refresh.Later later) {
                 resident.dueIn(later.left());
             } else if (answer instanceof Refresh.Granted granted) {
                 counters.refreshes.increment();
                 miss.replaced = granted.value();
-                loadUnderClaim(List.of(miss));
+                loadUnderClaim(List.of(miss), call);
                 if (miss.failure() != null) {
                     log.debug("{} could not be refreshed; it stands until its end", miss.key, miss.failure());
                 } else if (miss.isRefused) {
                     // What was to be replaced is there no more, and who has missed it since waits for a value.
                     miss.replaced = null;
                     miss.token = null;
-                    claim(List.of(miss));
+                    claim(List.of(miss), call);
                 }
             }
         } catch (SharedTierException e) {
@@ -497,14 +539,18 @@ final class ReadThrough<K, V> {
      *
      * @return whether the tiers hold it, too, or at least nothing older; else the caller is to invalidate
      */
-    boolean loadFresh(Flight<K, V> flight) {
+    boolean loadFresh(Flight<K, V> flight, Bulkhead.Call call) {
         if (codec.isUnfit()) {
-            loadUnstored(List.of(flight));
+            loadUnstored(List.of(flight), call);
             return false;
         }
         Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
+        if (isRefused(call)) {
+            refuse(List.of(miss), call);
+            return true;
+        }
         if (fences.isPending(miss.key)) {
-            loadFreshWithoutRedis(miss);
+            loadFreshWithoutRedis(miss, call);
             return true;
         }
         boolean claimed;
@@ -513,16 +559,16 @@ final class ReadThrough<K, V> {
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
             release(miss);
-            loadFreshWithoutRedis(miss);
+            loadFreshWithoutRedis(miss, call);
             return true;
         }
         if (claimed) {
-            loadUnderClaim(List.of(miss));
+            loadUnderClaim(List.of(miss), call);
             // A source that cannot say changes nothing.
             return miss.isSettled || miss.failure() != null;
         }
         // What is there, or is about to be stored by another, may have been read before this call.
-        loadFromSource(List.of(miss), null);
+        loadFromSource(List.of(miss), null, call);
         miss.landLoaded();
         return miss.failure() != null;
     }
@@ -544,8 +590,8 @@ final class ReadThrough<K, V> {
         return false;
     }
 
-    private void loadFreshWithoutRedis(Miss<K, V> miss) {
-        loadFromSource(List.of(miss), shared.sessionWithoutRedis());
+    private void loadFreshWithoutRedis(Miss<K, V> miss, Bulkhead.Call call) {
+        loadFromSource(List.of(miss), shared.sessionWithoutRedis(), call);
         if (miss.failure() == null && !miss.isKept) {
             near.forget(miss.id);
         }

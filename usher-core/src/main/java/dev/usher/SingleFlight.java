@@ -2,7 +2,7 @@ package dev.usher;
 
 import static java.util.Objects.requireNonNull;
 
-import java.time.Duration;
+import dev.usher.Bulkhead.CrowdedException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -32,9 +32,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class SingleFlight<K, V> {
 
-    /** Longer than any load that is worth waiting for. */
-    static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
-
     private final ConcurrentMap<K, Flight<K, V>> flights = new ConcurrentHashMap<>();
 
     /** Set on a thread that is loading. */
@@ -47,8 +44,10 @@ final class SingleFlight<K, V> {
         /**
          * Loads, tells each flight of each read {@linkplain Flight#nextStep before} it is sent, and {@linkplain Flight#land
          * lands} or {@linkplain Flight#fail fails} each of them.
+         *
+         * @param call that loads, and may have to wait
          */
-        void run(List<Flight<K, V>> flights) throws InterruptedException;
+        void run(List<Flight<K, V>> flights, Bulkhead.Call call) throws InterruptedException;
     }
 
     /**
@@ -104,6 +103,13 @@ final class SingleFlight<K, V> {
             crash(why);
         }
 
+        /** Ends without an answer for its pilot alone. Its passengers, each of which may wait, ask anew. */
+        void refuse(RuntimeException why) {
+            failure = why;
+            flights.remove(key, this);
+            landing.complete(null);
+        }
+
         boolean hasLanded() {
             return landing.isDone();
         }
@@ -137,9 +143,12 @@ final class SingleFlight<K, V> {
     private record Seat<K, V>(Flight<K, V> flight, int joinedIn) {
 
         /** What the flight brings, or {@code null} when its passenger has to ask anew. */
-        private @Nullable Landing<V> await(long until, Predicate<K> contentWithinBound)
-                throws InterruptedException, ExecutionException, TimeoutException {
-            Landing<V> landing = flight.landing.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+        private @Nullable Landing<V> await(Bulkhead.Call call, Predicate<K> contentWithinBound)
+                throws InterruptedException, ExecutionException, TimeoutException, CrowdedException {
+            if (!flight.hasLanded()) {
+                call.requirePlace();
+            }
+            Landing<V> landing = flight.landing.get(call.nanosLeft(), TimeUnit.NANOSECONDS);
             boolean answers = landing != null
                     && (joinedIn < landing.readIn()
                             || (landing.isWithinBound() && contentWithinBound.test(flight.key)));
@@ -157,45 +166,48 @@ final class SingleFlight<K, V> {
      *
      * @throws IllegalStateException when the calling thread is loading something for these flights already
      */
-    Landing<V> flyAlone(K key, Load<K, V> load) throws InterruptedException {
+    Landing<V> flyAlone(K key, Bulkhead.Call call, Load<K, V> load) throws InterruptedException {
         requireNotFlying();
         Flight<K, V> flight = alone(key);
-        pilot(List.of(flight), load);
+        pilot(List.of(flight), call, load);
         return requireNonNull(flight.landedOrThrow());
     }
 
     /**
      * Loads what nobody is loading, or waits for the load that is under way.
      *
+     * @param call that loads or waits
      * @param contentWithinBound whether this caller has no way to know better than by what is within the staleness bound
      * @return what was brought, or {@code null} when the flight under way had read before this caller came: ask anew
      * @throws InterruptedException when the caller was interrupted while it waited
      * @throws ExecutionException when a load under way has failed
-     * @throws TimeoutException when a load under way takes longer than a caller can be expected to wait
+     * @throws TimeoutException when a load under way takes longer than the call may wait
+     * @throws CrowdedException when the call would have to wait, and there is no place for it
      * @throws IllegalStateException when the calling thread is loading something for these flights already
      */
-    @Nullable Landing<V> fly(K key, Predicate<K> contentWithinBound, Load<K, V> load)
-            throws InterruptedException, ExecutionException, TimeoutException {
+    @Nullable Landing<V> fly(K key, Bulkhead.Call call, Predicate<K> contentWithinBound, Load<K, V> load)
+            throws InterruptedException, ExecutionException, TimeoutException, CrowdedException {
         requireNotFlying();
         Flight<K, V> mine = new Flight<>(key, flights);
         Seat<K, V> seat = seatIn(flights.putIfAbsent(key, mine));
         if (seat != null) {
-            return seat.await(latestLanding(), contentWithinBound);
+            return seat.await(call, contentWithinBound);
         }
-        pilot(List.of(mine), load);
+        pilot(List.of(mine), call, load);
         return mine.landedOrThrow();
     }
 
     /**
-     * As {@link #fly(Object, Predicate, Load)} for each key, but first loads what no other caller is loading. Each key fails for itself.
+     * As {@link #fly(Object, Bulkhead.Call, Predicate, Load)} for each key, but first loads what no other caller is loading. Each key fails for itself.
      *
      * @param keys each of them once
      * @param landings takes what was brought, also when something is thrown for the rest
-     * @param failures takes why nothing was brought, as {@link #fly(Object, Predicate, Load)} would throw it. A key that is in
+     * @param failures takes why nothing was brought, as {@link #fly(Object, Bulkhead.Call, Predicate, Load)} would throw it. A key that is in
      *     neither of the two is to be asked for anew
      */
     void fly(
             Collection<K> keys,
+            Bulkhead.Call call,
             Predicate<K> contentWithinBound,
             Load<K, V> load,
             Map<K, Landing<V>> landings,
@@ -215,7 +227,7 @@ final class SingleFlight<K, V> {
         }
         try {
             if (!mine.isEmpty()) {
-                pilot(mine, load);
+                pilot(mine, call, load);
             }
         } finally {
             for (Flight<K, V> flight : mine) {
@@ -227,14 +239,13 @@ final class SingleFlight<K, V> {
                 }
             }
         }
-        long until = latestLanding();
         for (Seat<K, V> seat : others) {
             try {
-                Landing<V> landing = seat.await(until, contentWithinBound);
+                Landing<V> landing = seat.await(call, contentWithinBound);
                 if (landing != null) {
                     landings.put(seat.flight.key, landing);
                 }
-            } catch (ExecutionException | TimeoutException e) {
+            } catch (ExecutionException | TimeoutException | CrowdedException e) {
                 failures.put(seat.flight.key, e);
             }
         }
@@ -252,10 +263,6 @@ final class SingleFlight<K, V> {
 
     private static <K, V> @Nullable Seat<K, V> seatIn(@Nullable Flight<K, V> under) {
         return under == null ? null : new Seat<>(under, under.step);
-    }
-
-    private static long latestLanding() {
-        return System.nanoTime() + LONGEST_WAIT.toNanos();
     }
 
     /** How many entries are being loaded, about. */
@@ -286,10 +293,10 @@ final class SingleFlight<K, V> {
         }
     }
 
-    private void pilot(List<Flight<K, V>> mine, Load<K, V> load) throws InterruptedException {
+    private void pilot(List<Flight<K, V>> mine, Bulkhead.Call call, Load<K, V> load) throws InterruptedException {
         flying.set(true);
         try {
-            load.run(mine);
+            load.run(mine, call);
             for (Flight<K, V> flight : mine) {
                 if (!flight.hasLanded()) {
                     throw new IllegalStateException("a flight was not landed");

@@ -2,6 +2,7 @@ package dev.usher;
 
 import static java.util.Objects.requireNonNull;
 
+import dev.usher.Bulkhead.CrowdedException;
 import dev.usher.Explanation.Guard;
 import dev.usher.Explanation.Holding;
 import dev.usher.FenceOutbox.Sent;
@@ -14,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -61,6 +63,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
 
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
+    private final Bulkhead bulkhead;
     private final WakeUps<K> wakeUps = new WakeUps<>();
 
     /** What threads that may not load for others have missed, and is being loaded, or soon will be. */
@@ -87,8 +90,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.counters = caches.meters().countersOf(facet.name());
         this.reads = new TrackedReads<>(shared, near, keys, codec, caches.fences(), counters);
         this.sourceTroubles = new SourceTroubles(keys, System::nanoTime);
+        this.bulkhead = new Bulkhead(policy);
         this.readThrough = new ReadThrough<>(
-                caches, source, policy, keys, codec, near, reads, ahead, counters, sourceTroubles, wakeUps);
+                caches, source, policy, keys, codec, near, reads, ahead, counters, sourceTroubles, wakeUps, bulkhead);
     }
 
     private void refreshAhead(K id, Resident<V> resident) {
@@ -288,12 +292,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         if (!readThrough.canLoadForOthers()) {
             return orThrow(requireNonNull(findAlone(Set.of(id)).get(id)));
         }
-        try {
+        try (Bulkhead.Call call = bulkhead.begin()) {
             Landing<V> landing = null;
             while (landing == null) {
-                landing = findOne(id);
+                landing = findOne(id, call);
             }
             return foundIn(landing);
+        } catch (CrowdedException e) {
+            return orThrow(requireNonNull(findWithoutWaiting(Set.of(id)).get(id)));
         } catch (UserUnavailableException e) {
             return orThrow(lastKnownOr(id, e));
         }
@@ -321,15 +327,25 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         if (!ids.isEmpty() && !readThrough.canLoadForOthers()) {
             return findAlone(ids);
         }
+        try (Bulkhead.Call call = bulkhead.begin()) {
+            return findMissing(ids, call);
+        }
+    }
+
+    private Map<K, Found<V>> findMissing(Set<K> ids, Bulkhead.Call call) {
         Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
         Set<K> missing = ids;
         while (!missing.isEmpty()) {
             Set<K> together = firstOf(missing);
             Map<K, Landing<V>> landings = new HashMap<>(capacityFor(together.size()));
             Map<K, UserUnavailableException> failures = new HashMap<>(0);
-            findTogether(together, landings, failures);
+            Set<K> crowded = new HashSet<>(0);
+            findTogether(together, call, landings, failures, crowded);
             landings.forEach((id, landing) -> found.put(id, foundIn(landing)));
             failures.forEach((id, failure) -> found.put(id, lastKnownOr(id, failure)));
+            if (!crowded.isEmpty()) {
+                found.putAll(findWithoutWaiting(crowded));
+            }
             missing = without(ids, found.keySet());
             if (failures.size() == together.size() && isOfTheWhole(failures) && !missing.isEmpty()) {
                 // A long list is not to wait for each of its parts: Redis may know them all the same.
@@ -363,6 +379,23 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             UserUnavailableException why = failure.of(keys, left);
             left.forEach(id -> found.put(id, lastKnownOr(id, why)));
         }
+    }
+
+    /**
+     * Users that another caller is loading, for a call that may not wait for it: what Redis holds of them. The load under way may be no more
+     * than a read of Redis, and then to refuse its users would be wrong.
+     */
+    private Map<K, Found<V>> findWithoutWaiting(Set<K> ids) {
+        Map<K, Optional<V>> shared = new HashMap<>(capacityFor(ids.size()));
+        findShared(ids, shared);
+        Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
+        shared.forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
+        Set<K> left = without(ids, shared.keySet());
+        if (!left.isEmpty()) {
+            UserUnavailableException refusal = readThrough.refusal(left);
+            left.forEach(id -> found.put(id, lastKnownOr(id, refusal)));
+        }
+        return found;
     }
 
     // The read on a thread that may not load for others.
@@ -448,7 +481,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
                     // The executor may run this on the thread that hands it in.
                     if (readThrough.canLoadForOthers()) {
                         Map<K, UserUnavailableException> failures = new HashMap<>(0);
-                        findTogether(mine, new HashMap<>(), failures);
+                        try (Bulkhead.Call call = bulkhead.begin()) {
+                            findTogether(mine, call, new HashMap<>(), failures, new HashSet<>(0));
+                        }
                         if (!failures.isEmpty()) {
                             log.debug(
                                     "{} could not be loaded; the next caller tries again",
@@ -485,9 +520,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** Loads, or joins the load under way; {@code null} when that had read too early for this caller. */
-    private @Nullable Landing<V> findOne(K id) {
+    private @Nullable Landing<V> findOne(K id, Bulkhead.Call call) throws CrowdedException {
         try {
-            return flights.fly(id, this::isWithoutRedis, readThrough::load);
+            return flights.fly(id, call, this::isWithoutRedis, readThrough::load);
         } catch (InterruptedException | ExecutionException | TimeoutException e) {
             throw notLanded(Set.of(id), e);
         }
@@ -498,17 +533,29 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      *
      * @param landings takes what was found
      * @param failures takes the rest, each for itself
+     * @param crowded takes those for whose loads this call may not wait
      */
-    private void findTogether(Set<K> ids, Map<K, Landing<V>> landings, Map<K, UserUnavailableException> failures) {
+    private void findTogether(
+            Set<K> ids,
+            Bulkhead.Call call,
+            Map<K, Landing<V>> landings,
+            Map<K, UserUnavailableException> failures,
+            Set<K> crowded) {
         Map<K, Exception> thrown = new HashMap<>(0);
         try {
-            flights.fly(ids, this::isWithoutRedis, readThrough::load, landings, thrown);
+            flights.fly(ids, call, this::isWithoutRedis, readThrough::load, landings, thrown);
         } catch (InterruptedException e) {
             UserUnavailableException interrupted = notLanded(without(ids, landings.keySet()), e);
             ids.stream().filter(id -> !landings.containsKey(id)).forEach(id -> failures.put(id, interrupted));
         }
-        thrown.forEach((id, e) -> failures.put(
-                id, e instanceof UserUnavailableException unavailable ? unavailable : notLanded(Set.of(id), e)));
+        thrown.forEach((id, e) -> {
+            if (e instanceof CrowdedException) {
+                crowded.add(id);
+            } else {
+                failures.put(
+                        id, e instanceof UserUnavailableException unavailable ? unavailable : notLanded(Set.of(id), e));
+            }
+        });
     }
 
     private UserUnavailableException notLanded(Set<K> ids, Exception why) {
@@ -517,7 +564,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             return UserUnavailableException.of(keys, ids, "interrupted while it was loaded elsewhere", why);
         }
         return why instanceof TimeoutException
-                ? UserUnavailableException.of(keys, ids, "another caller's load takes too long", null)
+                ? readThrough.tooLong(ids)
                 : UserUnavailableException.of(keys, ids, "another caller's load failed", why.getCause());
     }
 
@@ -535,9 +582,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         if (!readThrough.canLoadForOthers()) {
             return findFreshAlone(id);
         }
-        try {
-            Landing<V> landing = flights.flyAlone(id, alone -> {
-                if (!readThrough.loadFresh(alone.get(0))) {
+        try (Bulkhead.Call call = bulkhead.begin()) {
+            Landing<V> landing = flights.flyAlone(id, call, (alone, loading) -> {
+                if (!readThrough.loadFresh(alone.get(0), loading)) {
                     invalidate(id);
                 }
             });
@@ -753,9 +800,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             V said = readThrough.askSource(id);
             inSource =
                     Explanation.holdingOf(codec.handOut(codec.prepare(key, said).entry()));
-        } catch (BatchedLoads.CrowdedException e) {
+        } catch (CrowdedException e) {
             counters.loadsRejected.increment();
-            inSource = new Holding.Unknown<>("too many callers wait for it already");
+            inSource = new Holding.Unknown<>("too many callers wait already");
+        } catch (TimeoutException e) {
+            inSource = new Holding.Unknown<>(
+                    "nothing was loaded within " + bulkhead.maxWait().toMillis() + " ms");
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();

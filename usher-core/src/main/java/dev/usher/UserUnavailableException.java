@@ -45,7 +45,11 @@ public final class UserUnavailableException extends RuntimeException {
         super(message, cause, true, hasStackTrace);
         this.ids = Set.copyOf(ids);
         this.why = why;
+        this.isRefusal = !hasStackTrace;
     }
+
+    /** Whether this is without a stack trace. */
+    private final boolean isRefusal;
 
     static UserUnavailableException of(KeySpace keys, Set<?> ids, String why, @Nullable Throwable cause) {
         return new UserUnavailableException(messageOf(keys, ids, why), why, ids, cause, true);
@@ -58,7 +62,7 @@ public final class UserUnavailableException extends RuntimeException {
 
     /** That others are unavailable for the same reason. */
     UserUnavailableException of(KeySpace keys, Set<?> others) {
-        return of(keys, others, why, getCause());
+        return new UserUnavailableException(messageOf(keys, others, why), why, others, getCause(), !isRefusal);
     }
 
     private static String messageOf(KeySpace keys, Set<?> ids, String why) {

@@ -45,6 +45,7 @@ class BatchedLoadsTest {
     private final Queue<Thread> stillInterrupted = new ConcurrentLinkedQueue<>();
     private final ExecutorService database = Executors.newSingleThreadExecutor();
     private BatchedLoads<Long, String> loads = of(this::query);
+    private Bulkhead bulkhead = new Bulkhead(1000, Duration.ofSeconds(30));
 
     @AfterEach
     void stop() {
@@ -83,10 +84,10 @@ class BatchedLoadsTest {
 
     @Test
     void whoComesWhenAsManyWaitAsMayIsRefusedAtOnce() throws Exception {
-        loads = new BatchedLoads<>(this::query, 4, 3, Duration.ofSeconds(30));
+        bulkhead = new Bulkhead(3, Duration.ofSeconds(30));
         List<Call> underWay = occupyAllPlaces();
         List<Caller> seated = waitingCallers(3, 1);
-        assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(BatchedLoads.CrowdedException.class);
+        assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(Bulkhead.CrowdedException.class);
 
         underWay.get(0).answer();
         Call shared = nextCall();
@@ -95,7 +96,7 @@ class BatchedLoadsTest {
         waitingCaller(Set.of(8L)); // the one who leads has left its seat
         assertThat(failureOf(caller(Set.of(7L))))
                 .as("who rides still waits")
-                .isInstanceOf(BatchedLoads.CrowdedException.class);
+                .isInstanceOf(Bulkhead.CrowdedException.class);
 
         shared.answer();
         for (Caller caller : seated) {
@@ -108,7 +109,7 @@ class BatchedLoadsTest {
 
     @Test
     void whoGivesUpWaitingLeavesItsSeat() throws Exception {
-        loads = new BatchedLoads<>(this::query, 4, 1, Duration.ofMillis(100));
+        bulkhead = new Bulkhead(1, Duration.ofMillis(100));
         List<Call> underWay = occupyAllPlaces();
         assertThat(failureOf(waitingCaller(Set.of(7L)))).isInstanceOf(TimeoutException.class);
         Caller gone = waitingCaller(Set.of(8L));
@@ -120,10 +121,11 @@ class BatchedLoadsTest {
 
     @Test
     void whereNobodyMayWaitWhoFindsNoPlaceIsRefused() throws Exception {
-        loads = new BatchedLoads<>(this::query, 1, 0, Duration.ofSeconds(30));
+        loads = new BatchedLoads<>(this::query, 1);
+        bulkhead = new Bulkhead(0, Duration.ofSeconds(30));
         Caller first = caller(Set.of(GATED));
         Call underWay = nextCall();
-        assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(BatchedLoads.CrowdedException.class);
+        assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(Bulkhead.CrowdedException.class);
         underWay.answer();
         assertAnswered(first);
         Caller next = caller(Set.of(7L));
@@ -239,7 +241,7 @@ class BatchedLoadsTest {
 
     @Test
     void whoHasWaitedTooLongWithdraws() throws Exception {
-        loads = new BatchedLoads<>(this::query, 4, 1000, Duration.ofMillis(10));
+        bulkhead = new Bulkhead(1000, Duration.ofMillis(10));
         List<Call> underWay = occupyAllPlaces();
         Caller impatient = caller(Set.of(5L));
         assertThat(failureOf(impatient)).isInstanceOf(TimeoutException.class);
@@ -313,7 +315,7 @@ class BatchedLoadsTest {
             CompletableFuture<Thread> toInterrupt = new CompletableFuture<>();
             // Gives the lead to the one that waits first, and interrupts it before it has been woken.
             start(Set.of(GATED), () -> {
-                Map<Long, String> answer = loads.load(Set.of(GATED));
+                Map<Long, String> answer = load(Set.of(GATED));
                 toInterrupt.get().interrupt();
                 return answer;
             });
@@ -336,8 +338,8 @@ class BatchedLoadsTest {
 
     @Test
     void aQueryThatEndsAsAWishIsQueuedDoesNotMissIt() throws Exception {
-        loads = new BatchedLoads<>(
-                ids -> ids.contains(GATED) ? query(ids) : answerTo(ids), 4, 1000, Duration.ofSeconds(5));
+        loads = of(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids));
+        bulkhead = new Bulkhead(1000, Duration.ofSeconds(5));
         List<Call> underWay = occupyAllPlaces();
         underWay.get(0).answer();
         soon(callers.get(0)::isDone);
@@ -347,9 +349,9 @@ class BatchedLoadsTest {
             try {
                 for (int i = 0; i < 100_000; i++) {
                     rounds.arriveAndAwaitAdvance();
-                    loads.load(Set.of(5L));
+                    load(Set.of(5L));
                 }
-                return loads.load(Set.of(5L));
+                return load(Set.of(5L));
             } finally {
                 rounds.arriveAndDeregister();
             }
@@ -408,7 +410,7 @@ class BatchedLoadsTest {
                         callers.get(random().nextInt(callers.size())).thread.interrupt();
                     }
                     try {
-                        Map<Long, String> answer = loads.load(ids);
+                        Map<Long, String> answer = load(ids);
                         assertThat(answer).containsKeys(ids.toArray(Long[]::new));
                         assertThat(answer.values()).allMatch(readAt -> Long.parseLong(readAt) >= askedAt);
                     } catch (ExecutionException | InterruptedException | IllegalStateException | IOError e) {
@@ -429,7 +431,7 @@ class BatchedLoadsTest {
     }
 
     private static BatchedLoads<Long, String> of(BatchedLoads.Query<Long, String> source) {
-        return new BatchedLoads<>(source, 4, 1000, Duration.ofSeconds(30));
+        return new BatchedLoads<>(source, 4);
     }
 
     private static ThreadLocalRandom random() {
@@ -458,6 +460,12 @@ class BatchedLoadsTest {
 
     private static Map<Long, String> answerTo(Set<Long> ids) {
         return ids.stream().collect(Collectors.toMap(Function.identity(), id -> "value of " + id));
+    }
+
+    private Map<Long, String> load(Set<Long> ids) throws Exception {
+        try (Bulkhead.Call call = bulkhead.begin()) {
+            return loads.load(ids, call);
+        }
     }
 
     private Map<Long, String> query(Set<Long> ids) throws Exception {
@@ -496,7 +504,7 @@ class BatchedLoadsTest {
     private Caller caller(Set<Long> ids) {
         return start(ids, () -> {
             try {
-                return loads.load(ids);
+                return load(ids);
             } finally {
                 if (Thread.currentThread().isInterrupted()) {
                     stillInterrupted.add(Thread.currentThread());

@@ -20,9 +20,12 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import org.assertj.core.api.ThrowableAssertAlternative;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -30,6 +33,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class BulkheadIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
+
+    private static final String ANN_AS_JSON =
+            "{\"mobile\":\"13800000000\",\"name\":\"Ann\",\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"}";
 
     private static final Facet<UserProfile> NARROW =
             UserProfile.FACET.with(UserProfile.FACET.policy().withMaxLoads(3).withMaxWaitingLoads(10));
@@ -72,7 +78,7 @@ class BulkheadIT extends NodesOnRedis {
                         .isThrownBy(refused::get)
                         .havingCause()
                         .isExactlyInstanceOf(UserUnavailableException.class)
-                        .withMessageEndingWith("is unavailable: too many callers wait for the source already");
+                        .withMessageEndingWith("is unavailable: too many callers wait already (maxWaitingLoads)");
             }
             Future<Optional<UserProfile>> fresh = threads.submit(() -> cache.findFresh(77L));
             assertThatExceptionOfType(ExecutionException.class)
@@ -95,6 +101,124 @@ class BulkheadIT extends NodesOnRedis {
             assertThat(cache.stats().sourcePresent()).isEqualTo(13);
             assertThat(cache.find(77L)).as("there is room again").contains(ANN);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void callersThatWaitForAnotherCallersLoadOfTheSameUserAreCountedToo(boolean withRedis) throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCache<Long, UserProfile> cache = open(UserCaches.builder()
+                            .redis("redis://" + proxy.host() + ":" + proxy.port())
+                            .commandTimeout(Duration.ofSeconds(5)))
+                    .cache(NARROW, Long.class, this::load);
+            if (!withRedis) {
+                proxy.refuse();
+                await().until(() -> !cache.stats().nearOpen());
+            }
+            Future<Optional<UserProfile>> leader = threads.submit(() -> cache.find(1L));
+            await().until(() -> underWay.get() == 1);
+            List<Future<Optional<UserProfile>>> waiters = new ArrayList<>();
+            for (int i = 0; i < 50; i++) {
+                waiters.add(threads.submit(() -> cache.find(1L)));
+            }
+            await().until(() -> waiters.stream().filter(Future::isDone).count() == 50 - 10);
+            for (Future<Optional<UserProfile>> refused :
+                    waiters.stream().filter(Future::isDone).toList()) {
+                assertThatExceptionOfType(ExecutionException.class)
+                        .isThrownBy(refused::get)
+                        .withCauseExactlyInstanceOf(UserUnavailableException.class);
+            }
+            assertThat(cache.stats().loadsRejected()).isEqualTo(40);
+            gate.countDown();
+            assertThat(leader.get()).contains(ANN);
+            await().until(() -> waiters.stream().allMatch(Future::isDone));
+            assertThat(cache.stats().loadsRejected()).isEqualTo(40);
+        }
+    }
+
+    @Test
+    void aCallThatMayNotWaitForAnotherIsAnsweredByRedisAndElseRefused() {
+        TieredUserCache<Long, UserProfile> cache =
+                cacheOf(NARROW.with(NARROW.policy().withMaxWaitingLoads(0)));
+        LongStream.range(1, 4).forEach(id -> threads.submit(() -> cache.find(id)));
+        await().until(() -> underWay.get() == 3);
+        redis.set("user:1:profile", ANN_AS_JSON);
+        redis.set("user:9:profile", ANN_AS_JSON);
+        assertThat(cache.find(1L)).as("is being loaded by another caller").contains(ANN);
+        assertThat(cache.find(9L)).contains(ANN);
+        assertThat(cache.lookUpAll(List.of(1L, 2L, 7L, 9L)))
+                .allSatisfy((id, found) -> assertThat(found.isUnavailable()).isEqualTo(id == 2 || id == 7));
+        long claims = RedisCalls.of(redis, "evalsha");
+        for (int i = 0; i < 100; i++) {
+            assertUnavailable(() -> cache.find(7L)).withMessageEndingWith("(maxWaitingLoads)");
+            assertUnavailable(() -> cache.find(2L)).withMessageEndingWith("(maxWaitingLoads)");
+            assertUnavailable(() -> cache.findFresh(7L)).withMessageEndingWith("(maxWaitingLoads)");
+        }
+        // Renewals of the three claims go on meanwhile.
+        assertThat(RedisCalls.of(redis, "evalsha") - claims).isLessThan(100);
+    }
+
+    @Test
+    void oneCallHasOneDeadlineForAllItsWaits() throws Exception {
+        TieredUserCache<Long, UserProfile> cache =
+                cacheOf(NARROW.with(NARROW.policy().withMaxWaitingLoads(1).withMaxWait(Duration.ofMillis(200))));
+        List<Future<Optional<UserProfile>>> leaders = LongStream.range(1, 4)
+                .mapToObj(id -> threads.submit(() -> cache.find(id)))
+                .toList();
+        await().until(() -> underWay.get() == 3);
+        for (Supplier<?> call : List.<Supplier<?>>of(() -> cache.find(7L), () -> cache.find(1L))) {
+            assertUnavailable(call).withMessageEndingWith("is unavailable: nothing was loaded within 200 ms (maxWait)");
+        }
+        long from = System.nanoTime();
+        // Some of them wait for other callers, the rest for a turn at the source, in three parts.
+        List<Long> many = LongStream.range(1, 1_300).boxed().toList();
+        assertThat(cache.lookUpAll(many).values()).hasSize(1_299).allMatch(Found::isUnavailable);
+        assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(Duration.ofSeconds(5));
+        assertThat(cache.stats().loadsRejected()).as("a call takes one place").isZero();
+        gate.countDown();
+        for (Future<Optional<UserProfile>> leader : leaders) {
+            assertThat(leader.get()).as("is not cut off").contains(ANN);
+        }
+        assertThat(cache.find(7L)).as("all places are free again").contains(ANN);
+    }
+
+    @Test
+    void aWaitForAnotherProcessIsOneOfThem() throws Exception {
+        TieredUserCache<Long, UserProfile> other = cacheOf(NARROW);
+        List<Future<Optional<UserProfile>>> leaders = LongStream.range(1, 4)
+                .mapToObj(id -> threads.submit(() -> other.find(id)))
+                .toList();
+        await().until(() -> underWay.get() == 3);
+        TieredUserCache<Long, UserProfile> cache = (TieredUserCache<Long, UserProfile>) open(patient(server.uri()))
+                .<Long, UserProfile>cache(
+                        NARROW.with(NARROW.policy()
+                                .withClaimWait(Duration.ofMinutes(5))
+                                .withMaxWait(Duration.ofSeconds(1))
+                                .withMaxWaitingLoads(1)),
+                        Long.class,
+                        ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> ANN)));
+        await().until(() -> cache.stats().nearOpen());
+        Future<Optional<UserProfile>> waits = threads.submit(() -> cache.find(1L));
+        await().until(() -> cache.stats().claimWaits() == 1);
+        assertThat(cache.find(2L)).as("finds no place, and asks the source").contains(ANN);
+        assertThat(waits.get(10, TimeUnit.SECONDS))
+                .as("asks it at its deadline")
+                .contains(ANN);
+        assertThat(cache.stats().loadsRejected()).isZero();
+        gate.countDown();
+        for (Future<Optional<UserProfile>> leader : leaders) {
+            assertThat(leader.get()).contains(ANN);
+        }
+    }
+
+    private TieredUserCache<Long, UserProfile> cacheOf(Facet<UserProfile> facet) {
+        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(facet, Long.class, this::load);
+        await().until(() -> cache.stats().nearOpen());
+        return (TieredUserCache<Long, UserProfile>) cache;
+    }
+
+    private static ThrowableAssertAlternative<UserUnavailableException> assertUnavailable(Supplier<?> call) {
+        return assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(call::get);
     }
 
     private Map<Long, UserProfile> load(Set<Long> ids) throws InterruptedException {

@@ -25,6 +25,7 @@ class CachePolicyTest {
         assertThat(policy.serveStaleFor()).isEqualTo(Duration.ofMinutes(5));
         assertThat(policy.maxLoads()).isEqualTo(4);
         assertThat(policy.maxWaitingLoads()).isEqualTo(1000);
+        assertThat(policy.maxWait()).isEqualTo(Duration.ofSeconds(3));
     }
 
     @Test
@@ -91,7 +92,8 @@ class CachePolicyTest {
                 .withClaimWait(Duration.ofSeconds(5))
                 .withServeStaleFor(Duration.ofSeconds(8))
                 .withMaxLoads(9)
-                .withMaxWaitingLoads(10);
+                .withMaxWaitingLoads(10)
+                .withMaxWait(Duration.ofSeconds(11));
         assertThat(changed)
                 .isEqualTo(new CachePolicy(
                         Duration.ofSeconds(1),
@@ -104,7 +106,8 @@ class CachePolicyTest {
                         Duration.ofSeconds(5),
                         Duration.ofSeconds(8),
                         9,
-                        10));
+                        10,
+                        Duration.ofSeconds(11)));
     }
 
     @Test
@@ -136,6 +139,9 @@ class CachePolicyTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withMaxWaitingLoads(-1))
                 .withMessageStartingWith("maxWaitingLoads");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> policy.withMaxWait(Duration.ofSeconds(-1)))
+                .withMessageStartingWith("maxWait ");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> policy.withTtl(ChronoUnit.FOREVER.getDuration()))
                 .withMessageStartingWith("ttl must be at most ten years");

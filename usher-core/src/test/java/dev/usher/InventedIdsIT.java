@@ -28,8 +28,8 @@ class InventedIdsIT extends NodesOnRedis {
     private static final int TOGETHER = 500;
 
     /** Who waits for another node's load does so until it has ended. */
-    private static final Facet<UserProfile> UNHURRIED =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withClaimWait(Duration.ofSeconds(10)));
+    private static final Facet<UserProfile> UNHURRIED = UserProfile.FACET.with(
+            UserProfile.FACET.policy().withClaimWait(Duration.ofSeconds(10)).withMaxWait(Duration.ofSeconds(20)));
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();

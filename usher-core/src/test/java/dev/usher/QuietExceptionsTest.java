@@ -20,10 +20,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 class QuietExceptionsTest {
 
     static Stream<Throwable> quiet() throws Exception {
-        BatchedLoads<Long, String> full = new BatchedLoads<>(ids -> Map.of(), 0, 0, Duration.ZERO);
+        Bulkhead full = new Bulkhead(0, Duration.ZERO);
         return Stream.of(
                 new SharedTierException("Redis at host:6379 is not connected", null),
-                requireNonNull(catchException(() -> full.load(Set.of(1L)))),
+                requireNonNull(catchException(() -> full.begin().requirePlace())),
                 new UnreadableEntryException("no JSON", null),
                 new UnreadableUsersException(Map.of(), Map.of(1L, new IllegalStateException("a row"))),
                 UserUnavailableException.ofRefusal(new KeySpace("user", "name"), Set.of(1L), "too many"));

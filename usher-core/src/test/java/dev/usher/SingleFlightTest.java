@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.Landing;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.Test;
 class SingleFlightTest {
 
     private final SingleFlight<Long, String> flights = new SingleFlight<>();
+    private final Bulkhead bulkhead = new Bulkhead(1000, Duration.ofSeconds(30));
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
     @AfterEach
@@ -176,8 +178,9 @@ class SingleFlightTest {
         assertThatIllegalStateException()
                 .isThrownBy(() -> flights.fly(
                         List.of(1L, 2L),
+                        bulkhead.begin(),
                         any -> false,
-                        mine -> {
+                        (mine, call) -> {
                             mine.get(0).land(landing("value", mine.get(0).nextStep()));
                             throw new IllegalStateException("the source is gone");
                         },
@@ -198,8 +201,9 @@ class SingleFlightTest {
         Future<?> pilot = threads.submit(() -> {
             flights.fly(
                     List.of(1L, 2L),
+                    bulkhead.begin(),
                     any -> false,
-                    mine -> {
+                    (mine, call) -> {
                         started.countDown();
                         uninterrupted(joined);
                         mine.get(0).fail(failure);
@@ -215,8 +219,9 @@ class SingleFlightTest {
         Future<?> passenger = threads.submit(() -> {
             flights.fly(
                     List.of(1L, 2L),
+                    bulkhead.begin(),
                     any -> false,
-                    mine -> {
+                    (mine, call) -> {
                         throw new AssertionError("there was no flight to join");
                     },
                     brought,
@@ -240,17 +245,60 @@ class SingleFlightTest {
     void aFlightThatFailsByItselfTellsItsPilot() {
         IllegalStateException failure = new IllegalStateException("the row cannot be read");
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.flyAlone(1L, mine -> mine.get(0).fail(failure)))
+                .isThrownBy(() -> flights.flyAlone(
+                        1L, bulkhead.begin(), (mine, call) -> mine.get(0).fail(failure)))
                 .isSameAs(failure);
         assertThatIllegalStateException()
-                .isThrownBy(
-                        () -> flights.fly(1L, any -> false, mine -> mine.get(0).fail(failure)))
+                .isThrownBy(() -> flights.fly(
+                        1L,
+                        bulkhead.begin(),
+                        any -> false,
+                        (mine, call) -> mine.get(0).fail(failure)))
                 .isSameAs(failure);
     }
 
     @Test
+    void aCallWithoutAPlaceIsRefusedAndLeavesTheLoadAlone() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch over = new CountDownLatch(1);
+        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+            int readIn = flight.nextStep();
+            started.countDown();
+            uninterrupted(over);
+            return landing("value", readIn);
+        }));
+        uninterrupted(started);
+        Bulkhead none = new Bulkhead(0, Duration.ofSeconds(30));
+        assertThatExceptionOfType(Bulkhead.CrowdedException.class)
+                .isThrownBy(() -> flights.fly(1L, none.begin(), any -> false, (mine, call) -> {}));
+        over.countDown();
+        assertThat(pilot.get()).isNotNull();
+    }
+
+    @Test
+    void passengersOfAPilotThatIsRefusedAskAnew() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch joined = new CountDownLatch(1);
+        IllegalStateException refusal = new IllegalStateException("there is no place");
+        Future<Landing<String>> pilot =
+                threads.submit(() -> flights.fly(1L, bulkhead.begin(), any -> false, (mine, call) -> {
+                    started.countDown();
+                    uninterrupted(joined);
+                    mine.get(0).refuse(refusal);
+                }));
+        uninterrupted(started);
+        Future<Landing<String>> passenger = join();
+        joined.countDown();
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(pilot::get)
+                .withCause(refusal);
+        assertThat(passenger.get()).isNull();
+        assertThat(flights.size()).isZero();
+    }
+
+    @Test
     void aLoadByItselfIsNobodyElses() throws Exception {
-        Landing<String> alone = flights.flyAlone(1L, mine -> {
+        Landing<String> alone = flights.flyAlone(1L, bulkhead.begin(), (mine, call) -> {
             assertThat(flights.size()).isZero();
             var other = threads.submit(() -> fly(1L, false, flight -> landing("other", flight.nextStep())));
             await().until(other::isDone);
@@ -262,7 +310,8 @@ class SingleFlightTest {
     @Test
     void aSourceThatAsksItsOwnCachePastAllTiersIsToldSoToo() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.flyAlone(1L, mine -> flights.flyAlone(1L, again -> {})))
+                .isThrownBy(() -> flights.flyAlone(
+                        1L, bulkhead.begin(), (mine, call) -> flights.flyAlone(1L, call, (again, same) -> {})))
                 .withMessage("a source may not ask the cache that it fills");
     }
 
@@ -341,8 +390,9 @@ class SingleFlightTest {
         Map<Long, Exception> failures = new HashMap<>();
         flights.fly(
                 List.of(key),
+                bulkhead.begin(),
                 any -> contentWithinBound,
-                mine -> mine.forEach(flight -> flight.land(load.apply(flight))),
+                (mine, call) -> mine.forEach(flight -> flight.land(load.apply(flight))),
                 landings,
                 failures);
         if (failures.get(key) instanceof ExecutionException failure) {

@@ -49,7 +49,8 @@ public record UsherProperties(
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
-     * @param maxWaitingLoads How many callers may wait for a query.
+     * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another.
+     * @param maxWait How long a caller may wait for such loads before the user is unavailable.
      */
     public record Profile(
             @DefaultValue("30m") Duration ttl,
@@ -62,7 +63,8 @@ public record UsherProperties(
             @DefaultValue("1s") Duration claimWait,
             @DefaultValue("5m") Duration serveStaleFor,
             @DefaultValue("4") int maxLoads,
-            @DefaultValue("1000") int maxWaitingLoads) {
+            @DefaultValue("1000") int maxWaitingLoads,
+            @DefaultValue("3s") Duration maxWait) {
 
         CachePolicy policy() {
             return policyOf("usher.profile", UserProfile.FACET.policy(), this);
@@ -82,7 +84,8 @@ public record UsherProperties(
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
-     * @param maxWaitingLoads How many callers may wait for a query.
+     * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another.
+     * @param maxWait How long a caller may wait for such loads before the user is unavailable.
      */
     public record Status(
             @DefaultValue("60m") Duration ttl,
@@ -95,7 +98,8 @@ public record UsherProperties(
             @DefaultValue("1s") Duration claimWait,
             @DefaultValue("0s") Duration serveStaleFor,
             @DefaultValue("4") int maxLoads,
-            @DefaultValue("1000") int maxWaitingLoads) {
+            @DefaultValue("1000") int maxWaitingLoads,
+            @DefaultValue("3s") Duration maxWait) {
 
         CachePolicy policy() {
             return policyOf(
@@ -112,7 +116,8 @@ public record UsherProperties(
                             claimWait,
                             serveStaleFor,
                             maxLoads,
-                            maxWaitingLoads));
+                            maxWaitingLoads,
+                            maxWait));
         }
     }
 
@@ -135,7 +140,8 @@ public record UsherProperties(
         policy = accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
         policy = accept(under + ".serve-stale-for", settings.serveStaleFor, policy::withServeStaleFor);
         policy = accept(under + ".max-loads", settings.maxLoads, policy::withMaxLoads);
-        return accept(under + ".max-waiting-loads", settings.maxWaitingLoads, policy::withMaxWaitingLoads);
+        policy = accept(under + ".max-waiting-loads", settings.maxWaitingLoads, policy::withMaxWaitingLoads);
+        return accept(under + ".max-wait", settings.maxWait, policy::withMaxWait);
     }
 
     /** Hands a setting to the core, which knows what is valid, and names the property when it is not. */

@@ -44,7 +44,8 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(1),
                         Duration.ofMinutes(5),
                         4,
-                        1000));
+                        1000,
+                        Duration.ofSeconds(3)));
         assertThat(defaults.status())
                 .isEqualTo(new UsherProperties.Status(
                         Duration.ofMinutes(60),
@@ -57,7 +58,8 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(1),
                         Duration.ZERO,
                         4,
-                        1000));
+                        1000,
+                        Duration.ofSeconds(3)));
     }
 
     @Test
@@ -78,6 +80,7 @@ class UsherPropertiesTest {
                 Map.entry("usher.profile.serve-stale-for", "2m"),
                 Map.entry("usher.profile.max-loads", "6"),
                 Map.entry("usher.profile.max-waiting-loads", "60"),
+                Map.entry("usher.profile.max-wait", "900ms"),
                 Map.entry("usher.status.ttl", "15m"),
                 Map.entry("usher.status.jitter", "0.25"),
                 Map.entry("usher.status.absent-ttl", "21s"),
@@ -88,7 +91,8 @@ class UsherPropertiesTest {
                 Map.entry("usher.status.claim-wait", "500ms"),
                 Map.entry("usher.status.serve-stale-for", "10s"),
                 Map.entry("usher.status.max-loads", "7"),
-                Map.entry("usher.status.max-waiting-loads", "0")));
+                Map.entry("usher.status.max-waiting-loads", "0"),
+                Map.entry("usher.status.max-wait", "2s")));
 
         assertThat(properties.enabled()).isFalse();
         assertThat(properties.keyPrefix()).isEqualTo("tenant7");
@@ -105,7 +109,8 @@ class UsherPropertiesTest {
                         Duration.ofMillis(400),
                         Duration.ofMinutes(2),
                         6,
-                        60));
+                        60,
+                        Duration.ofMillis(900)));
         assertThat(properties.status().policy())
                 .isEqualTo(new CachePolicy(
                         Duration.ofMinutes(15),
@@ -118,7 +123,8 @@ class UsherPropertiesTest {
                         Duration.ofMillis(500),
                         Duration.ofSeconds(10),
                         7,
-                        0));
+                        0,
+                        Duration.ofSeconds(2)));
     }
 
     @ParameterizedTest
@@ -137,6 +143,7 @@ class UsherPropertiesTest {
         "usher.profile.serve-stale-for, -1s",
         "usher.profile.max-loads, 0",
         "usher.profile.max-waiting-loads, -1",
+        "usher.profile.max-wait, -1s",
         "usher.status.ttl, 0s",
         "usher.status.jitter, -0.1",
         "usher.status.absent-ttl, 0s",
@@ -148,6 +155,7 @@ class UsherPropertiesTest {
         "usher.status.serve-stale-for, -1s",
         "usher.status.max-loads, 0",
         "usher.status.max-waiting-loads, -1",
+        "usher.status.max-wait, -1s",
     })
     void aValueThatCannotBeIsRefusedByTheNameOfItsProperty(String property, String value) {
         UsherProperties properties = bind(Map.of(property, value));
