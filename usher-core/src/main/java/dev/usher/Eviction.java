@@ -1,5 +1,6 @@
 package dev.usher;
 
+import java.math.BigInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -12,15 +13,19 @@ import org.jspecify.annotations.Nullable;
  */
 record Eviction(String policy, long maxMemory) {
 
+    private static final BigInteger MAX = BigInteger.valueOf(Long.MAX_VALUE);
     private static final Pattern POLICY = Pattern.compile("^maxmemory_policy:(\\S+)", Pattern.MULTILINE);
-    private static final Pattern MAX_MEMORY = Pattern.compile("^maxmemory:(\\d+)", Pattern.MULTILINE);
+    private static final Pattern MAX_MEMORY = Pattern.compile("^maxmemory:(\\d{1,20})", Pattern.MULTILINE);
 
     /** What the memory section of {@code INFO} says, or {@code null} when it says nothing of it. */
     static @Nullable Eviction parse(String info) {
         Matcher policy = POLICY.matcher(info);
         Matcher maxMemory = MAX_MEMORY.matcher(info);
         return policy.find() && maxMemory.find()
-                ? new Eviction(policy.group(1), Long.parseLong(maxMemory.group(1)))
+                // Redis counts to 2^64.
+                ? new Eviction(
+                        policy.group(1),
+                        new BigInteger(maxMemory.group(1)).min(MAX).longValueExact())
                 : null;
     }
 

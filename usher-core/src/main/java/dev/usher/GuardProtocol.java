@@ -58,8 +58,13 @@ final class GuardProtocol {
          */
         record Granted(boolean overAnotherType, boolean overNothing) implements Claim {}
 
-        /** Somebody else is loading, and holds the claim for this much longer unless it is renewed. */
-        record Held(Duration left) implements Claim {}
+        /**
+         * Another is loading.
+         *
+         * @param left how much longer it holds the claim unless it is renewed, a lease at most
+         * @param token under which it holds the claim, which stays the same while that is renewed
+         */
+        record Held(Duration left, String token) implements Claim {}
     }
 
     /**
@@ -75,7 +80,7 @@ final class GuardProtocol {
         return this.<List<?>, Claim>run(
                 GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
                     case "stored" -> new Claim.Stored((byte[]) answer.get(1));
-                    case "held" -> new Claim.Held(millis(answer.get(1)));
+                    case "held" -> new Claim.Held(millis(answer.get(1)), word(answer, 2));
                     default -> {
                         String over = answer.size() > 1 ? word(answer, 1) : "";
                         yield new Claim.Granted(over.equals("WRONGTYPE"), over.equals(FREE));
@@ -284,7 +289,8 @@ final class GuardProtocol {
     }
 
     private static String word(List<?> answer, int index) {
-        return new String((byte[]) answer.get(index), StandardCharsets.US_ASCII);
+        // Another's token may hold any bytes: this charset keeps them apart.
+        return new String((byte[]) answer.get(index), StandardCharsets.ISO_8859_1);
     }
 
     private static Duration millis(Object answered) {

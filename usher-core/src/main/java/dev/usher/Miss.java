@@ -20,6 +20,9 @@ final class Miss<K, V> {
     /** Under which a claim has been asked for, and may have been granted; {@code null} before. */
     @Nullable String token;
 
+    /** Under which token another process holds the claim, when last seen; {@code null} when none did. */
+    @Nullable String heldUnder;
+
     /** The claim was granted where there was neither a value nor a guard. */
     volatile boolean isClaimedOverNothing;
 

@@ -1,5 +1,7 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
+
 import io.lettuce.core.KeyValue;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.async.RedisAsyncCommands;
@@ -44,6 +46,9 @@ final class NodeRegister {
 
     /** Number, moment, epoch and limits. */
     private static final Pattern MEMBER = Pattern.compile("(\\d{1,18}) \\d+ (\\S+) (\\S*)");
+
+    /** As many revocations as can be counted; more were not counted by nodes. */
+    private static final Pattern COUNTED = Pattern.compile("\\d{1,18}");
 
     private static final Pattern LIMIT = Pattern.compile("([^=,]+)=(\\d{1,15})");
 
@@ -144,8 +149,10 @@ final class NodeRegister {
             epoch = new Epoch(name, System.nanoTime());
         }
         String revocations = text(fields.get(1));
+        // What cannot be read is as good as none: the next entry of any node puts it right, in a new epoch.
+        boolean isCounted = revocations != null && COUNTED.matcher(revocations).matches();
         return new Look(
-                fields.get(2).hasValue(), new Seen(name, revocations == null ? 0 : Long.parseLong(revocations)));
+                fields.get(2).hasValue(), new Seen(name, isCounted ? Long.parseLong(requireNonNull(revocations)) : 0));
     }
 
     /** This node has processed every change from before a look, and says so if the register does not know, or now and then. */
@@ -207,7 +214,8 @@ final class NodeRegister {
             bytes(UUID.randomUUID().toString())
         };
         try {
-            return scripts.commands().eval(REGISTER.source(), ScriptOutputType.INTEGER, new String[] {key}, arguments);
+            String[] keys = {key, bell};
+            return scripts.commands().eval(REGISTER.source(), ScriptOutputType.INTEGER, keys, arguments);
         } catch (SharedTierException e) {
             return CompletableFuture.failedStage(e);
         }
@@ -268,9 +276,12 @@ final class NodeRegister {
             return new Member(Seen.NOTHING.epoch, Seen.NOTHING.revocation, Map.of());
         }
         Map<String, Duration> limits = new HashMap<>();
-        Matcher limit = LIMIT.matcher(member.group(3));
-        while (limit.find()) {
-            limits.put(limit.group(1), Duration.ofMillis(Long.parseLong(limit.group(2))));
+        // Part by part: a search for the pattern in a long text would begin anew at each character.
+        for (String part : member.group(3).split(",", -1)) {
+            Matcher limit = LIMIT.matcher(part);
+            if (limit.matches()) {
+                limits.put(limit.group(1), Duration.ofMillis(Long.parseLong(limit.group(2))));
+            }
         }
         return new Member(member.group(2), Long.parseLong(member.group(1)), limits);
     }

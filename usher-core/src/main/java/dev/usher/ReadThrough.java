@@ -1,5 +1,7 @@
 package dev.usher;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
 import dev.usher.Bulkhead.CrowdedException;
 import dev.usher.GuardProtocol.Claim;
@@ -40,6 +42,8 @@ final class ReadThrough<K, V> {
     /** A source that hangs does not keep the entries from other processes for longer. */
     private static final Duration LONGEST_CLAIM = Duration.ofSeconds(30);
 
+    private static final int MAX_IN_VAIN = 10_000;
+
     private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
     private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
 
@@ -61,6 +65,13 @@ final class ReadThrough<K, V> {
     private final WakeUps<K> wakeUps;
     private final RateLimitedLog refreshLog = new RateLimitedLog(log);
     private final Absences<K> absences;
+
+    /** The claims that callers have waited for in vain, by id. No claim is renewed for longer than they are remembered. */
+    private final Cache<K, String> awaitedInVain = Caffeine.newBuilder()
+            .executor(Runnable::run)
+            .maximumSize(MAX_IN_VAIN)
+            .expireAfterWrite(LONGEST_CLAIM)
+            .build();
 
     ReadThrough(
             UserCaches caches,
@@ -167,16 +178,25 @@ final class ReadThrough<K, V> {
             }
             Duration held = claim(left, call);
             left = left.stream().filter(Miss::isOpen).toList();
+            List<Miss<K, V>> inVain =
+                    left.stream().filter(this::isAwaitedInVain).toList();
+            if (!inVain.isEmpty()) {
+                loadPastClaims(inVain, call);
+                left = left.stream().filter(Miss::isOpen).toList();
+            }
             if (left.isEmpty()) {
                 return;
             }
-            long patience = Math.min(givesUpAt - System.nanoTime(), call.nanosLeft());
+            long patience = givesUpAt - System.nanoTime();
+            if (patience <= 0) {
+                left.forEach(this::noteAwaitedInVain);
+            }
+            patience = Math.min(patience, call.nanosLeft());
             if (patience > 0 && held.isZero()) {
                 continue; // something unreadable has been stored meanwhile, and the read will meet it
             }
             if (patience <= 0 || !call.mayWait()) {
-                loadFromSource(left, null, call);
-                left.forEach(miss -> miss.landLoaded());
+                loadPastClaims(left, call);
                 return;
             }
             if (awaited.isEmpty()) {
@@ -192,6 +212,23 @@ final class ReadThrough<K, V> {
             // Before the next read: what is stored after that read is pushed.
             awaited = wakeUps.of(left.stream().map(miss -> miss.id).toList());
         }
+    }
+
+    /** Asks the source for what other processes hold the claims of, or cannot be claimed. It is not stored. */
+    private void loadPastClaims(List<Miss<K, V>> misses, Bulkhead.Call call) {
+        loadFromSource(misses, null, call);
+        misses.forEach(miss -> miss.landLoaded());
+    }
+
+    /** The claim has outlasted a caller's patience: the next callers do not wait for the same one. */
+    private void noteAwaitedInVain(Miss<K, V> miss) {
+        if (miss.heldUnder != null) {
+            awaitedInVain.put(miss.id, miss.heldUnder);
+        }
+    }
+
+    private boolean isAwaitedInVain(Miss<K, V> miss) {
+        return miss.heldUnder != null && miss.heldUnder.equals(awaitedInVain.getIfPresent(miss.id));
     }
 
     /** Lands what Redis holds, and returns the rest. */
@@ -220,6 +257,7 @@ final class ReadThrough<K, V> {
     private Duration claim(List<Miss<K, V>> misses, Bulkhead.Call call) throws SharedTierException {
         for (Miss<K, V> miss : misses) {
             miss.nextStep();
+            miss.heldUnder = null;
             if (miss.token == null) {
                 miss.token = caches.nextToken();
             }
@@ -239,6 +277,7 @@ final class ReadThrough<K, V> {
                 miss.isClaimedOverNothing = mine.overNothing();
                 granted.add(miss);
             } else if (claim instanceof Claim.Held others) {
+                miss.heldUnder = others.token();
                 held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
             } else if (claim instanceof Claim.Stored stored) {
                 try {

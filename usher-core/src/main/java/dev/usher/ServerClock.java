@@ -3,6 +3,7 @@ package dev.usher;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Thread-safe. The looks are written by the event loop of one connection.
  */
 final class ServerClock {
+
+    /** For the next 30,000 years. */
+    private static final Pattern SECONDS = Pattern.compile("\\d{1,12}");
+
+    private static final Pattern MICROS = Pattern.compile("\\d{1,6}");
 
     private static final Duration FRESH_FOR = Duration.ofSeconds(30);
 
@@ -61,19 +67,29 @@ final class ServerClock {
      * @param receivedAt when it had come, in {@link System#nanoTime()}
      */
     void look(List<byte[]> time, long receivedAt) {
+        long millis = millisOf(time);
+        if (millis == ReadMark.UNKNOWN) {
+            return;
+        }
         Looks known = looks;
-        looks = new Looks(known.server, new Look(millisOf(time), receivedAt), known.latest);
+        looks = new Looks(known.server, new Look(millis, receivedAt), known.latest);
     }
 
     /**
      * Milliseconds since the epoch.
      *
      * @param time what {@code TIME} answers: seconds and microseconds
+     * @return {@link ReadMark#UNKNOWN} for a time that no clock shows
      */
     static long millisOf(List<byte[]> time) {
-        long seconds = Long.parseLong(new String(time.get(0), StandardCharsets.US_ASCII));
-        long micros = Long.parseLong(new String(time.get(1), StandardCharsets.US_ASCII));
-        return seconds * 1000 + micros / 1000;
+        if (time.size() != 2) {
+            return ReadMark.UNKNOWN;
+        }
+        String seconds = new String(time.get(0), StandardCharsets.ISO_8859_1);
+        String micros = new String(time.get(1), StandardCharsets.ISO_8859_1);
+        return SECONDS.matcher(seconds).matches() && MICROS.matcher(micros).matches()
+                ? Long.parseLong(seconds) * 1000 + Long.parseLong(micros) / 1000
+                : ReadMark.UNKNOWN;
     }
 
     /** Forgets all looks: who answers next may be another server, with another clock. */

@@ -18,6 +18,7 @@ import io.lettuce.core.resource.NettyCustomizer;
 import io.netty.channel.Channel;
 import io.netty.handler.flush.FlushConsolidationHandler;
 import java.net.SocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
@@ -30,6 +31,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,6 +59,11 @@ final class SharedTier implements AutoCloseable {
 
     /** How many keys Redis looks at before it lets others in again. */
     private static final int SCANNED = 1000;
+
+    /** What {@code PTTL} answers where there is no key. */
+    private static final long NO_KEY = -2;
+
+    private static final Pattern CLAIM = Pattern.compile("\\S+ \\d+");
 
     private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
     private static final Duration SLOWEST_RECONNECT = Duration.ofMillis(500);
@@ -280,12 +287,18 @@ final class SharedTier implements AutoCloseable {
                 }));
     }
 
-    /** A guard outlives its claim by the life of a fence, and is one then. */
+    /** A guard outlives its claim by the life of a fence, and is one then; so is a guard that usher has not written. */
     private static Guard guardOf(byte @Nullable [] guard, long pttl) {
         if (guard == null) {
-            return Guard.NONE;
+            return pttl == NO_KEY ? Guard.NONE : Guard.FENCE;
         }
-        return guard.length > 1 && pttl > GuardProtocol.FENCE.toMillis() ? Guard.CLAIM : Guard.FENCE;
+        long fence = GuardProtocol.FENCE.toMillis();
+        boolean isTimely = pttl > fence && pttl <= fence + GuardProtocol.LEASE.toMillis();
+        return isTimely
+                        && CLAIM.matcher(new String(guard, StandardCharsets.ISO_8859_1))
+                                .matches()
+                ? Guard.CLAIM
+                : Guard.FENCE;
     }
 
     private static @Nullable Duration lifeOf(long pttl) {
@@ -446,7 +459,8 @@ final class SharedTier implements AutoCloseable {
     private CompletionStage<?> lookForPause(RedisAsyncCommands<String, byte[]> redis) {
         long askedAt = nanoTime.getAsLong();
         return redis.time().thenAccept(time -> {
-            if (pauses.look(ServerClock.millisOf(time), askedAt, nanoTime.getAsLong())) {
+            long shown = ServerClock.millisOf(time);
+            if (shown != ReadMark.UNKNOWN && pauses.look(shown, askedAt, nanoTime.getAsLong())) {
                 distrust();
             }
         });

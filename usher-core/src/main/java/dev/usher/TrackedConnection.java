@@ -128,6 +128,9 @@ final class TrackedConnection {
                             answered(current, sentAt, look);
                         } else if (isRefusal(failure)) {
                             refuse("it refuses to, or to let usher register: " + RedisTroubles.reasonOf(failure));
+                        } else if ("WRONGTYPE".equals(RedisTroubles.codeOf(failure))) {
+                            // Something else stands where the register or its bell should, until it is written again.
+                            var unused = register.register();
                         }
                     } finally {
                         beating.set(false);

@@ -1,18 +1,18 @@
 -- CLAIM: the right to load a missing entry.
 -- ARGV: token, lease, fence (milliseconds), and optionally a value that the caller could not read.
--- Answers {'stored', the value that is there}, {'held', the milliseconds that another's claim has left} or {'granted'}, with a
--- second word: 'WRONGTYPE' when something else than a string stands there, 'FREE' when there was neither a value nor a guard.
+-- Answers {'stored', the value that is there}, {'held', the milliseconds that another's claim has left, its token} or {'granted'},
+-- with a second word: 'WRONGTYPE' when something else than a string stands there, 'FREE' when there was neither a value nor a guard.
 local value = redis.pcall('GET', KEYS[1])
 if type(value) == 'string' and value ~= ARGV[4] then return { 'stored', value } end
 
-local token, left, awaited = claim()
-if token and token ~= ARGV[1] then
+local token, left, awaited = others(ARGV[1], tonumber(ARGV[2]))
+if token then
   if not awaited then
     local guard = redis.call('GET', KEYS[2])
     -- A Redis that is full refuses, and the claimant does not learn that it is awaited.
     redis.pcall('SET', KEYS[2], string.gsub(guard, ' ', ' 0'), 'KEEPTTL')
   end
-  return { 'held', left }
+  return { 'held', left, token }
 end
 
 local free = not value and redis.call('EXISTS', KEYS[2]) == 0

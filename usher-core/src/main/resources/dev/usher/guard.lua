@@ -11,15 +11,23 @@ local function now()
 end
 
 -- The token of the claim that holds the guard, the milliseconds it has left and whether it is awaited, or nil: a claim past
--- its deadline is a fence, and so is a guard that cannot be read.
+-- its deadline is a fence, and so is a guard that cannot be read, or is longer than any that usher writes.
 local function claim()
   local guard = redis.pcall('GET', KEYS[2])
-  if type(guard) ~= 'string' then return nil end
+  if type(guard) ~= 'string' or #guard > 1000 then return nil end
   local token, deadline = string.match(guard, '^(%S+) (%d+)$')
   if not token then return nil end
   local left = tonumber(deadline) - now()
   if left <= 0 then return nil end
   return token, left, string.sub(deadline, 1, 1) == '0'
+end
+
+-- As claim(), of another than the token. A claim that has more left than a lease was not written by usher, or the clock has been
+-- set back: it is a fence, too. To take a guard from its claim is safe at any time, as the claimant's fill is refused then.
+local function others(token, millis)
+  local holder, left, awaited = claim()
+  if holder == token or (holder and left > millis) then return nil end
+  return holder, left, awaited
 end
 
 -- Gives the guard to the token for a lease. The key outlives the lease by the life of a fence.

@@ -3,7 +3,12 @@
 -- ARGV: value, ttl, fence, and the moment by this server's clock from which the row is too old (milliseconds).
 -- Answers 1, or 0 when it is refused.
 if now() >= tonumber(ARGV[4]) then return 0 end
-if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end
+if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
+  -- No guard of usher's lives for twice a fence. One that does would refuse all offers; from here on it is a fence that begins now.
+  local left = redis.call('PTTL', KEYS[2])
+  if left == -1 or left > 2 * tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[2], 2 * tonumber(ARGV[3])) end
+  return 0
+end
 
 store(ARGV[1], ARGV[2], ARGV[3])
 return 1

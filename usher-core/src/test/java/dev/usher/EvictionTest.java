@@ -25,6 +25,19 @@ class EvictionTest {
     }
 
     @ParameterizedTest
+    @CsvSource({
+        "9223372036854775807, 9223372036854775807",
+        "9223372036854775808, 9223372036854775807",
+        "18446744073709551615, 9223372036854775807",
+        "99999999999999999999, 9223372036854775807",
+        "00000000000000000007, 7"
+    })
+    void asMuchMemoryAsCanBeSetIsUnderstood(String said, long understood) {
+        String info = "maxmemory:" + said + "\r\nmaxmemory_policy:volatile-ttl\r\n";
+        assertThat(requireNonNull(Eviction.parse(info)).maxMemory()).isEqualTo(understood);
+    }
+
+    @ParameterizedTest
     @CsvSource({"''", "used_memory:865000", "maxmemory:0"})
     void aRedisThatDoesNotSayIsNotGuessedAt(String info) {
         assertThat(Eviction.parse(info)).isNull();

@@ -123,12 +123,12 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aSourceThatCannotSayTakesNobodysClaim() {
-        redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
         table.failure = gone;
         UserCache<Long, UserProfile> cache = cache(server.uri());
-
-        assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.findFresh(42L));
-        assertThat(redis.get(GUARD)).startsWith("slow ");
+        try (SlowClaim slow = new SlowClaim(redis, KEY)) {
+            assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.findFresh(42L));
+            assertThat(redis.get(GUARD)).startsWith("slow ");
+        }
     }
 
     @Test

@@ -244,7 +244,7 @@ class GuardInterleavingsIT {
     @Test
     void anOfferThatOverwritesIsTheSpecificationsOwnRace() throws Exception {
         Scripts scripts = new Scripts();
-        scripts.offer = without(scripts.offer, "if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then return 0 end", "");
+        scripts.offer = without(scripts.offer, "redis.call('EXISTS', KEYS[1], KEYS[2]) > 0", "false");
         assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of());
     }
 
@@ -281,11 +281,24 @@ class GuardInterleavingsIT {
                 .endsWith("FOREIGN_DELETER DELETE 2", "REFRESHER_0 FILL 1");
     }
 
+    /** So a claim may be taken for a fence whose deadline is further away than any that usher writes. */
+    @Test
+    void aClaimThatTakesAnothersClaimLeavesNoOldValueEither() throws Exception {
+        Scripts scripts = new Scripts();
+        scripts.claim = without(scripts.claim, "if token then", "if false then");
+        Map<Chance, Integer> chances = Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1);
+        assertThat(explore(scripts, Fault.NONE, WITHOUT_REFRESH, chances).story())
+                .isEmpty();
+    }
+
     /** That a refresh leaves a claim alone which stands saves a query; safe it would be without, too. */
     @Test
     void aRefreshThatTakesAnothersClaimLeavesNoOldValueEither() throws Exception {
         Scripts scripts = new Scripts();
-        scripts.refresh = without(scripts.refresh, "if claim() then return { 'unneeded' } end", "");
+        scripts.refresh = without(
+                scripts.refresh,
+                "if claim() == ARGV[1] or others(ARGV[1], tonumber(ARGV[2])) then return { 'unneeded' } end",
+                "");
         Map<Chance, Integer> chances = Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1);
         assertThat(explore(scripts, Fault.NONE, WITH_REFRESH, chances).story()).isEmpty();
     }

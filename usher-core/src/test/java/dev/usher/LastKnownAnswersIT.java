@@ -334,10 +334,11 @@ class LastKnownAnswersIT extends NodesOnRedis {
         loseRedis();
         table.put(42L, ANNA);
         redis.del(KEY);
-        redis.psetex("{" + KEY + "}:guard", 60_000, "slow " + (System.currentTimeMillis() + 60_000));
-        proxy.restore();
-        await().until(() -> profiles.stats().nearOpen());
-        assertThat(profiles.find(42L)).as("and not stored").contains(ANNA);
+        try (SlowClaim slow = new SlowClaim(redis, KEY)) {
+            proxy.restore();
+            await().until(() -> profiles.stats().nearOpen());
+            assertThat(profiles.find(42L)).as("and not stored").contains(ANNA);
+        }
         loseRedis();
         table.failure = gone;
         assertThat(profiles.lookUp(42L).value()).contains(ANNA);

@@ -63,6 +63,33 @@ class ServerClockTest {
         assertThat(clock.isOf(mark)).isFalse();
     }
 
+    @Test
+    void aTimeThatNoClockShowsIsNoLook() {
+        look(1_000_000, RECEIVED);
+        long before = leastAt(RECEIVED);
+        for (String odd : List.of(
+                "",
+                " ",
+                "-1",
+                "+1",
+                "NaN",
+                "1e308",
+                "1.5",
+                "9223372036854775807",
+                "9223372036854775808",
+                "9".repeat(400),
+                "\0")) {
+            byte[] oddBytes = odd.getBytes(US_ASCII);
+            byte[] one = {'1'};
+            for (List<byte[]> time : List.of(List.of(oddBytes, one), List.of(one, oddBytes))) {
+                clock.look(time, RECEIVED);
+                assertThat(ServerClock.millisOf(time)).as(odd).isEqualTo(ReadMark.UNKNOWN);
+            }
+        }
+        clock.look(List.of(), RECEIVED);
+        assertThat(leastAt(RECEIVED)).isEqualTo(before);
+    }
+
     private long leastAt(long nanoTime) {
         return clock.markAt(nanoTime).leastMillis();
     }

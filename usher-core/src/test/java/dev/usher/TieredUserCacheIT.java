@@ -343,12 +343,22 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void whoHasWaitedLongEnoughForAnotherProcessAsksTheSourceAndStoresNothing() {
         table.put(42L, ANN);
-        redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
         UserCache<Long, UserProfile> impatient =
                 node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), Long.class, table);
+        try (SlowClaim slow = new SlowClaim(redis, KEY)) {
+            assertThat(impatient.find(42L)).contains(ANN);
+            assertThat(redis.get(KEY)).isNull();
+            assertThat(redis.get(GUARD)).startsWith("slow ");
+            for (int i = 0; i < 10; i++) {
+                assertThat(impatient.find(42L)).contains(ANN);
+            }
+            assertThat(impatient.stats().claimWaits())
+                    .as("a claim that was awaited in vain is not awaited again")
+                    .isEqualTo(1);
+        }
+        redis.psetex(GUARD, 5_800, "another " + (System.currentTimeMillis() + GuardProtocol.LEASE.toMillis()));
         assertThat(impatient.find(42L)).contains(ANN);
-        assertThat(redis.get(KEY)).isNull();
-        assertThat(redis.get(GUARD)).startsWith("slow ");
+        assertThat(impatient.stats().claimWaits()).as("another claim is").isEqualTo(2);
     }
 
     // Sources that fail.
@@ -404,18 +414,23 @@ class TieredUserCacheIT extends NodesOnRedis {
 
     @Test
     void anInterruptedCallerIsToldAndStaysInterrupted() throws Exception {
-        redis.psetex(GUARD, 60_000, "slow " + (System.currentTimeMillis() + 60_000));
-        UserCache<Long, UserProfile> patient =
-                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMinutes(1))), Long.class, table);
+        UserCache<Long, UserProfile> patient = node().cache(
+                        PROFILE.with(PROFILE.policy()
+                                .withClaimWait(Duration.ofMinutes(1))
+                                .withMaxWait(Duration.ofMinutes(1))),
+                        Long.class,
+                        table);
         AtomicReference<Thread> thread = new AtomicReference<>();
-        Future<Boolean> caller = threads.submit(() -> {
-            thread.set(Thread.currentThread());
-            assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> patient.find(42L));
-            return Thread.currentThread().isInterrupted();
-        });
-        await().until(() -> patient.stats().claimWaits() == 1);
-        requireNonNull(thread.get()).interrupt();
-        assertThat(caller.get()).isTrue();
+        try (SlowClaim slow = new SlowClaim(redis, KEY)) {
+            Future<Boolean> caller = threads.submit(() -> {
+                thread.set(Thread.currentThread());
+                assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> patient.find(42L));
+                return Thread.currentThread().isInterrupted();
+            });
+            await().until(() -> patient.stats().claimWaits() == 1);
+            requireNonNull(thread.get()).interrupt();
+            assertThat(caller.get()).isTrue();
+        }
     }
 
     @Test

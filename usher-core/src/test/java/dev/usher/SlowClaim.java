@@ -1,0 +1,34 @@
+package dev.usher;
+
+import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+/** The claim of another process, which renews it for as long as its load goes on. */
+final class SlowClaim implements AutoCloseable {
+
+    private static final String LEASE = Long.toString(GuardProtocol.LEASE.toMillis());
+    private static final String FENCE = Long.toString(GuardProtocol.FENCE.toMillis());
+
+    private final ScheduledExecutorService renewals = Executors.newSingleThreadScheduledExecutor();
+
+    /** Claims an entry that is missing, under the token {@code slow}. */
+    SlowClaim(RedisCommands<String, String> redis, String key) {
+        String[] keys = {key, KeySpace.guardOf(key)};
+        redis.eval(GuardScript.CLAIM.source(), ScriptOutputType.MULTI, keys, "slow", LEASE, FENCE);
+        Duration pause = GuardProtocol.LEASE.dividedBy(8);
+        var unused = renewals.scheduleAtFixedRate(
+                () -> redis.eval(GuardScript.RENEW.source(), ScriptOutputType.INTEGER, keys, "slow", LEASE, FENCE),
+                0,
+                pause.toMillis(),
+                TimeUnit.MILLISECONDS);
+    }
+
+    @Override
+    public void close() {
+        renewals.shutdownNow();
+    }
+}
