@@ -201,6 +201,7 @@ class BulkheadIT extends NodesOnRedis {
         Future<Optional<UserProfile>> waits = threads.submit(() -> cache.find(1L));
         await().until(() -> cache.stats().claimWaits() == 1);
         assertThat(cache.find(2L)).as("finds no place, and asks the source").contains(ANN);
+        assertThat(cache.stats().claimWaits()).isEqualTo(1);
         assertThat(waits.get(10, TimeUnit.SECONDS))
                 .as("asks it at its deadline")
                 .contains(ANN);
