@@ -15,6 +15,8 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnThreading;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
@@ -106,6 +108,18 @@ public final class UsherAutoConfiguration {
         }
     }
 
+    /** Virtual threads are not counted. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+    @ConditionalOnThreading(Threading.PLATFORM)
+    static class ServletThreads {
+
+        @Bean
+        WebThreads usherWebThreads(Environment environment) {
+            return WebThreads.of(environment);
+        }
+    }
+
     @Bean
     @ConditionalOnMissingBean({UserCaches.class, RedisEndpoint.class})
     RedisEndpoint usherRedisEndpointOfSettings(Environment environment, ObjectProvider<SslBundles> bundles) {
@@ -155,10 +169,11 @@ public final class UsherAutoConfiguration {
             FacetCaches caches,
             UserSource<K, UserProfile> source,
             ObjectProvider<Facet<UserProfile>> own,
+            ObjectProvider<WebThreads> threads,
             UsherProperties properties) {
         return new UserProfileCache<>(caches.cacheOfBean(
                 own.getIfAvailable(
-                        () -> UserProfile.FACET.with(properties.profile().policy())),
+                        () -> UserProfile.FACET.with(properties.profile().policy(maxWaitingLoads(threads)))),
                 UserProfile.class,
                 source));
     }
@@ -170,11 +185,18 @@ public final class UsherAutoConfiguration {
             FacetCaches caches,
             UserSource<K, UserStatus> source,
             ObjectProvider<Facet<UserStatus>> own,
+            ObjectProvider<WebThreads> threads,
             UsherProperties properties) {
         return new UserStatusCache<>(caches.cacheOfBean(
                 own.getIfAvailable(
-                        () -> UserStatus.FACET.with(properties.status().policy())),
+                        () -> UserStatus.FACET.with(properties.status().policy(maxWaitingLoads(threads)))),
                 UserStatus.class,
                 source));
+    }
+
+    /** How many callers of a facet may wait: a share of the web server's threads, or what the core says without one. */
+    private static int maxWaitingLoads(ObjectProvider<WebThreads> threads) {
+        WebThreads web = threads.getIfAvailable();
+        return web == null ? UserProfile.FACET.policy().maxWaitingLoads() : web.maxWaitingLoads();
     }
 }

@@ -6,6 +6,7 @@ import dev.usher.UserProfile;
 import dev.usher.UserStatus;
 import java.time.Duration;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 
@@ -49,7 +50,8 @@ public record UsherProperties(
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
-     * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another.
+     * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another. By default a quarter of the
+     *     web server's threads, or 1000 where there are none or they are virtual.
      * @param maxWait How long a caller may wait for such loads before the user is unavailable.
      */
     public record Profile(
@@ -63,11 +65,12 @@ public record UsherProperties(
             @DefaultValue("1s") Duration claimWait,
             @DefaultValue("5m") Duration serveStaleFor,
             @DefaultValue("4") int maxLoads,
-            @DefaultValue("1000") int maxWaitingLoads,
+            @Nullable Integer maxWaitingLoads,
             @DefaultValue("3s") Duration maxWait) {
 
-        CachePolicy policy() {
-            return policyOf("usher.profile", UserProfile.FACET.policy(), this);
+        /** The policy, with a number of callers that may wait where no setting says it. */
+        CachePolicy policy(int maxWaitingLoads) {
+            return policyOf("usher.profile", UserProfile.FACET.policy().withMaxWaitingLoads(maxWaitingLoads), this);
         }
     }
 
@@ -84,7 +87,8 @@ public record UsherProperties(
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
      * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
-     * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another.
+     * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another. By default a quarter of the
+     *     web server's threads, or 1000 where there are none or they are virtual.
      * @param maxWait How long a caller may wait for such loads before the user is unavailable.
      */
     public record Status(
@@ -98,13 +102,14 @@ public record UsherProperties(
             @DefaultValue("1s") Duration claimWait,
             @DefaultValue("0s") Duration serveStaleFor,
             @DefaultValue("4") int maxLoads,
-            @DefaultValue("1000") int maxWaitingLoads,
+            @Nullable Integer maxWaitingLoads,
             @DefaultValue("3s") Duration maxWait) {
 
-        CachePolicy policy() {
+        /** The policy, with a number of callers that may wait where no setting says it. */
+        CachePolicy policy(int maxWaitingLoads) {
             return policyOf(
                     "usher.status",
-                    UserStatus.FACET.policy(),
+                    UserStatus.FACET.policy().withMaxWaitingLoads(maxWaitingLoads),
                     new Profile(
                             ttl,
                             jitter,
@@ -116,7 +121,7 @@ public record UsherProperties(
                             claimWait,
                             serveStaleFor,
                             maxLoads,
-                            maxWaitingLoads,
+                            this.maxWaitingLoads,
                             maxWait));
         }
     }
@@ -140,7 +145,9 @@ public record UsherProperties(
         policy = accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
         policy = accept(under + ".serve-stale-for", settings.serveStaleFor, policy::withServeStaleFor);
         policy = accept(under + ".max-loads", settings.maxLoads, policy::withMaxLoads);
-        policy = accept(under + ".max-waiting-loads", settings.maxWaitingLoads, policy::withMaxWaitingLoads);
+        if (settings.maxWaitingLoads != null) {
+            policy = accept(under + ".max-waiting-loads", settings.maxWaitingLoads, policy::withMaxWaitingLoads);
+        }
         return accept(under + ".max-wait", settings.maxWait, policy::withMaxWait);
     }
 

@@ -24,8 +24,8 @@ class UsherPropertiesTest {
         assertThat(defaults.enabled()).isTrue();
         assertThat(defaults.keyPrefix()).isEqualTo("user");
         assertThat(defaults.redis()).isEqualTo(new UsherProperties.Redis(Duration.ofMillis(100), true));
-        assertThat(defaults.profile().policy()).isEqualTo(UserProfile.FACET.policy());
-        assertThat(defaults.status().policy()).isEqualTo(UserStatus.FACET.policy());
+        assertThat(defaults.profile().policy(1000)).isEqualTo(UserProfile.FACET.policy());
+        assertThat(defaults.status().policy(1000)).isEqualTo(UserStatus.FACET.policy());
     }
 
     @Test
@@ -44,7 +44,7 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(1),
                         Duration.ofMinutes(5),
                         4,
-                        1000,
+                        null,
                         Duration.ofSeconds(3)));
         assertThat(defaults.status())
                 .isEqualTo(new UsherProperties.Status(
@@ -58,7 +58,7 @@ class UsherPropertiesTest {
                         Duration.ofSeconds(1),
                         Duration.ZERO,
                         4,
-                        1000,
+                        null,
                         Duration.ofSeconds(3)));
     }
 
@@ -97,7 +97,7 @@ class UsherPropertiesTest {
         assertThat(properties.enabled()).isFalse();
         assertThat(properties.keyPrefix()).isEqualTo("tenant7");
         assertThat(properties.redis()).isEqualTo(new UsherProperties.Redis(Duration.ofMillis(250), false));
-        assertThat(properties.profile().policy())
+        assertThat(properties.profile().policy(12))
                 .isEqualTo(new CachePolicy(
                         Duration.ofMinutes(10),
                         0,
@@ -111,7 +111,7 @@ class UsherPropertiesTest {
                         6,
                         60,
                         Duration.ofMillis(900)));
-        assertThat(properties.status().policy())
+        assertThat(properties.status().policy(12))
                 .isEqualTo(new CachePolicy(
                         Duration.ofMinutes(15),
                         0.25,
@@ -125,6 +125,13 @@ class UsherPropertiesTest {
                         7,
                         0,
                         Duration.ofSeconds(2)));
+    }
+
+    @Test
+    void asManyCallersWaitAsFitTheWebServerUnlessASettingSaysIt() {
+        UsherProperties defaults = bind(Map.of());
+        assertThat(defaults.profile().policy(12).maxWaitingLoads()).isEqualTo(12);
+        assertThat(defaults.status().policy(13).maxWaitingLoads()).isEqualTo(13);
     }
 
     @ParameterizedTest
@@ -162,8 +169,8 @@ class UsherPropertiesTest {
 
         assertThat(catchThrowableOfType(InvalidConfigurationPropertyValueException.class, () -> {
                     properties.builder();
-                    properties.profile().policy();
-                    properties.status().policy();
+                    properties.profile().policy(12);
+                    properties.status().policy(12);
                 }))
                 .extracting(InvalidConfigurationPropertyValueException::getName)
                 .isEqualTo(property);

@@ -5,14 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.usher.Facet;
 import dev.usher.UserCaches;
 import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import jakarta.servlet.Filter;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.FilteredClassLoader;
@@ -39,6 +42,50 @@ class UsherWebAutoConfigurationTest {
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
 
     private final WebApplicationContextRunner runner = withoutSources.withUserConfiguration(Sources.class);
+
+    @ParameterizedTest
+    @CsvSource(
+            nullValues = "none",
+            value = {
+                "none, 50",
+                "server.tomcat.threads.max=40, 10",
+                "server.jetty.threads.max=20, 5",
+                "server.tomcat.threads.max=2, 1",
+                "usher.profile.max-waiting-loads=7, 7"
+            })
+    void callersThatWaitHoldAQuarterOfTheWebServersThreads(@Nullable String setting, int maxWaiting) {
+        runner.withPropertyValues(setting == null ? new String[0] : new String[] {setting})
+                .run(context -> assertThat(context.getBean(UserProfileCache.class)
+                                .cache()
+                                .facet()
+                                .policy()
+                                .maxWaitingLoads())
+                        .isEqualTo(maxWaiting));
+    }
+
+    @Test
+    void whereThreadsAreVirtualOrThereIsNoWebServerTheyAreNotCounted() {
+        int uncounted = UserProfile.FACET.policy().maxWaitingLoads();
+        new ApplicationContextRunner()
+                .withConfiguration(USHER)
+                .withUserConfiguration(Sources.class)
+                .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1")
+                .run(context -> assertThat(context.getBean(UserProfileCache.class)
+                                .cache()
+                                .facet()
+                                .policy()
+                                .maxWaitingLoads())
+                        .isEqualTo(uncounted));
+        if (Runtime.version().feature() >= 21) {
+            runner.withPropertyValues("spring.threads.virtual.enabled=true")
+                    .run(context -> assertThat(context.getBean(UserProfileCache.class)
+                                    .cache()
+                                    .facet()
+                                    .policy()
+                                    .maxWaitingLoads())
+                            .isEqualTo(uncounted));
+        }
+    }
 
     @Test
     void aServletApplicationWithSpringSecurityHasAllOfThem() {
