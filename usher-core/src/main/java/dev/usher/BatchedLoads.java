@@ -1,6 +1,7 @@
 package dev.usher;
 
 import dev.usher.Bulkhead.CrowdedException;
+import dev.usher.Bulkhead.OverdueException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -83,7 +84,7 @@ final class BatchedLoads<K, V> {
      * @return an answer that may hold more than was asked for, unmodifiable
      * @throws CrowdedException when the call would have to wait, and there is no place for it
      * @throws InterruptedException when the caller was interrupted while it waited
-     * @throws TimeoutException when the call may wait no longer
+     * @throws OverdueException when the call may wait no longer
      * @throws ExecutionException when the query in which it rode on another caller's thread has failed, with what that
      *     threw as its cause
      * @throws Exception what the query on this caller's own thread threw; the thread is still interrupted when that is why
@@ -113,7 +114,7 @@ final class BatchedLoads<K, V> {
 
     /** The answer, or {@code null} when the caller is to lead. */
     private @Nullable Map<K, V> awaitTurn(Wish<K, V> wish, Bulkhead.Call call)
-            throws InterruptedException, ExecutionException, TimeoutException {
+            throws InterruptedException, ExecutionException, OverdueException {
         enqueue(List.of(wish));
         return await(wish, call);
     }
@@ -128,17 +129,24 @@ final class BatchedLoads<K, V> {
 
     /** The answer, or {@code null} when the caller is to lead. */
     private @Nullable Map<K, V> await(Wish<K, V> wish, Bulkhead.Call call)
-            throws InterruptedException, ExecutionException, TimeoutException {
+            throws InterruptedException, ExecutionException, OverdueException {
         try {
             return wish.get(call.nanosLeft(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            withdraw(wish);
+            throw new OverdueException();
         } catch (Throwable failure) {
-            if (wish.cancel(false)) {
-                waiting.remove(wish);
-            } else if (wish.isToLead()) {
-                // Given to a caller who was about to leave.
-                passOn();
-            }
+            withdraw(wish);
             throw failure;
+        }
+    }
+
+    private void withdraw(Wish<K, V> wish) {
+        if (wish.cancel(false)) {
+            waiting.remove(wish);
+        } else if (wish.isToLead()) {
+            // Given to a caller who was about to leave.
+            passOn();
         }
     }
 

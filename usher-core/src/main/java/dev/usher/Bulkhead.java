@@ -2,6 +2,7 @@ package dev.usher;
 
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeoutException;
 
 /**
  * How many callers of a facet may wait in this process, and for how long: for a load of another caller, for a turn at the source, for a
@@ -39,6 +40,22 @@ final class Bulkhead {
 
         private CrowdedException() {
             super("too many callers wait already (maxWaitingLoads)", null, false, false);
+        }
+    }
+
+    /** A call that may wait no longer; without a stack trace, too. */
+    static final class OverdueException extends TimeoutException {
+
+        private static final long serialVersionUID = 1L;
+
+        OverdueException() {
+            super("the call has waited as long as it may (maxWait)");
+        }
+
+        @Override
+        @SuppressWarnings("UnsynchronizedOverridesSynchronized") // it only returns this
+        public Throwable fillInStackTrace() {
+            return this;
         }
     }
 

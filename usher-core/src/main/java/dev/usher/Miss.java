@@ -39,8 +39,8 @@ final class Miss<K, V> {
     /** Why nothing is loaded, once a load has failed. */
     private @Nullable UserUnavailableException failure;
 
-    /** Whether that is because the call that loads found no place to wait in. */
-    private boolean isCrowded;
+    /** Whether that is the failure of the call that loads alone, which may not wait, or no longer. */
+    private boolean isRefusedAlone;
 
     /** The step in which the next read takes place. */
     private int step;
@@ -73,7 +73,7 @@ final class Miss<K, V> {
         loadedIn = step;
         loaded = null;
         failure = null;
-        isCrowded = false;
+        isRefusedAlone = false;
     }
 
     void endLoad(Prepared<V> prepared) {
@@ -84,10 +84,10 @@ final class Miss<K, V> {
         failure = why;
     }
 
-    /** As {@link #failLoad}, where only the call that loads is refused. */
+    /** As {@link #failLoad}, where only the call that loads may not wait, or no longer; others may. */
     void refuseLoad(UserUnavailableException why) {
         failure = why;
-        isCrowded = true;
+        isRefusedAlone = true;
     }
 
     /** Why the load has failed, or {@code null}. */
@@ -126,7 +126,7 @@ final class Miss<K, V> {
     /** As {@link #landLoaded()}, with whether it is young enough for callers who have no better way to know. */
     void landLoaded(boolean isWithinBound) {
         if (failure != null) {
-            if (isCrowded) {
+            if (isRefusedAlone) {
                 flight.refuse(failure);
             } else {
                 flight.fail(failure);

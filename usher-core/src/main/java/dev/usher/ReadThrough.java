@@ -4,6 +4,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
 import dev.usher.Bulkhead.CrowdedException;
+import dev.usher.Bulkhead.OverdueException;
 import dev.usher.GuardProtocol.Claim;
 import dev.usher.GuardProtocol.Fill;
 import dev.usher.GuardProtocol.Refresh;
@@ -20,7 +21,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -424,8 +424,8 @@ final class ReadThrough<K, V> {
             misses.forEach(miss -> endLoad(miss, answer.get(miss.id)));
         } catch (CrowdedException e) {
             refuseLoad(misses, refusal(ids));
-        } catch (TimeoutException e) {
-            failAll(misses, tooLong(ids));
+        } catch (OverdueException e) {
+            refuseLoad(misses, tooLong(ids));
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
@@ -536,6 +536,9 @@ final class ReadThrough<K, V> {
         }
         Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
         try (Bulkhead.Call call = bulkhead.begin()) {
+            if (isRefused(call)) {
+                return; // it is due again in a moment
+            }
             Refresh answer = askToReplace(miss, ahead.window());
             if (answer instanceof Refresh.Later later) {
                 resident.dueIn(later.left());

@@ -3,6 +3,7 @@ package dev.usher;
 import static java.util.Objects.requireNonNull;
 
 import dev.usher.Bulkhead.CrowdedException;
+import dev.usher.Bulkhead.OverdueException;
 import dev.usher.Explanation.Guard;
 import dev.usher.Explanation.Holding;
 import dev.usher.FenceOutbox.Sent;
@@ -803,7 +804,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         } catch (CrowdedException e) {
             counters.loadsRejected.increment();
             inSource = new Holding.Unknown<>("too many callers wait already");
-        } catch (TimeoutException e) {
+        } catch (OverdueException e) {
             inSource = new Holding.Unknown<>(
                     "nothing was loaded within " + bulkhead.maxWait().toMillis() + " ms");
         } catch (Exception e) {

@@ -183,6 +183,25 @@ class BulkheadIT extends NodesOnRedis {
     }
 
     @Test
+    void callersThatWaitForALoadAskAnewWhenItsLeaderMayWaitNoLonger() throws Exception {
+        TieredUserCache<Long, UserProfile> cache =
+                cacheOf(NARROW.with(NARROW.policy().withMaxWait(Duration.ofSeconds(2))));
+        LongStream.range(1, 4).forEach(id -> threads.submit(() -> cache.find(id)));
+        await().until(() -> underWay.get() == 3);
+        Future<Optional<UserProfile>> leader = threads.submit(() -> cache.find(7L));
+        await().until(() -> cache.waitingForTheSource() == 1);
+        long from = System.nanoTime();
+        await().until(() -> System.nanoTime() - from > Duration.ofMillis(1500).toNanos());
+        Future<Optional<UserProfile>> waiter = threads.submit(() -> cache.find(7L));
+        assertThatExceptionOfType(ExecutionException.class)
+                .isThrownBy(leader::get)
+                .withCauseExactlyInstanceOf(UserUnavailableException.class);
+        await().until(() -> cache.waitingForTheSource() == 1);
+        gate.countDown();
+        assertThat(waiter.get()).contains(ANN);
+    }
+
+    @Test
     void aWaitForAnotherProcessIsOneOfThem() throws Exception {
         TieredUserCache<Long, UserProfile> other = cacheOf(NARROW);
         List<Future<Optional<UserProfile>>> leaders = LongStream.range(1, 4)

@@ -24,6 +24,7 @@ class QuietExceptionsTest {
         return Stream.of(
                 new SharedTierException("Redis at host:6379 is not connected", null),
                 requireNonNull(catchException(() -> full.begin().requirePlace())),
+                new Bulkhead.OverdueException(),
                 new UnreadableEntryException("no JSON", null),
                 new UnreadableUsersException(Map.of(), Map.of(1L, new IllegalStateException("a row"))),
                 UserUnavailableException.ofRefusal(new KeySpace("user", "name"), Set.of(1L), "too many"));
