@@ -140,8 +140,7 @@ class BulkheadIT extends NodesOnRedis {
     void aCallThatMayNotWaitForAnotherIsAnsweredByRedisAndElseRefused() {
         TieredUserCache<Long, UserProfile> cache =
                 cacheOf(NARROW.with(NARROW.policy().withMaxWaitingLoads(0)));
-        LongStream.range(1, 4).forEach(id -> threads.submit(() -> cache.find(id)));
-        await().until(() -> underWay.get() == 3);
+        occupySource(cache);
         redis.set("user:1:profile", ANN_AS_JSON);
         redis.set("user:9:profile", ANN_AS_JSON);
         assertThat(cache.find(1L)).as("is being loaded by another caller").contains(ANN);
@@ -162,10 +161,7 @@ class BulkheadIT extends NodesOnRedis {
     void oneCallHasOneDeadlineForAllItsWaits() throws Exception {
         TieredUserCache<Long, UserProfile> cache =
                 cacheOf(NARROW.with(NARROW.policy().withMaxWaitingLoads(1).withMaxWait(Duration.ofMillis(200))));
-        List<Future<Optional<UserProfile>>> leaders = LongStream.range(1, 4)
-                .mapToObj(id -> threads.submit(() -> cache.find(id)))
-                .toList();
-        await().until(() -> underWay.get() == 3);
+        List<Future<Optional<UserProfile>>> leaders = occupySource(cache);
         for (Supplier<?> call : List.<Supplier<?>>of(() -> cache.find(7L), () -> cache.find(1L))) {
             assertUnavailable(call).withMessageEndingWith("is unavailable: nothing was loaded within 200 ms (maxWait)");
         }
@@ -186,8 +182,7 @@ class BulkheadIT extends NodesOnRedis {
     void callersThatWaitForALoadAskAnewWhenItsLeaderMayWaitNoLonger() throws Exception {
         TieredUserCache<Long, UserProfile> cache =
                 cacheOf(NARROW.with(NARROW.policy().withMaxWait(Duration.ofSeconds(2))));
-        LongStream.range(1, 4).forEach(id -> threads.submit(() -> cache.find(id)));
-        await().until(() -> underWay.get() == 3);
+        occupySource(cache);
         Future<Optional<UserProfile>> leader = threads.submit(() -> cache.find(7L));
         await().until(() -> cache.waitingForTheSource() == 1);
         long from = System.nanoTime();
@@ -204,10 +199,7 @@ class BulkheadIT extends NodesOnRedis {
     @Test
     void aWaitForAnotherProcessIsOneOfThem() throws Exception {
         TieredUserCache<Long, UserProfile> other = cacheOf(NARROW);
-        List<Future<Optional<UserProfile>>> leaders = LongStream.range(1, 4)
-                .mapToObj(id -> threads.submit(() -> other.find(id)))
-                .toList();
-        await().until(() -> underWay.get() == 3);
+        List<Future<Optional<UserProfile>>> leaders = occupySource(other);
         TieredUserCache<Long, UserProfile> cache = (TieredUserCache<Long, UserProfile>) open(patient(server.uri()))
                 .<Long, UserProfile>cache(
                         NARROW.with(NARROW.policy()
@@ -229,6 +221,15 @@ class BulkheadIT extends NodesOnRedis {
         for (Future<Optional<UserProfile>> leader : leaders) {
             assertThat(leader.get()).contains(ANN);
         }
+    }
+
+    /** As many queries are under way as may be, of the users 1 to 3. */
+    private List<Future<Optional<UserProfile>>> occupySource(UserCache<Long, UserProfile> cache) {
+        List<Future<Optional<UserProfile>>> leaders = LongStream.range(1, 4)
+                .mapToObj(id -> threads.submit(() -> cache.find(id)))
+                .toList();
+        await().until(() -> underWay.get() == 3);
+        return leaders;
     }
 
     private TieredUserCache<Long, UserProfile> cacheOf(Facet<UserProfile> facet) {

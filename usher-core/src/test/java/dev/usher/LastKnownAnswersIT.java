@@ -338,6 +338,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
             proxy.restore();
             await().until(() -> profiles.stats().nearOpen());
             assertThat(profiles.find(42L)).as("and not stored").contains(ANNA);
+            assertThat(slow.isHeld()).isTrue();
         }
         loseRedis();
         table.failure = gone;

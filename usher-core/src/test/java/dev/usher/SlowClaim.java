@@ -14,10 +14,14 @@ final class SlowClaim implements AutoCloseable {
     private static final String FENCE = Long.toString(GuardProtocol.FENCE.toMillis());
 
     private final ScheduledExecutorService renewals = Executors.newSingleThreadScheduledExecutor();
+    private final RedisCommands<String, String> redis;
+    private final String guard;
 
     /** Claims an entry that is missing, under the token {@code slow}. */
     SlowClaim(RedisCommands<String, String> redis, String key) {
-        String[] keys = {key, KeySpace.guardOf(key)};
+        this.redis = redis;
+        this.guard = KeySpace.guardOf(key);
+        String[] keys = {key, guard};
         redis.eval(GuardScript.CLAIM.source(), ScriptOutputType.MULTI, keys, "slow", LEASE, FENCE);
         Duration pause = GuardProtocol.LEASE.dividedBy(8);
         var unused = renewals.scheduleAtFixedRate(
@@ -25,6 +29,11 @@ final class SlowClaim implements AutoCloseable {
                 0,
                 pause.toMillis(),
                 TimeUnit.MILLISECONDS);
+    }
+
+    /** Whether no one has taken it away. */
+    boolean isHeld() {
+        return String.valueOf(redis.get(guard)).startsWith("slow ");
     }
 
     @Override

@@ -348,7 +348,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         try (SlowClaim slow = new SlowClaim(redis, KEY)) {
             assertThat(impatient.find(42L)).contains(ANN);
             assertThat(redis.get(KEY)).isNull();
-            assertThat(redis.get(GUARD)).startsWith("slow ");
+            assertThat(slow.isHeld()).isTrue();
             for (int i = 0; i < 10; i++) {
                 assertThat(impatient.find(42L)).contains(ANN);
             }
@@ -428,6 +428,7 @@ class TieredUserCacheIT extends NodesOnRedis {
                 return Thread.currentThread().isInterrupted();
             });
             await().until(() -> patient.stats().claimWaits() == 1);
+            assertThat(slow.isHeld()).isTrue();
             requireNonNull(thread.get()).interrupt();
             assertThat(caller.get()).isTrue();
         }
