@@ -31,7 +31,7 @@ final class SourceCalls<K, V> {
     /** How many calls may follow on one that has failed: enough for five users among 500. */
     static final int MAX_REPEATED = 64;
 
-    /** For how long calls may follow on one that has failed. */
+    /** For how long after the beginning of a call that fails others may follow on it. */
     static final Duration REPEATED_FOR = Duration.ofSeconds(2);
 
     /** For how long a source that answered for no user is not asked in parts. */
@@ -61,13 +61,14 @@ final class SourceCalls<K, V> {
      */
     Map<K, Loaded<V>> load(Set<K> ids) throws Exception {
         Map<K, Loaded<V>> answer;
+        long from = nanoTime.getAsLong();
         try {
             answer = call(ids);
         } catch (Exception e) {
             if (isCalledOff(e)) {
                 throw e;
             }
-            Parts parts = new Parts(ids, e);
+            Parts parts = new Parts(ids, e, from);
             if (!isWorthAsking(ids, e) || !parts.ask()) {
                 troubles.failed(ids, e);
                 throw e;
@@ -177,12 +178,13 @@ final class SourceCalls<K, V> {
         private boolean isAnswered;
         private boolean isOver;
 
-        private Parts(Set<K> ids, Exception failure) {
+        private Parts(Set<K> ids, Exception failure, long from) {
             ids.forEach(id -> answer.put(id, Loaded.failed(failure)));
             this.ids = new ArrayList<>(ids);
             // The same users should not stand first each time.
             Collections.shuffle(this.ids, ThreadLocalRandom.current());
-            this.until = nanoTime.getAsLong() + REPEATED_FOR.toNanos();
+            // From the first call: one that hung is not to be made again, whatever it has thrown in the end.
+            this.until = from + REPEATED_FOR.toNanos();
         }
 
         /** Whether the source has answered for any part. */

@@ -176,6 +176,14 @@ class SourceCallsTest {
     }
 
     @Test
+    void aSourceThatHangsIsNotAskedAgainWhateverItThrows() {
+        callTakes = Duration.ofSeconds(5);
+        failure = new IllegalStateException("no answer");
+        assertThat(catchException(() -> load(500))).isSameAs(failure);
+        assertThat(asked).hasSize(1);
+    }
+
+    @Test
     void aLostConnectionIsOfNoRow() {
         failure = new SQLTransientConnectionException("the pool is empty");
         assertThat(catchException(() -> load(500))).isSameAs(failure);
