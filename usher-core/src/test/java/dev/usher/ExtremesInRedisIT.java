@@ -183,6 +183,9 @@ class ExtremesInRedisIT extends NodesOnRedis {
         assertThat(redis.get(KEY)).as("stored beside %s", guard).isNotNull();
         assertThat(redis.get(GUARD)).as(guard).isEqualTo("-");
 
+        redis.del(KEY);
+        plant.run();
+        assertThat(profiles.findAll(List.of(41L, 42L))).as(guard).isEqualTo(Map.of(41L, ANN, 42L, ANN));
         plant.run();
         assertThat(profiles.findFresh(42L)).as(guard).contains(ANN);
         plant.run();
@@ -321,6 +324,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
             }
         });
         assertThat(register.revoke(Duration.ofSeconds(2))).as(described).isPositive();
+        assertThat(node.health()).as(described).isNotNull();
     }
 
     @ParameterizedTest
