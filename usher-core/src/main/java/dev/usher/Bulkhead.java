@@ -65,7 +65,7 @@ final class Bulkhead {
     }
 
     /** Whether no further call may wait now. */
-    boolean isFull() {
+    private boolean isFull() {
         return places.availablePermits() <= 0;
     }
 

@@ -198,12 +198,13 @@ final class SingleFlight<K, V> {
     }
 
     /**
-     * As {@link #fly(Object, Bulkhead.Call, Predicate, Load)} for each key, but first loads what no other caller is loading. Each key fails for itself.
+     * As {@link #fly(Object, Bulkhead.Call, Predicate, Load)} for each key, but first loads what no other caller is loading. Each key
+     * fails for itself.
      *
      * @param keys each of them once
      * @param landings takes what was brought, also when something is thrown for the rest
-     * @param failures takes why nothing was brought, as {@link #fly(Object, Bulkhead.Call, Predicate, Load)} would throw it. A key that is in
-     *     neither of the two is to be asked for anew
+     * @param failures takes why nothing was brought, as {@link #fly(Object, Bulkhead.Call, Predicate, Load)} would throw it. A key that
+     *     is in neither of the two is to be asked for anew
      */
     void fly(
             Collection<K> keys,

@@ -7,7 +7,7 @@ if type(value) ~= 'string' then return { 'unneeded' } end
 
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then return { 'unneeded' } end
--- The last number that Redis can answer with is less than the longest life.
+-- The longest life that Redis knows is no number that a script can answer with.
 if left > tonumber(ARGV[4]) then return { 'later', math.min(left - tonumber(ARGV[4]), 1e12) } end
 if claim() == ARGV[1] or others(ARGV[1], tonumber(ARGV[2])) then return { 'unneeded' } end
 

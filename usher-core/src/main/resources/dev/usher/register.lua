@@ -1,5 +1,6 @@
 -- REGISTER: a node says that it is there, and what it has seen. KEYS[1] is the register, a hash with a field for each node.
--- KEYS[2] is the bell. ARGV: node, the number of the last revocation that it has seen, in which epoch, how long it may answer after its last sign
+-- KEYS[2] is the bell.
+-- ARGV: node, the number of the last revocation that it has seen, in which epoch, how long it may answer after its last sign
 -- of life (by facet), the life of an entry (milliseconds), and a name that no epoch has had.
 -- Nodes that have not registered for that long are dropped. A register that has lost a node, or is new, is in a new epoch:
 -- until all that may have been lost is past its bound, nobody takes it for complete. So is one with anything in it that no node has
