@@ -14,14 +14,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Queries of a source that ride together when many come at once (natural batching): only so many are under way at a time;
  * what is wanted while they are goes with the next one, as one query of at most {@value #MAX_BATCH} ids. A caller that has to wait for its
- * query needs a place of the {@link Bulkhead}, and is refused at once without one: what keeps one source busy does not hold all threads
+ * query has to be let in by the {@link Bulkhead}, and is refused at once else: what keeps one source busy does not hold all threads
  * of an application.
  *
  * <p>A query runs on the thread of one of its callers. When it ends, that thread hands its place to whoever has waited
@@ -92,14 +90,14 @@ final class BatchedLoads<K, V> {
     Map<K, V> load(Set<K> ids, Bulkhead.Call call) throws Exception {
         Wish<K, V> wish = new Wish<>(Set.copyOf(ids));
         if (!places.tryAcquire()) {
-            call.requirePlace();
+            call.requireMayWait();
             Map<K, V> answer = awaitTurn(wish, call);
             if (answer != null) {
                 return answer;
             }
         }
         call.leave();
-        return lead(wish);
+        return lead(wish, call);
     }
 
     /** Whether a call that comes now finds as many queries under way as may be. */
@@ -114,7 +112,7 @@ final class BatchedLoads<K, V> {
 
     /** The answer, or {@code null} when the caller is to lead. */
     private @Nullable Map<K, V> awaitTurn(Wish<K, V> wish, Bulkhead.Call call)
-            throws InterruptedException, ExecutionException, OverdueException {
+            throws InterruptedException, ExecutionException, CrowdedException, OverdueException {
         enqueue(List.of(wish));
         return await(wish, call);
     }
@@ -129,12 +127,9 @@ final class BatchedLoads<K, V> {
 
     /** The answer, or {@code null} when the caller is to lead. */
     private @Nullable Map<K, V> await(Wish<K, V> wish, Bulkhead.Call call)
-            throws InterruptedException, ExecutionException, OverdueException {
+            throws InterruptedException, ExecutionException, CrowdedException, OverdueException {
         try {
-            return wish.get(call.nanosLeft(), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-            withdraw(wish);
-            throw new OverdueException();
+            return call.await(wish);
         } catch (Throwable failure) {
             withdraw(wish);
             throw failure;
@@ -151,9 +146,9 @@ final class BatchedLoads<K, V> {
     }
 
     /** Runs a query for a wish and for what waits. The place of one under way is this method's to give back. */
-    private Map<K, V> lead(Wish<K, V> wish) throws Exception {
+    private Map<K, V> lead(Wish<K, V> wish, Bulkhead.Call call) throws Exception {
         try {
-            Map<K, V> answer = queryWithRiders(wish);
+            Map<K, V> answer = queryWithRiders(wish, call);
             wish.riders.forEach(rider -> rider.complete(answer));
             return answer;
         } catch (Throwable failure) {
@@ -170,10 +165,15 @@ final class BatchedLoads<K, V> {
         }
     }
 
-    private Map<K, V> queryWithRiders(Wish<K, V> wish) throws Exception {
+    private Map<K, V> queryWithRiders(Wish<K, V> wish, Bulkhead.Call call) throws Exception {
+        boolean answered = false;
+        call.loadBegins();
         try {
-            return query(takeAlong(wish));
+            Map<K, V> answer = query(takeAlong(wish));
+            answered = true;
+            return answer;
         } finally {
+            call.loadEnds(answered);
             // Before the riders are woken, so that the source need not wait for that.
             passOn();
         }

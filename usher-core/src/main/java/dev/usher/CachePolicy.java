@@ -27,8 +27,9 @@ import java.util.function.Consumer;
  *     that cannot be heard of is never missed. It is this process's memory: a {@code nearSize} of 0 turns it off
  * @param maxLoads how many queries of the source this process may have under way at a time, at least one
  * @param maxWaitingLoads how many callers of this process may wait at a time, zero or more: for a query of the source, for another
- *     caller's load of the same user, for a load of another process. A caller that would have to wait when so many do is told at once that
- *     the user is unavailable, unless memory or Redis can answer. Each of them holds a thread
+ *     caller's load of the same user, for a load of another process. A caller that would have to wait when so many do waits for 100 ms
+ *     at most, and not at all when the source has not answered for as long; then the user is unavailable, unless memory or Redis can answer. Each of them
+ *     holds a thread
  * @param maxWait how long one call may wait for such loads, all its waits together; zero or more. Then the user is unavailable. It does not
  *     bound a query that the caller itself makes: the source's own timeouts do
  */

@@ -195,7 +195,7 @@ final class ReadThrough<K, V> {
             if (patience > 0 && held.isZero()) {
                 continue; // something unreadable has been stored meanwhile, and the read will meet it
             }
-            if (patience <= 0 || !call.mayWait()) {
+            if (patience <= 0 || !call.takePlace()) {
                 loadPastClaims(left, call);
                 return;
             }

@@ -12,7 +12,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -145,10 +144,7 @@ final class SingleFlight<K, V> {
         /** What the flight brings, or {@code null} when its passenger has to ask anew. */
         private @Nullable Landing<V> await(Bulkhead.Call call, Predicate<K> contentWithinBound)
                 throws InterruptedException, ExecutionException, TimeoutException, CrowdedException {
-            if (!flight.hasLanded()) {
-                call.requirePlace();
-            }
-            Landing<V> landing = flight.landing.get(call.nanosLeft(), TimeUnit.NANOSECONDS);
+            Landing<V> landing = call.await(flight.landing);
             boolean answers = landing != null
                     && (joinedIn < landing.readIn()
                             || (landing.isWithinBound() && contentWithinBound.test(flight.key)));

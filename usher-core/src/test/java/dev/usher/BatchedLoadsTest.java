@@ -45,7 +45,7 @@ class BatchedLoadsTest {
     private final Queue<Thread> stillInterrupted = new ConcurrentLinkedQueue<>();
     private final ExecutorService database = Executors.newSingleThreadExecutor();
     private BatchedLoads<Long, String> loads = of(this::query);
-    private Bulkhead bulkhead = new Bulkhead(1000, Duration.ofSeconds(30));
+    private Bulkhead bulkhead = new Bulkhead(1000, Duration.ofSeconds(30), System::nanoTime);
 
     @AfterEach
     void stop() {
@@ -84,7 +84,7 @@ class BatchedLoadsTest {
 
     @Test
     void whoComesWhenAsManyWaitAsMayIsRefusedAtOnce() throws Exception {
-        bulkhead = new Bulkhead(3, Duration.ofSeconds(30));
+        bulkhead = new Bulkhead(3, Duration.ofSeconds(30), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
         List<Caller> seated = waitingCallers(3, 1);
         assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(Bulkhead.CrowdedException.class);
@@ -109,7 +109,7 @@ class BatchedLoadsTest {
 
     @Test
     void whoGivesUpWaitingLeavesItsSeat() throws Exception {
-        bulkhead = new Bulkhead(1, Duration.ofMillis(100));
+        bulkhead = new Bulkhead(1, Duration.ofMillis(100), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
         assertThat(failureOf(waitingCaller(Set.of(7L)))).isInstanceOf(TimeoutException.class);
         Caller gone = waitingCaller(Set.of(8L));
@@ -122,7 +122,7 @@ class BatchedLoadsTest {
     @Test
     void whereNobodyMayWaitWhoFindsNoPlaceIsRefused() throws Exception {
         loads = new BatchedLoads<>(this::query, 1);
-        bulkhead = new Bulkhead(0, Duration.ofSeconds(30));
+        bulkhead = new Bulkhead(0, Duration.ofSeconds(30), System::nanoTime);
         Caller first = caller(Set.of(GATED));
         Call underWay = nextCall();
         assertThat(failureOf(caller(Set.of(7L)))).isInstanceOf(Bulkhead.CrowdedException.class);
@@ -241,7 +241,7 @@ class BatchedLoadsTest {
 
     @Test
     void whoHasWaitedTooLongWithdraws() throws Exception {
-        bulkhead = new Bulkhead(1000, Duration.ofMillis(10));
+        bulkhead = new Bulkhead(1000, Duration.ofMillis(10), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
         Caller impatient = caller(Set.of(5L));
         assertThat(failureOf(impatient)).isInstanceOf(TimeoutException.class);
@@ -339,7 +339,7 @@ class BatchedLoadsTest {
     @Test
     void aQueryThatEndsAsAWishIsQueuedDoesNotMissIt() throws Exception {
         loads = of(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids));
-        bulkhead = new Bulkhead(1000, Duration.ofSeconds(5));
+        bulkhead = new Bulkhead(1000, Duration.ofSeconds(5), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
         underWay.get(0).answer();
         soon(callers.get(0)::isDone);

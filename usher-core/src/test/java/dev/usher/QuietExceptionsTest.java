@@ -20,10 +20,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 class QuietExceptionsTest {
 
     static Stream<Throwable> quiet() throws Exception {
-        Bulkhead full = new Bulkhead(0, Duration.ZERO);
+        Bulkhead full = new Bulkhead(0, Duration.ZERO, System::nanoTime);
         return Stream.of(
                 new SharedTierException("Redis at host:6379 is not connected", null),
-                requireNonNull(catchException(() -> full.begin().requirePlace())),
+                requireNonNull(catchException(() -> full.begin().requireMayWait())),
                 new Bulkhead.OverdueException(),
                 new UnreadableEntryException("no JSON", null),
                 new UnreadableUsersException(Map.of(), Map.of(1L, new IllegalStateException("a row"))),

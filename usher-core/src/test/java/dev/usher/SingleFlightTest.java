@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 class SingleFlightTest {
 
     private final SingleFlight<Long, String> flights = new SingleFlight<>();
-    private final Bulkhead bulkhead = new Bulkhead(1000, Duration.ofSeconds(30));
+    private final Bulkhead bulkhead = new Bulkhead(1000, Duration.ofSeconds(30), System::nanoTime);
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
     @AfterEach
@@ -268,7 +268,7 @@ class SingleFlightTest {
             return landing("value", readIn);
         }));
         uninterrupted(started);
-        Bulkhead none = new Bulkhead(0, Duration.ofSeconds(30));
+        Bulkhead none = new Bulkhead(0, Duration.ofSeconds(30), System::nanoTime);
         assertThatExceptionOfType(Bulkhead.CrowdedException.class)
                 .isThrownBy(() -> flights.fly(1L, none.begin(), any -> false, (mine, call) -> {}));
         over.countDown();
