@@ -43,9 +43,14 @@ final class AdminController {
         this.transactions = transactions;
     }
 
-    /** Administrators cannot disable themselves: the last one would be locked out, and nobody could let them in. */
+    /** Neither themselves nor the last one can administrators disable: nobody could let them in again. */
     @Operation(summary = "Enable or disable a user")
-    @Problems({ProblemType.FORBIDDEN, ProblemType.USER_NOT_FOUND, ProblemType.OWN_ACCOUNT})
+    @Problems({
+        ProblemType.FORBIDDEN,
+        ProblemType.USER_NOT_FOUND,
+        ProblemType.OWN_ACCOUNT,
+        ProblemType.LAST_ADMINISTRATOR
+    })
     @PutMapping(path = "/v1/admin/users/{id}/status", consumes = MediaType.APPLICATION_JSON_VALUE)
     StatusChange.Receipt changeStatus(
             @PathVariable UserId id, @Valid @RequestBody StatusChange change, JwtAuthenticationToken authentication) {

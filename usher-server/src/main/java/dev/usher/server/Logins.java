@@ -5,7 +5,6 @@ import dev.usher.ReadMark;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
-import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -13,7 +12,12 @@ import org.slf4j.LoggerFactory;
 import org.springframework.security.crypto.password.PasswordEncoder;
 import org.springframework.stereotype.Component;
 
-/** The specification's login flow: read the row once, verify, sign, and offer the row to the caches. */
+/**
+ * The specification's login flow: read the row once, verify, offer the row to the caches, and sign.
+ *
+ * <p>Tokens are signed last, while the user's row is locked, and handed out after the commit: a ban is committed before, and there are no
+ * tokens, or after, and it ends them.
+ */
 @Component
 final class Logins {
 
@@ -60,10 +64,10 @@ final class Logins {
         if (account.status() != UserStatus.ENABLED) {
             throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
         }
-        TokenPair tokens = pair(account.id(), account.roles(), refreshTokens.issue(account.id()));
+        // Before the transaction: between its commit and the answer, nothing is waited for.
         profiles.save(account.id(), account.profile(), mark);
         statuses.save(account.id(), account.status(), mark);
-        return tokens;
+        return refreshTokens.issue(account, this::pair);
     }
 
     /**
@@ -72,11 +76,7 @@ final class Logins {
      * @throws ProblemException when it is refused
      */
     TokenPair refresh(TokenRefresh refresh) {
-        RefreshTokens.Outcome outcome = refreshTokens.renew(refresh.freshToken());
-        if (outcome instanceof RefreshTokens.Outcome.Renewed renewed) {
-            return pair(renewed.userId(), renewed.roles(), renewed.freshToken());
-        }
-        throw new ProblemException(((RefreshTokens.Outcome.Refused) outcome).why());
+        return refreshTokens.renew(refresh.freshToken(), this::pair);
     }
 
     private boolean verify(Credentials credentials, Optional<Account> found) {
@@ -92,9 +92,10 @@ final class Logins {
         }
     }
 
-    private TokenPair pair(long userId, List<String> roles, RefreshTokens.FreshToken freshToken) {
+    private TokenPair pair(RefreshTokens.Issued issued) {
+        RefreshTokens.FreshToken freshToken = issued.freshToken();
         return new TokenPair(
-                accessTokens.issue(userId, roles, freshToken.familyId()),
+                accessTokens.issue(issued.userId(), issued.roles(), freshToken.familyId()),
                 freshToken.text(),
                 "Bearer",
                 accessTokens.ttl().toSeconds());

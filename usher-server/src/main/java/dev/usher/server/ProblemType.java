@@ -20,6 +20,7 @@ enum ProblemType {
     NOT_ACCEPTABLE(HttpStatus.NOT_ACCEPTABLE, "The answer can be JSON only."),
     MOBILE_TAKEN(HttpStatus.CONFLICT, "The mobile number belongs to a user already."),
     OWN_ACCOUNT(HttpStatus.CONFLICT, "Administrators cannot disable their own account."),
+    LAST_ADMINISTRATOR(HttpStatus.CONFLICT, "The last administrator who is enabled cannot be disabled."),
     KEY_IN_SETTINGS(HttpStatus.CONFLICT, "The signing key is in the server's settings, and can be changed only there."),
     BODY_TOO_LARGE(HttpStatus.CONTENT_TOO_LARGE, "The request's body is too large."),
     UNSUPPORTED_MEDIA_TYPE(HttpStatus.UNSUPPORTED_MEDIA_TYPE, "The request's body must be JSON."),

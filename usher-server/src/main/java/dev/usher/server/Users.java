@@ -101,12 +101,38 @@ class Users {
                 .optional();
     }
 
-    /** Sets a user's status, and says whether there is such a user. */
+    /**
+     * Sets a user's status, in a transaction of the caller, and says whether there is such a user.
+     *
+     * @throws ProblemException when the last administrator who is enabled would be disabled
+     */
     boolean setStatus(long id, UserStatus status) {
+        if (status == UserStatus.DISABLED && isLastAdministrator(id)) {
+            throw new ProblemException(ProblemType.LAST_ADMINISTRATOR);
+        }
         return jdbc.sql("UPDATE users SET status = ?, updated_at = now() WHERE id = ?")
                         .params(status.code(), id)
                         .update()
                 == 1;
+    }
+
+    /**
+     * Whether a user is the only administrator who is enabled. The rows of all administrators stay locked, so that of two who disable each
+     * other the second one sees what the first one has done; always in one order, or each could wait for the other.
+     */
+    private boolean isLastAdministrator(long id) {
+        Map<Long, UserStatus> administrators = new HashMap<>();
+        jdbc.sql("""
+                        SELECT id, status FROM users
+                        WHERE id IN (SELECT user_id FROM user_roles WHERE role = ?)
+                            AND EXISTS (SELECT 1 FROM user_roles WHERE role = ? AND user_id = ?)
+                        ORDER BY id FOR NO KEY UPDATE
+                        """)
+                .params(Caller.ADMIN, Caller.ADMIN, id)
+                .query((row, number) -> administrators.put(row.getLong("id"), status(row, number)))
+                .list();
+        administrators.values().removeIf(other -> other != UserStatus.ENABLED);
+        return administrators.keySet().equals(Set.of(id));
     }
 
     /**

@@ -25,7 +25,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -293,8 +296,12 @@ final class Node implements AutoCloseable {
     }
 
     User register() {
+        return register(PASSWORD);
+    }
+
+    User register(String password) {
         String mobile = newMobile();
-        Answer answer = post("/v1/users", Map.of("mobile", mobile, "password", PASSWORD, "name", "Ann"), null)
+        Answer answer = post("/v1/users", Map.of("mobile", mobile, "password", password, "name", "Ann"), null)
                 .with(201);
         return new User(this, answer.json().path("id").asLong(), mobile);
     }
@@ -412,8 +419,74 @@ final class Node implements AutoCloseable {
         @Override
         public Object postProcessAfterInitialization(Object bean, String name) {
             return bean instanceof PasswordEncoder
-                    ? new DelegatingPasswordEncoder("bcrypt", Map.of("bcrypt", new BCryptPasswordEncoder(COST)))
+                    ? new Gated(
+                            new DelegatingPasswordEncoder("bcrypt", Map.of("bcrypt", new BCryptPasswordEncoder(COST))))
                     : bean;
+        }
+    }
+
+    /**
+     * Holds every login with one password where production takes its time: the password has been checked, and nothing has been made of
+     * it yet.
+     */
+    static final class Gate implements AutoCloseable {
+
+        private static final Map<String, Gate> GATES = new ConcurrentHashMap<>();
+
+        private final String password;
+        private final AtomicInteger waiting = new AtomicInteger();
+        private final CountDownLatch open = new CountDownLatch(1);
+
+        private Gate(String password) {
+            this.password = password;
+        }
+
+        /** A gate for a password that only one test has. */
+        static Gate forPassword(String password) {
+            Gate gate = new Gate(password);
+            GATES.put(password, gate);
+            return gate;
+        }
+
+        void awaitWaiting(int logins) {
+            await().until(() -> waiting.get() == logins);
+        }
+
+        void open() {
+            open.countDown();
+        }
+
+        private void pass() {
+            waiting.incrementAndGet();
+            try {
+                assertThat(open.await(30, TimeUnit.SECONDS)).isTrue();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        @Override
+        public void close() {
+            GATES.remove(password);
+            open();
+        }
+    }
+
+    private record Gated(PasswordEncoder encoder) implements PasswordEncoder {
+
+        @Override
+        public @Nullable String encode(@Nullable CharSequence password) {
+            return encoder.encode(password);
+        }
+
+        @Override
+        public boolean matches(@Nullable CharSequence password, @Nullable String hash) {
+            boolean matches = encoder.matches(password, hash);
+            Gate gate = Gate.GATES.get(String.valueOf(password));
+            if (gate != null) {
+                gate.pass();
+            }
+            return matches;
         }
     }
 

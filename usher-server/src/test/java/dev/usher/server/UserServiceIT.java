@@ -53,10 +53,10 @@ class UserServiceIT {
         Answer login = ann.login();
 
         assertThat(node.statements())
-                .hasSize(2)
                 .satisfiesExactly(
                         read -> assertThat(read).startsWith("SELECT").contains("WHERE mobile = ?"),
-                        write -> assertThat(write).startsWith("INSERT INTO refresh_tokens"));
+                        lock -> assertThat(lock).startsWith("SELECT status").endsWith("FOR NO KEY UPDATE"),
+                        write -> assertThat(write).contains("INSERT INTO refresh_tokens"));
         assertThat(login.text("token")).isNotBlank();
         assertThat(login.text("fresh_token")).hasSize(43);
         assertThat(login.text("token_type")).isEqualTo("Bearer");
