@@ -39,7 +39,7 @@ final class LoginController {
 
     @Operation(summary = "Exchange a fresh token for the next pair of tokens")
     @SecurityRequirements
-    @Problems({ProblemType.BAD_FRESH_TOKEN, ProblemType.ACCOUNT_DISABLED})
+    @Problems({ProblemType.BAD_FRESH_TOKEN, ProblemType.ACCOUNT_DISABLED, ProblemType.TOO_MANY_ATTEMPTS})
     @PostMapping(path = "/v1/token/refresh", consumes = MediaType.APPLICATION_JSON_VALUE)
     TokenPair refresh(@Valid @RequestBody TokenRefresh refresh) {
         return logins.refresh(refresh);

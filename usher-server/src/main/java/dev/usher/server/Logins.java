@@ -5,11 +5,9 @@ import dev.usher.ReadMark;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.slf4j.LoggerFactory;
-import org.springframework.security.crypto.password.PasswordEncoder;
 import org.springframework.stereotype.Component;
 
 /**
@@ -22,7 +20,7 @@ import org.springframework.stereotype.Component;
 final class Logins {
 
     private final Users users;
-    private final PasswordEncoder passwords;
+    private final Passwords passwords;
     private final AccessTokens accessTokens;
     private final RefreshTokens refreshTokens;
     private final UserProfileCache<Long> profiles;
@@ -35,7 +33,7 @@ final class Logins {
 
     Logins(
             Users users,
-            PasswordEncoder passwords,
+            Passwords passwords,
             AccessTokens accessTokens,
             RefreshTokens refreshTokens,
             UserProfileCache<Long> profiles,
@@ -46,14 +44,14 @@ final class Logins {
         this.refreshTokens = refreshTokens;
         this.profiles = profiles;
         this.statuses = statuses;
-        this.nobodysHash =
-                Objects.requireNonNull(passwords.encode(UUID.randomUUID().toString()));
+        this.nobodysHash = passwords.hashNow(UUID.randomUUID().toString());
     }
 
     /**
      * Logs a user in.
      *
      * @throws ProblemException when the credentials are wrong, or the account is disabled
+     * @throws BusyException when too many passwords are compared already
      */
     TokenPair login(Credentials credentials) {
         ReadMark mark = profiles.beforeRead();

@@ -54,6 +54,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
     }
 
     @ExceptionHandler({
+        BusyException.class,
         UserUnavailableException.class,
         DataAccessResourceFailureException.class,
         TransientDataAccessException.class,

@@ -1,7 +1,9 @@
 package dev.usher.server;
 
 import dev.usher.UserStatus;
+import java.math.BigDecimal;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -10,6 +12,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.scheduling.annotation.Scheduled;
 import org.springframework.stereotype.Component;
@@ -22,8 +25,10 @@ import org.springframework.transaction.support.TransactionOperations;
  * <p>A login, a refresh, a logout and a ban each lock the user's row before they look at its families. So those of one user come one
  * after the other, and no token is issued to a user who has been disabled.
  *
- * <p>A family is revoked when any of its tokens is. So a revocation needs to see one of them only, and the successor that is added at
- * the same moment by a server of an older release, which does not lock the row, is dead with the rest.
+ * <p>A family is revoked when any of its tokens is. So a revocation marks one of them only, and needs not see all. It marks those that
+ * were spent a moment ago too: a server of the release before does not lock the row, and may be adding the successor.
+ *
+ * <p>What is stored of a user is bounded: so many families, and so many tokens of a family in an hour, until they expire.
  */
 @Component
 class RefreshTokens {
@@ -31,15 +36,30 @@ class RefreshTokens {
     private static final int BYTES = 32;
     private static final int PORTION = 1000;
 
+    /** What can be refreshed, or has been a moment ago. It has an index, for a ban must not take the longer the more there is. */
+    private static final String LATEST =
+            " AND revoked_at IS NULL AND (spent_at IS NULL OR spent_at > now() - interval '1 minute')";
+
+    /** Longer ago than any statement lasts, so that no token can be added to such a family any more. */
+    private static final String REVOKED = "revoked_at < now() - interval '1 hour'";
+
+    /** Tokens of families that have ended so, of one kind. Family by family, for the table may be large and these are few. */
+    private static final String ENDED = "SELECT token.token_hash FROM ("
+            + "SELECT DISTINCT family_id FROM refresh_tokens WHERE " + REVOKED + ") AS ended"
+            + " CROSS JOIN LATERAL (SELECT token_hash FROM refresh_tokens WHERE family_id = ended.family_id AND %s"
+            + " LIMIT " + PORTION + " FOR UPDATE SKIP LOCKED) AS token";
+
     private final JdbcClient jdbc;
     private final TransactionOperations transactions;
     private final long ttlSeconds;
+    private final UsherServerProperties.Logins limits;
     private final SecureRandom random = new SecureRandom();
 
     RefreshTokens(JdbcClient jdbc, TransactionOperations transactions, UsherServerProperties properties) {
         this.jdbc = jdbc;
         this.transactions = transactions;
         this.ttlSeconds = properties.freshTokenTtl().toSeconds();
+        this.limits = properties.logins();
     }
 
     /**
@@ -64,7 +84,7 @@ class RefreshTokens {
     record Issued(long userId, List<String> roles, FreshToken freshToken) {}
 
     /**
-     * Begins a family for a user whose password has been verified.
+     * Begins a family for a user whose password has been verified, and ends those that are too many, which have not been used for longest.
      *
      * @param account what was read when the password was verified
      * @param answer made before the commit, while the user cannot be disabled
@@ -77,10 +97,7 @@ class RefreshTokens {
                 throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
             }
             FreshToken first = newToken(UUID.randomUUID());
-            jdbc.sql("INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at)"
-                            + " VALUES (?, ?, ?, now() + make_interval(secs => ?))")
-                    .params(Sha256.hex(first.text), first.familyId, account.id(), (double) ttlSeconds)
-                    .update();
+            addFirst(account.id(), first);
             return answer.apply(new Issued(account.id(), account.roles(), first));
         }));
     }
@@ -93,22 +110,20 @@ class RefreshTokens {
      */
     <T> T renew(String freshToken, Function<Issued, T> answer) {
         String hash = Sha256.hex(freshToken);
+        Presented token = find(hash).orElseThrow(() -> new ProblemException(ProblemType.BAD_FRESH_TOKEN));
+        token.requireUse();
         List<T> renewed = new ArrayList<>(1);
         // A refusal is committed as well: it may have ended the family.
         Optional<ProblemType> refused = Objects.requireNonNull(transactions.execute(transaction -> {
-            Optional<Owner> found = lockOwner(hash);
-            if (found.isEmpty()) {
-                return Optional.of(ProblemType.BAD_FRESH_TOKEN);
-            }
-            Owner owner = found.get();
-            FreshToken next = newToken(owner.familyId);
-            if (owner.status == UserStatus.ENABLED && spend(hash, next)) {
-                renewed.add(answer.apply(new Issued(owner.userId, owner.roles, next)));
+            boolean enabled =
+                    lock(token.userId).filter(UserStatus.ENABLED::equals).isPresent();
+            FreshToken next = newToken(token.familyId);
+            if (enabled && spend(hash, next)) {
+                renewed.add(answer.apply(new Issued(token.userId, token.roles, next)));
                 return Optional.empty();
             }
             revokeIfSpent(hash);
-            return Optional.of(
-                    owner.status == UserStatus.ENABLED ? ProblemType.BAD_FRESH_TOKEN : ProblemType.ACCOUNT_DISABLED);
+            return Optional.of(enabled ? ProblemType.BAD_FRESH_TOKEN : ProblemType.ACCOUNT_DISABLED);
         }));
         refused.ifPresent(why -> {
             throw new ProblemException(why);
@@ -119,12 +134,8 @@ class RefreshTokens {
     /** Ends a family, if it is one of that user. */
     void revoke(long userId, UUID familyId) {
         transactions.executeWithoutResult(transaction -> {
-            jdbc.sql("SELECT 1 FROM users WHERE id = ? FOR NO KEY UPDATE")
-                    .param(userId)
-                    .query(Integer.class)
-                    .optional();
-            jdbc.sql("UPDATE refresh_tokens SET revoked_at = now()"
-                            + " WHERE family_id = ? AND user_id = ? AND revoked_at IS NULL")
+            var unused = lock(userId);
+            jdbc.sql("UPDATE refresh_tokens SET revoked_at = now() WHERE family_id = ? AND user_id = ?" + LATEST)
                     .params(familyId, userId)
                     .update();
         });
@@ -132,26 +143,39 @@ class RefreshTokens {
 
     /** Ends all families of a user, whose row the transaction has locked. */
     void revokeAll(long userId) {
-        jdbc.sql("UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = ? AND revoked_at IS NULL")
+        jdbc.sql("UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = ?" + LATEST)
                 .param(userId)
                 .update();
     }
 
-    /** Forgets families of which no token is left that could be used: not single tokens, which tell of a revocation. */
+    /**
+     * Forgets families that have ended, and tokens that have expired: a spent one tells no more of a theft then. All in portions, so that
+     * each takes no longer than a query may; what another node deletes at the moment is left to it.
+     */
     @Scheduled(fixedDelay = 1, initialDelay = 1, timeUnit = TimeUnit.HOURS)
     void prune() {
-        // In portions, so that each takes no longer than a query may.
-        while (jdbc.sql("""
-                                DELETE FROM refresh_tokens WHERE token_hash IN (
-                                    SELECT token_hash FROM refresh_tokens AS old
-                                    WHERE expires_at < now() AND NOT EXISTS (
-                                        SELECT 1 FROM refresh_tokens
-                                        WHERE family_id = old.family_id AND expires_at >= now())
-                                    LIMIT ?)
-                                """).param(PORTION).update() == PORTION) {}
+        deleteAll("SELECT token_hash FROM refresh_tokens WHERE expires_at < now() AND revoked_at IS NULL"
+                + " ORDER BY expires_at LIMIT " + PORTION + " FOR UPDATE SKIP LOCKED");
+        deleteAll(ENDED.formatted("revoked_at IS NULL") + " LIMIT " + PORTION);
+        // What tells of a revocation goes last.
+        deleteAll(ENDED.formatted(REVOKED) + " WHERE NOT EXISTS ("
+                + "SELECT 1 FROM refresh_tokens WHERE family_id = ended.family_id AND revoked_at IS NULL) LIMIT "
+                + PORTION);
+    }
+
+    private void deleteAll(String hashes) {
+        String delete = "DELETE FROM refresh_tokens WHERE token_hash IN (" + hashes + ")";
+        while (jdbc.sql(delete).update() == PORTION) {}
     }
 
     /** Not FOR SHARE: logins that follow each other closely would keep a ban waiting, for they would share the lock. */
+    private Optional<UserStatus> lock(long userId) {
+        return jdbc.sql("SELECT status FROM users WHERE id = ? FOR NO KEY UPDATE")
+                .param(userId)
+                .query((row, number) -> UserStatus.of(row.getInt("status")))
+                .optional();
+    }
+
     private Optional<UserStatus> lock(Account account) {
         return jdbc.sql("SELECT status FROM users WHERE id = ? AND password_hash = ? FOR NO KEY UPDATE")
                 .params(account.id(), account.passwordHash())
@@ -159,28 +183,92 @@ class RefreshTokens {
                 .optional();
     }
 
-    private record Owner(long userId, UUID familyId, UserStatus status, List<String> roles) {}
-
-    private Optional<Owner> lockOwner(String hash) {
-        return jdbc.sql("""
-                        SELECT id, family_id, status,
-                            ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles
-                        FROM refresh_tokens JOIN users ON users.id = user_id
-                        WHERE token_hash = ? FOR NO KEY UPDATE OF users
+    private void addFirst(long userId, FreshToken first) {
+        jdbc.sql("""
+                        WITH ended AS (
+                            UPDATE refresh_tokens SET revoked_at = now() WHERE token_hash IN (
+                                SELECT token_hash FROM refresh_tokens AS live
+                                WHERE user_id = ? AND spent_at IS NULL AND revoked_at IS NULL AND expires_at > now()
+                                    AND NOT EXISTS (
+                                        SELECT 1 FROM refresh_tokens
+                                        WHERE family_id = live.family_id AND revoked_at IS NOT NULL)
+                                ORDER BY created_at DESC, token_hash OFFSET ?))
+                        INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at)
+                            VALUES (?, ?, ?, now() + make_interval(secs => ?))
                         """)
-                .param(hash)
-                .query((row, number) -> new Owner(
-                        row.getLong("id"),
-                        row.getObject("family_id", UUID.class),
-                        UserStatus.of(row.getInt("status")),
-                        Users.roles(row)))
-                .optional();
+                .params(userId, limits.maxPerUser() - 1, Sha256.hex(first.text), first.familyId, userId, (double)
+                        ttlSeconds)
+                .update();
     }
 
     /**
-     * Spends a token and adds the next one, in a statement of its own: that of {@link #lockOwner} does not see what has been committed
-     * while it waited.
+     * A token as it is found when it is presented. What cannot be renewed is refused without a lock, or one user could hold every connection
+     * by asking often.
+     *
+     * @param isEnabled whether the user is
+     * @param isSpent whether it has been used, by the user or by a thief
+     * @param isRevoked whether its family is
+     * @param pause until its family may be refreshed again, or {@code null} when it may be now
      */
+    private record Presented(
+            long userId,
+            UUID familyId,
+            List<String> roles,
+            boolean isEnabled,
+            boolean isSpent,
+            boolean isExpired,
+            boolean isRevoked,
+            @Nullable Duration pause) {
+
+        /** Goes on with a token that may be renewed, or that ends its family. */
+        void requireUse() {
+            if (isSpent && !isRevoked) {
+                return;
+            }
+            if (!isEnabled) {
+                throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
+            }
+            if (isExpired || isRevoked) {
+                throw new ProblemException(ProblemType.BAD_FRESH_TOKEN);
+            }
+            if (pause != null) {
+                throw ProblemException.tooManyAttempts(pause);
+            }
+        }
+    }
+
+    private Optional<Presented> find(String hash) {
+        return jdbc.sql("""
+                        SELECT user_id, family_id, status, spent_at IS NOT NULL AS is_spent, expires_at <= now() AS is_expired,
+                            ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles,
+                            EXISTS (
+                                SELECT 1 FROM refresh_tokens
+                                WHERE family_id = token.family_id AND revoked_at IS NOT NULL) AS is_revoked,
+                            (SELECT EXTRACT(EPOCH FROM spent_at - now()) + 3600 FROM refresh_tokens
+                                WHERE user_id = token.user_id AND family_id = token.family_id AND revoked_at IS NULL
+                                    AND spent_at > now() - interval '1 hour'
+                                ORDER BY spent_at DESC OFFSET ? LIMIT 1) AS wait
+                        FROM refresh_tokens AS token JOIN users ON users.id = user_id WHERE token_hash = ?
+                        """)
+                .params(limits.maxRefreshesPerHour() - 1, hash)
+                .query((row, number) -> {
+                    BigDecimal wait = row.getBigDecimal("wait");
+                    return new Presented(
+                            row.getLong("user_id"),
+                            row.getObject("family_id", UUID.class),
+                            Users.roles(row),
+                            row.getInt("status") == UserStatus.ENABLED.code(),
+                            row.getBoolean("is_spent"),
+                            row.getBoolean("is_expired"),
+                            row.getBoolean("is_revoked"),
+                            wait == null
+                                    ? null
+                                    : Duration.ofNanos(wait.movePointRight(9).longValue()));
+                })
+                .optional();
+    }
+
+    /** Spends a token and adds the next one, unless something has become of it before the user's row was locked. */
     private boolean spend(String hash, FreshToken next) {
         return jdbc.sql("""
                         WITH spent AS (

@@ -5,10 +5,8 @@ import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
-import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.function.Supplier;
-import org.springframework.security.crypto.password.PasswordEncoder;
 import org.springframework.stereotype.Component;
 
 /** Adds users. */
@@ -16,12 +14,11 @@ import org.springframework.stereotype.Component;
 final class Registrations {
 
     private final Users users;
-    private final PasswordEncoder passwords;
+    private final Passwords passwords;
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
 
-    Registrations(
-            Users users, PasswordEncoder passwords, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
+    Registrations(Users users, Passwords passwords, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
         this.users = users;
         this.passwords = passwords;
         this.profiles = profiles;
@@ -32,9 +29,10 @@ final class Registrations {
      * Adds a user.
      *
      * @return the id, or empty when somebody has the mobile number already
+     * @throws BusyException when too many passwords are hashed already
      */
     OptionalLong register(Registration registration) {
-        String hash = hash(registration);
+        String hash = passwords.hash(registration.password());
         return tellCaches(registration.profile(), () -> users.add(registration.profile(), hash));
     }
 
@@ -46,11 +44,8 @@ final class Registrations {
     OptionalLong registerFirstAdministrator(Registration registration) {
         return tellCaches(
                 registration.profile(),
-                () -> users.addFirst(Caller.ADMIN, registration.profile(), () -> hash(registration)));
-    }
-
-    private String hash(Registration registration) {
-        return Objects.requireNonNull(passwords.encode(registration.password()));
+                () -> users.addFirst(
+                        Caller.ADMIN, registration.profile(), () -> passwords.hashNow(registration.password())));
     }
 
     /**

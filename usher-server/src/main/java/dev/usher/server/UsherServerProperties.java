@@ -13,11 +13,15 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param audience For whom the tokens are, as their claim "aud" says.
  * @param tokenTtl How long a token is honoured.
  * @param freshTokenTtl How long a fresh token can be exchanged for a new pair of tokens.
+ * @param clockSkew How much longer a token is honoured, and how much earlier if it says when it begins: for clocks that differ, at
+ *     most a minute.
  * @param signingKey RSA key of at least 2048 bits that signs the tokens: PKCS#8 in PEM, or the location of such a file.
  *     Without it, one is generated and kept in the database, where administrators can have it replaced.
  * @param verificationKeys RSA keys whose tokens are honoured besides, and which are published: public or private ones, each in
  *     PEM or the location of such a file.
  * @param attempts How often somebody may try to log in or to register.
+ * @param logins How many logins of one user last, and how often each may be refreshed.
+ * @param passwords How many passwords are hashed or compared at once.
  * @param admin Administrator who is created when there is none.
  */
 @ConfigurationProperties("usher.server")
@@ -26,14 +30,34 @@ public record UsherServerProperties(
         @DefaultValue("usher") String audience,
         @DefaultValue("15m") Duration tokenTtl,
         @DefaultValue("30d") Duration freshTokenTtl,
+        @DefaultValue("5s") Duration clockSkew,
         @Nullable String signingKey,
         @DefaultValue List<String> verificationKeys,
         @DefaultValue Attempts attempts,
+        @DefaultValue Logins logins,
+        @DefaultValue Passwords passwords,
         @DefaultValue Admin admin) {
+
+    private static final Duration LONGEST_CLOCK_SKEW = Duration.ofMinutes(1);
 
     public UsherServerProperties {
         requireASecond(tokenTtl, "token-ttl");
         requireASecond(freshTokenTtl, "fresh-token-ttl");
+        requireBetween(clockSkew, Duration.ZERO, LONGEST_CLOCK_SKEW, "clock-skew");
+    }
+
+    private static void requireBetween(Duration value, Duration least, Duration most, String name) {
+        if (value.compareTo(least) < 0 || value.compareTo(most) > 0) {
+            throw new IllegalArgumentException("usher.server." + name + " must be from " + least + " to " + most
+                    + ", but is " + value + "; a number without a unit is milliseconds");
+        }
+    }
+
+    private static void requireBetween(int value, int least, int most, String name) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(
+                    "usher.server." + name + " must be from " + least + " to " + most + ", but is " + value);
+        }
     }
 
     private static void requireASecond(Duration ttl, String name) {
@@ -82,6 +106,41 @@ public record UsherServerProperties(
     }
 
     /**
+     * How many logins of one user last, and how often each may be refreshed.
+     *
+     * @param maxPerUser Logins of a user that can be refreshed, from 1 to 1000. One more ends that which has not been used for longest.
+     * @param maxRefreshesPerHour Refreshes of a login in an hour, from 1 to 100000.
+     */
+    public record Logins(
+            @DefaultValue("20") int maxPerUser,
+            @DefaultValue("240") int maxRefreshesPerHour) {
+
+        public Logins {
+            requireBetween(maxPerUser, 1, 1000, "logins.max-per-user");
+            requireBetween(maxRefreshesPerHour, 1, 100_000, "logins.max-refreshes-per-hour");
+        }
+    }
+
+    /**
+     * How many passwords are hashed or compared at once, which takes a processor each some 100 ms. The rest is answered with 503.
+     *
+     * @param maxAtOnce Passwords that are hashed or compared at once, up to 1000; 0 for one less than there are processors, and at least 1.
+     * @param maxWaiting Calls that wait for their turn, from 0 to 1000. Each holds a thread.
+     * @param maxWait How long they wait at most, from a millisecond to half a minute.
+     */
+    public record Passwords(
+            @DefaultValue("0") int maxAtOnce,
+            @DefaultValue("20") int maxWaiting,
+            @DefaultValue("2s") Duration maxWait) {
+
+        public Passwords {
+            requireBetween(maxAtOnce, 0, 1000, "passwords.max-at-once");
+            requireBetween(maxWaiting, 0, 1000, "passwords.max-waiting");
+            requireBetween(maxWait, Duration.ofMillis(1), Duration.ofSeconds(30), "passwords.max-wait");
+        }
+    }
+
+    /**
      * The administrator who is created when there is none.
      *
      * @param mobile Mobile number of the first administrator. Without it, none is created.
@@ -103,6 +162,8 @@ public record UsherServerProperties(
     @Override
     public String toString() {
         return "UsherServerProperties[issuer=" + issuer + ", audience=" + audience + ", tokenTtl=" + tokenTtl
-                + ", freshTokenTtl=" + freshTokenTtl + ", attempts=" + attempts + ", admin=" + admin + "]";
+                + ", freshTokenTtl=" + freshTokenTtl + ", clockSkew=" + clockSkew + ", attempts=" + attempts
+                + ", logins="
+                + logins + ", passwords=" + passwords + ", admin=" + admin + "]";
     }
 }

@@ -148,6 +148,69 @@ class BanUnderWayIT {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aBanWaitsForTokensThatAreBeingIssuedAndEndsThem(boolean isRefresh) throws SQLException {
+        Answer before = login().with(200);
+        String administrator = node.administrator().token();
+        CompletableFuture<Answer> issued;
+        CompletableFuture<Answer> ban;
+        try (OtherTransaction other = OtherTransaction.on(Shared.DATABASE)) {
+            other.execute("LOCK TABLE refresh_tokens IN SHARE MODE");
+            issued = inBackground(() -> isRefresh ? refresh(before) : login());
+            other.awaitBlocked(1);
+            ban = inBackground(() -> setStatus("disabled", administrator));
+            other.awaitBlocked(2);
+        }
+
+        Answer tokens = result(issued).with(200);
+        result(ban).with(200);
+        assertThat(families()).isZero();
+        setStatus("enabled", administrator).with(200);
+        refresh(tokens).problem(401, "bad-fresh-token");
+    }
+
+    /** It does not lock the user's row. */
+    @Test
+    void aBanEndsWhatAServerOfTheReleaseBeforeIsRefreshing() throws Exception {
+        Answer tokens = login().with(200);
+        String next = "next " + UUID.randomUUID();
+        CompletableFuture<Answer> ban;
+        try (OtherTransaction refresh = OtherTransaction.on(Shared.DATABASE)) {
+            refresh.execute("UPDATE refresh_tokens SET spent_at = now() WHERE user_id = ?", ann.id());
+            String administrator = node.administrator().token();
+            ban = inBackground(() -> setStatus("disabled", administrator));
+            refresh.awaitBlocked(1);
+            refresh.execute(
+                    "INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at)"
+                            + " SELECT ?, family_id, user_id, expires_at FROM refresh_tokens WHERE user_id = ?",
+                    Sha256.hex(next),
+                    ann.id());
+
+            refresh.commit();
+        }
+        result(ban).with(200);
+        node.setStatus(ann.id(), "enabled").with(200);
+
+        node.post("/v1/token/refresh", Map.of("fresh_token", next), null).problem(401, "bad-fresh-token");
+        refresh(tokens).problem(401, "bad-fresh-token");
+    }
+
+    /** A user who asks often could else hold all connections of a node. */
+    @Test
+    void aTokenThatCannotBeRenewedWaitsForNobody() throws SQLException {
+        Answer first = login().with(200);
+        refresh(first).with(200);
+        refresh(first).problem(401, "bad-fresh-token");
+        try (OtherTransaction other = OtherTransaction.on(Shared.DATABASE)) {
+            other.execute("SELECT 1 FROM users WHERE id = ? FOR UPDATE", ann.id());
+
+            refresh(first).problem(401, "bad-fresh-token");
+            node.post("/v1/token/refresh", Map.of("fresh_token", "nobody's"), null)
+                    .problem(401, "bad-fresh-token");
+        }
+    }
+
     /** Whatever comes first: what was given before the ban has ended with it. */
     @Test
     void noTokenOfManyLoginsAndRefreshesSurvivesABanAmongThem() {

@@ -244,6 +244,10 @@ final class Node implements AutoCloseable {
                 // All tests come from one address.
                 "usher.server.attempts.per-address", "0",
                 "usher.server.attempts.registrations-per-address", "0"));
+        // A gate holds several logins, which would keep all others waiting.
+        all.put("usher.server.passwords.max-at-once", "32");
+        // Fewer logins until one is too many.
+        all.put("usher.server.logins.max-per-user", "5");
         // Each database has a user 1.
         all.put("usher.key-prefix", database.substring(database.lastIndexOf('/') + 1));
         all.putAll(settings);

@@ -25,6 +25,7 @@ class ProblemAdviceTest {
         return Stream.of(
                 new Row("Answered 503: away", new DataAccessResourceFailureException("away")),
                 new Row("Answered 503: slow", new QueryTimeoutException("slow")),
+                new Row("Answered 503: too many passwords are to be hashed or compared at once", new BusyException()),
                 new Row("Answered 500", new IllegalStateException("broken")),
                 new Row("Answered 500", new IOException("broken")));
     }

@@ -236,26 +236,6 @@ class TokenIT {
     }
 
     @Test
-    void onlyWholeFamiliesThatAreOverAreForgotten() {
-        String spent = ann.login().text("fresh_token");
-        refresh(spent).with(200);
-        node.jdbc()
-                .sql("UPDATE refresh_tokens SET expires_at = now() - interval '1 second'"
-                        + " WHERE user_id = ? AND spent_at IS NOT NULL")
-                .param(ann.id())
-                .update();
-        node.bean(RefreshTokens.class).prune();
-        assertThat(tokensInDatabase()).isEqualTo(2);
-
-        node.jdbc()
-                .sql("UPDATE refresh_tokens SET expires_at = now() - interval '1 second' WHERE user_id = ?")
-                .param(ann.id())
-                .update();
-        node.bean(RefreshTokens.class).prune();
-        assertThat(tokensInDatabase()).isZero();
-    }
-
-    @Test
     void noTokenIsInTheDatabase() {
         String freshToken = ann.login().text("fresh_token");
 
@@ -268,14 +248,6 @@ class TokenIT {
                 .asString()
                 .matches("[0-9a-f]{64}")
                 .doesNotContain(freshToken);
-    }
-
-    private long tokensInDatabase() {
-        return node.jdbc()
-                .sql("SELECT count(*) FROM refresh_tokens WHERE user_id = ?")
-                .param(ann.id())
-                .query(Long.class)
-                .single();
     }
 
     private static String familyOf(String token) {

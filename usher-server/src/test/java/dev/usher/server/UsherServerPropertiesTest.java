@@ -22,9 +22,12 @@ class UsherServerPropertiesTest {
                         "usher",
                         Duration.ofMinutes(15),
                         Duration.ofDays(30),
+                        Duration.ofSeconds(5),
                         null,
                         List.of(),
                         new UsherServerProperties.Attempts(10, 100, 50, Duration.ofMinutes(10)),
+                        new UsherServerProperties.Logins(20, 240),
+                        new UsherServerProperties.Passwords(0, 20, Duration.ofSeconds(2)),
                         new UsherServerProperties.Admin(null, null, "Administrator")));
     }
 
@@ -35,12 +38,18 @@ class UsherServerPropertiesTest {
                         Map.entry("usher.server.audience", "shop"),
                         Map.entry("usher.server.token-ttl", "5m"),
                         Map.entry("usher.server.fresh-token-ttl", "7d"),
+                        Map.entry("usher.server.clock-skew", "1s"),
                         Map.entry("usher.server.signing-key", "file:/keys/usher.pem"),
                         Map.entry("usher.server.verification-keys", "file:/keys/old.pem,file:/keys/new.pem"),
                         Map.entry("usher.server.attempts.per-mobile", "3"),
                         Map.entry("usher.server.attempts.per-address", "0"),
                         Map.entry("usher.server.attempts.registrations-per-address", "7"),
                         Map.entry("usher.server.attempts.window", "1h"),
+                        Map.entry("usher.server.logins.max-per-user", "3"),
+                        Map.entry("usher.server.logins.max-refreshes-per-hour", "60"),
+                        Map.entry("usher.server.passwords.max-at-once", "4"),
+                        Map.entry("usher.server.passwords.max-waiting", "8"),
+                        Map.entry("usher.server.passwords.max-wait", "500ms"),
                         Map.entry("usher.server.admin.mobile", "13800000000"),
                         Map.entry("usher.server.admin.password", "correct horse"),
                         Map.entry("usher.server.admin.name", "Root"))))
@@ -49,9 +58,12 @@ class UsherServerPropertiesTest {
                         "shop",
                         Duration.ofMinutes(5),
                         Duration.ofDays(7),
+                        Duration.ofSeconds(1),
                         "file:/keys/usher.pem",
                         List.of("file:/keys/old.pem", "file:/keys/new.pem"),
                         new UsherServerProperties.Attempts(3, 0, 7, Duration.ofHours(1)),
+                        new UsherServerProperties.Logins(3, 60),
+                        new UsherServerProperties.Passwords(4, 8, Duration.ofMillis(500)),
                         new UsherServerProperties.Admin("13800000000", "correct horse", "Root")));
     }
 
@@ -79,6 +91,27 @@ class UsherServerPropertiesTest {
                 .hasMessageContaining("usher.server.attempts." + fault);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "clock-skew, -1s, 'clock-skew must be from PT0S to PT1M, but is PT-1S'",
+        "clock-skew, 61s, 'clock-skew must be from PT0S to PT1M'",
+        "logins.max-per-user, 0, 'logins.max-per-user must be from 1 to 1000, but is 0'",
+        "logins.max-per-user, 1001, 'logins.max-per-user must be from 1 to 1000'",
+        "logins.max-refreshes-per-hour, 0, 'logins.max-refreshes-per-hour must be from 1 to 100000'",
+        "logins.max-refreshes-per-hour, 100001, 'logins.max-refreshes-per-hour must be from 1'",
+        "passwords.max-at-once, -1, 'passwords.max-at-once must be from 0 to 1000, but is -1'",
+        "passwords.max-at-once, 1001, 'passwords.max-at-once must be from 0 to 1000'",
+        "passwords.max-waiting, -1, 'passwords.max-waiting must be from 0 to 1000'",
+        "passwords.max-waiting, 1001, 'passwords.max-waiting must be from 0 to 1000'",
+        "passwords.max-wait, 0, 'passwords.max-wait must be from PT0.001S to PT30S, but is PT0S'",
+        "passwords.max-wait, 31s, 'passwords.max-wait must be from PT0.001S to PT30S'",
+    })
+    void boundsThatCannotBeAreRefused(String setting, String value, String fault) {
+        assertThatThrownBy(() -> bind(Map.of("usher.server." + setting, value)))
+                .rootCause()
+                .hasMessageContaining("usher.server." + fault);
+    }
+
     @Test
     void itsTextHoldsNoSecrets() {
         assertThat(new UsherServerProperties(
@@ -86,9 +119,12 @@ class UsherServerPropertiesTest {
                                 "usher",
                                 Duration.ofMinutes(15),
                                 Duration.ofDays(30),
+                                Duration.ofSeconds(5),
                                 "-----BEGIN PRIVATE KEY-----",
                                 List.of("-----BEGIN PRIVATE KEY-----"),
                                 new UsherServerProperties.Attempts(10, 100, 50, Duration.ofMinutes(10)),
+                                new UsherServerProperties.Logins(20, 240),
+                                new UsherServerProperties.Passwords(0, 20, Duration.ofSeconds(2)),
                                 new UsherServerProperties.Admin("13800000000", "correct horse", "Root"))
                         .toString())
                 .doesNotContain("BEGIN", "13800000000", "correct horse");

@@ -112,6 +112,9 @@ final class DemoCommand implements Callable<Integer> {
                 // All of them come from one address.
                 "usher.server.attempts.registrations-per-address",
                 "0",
+                // On a machine with many processors there are more callers than may wait by default.
+                "usher.server.passwords.max-waiting",
+                "1000",
                 "server.address",
                 "127.0.0.1",
                 GeneratedAdministrator.MOBILE_SETTING,
