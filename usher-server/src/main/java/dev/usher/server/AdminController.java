@@ -10,7 +10,6 @@ import jakarta.validation.Valid;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
-import org.springframework.transaction.support.TransactionOperations;
 import org.springframework.web.bind.annotation.DeleteMapping;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
@@ -28,22 +27,22 @@ final class AdminController {
     private final RefreshTokens refreshTokens;
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
-    private final TransactionOperations transactions;
+    private final Commits commits;
 
     AdminController(
             Users users,
             RefreshTokens refreshTokens,
             UserProfileCache<Long> profiles,
             UserStatusCache<Long> statuses,
-            TransactionOperations transactions) {
+            Commits commits) {
         this.users = users;
         this.refreshTokens = refreshTokens;
         this.profiles = profiles;
         this.statuses = statuses;
-        this.transactions = transactions;
+        this.commits = commits;
     }
 
-    /** Neither themselves nor the last one can administrators disable: nobody could let them in again. */
+    /** An administrator can disable neither the own account nor the last one with the role: no account could undo it. */
     @Operation(summary = "Enable or disable a user")
     @Problems({
         ProblemType.FORBIDDEN,
@@ -58,18 +57,21 @@ final class AdminController {
         if (status == UserStatus.DISABLED && Caller.of(authentication).id() == id.value()) {
             throw new ProblemException(ProblemType.OWN_ACCOUNT);
         }
-        Runnable commit = () -> transactions.executeWithoutResult(transaction -> {
-            if (!users.setStatus(id.value(), status)) {
-                throw new ProblemException(ProblemType.USER_NOT_FOUND);
-            }
-            if (status == UserStatus.DISABLED) {
-                refreshTokens.revokeAll(id.value());
-            }
-        });
-        RevocationReceipt receipt = status == UserStatus.DISABLED
-                ? statuses.disable(id.value(), commit)
-                : statuses.enable(id.value(), commit);
+        // Before the commit: a change that cannot be announced is not to be committed.
+        String unused = statuses.cache().keyOf(id.value());
+        commits.commit(() -> setStatus(id.value(), status), () -> statuses.invalidate(id.value()));
+        RevocationReceipt receipt = statuses.cache().revoke(id.value());
         return StatusChange.Receipt.of(id.value(), change, receipt);
+    }
+
+    private boolean setStatus(long id, UserStatus status) {
+        if (!users.setStatus(id, status)) {
+            throw new ProblemException(ProblemType.USER_NOT_FOUND);
+        }
+        if (status == UserStatus.DISABLED) {
+            refreshTokens.revokeAll(id);
+        }
+        return true;
     }
 
     /** The mobile number is masked here, also for administrators: they want to know why an answer is what it is. */

@@ -19,12 +19,15 @@ import tools.jackson.databind.json.JsonMapper;
 final class ProfileChanges {
 
     private final Users users;
+    private final Commits commits;
     private final UserProfileCache<Long> profiles;
     private final JsonMapper mapper;
     private final Validator validator;
 
-    ProfileChanges(Users users, UserProfileCache<Long> profiles, JsonMapper mapper, Validator validator) {
+    ProfileChanges(
+            Users users, Commits commits, UserProfileCache<Long> profiles, JsonMapper mapper, Validator validator) {
         this.users = users;
+        this.commits = commits;
         this.profiles = profiles;
         this.mapper = mapper;
         this.validator = validator;
@@ -41,14 +44,7 @@ final class ProfileChanges {
         if (values.isEmpty()) {
             return known(profiles.findFresh(id));
         }
-        UserProfile changed;
-        try {
-            changed = known(users.change(id, values));
-        } catch (RuntimeException e) {
-            // Nobody knows whether it was committed.
-            profiles.invalidate(id);
-            throw e;
-        }
+        UserProfile changed = commits.commit(() -> known(users.change(id, values)), () -> profiles.invalidate(id));
         var unused = profiles.revoke(id);
         return changed;
     }

@@ -6,6 +6,7 @@ import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.springframework.stereotype.Component;
 
@@ -14,12 +15,19 @@ import org.springframework.stereotype.Component;
 final class Registrations {
 
     private final Users users;
+    private final Commits commits;
     private final Passwords passwords;
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
 
-    Registrations(Users users, Passwords passwords, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
+    Registrations(
+            Users users,
+            Commits commits,
+            Passwords passwords,
+            UserProfileCache<Long> profiles,
+            UserStatusCache<Long> statuses) {
         this.users = users;
+        this.commits = commits;
         this.passwords = passwords;
         this.profiles = profiles;
         this.statuses = statuses;
@@ -51,11 +59,22 @@ final class Registrations {
     /**
      * Somebody may have asked for the new id before it existed, and then its absence is cached.
      *
-     * @param insertion commits before it returns
+     * @param insertion is committed here
      */
     private OptionalLong tellCaches(UserProfile profile, Supplier<OptionalLong> insertion) {
         ReadMark mark = profiles.beforeRead();
-        OptionalLong id = insertion.get();
+        AtomicLong inserted = new AtomicLong();
+        OptionalLong id = commits.commit(
+                () -> {
+                    OptionalLong added = insertion.get();
+                    added.ifPresent(inserted::set);
+                    return added;
+                },
+                () -> {
+                    if (inserted.get() > 0) {
+                        profiles.forget(inserted.get());
+                    }
+                });
         id.ifPresent(added -> {
             // Offered first: where nothing is cached, a fence would only keep the next login from storing its row.
             boolean stored = profiles.save(added, profile, mark);

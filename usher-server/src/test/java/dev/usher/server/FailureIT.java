@@ -96,6 +96,26 @@ class FailureIT {
     }
 
     @Test
+    void aBanThatFindsNoDatabaseDoesNotShutItsUserOut() {
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
+            User ann = node.register();
+            String token = ann.token();
+            String administrator = node.administrator().token();
+            for (String caller : List.of(token, administrator)) {
+                node.get("/v1/me", caller).with(200);
+            }
+            fragile.database().refuse();
+
+            for (String status : List.of("disabled", "enabled")) {
+                node.send("PUT", "/v1/admin/users/" + ann.id() + "/status", Map.of("status", status), administrator)
+                        .problem(503, "unavailable");
+                node.get("/v1/me", token).with(200);
+            }
+        }
+    }
+
+    @Test
     void whenBothAreAwayNobodyIsLetInOnAGuess() {
         try (Fragile fragile = Fragile.whole()) {
             Node node = fragile.node();

@@ -180,6 +180,8 @@ class ProfileChangeIT {
             fragile.database().refuse();
 
             alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).problem(503, "unavailable");
+
+            assertThat(alone.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Ann");
         }
     }
 
