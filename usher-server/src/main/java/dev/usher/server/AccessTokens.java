@@ -8,6 +8,7 @@ import com.nimbusds.jose.proc.SecurityContext;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.UUID;
 import java.util.regex.Pattern;
@@ -43,6 +44,7 @@ final class AccessTokens {
     private final String issuer;
     private final String audience;
     private final Duration ttl;
+    private final Duration clockSkew;
     private final SigningKeys keys;
     private final JwtDecoder decoder;
     private final InstantSource clock;
@@ -52,9 +54,10 @@ final class AccessTokens {
         this.issuer = properties.issuer();
         this.audience = properties.audience();
         this.ttl = properties.tokenTtl();
+        this.clockSkew = properties.clockSkew();
         this.keys = keys;
-        this.decoder = decoder((selector, context) -> keys.select(selector));
         this.clock = clock;
+        this.decoder = decoder((selector, context) -> keys.select(selector));
     }
 
     /** What signs with a key. */
@@ -98,12 +101,14 @@ final class AccessTokens {
     }
 
     private JwtDecoder decoder(JWKSource<SecurityContext> source) {
-        JwtTimestampValidator timestamps = new JwtTimestampValidator();
+        JwtTimestampValidator timestamps = new JwtTimestampValidator(clockSkew);
+        timestamps.setClock(clock.withZone(ZoneOffset.UTC));
         timestamps.setAllowEmptyExpiryClaim(false);
         NimbusJwtDecoder nimbus = NimbusJwtDecoder.withJwkSource(source)
                 .jwsAlgorithm(SignatureAlgorithm.RS256)
                 .build();
         nimbus.setJwtValidator(JwtValidators.createDefaultWithValidators(List.of(
+                new ClaimTypes(),
                 timestamps,
                 new JwtIssuerValidator(issuer),
                 new JwtClaimValidator<List<String>>(

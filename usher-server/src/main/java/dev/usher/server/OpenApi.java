@@ -93,7 +93,10 @@ class OpenApi {
                                         .type(SecurityScheme.Type.HTTP)
                                         .scheme("bearer")
                                         .bearerFormat("JWT")
-                                        .description("The token of a login.")));
+                                        .description(
+                                                "The token of a login. It is honoured until expires_in seconds have"
+                                                        + " passed, and for clocks that differ a few seconds longer: 5, unless"
+                                                        + " usher.server.clock-skew says otherwise.")));
     }
 
     /** Names as the server's own mapper writes them. */

@@ -51,7 +51,7 @@ class SigningKeys {
     /** After which what is known of the table is too old to sign by. */
     private static final Duration TOO_OLD_TO_SIGN = Duration.ofSeconds(3 * LOOK_SECONDS);
 
-    /** For clocks that differ, also beyond the end of a token, which is honoured a minute longer for that reason. */
+    /** For clocks that differ, also beyond the end of a token, which is honoured up to a minute longer for that reason. */
     private static final Duration MARGIN = Duration.ofMinutes(2);
 
     private static final String FIRST = "access-tokens";

@@ -139,7 +139,7 @@ class WebSecurity {
         return request -> WITHOUT_TOKEN.matches(request) ? null : header.resolve(request);
     }
 
-    private static JwtAuthenticationConverter roles() {
+    static JwtAuthenticationConverter roles() {
         JwtGrantedAuthoritiesConverter roles = new JwtGrantedAuthoritiesConverter();
         roles.setAuthoritiesClaimName(AccessTokens.ROLES);
         roles.setAuthorityPrefix("ROLE_");

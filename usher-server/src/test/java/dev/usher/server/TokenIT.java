@@ -7,6 +7,7 @@ import com.nimbusds.jose.JWSAlgorithm;
 import com.nimbusds.jose.JWSHeader;
 import com.nimbusds.jose.crypto.MACSigner;
 import com.nimbusds.jose.crypto.RSASSASigner;
+import com.nimbusds.jose.util.JSONObjectUtils;
 import com.nimbusds.jwt.JWTClaimsSet;
 import com.nimbusds.jwt.JWTParser;
 import com.nimbusds.jwt.PlainJWT;
@@ -36,7 +37,7 @@ class TokenIT {
     void aForgedTokenIsRefused() throws JOSEException {
         byte[] publicKey = Shared.KEY.key().toRSAPublicKey().getEncoded();
         String keyId = Shared.KEY.key().getKeyID();
-        Date past = Date.from(Instant.now().minusSeconds(120));
+        Date past = Date.from(Instant.now().minusSeconds(7));
         Map<String, String> forged = Map.ofEntries(
                 Map.entry("no algorithm", new PlainJWT(claims().build()).serialize()),
                 Map.entry(
@@ -94,6 +95,21 @@ class TokenIT {
                     .contains("Bearer");
         });
         node.get("/v1/me", null).problem(401, "unauthenticated");
+    }
+
+    /** See {@link TokenClaimsTest} for all types of all claims. */
+    @Test
+    void aClaimOfAnotherTypeIsRefusedWithoutAFault() {
+        for (String claim : List.of("aud", "exp", "iat", "iss", "nbf", "roles", "sid", "sub")) {
+            Map<String, Object> claims = claims().build().toJSONObject();
+            claims.put(claim, List.of(List.of("admin")));
+            String token = Shared.KEY.sign(
+                    "{\"alg\":\"RS256\",\"kid\":\"" + Shared.KEY.id() + "\"}", JSONObjectUtils.toJSONString(claims));
+
+            node.get("/v1/me", token).problem(401, "unauthenticated");
+            node.get("/v1/admin/users/" + ann.id() + "/cache", token).problem(401, "unauthenticated");
+            node.post("/v1/logout", "", token).problem(401, "unauthenticated");
+        }
     }
 
     @Test
