@@ -115,15 +115,15 @@ class RefreshTokens {
         List<T> renewed = new ArrayList<>(1);
         // A refusal is committed as well: it may have ended the family.
         Optional<ProblemType> refused = Objects.requireNonNull(transactions.execute(transaction -> {
-            boolean enabled =
-                    lock(token.userId).filter(UserStatus.ENABLED::equals).isPresent();
+            UserStatus status = lock(token.userId).orElse(null);
             FreshToken next = newToken(token.familyId);
-            if (enabled && spend(hash, next)) {
+            if (status == UserStatus.ENABLED && spend(hash, next)) {
                 renewed.add(answer.apply(new Issued(token.userId, token.roles, next)));
                 return Optional.empty();
             }
             revokeIfSpent(hash);
-            return Optional.of(enabled ? ProblemType.BAD_FRESH_TOKEN : ProblemType.ACCOUNT_DISABLED);
+            return Optional.of(
+                    status == UserStatus.DISABLED ? ProblemType.ACCOUNT_DISABLED : ProblemType.BAD_FRESH_TOKEN);
         }));
         refused.ifPresent(why -> {
             throw new ProblemException(why);
