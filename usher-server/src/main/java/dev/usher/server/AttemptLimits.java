@@ -9,7 +9,9 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.DisposableBean;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.stereotype.Component;
@@ -18,16 +20,21 @@ import org.springframework.stereotype.Component;
  * How often somebody may try: buckets of tokens, one for each mobile number and each address, in the memory of this node, and of
  * the same size in Redis for all nodes alike. An attempt takes from both.
  *
- * <p>While Redis does not answer, or is too slow for so many at once, those of this node decide: then an attempt is limited by
- * each node for itself, and never unlimited, and nobody is locked out by it.
+ * <p>While Redis does not answer, the buckets of this node decide: then an attempt is limited by each node for itself, and never
+ * unlimited, and no user is locked out by it. Of several attempts at once with one mobile number, those are refused that Redis has
+ * been asked about and has not answered in time: it may only be slow, and would have refused them.
  */
 @Component
 final class AttemptLimits implements DisposableBean {
+
+    /** When an attempt in doubt is tried again, Redis has answered, or is known not to. */
+    private static final Duration SOON = Duration.ofSeconds(1);
 
     private final UsherServerProperties.Attempts limits;
     private final String keyPrefix;
     private final SharedBuckets shared;
     private final LocalBuckets local;
+    private final Crowds crowds = new Crowds();
 
     @Autowired
     AttemptLimits(UsherServerProperties properties, UsherProperties caches, RedisEndpoint redis, InstantSource clock) {
@@ -54,29 +61,29 @@ final class AttemptLimits implements DisposableBean {
     }
 
     /**
-     * Attempts a login. It counts before it is made, so that many at once are no way around the limit; it is taken back when it
-     * succeeds, and when it fails for a reason that is not the caller's.
+     * Attempts a login. It counts before it is made, so that many at once are no way around the limit; the count is taken back when
+     * the login succeeds, and when it fails for a reason that is not the caller's.
      *
      * @param login throws a {@link ProblemException} when it is refused
      * @throws ProblemException when there were too many
      */
     <T> T login(String mobile, String address, Supplier<T> login) {
-        List<Buckets.Named> wanted = new ArrayList<>();
+        List<NamedBucket> wanted = new ArrayList<>();
         // The address first: where that is spent, nobody's mobile number is.
         add(wanted, "address", Sha256.hex(ClientAddress.network(address)), limits.perAddress());
         add(wanted, "mobile", Sha256.hex(mobile), limits.perMobile());
-        boolean isShared = take(wanted);
-        boolean refused = false;
-        try {
-            return login.get();
-        } catch (ProblemException e) {
-            refused = true;
-            throw e;
-        } finally {
-            if (!refused) {
-                local.giveBack(wanted);
-                if (isShared) {
-                    shared.giveBack(wanted);
+        try (Crowds.Call call = crowds.begin(mobile)) {
+            // Counted by nodes for themselves, many at once would pass on each of them.
+            Taken taken = take(wanted, limits.perMobile() > 0 ? call::isCrowded : () -> false);
+            boolean refused = false;
+            try {
+                return login.get();
+            } catch (ProblemException e) {
+                refused = e.problem().status() < 500;
+                throw e;
+            } finally {
+                if (!refused) {
+                    taken.giveBack();
                 }
             }
         }
@@ -88,41 +95,78 @@ final class AttemptLimits implements DisposableBean {
      * @throws ProblemException when there were too many
      */
     void countRegistration(String address) {
-        List<Buckets.Named> wanted = new ArrayList<>();
+        List<NamedBucket> wanted = new ArrayList<>();
         add(wanted, "registrations", Sha256.hex(ClientAddress.network(address)), limits.registrationsPerAddress());
-        var unused = take(wanted);
+        var unused = take(wanted, () -> false);
     }
 
-    private void add(List<Buckets.Named> wanted, String kind, String whose, int most) {
+    private void add(List<NamedBucket> wanted, String kind, String whose, int most) {
         if (most > 0) {
             wanted.add(named(kind + ':' + whose, most));
         }
     }
 
-    private Buckets.Named named(String name, int most) {
-        return new Buckets.Named(
+    private NamedBucket named(String name, int most) {
+        return new NamedBucket(
                 keyPrefix + name,
                 BucketConfiguration.builder()
                         .addLimit(limit -> limit.capacity(most).refillGreedy(most, limits.window()))
                         .build());
     }
 
-    /** Takes a token from all of them, and says whether Redis knows of it. */
-    private boolean take(List<Buckets.Named> wanted) {
+    /**
+     * Takes a token from all of them.
+     *
+     * @param refusedInDoubt whether an attempt is refused that Redis has not answered in time
+     */
+    private Taken take(List<NamedBucket> wanted, BooleanSupplier refusedInDoubt) {
         if (wanted.isEmpty()) {
-            return false;
+            return new Taken(wanted, null);
         }
         // Here first: many at once cannot pass by being too many for Redis.
         requireTaken(local.take(wanted));
-        Duration wait = shared.take(wanted);
-        if (wait == null) {
-            return false;
-        }
+        Taken taken = new Taken(wanted, shared.take(wanted));
+        Duration wait = taken.wait(refusedInDoubt);
         if (!wait.isZero()) {
             local.giveBack(wanted);
         }
         requireTaken(wait);
-        return true;
+        return taken;
+    }
+
+    /** What an attempt has taken, here and in Redis. */
+    private final class Taken {
+
+        private final List<NamedBucket> buckets;
+        private final SharedBuckets.@Nullable Taking inRedis;
+
+        Taken(List<NamedBucket> buckets, SharedBuckets.@Nullable Taking inRedis) {
+            this.buckets = buckets;
+            this.inRedis = inRedis;
+        }
+
+        /** How long the attempt has to wait, as far as this is known: zero when Redis does not say. */
+        Duration wait(BooleanSupplier refusedInDoubt) {
+            if (inRedis == null) {
+                return Duration.ZERO;
+            }
+            Duration wait = inRedis.await();
+            if (wait != null) {
+                return wait;
+            }
+            if (inRedis.isLate() && refusedInDoubt.getAsBoolean()) {
+                inRedis.giveBack();
+                return SOON;
+            }
+            return Duration.ZERO;
+        }
+
+        void giveBack() {
+            local.giveBack(buckets);
+            if (inRedis != null) {
+                inRedis.giveBack();
+            }
+        }
     }
 
     private static void requireTaken(Duration wait) {

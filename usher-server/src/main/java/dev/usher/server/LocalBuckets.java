@@ -10,8 +10,8 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 
-/** Buckets in the memory of this node. */
-final class LocalBuckets implements Buckets {
+/** Buckets in the memory of this node. Thread-safe. */
+final class LocalBuckets {
 
     private static final int MOST = 100_000;
 
@@ -31,8 +31,12 @@ final class LocalBuckets implements Buckets {
                 .build();
     }
 
-    @Override
-    public Duration take(List<Named> wanted) {
+    /**
+     * Takes a token from each of some buckets, in their order, or from none of them.
+     *
+     * @return zero when that is done, or how long it will take to fill, when one is empty
+     */
+    Duration take(List<NamedBucket> wanted) {
         for (int i = 0; i < wanted.size(); i++) {
             ConsumptionProbe probe = bucket(wanted.get(i)).tryConsumeAndReturnRemaining(1);
             if (!probe.isConsumed()) {
@@ -43,12 +47,12 @@ final class LocalBuckets implements Buckets {
         return Duration.ZERO;
     }
 
-    @Override
-    public void giveBack(List<Named> taken) {
+    /** Puts a token into each of some buckets, as far as there is room. */
+    void giveBack(List<NamedBucket> taken) {
         taken.forEach(named -> bucket(named).addTokens(1));
     }
 
-    private Bucket bucket(Named named) {
+    private Bucket bucket(NamedBucket named) {
         return buckets.get(named.key(), key -> {
             LocalBucketBuilder bucket = Bucket.builder().withCustomTimePrecision(time);
             Arrays.stream(named.size().getBandwidths()).forEach(bucket::addLimit);

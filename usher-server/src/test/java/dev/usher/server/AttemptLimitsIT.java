@@ -28,6 +28,11 @@ class AttemptLimitsIT {
     private static final String MOBILE = "13812345678";
     private static final String ADDRESS = "192.0.2.7";
     private static final Duration TIMEOUT = Duration.ofMillis(300);
+
+    /** What the settings have by default. */
+    private static final Duration SHORT = Duration.ofMillis(100);
+
+    private static final int MANY = 80;
     private static final Duration PATIENCE = Duration.ofSeconds(5);
 
     private final String prefix = "attempts-" + PREFIXES.incrementAndGet();
@@ -71,7 +76,58 @@ class AttemptLimitsIT {
     void ofManyAtOnceNoMoreAreMadeThanTheLimit() throws Exception {
         try (Limits one = limits(Shared.REDIS.uri(), 3, 100);
                 Limits other = limits(Shared.REDIS.uri(), 3, 100)) {
-            assertThat(failTogether(one, other)).isEqualTo(3);
+            assertThat(failTogether(12, one, other)).isEqualTo(3);
+        }
+    }
+
+    /** Each node lets ten of its forty go on to Redis. */
+    @Test
+    void ofManyAtOnceOnNodesThatHaveJustStartedNoMoreAreMadeThanTheLimit() throws Exception {
+        try (Limits one = limits(Shared.REDIS.uri(), 10, 100, SHORT);
+                Limits other = limits(Shared.REDIS.uri(), 10, 100, SHORT)) {
+            // Fewer on a busy machine, where an answer may take longer than the timeout.
+            assertThat(failTogether(MANY, one, other)).isBetween(1, 10);
+        }
+    }
+
+    @Test
+    void ofManyAtOnceTheLimitIsMadeThoughEachAnswerOfRedisTakesAWhile() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.REDIS.port());
+                Limits one = limits("redis://127.0.0.1:" + proxy.port(), 10, 100, TIMEOUT);
+                Limits other = limits("redis://127.0.0.1:" + proxy.port(), 10, 100, TIMEOUT)) {
+            proxy.delay(Duration.ofMillis(5));
+
+            assertThat(failTogether(MANY, one, other)).isEqualTo(10);
+        }
+    }
+
+    @Test
+    void ofManyAtOnceNoMoreAreMadeThanTheLimitThoughRedisStandsStill() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.REDIS.port());
+                Limits one = limits("redis://127.0.0.1:" + proxy.port(), 10, 100, SHORT);
+                Limits other = limits("redis://127.0.0.1:" + proxy.port(), 10, 100, SHORT)) {
+            proxy.freeze();
+
+            assertThat(failTogether(MANY, one, other)).isLessThanOrEqualTo(10);
+        }
+    }
+
+    /** As managed servers do, and proxies on the way. */
+    @Test
+    void aRedisThatClosesIdleConnectionsIsCountedIn() throws Exception {
+        try (RedisServer redis = RedisServer.start("timeout 1");
+                Limits one = limits(redis.uri(), 3, 100, TIMEOUT);
+                Limits other = limits(redis.uri(), 3, 100, TIMEOUT);
+                RedisClient client = RedisClient.create(redis.uri())) {
+            client.setOptions(ClientOptions.builder().autoReconnect(false).build());
+            var idle = client.connect();
+
+            await().atMost(PATIENCE).until(() -> !idle.isOpen());
+
+            one.fail(MOBILE, ADDRESS);
+            other.fail(MOBILE, ADDRESS);
+            one.fail(MOBILE, ADDRESS);
+            other.refused(MOBILE, ADDRESS);
         }
     }
 
@@ -166,6 +222,21 @@ class AttemptLimitsIT {
     }
 
     @Test
+    void whatIsTakenLateForALoginThatHasSucceededIsGivenBack() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.REDIS.port());
+                Limits one = limits("redis://127.0.0.1:" + proxy.port(), 1, 100, SHORT);
+                Limits other = limits(Shared.REDIS.uri(), 1, 100)) {
+            proxy.freeze();
+            one.succeed(MOBILE, ADDRESS);
+            proxy.thaw();
+
+            await().atMost(PATIENCE)
+                    .until(() -> keys().stream().anyMatch(key -> key.endsWith(Sha256.hex(MOBILE))));
+            await().atMost(PATIENCE).untilAsserted(() -> other.succeed(MOBILE, ADDRESS));
+        }
+    }
+
+    @Test
     void onlyTheFirstFewWaitForARedisThatHangs() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.REDIS.port());
                 Limits limits = limits("redis://127.0.0.1:" + proxy.port(), 1000, 1000, TIMEOUT)) {
@@ -203,10 +274,10 @@ class AttemptLimitsIT {
         }
     }
 
-    /** How many of a dozen were made. */
-    private int failTogether(Limits one, Limits other) {
+    /** How many of them were made. */
+    private int failTogether(int times, Limits one, Limits other) {
         AtomicInteger turn = new AtomicInteger();
-        List<Boolean> all = Together.run(12, () -> {
+        List<Boolean> all = Together.run(times, () -> {
             try {
                 (turn.incrementAndGet() % 2 == 0 ? one : other).fail(MOBILE, ADDRESS);
                 return true;
