@@ -8,7 +8,6 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -172,20 +171,6 @@ final class AttemptLimits implements DisposableBean {
     private static void requireTaken(Duration wait) {
         if (!wait.isZero()) {
             throw ProblemException.tooManyAttempts(wait);
-        }
-    }
-
-    /** The application's clock, as Bucket4j reads it. */
-    private record WallClock(InstantSource clock) implements TimeMeter {
-
-        @Override
-        public long currentTimeNanos() {
-            return TimeUnit.MILLISECONDS.toNanos(clock.millis());
-        }
-
-        @Override
-        public boolean isWallClockBased() {
-            return true;
         }
     }
 }

@@ -38,13 +38,24 @@ final class LocalBuckets {
      */
     Duration take(List<NamedBucket> wanted) {
         for (int i = 0; i < wanted.size(); i++) {
-            ConsumptionProbe probe = bucket(wanted.get(i)).tryConsumeAndReturnRemaining(1);
-            if (!probe.isConsumed()) {
+            Duration wait = take(wanted.get(i), 1);
+            if (!wait.isZero()) {
                 giveBack(wanted.subList(0, i));
-                return Duration.ofNanos(probe.getNanosToWaitForRefill());
+                return wait;
             }
         }
         return Duration.ZERO;
+    }
+
+    /**
+     * Takes some tokens from a bucket, or none.
+     *
+     * @param tokens no more than the bucket holds when it is full
+     * @return zero when that is done, or how long it will take until there are as many
+     */
+    Duration take(NamedBucket wanted, int tokens) {
+        ConsumptionProbe probe = bucket(wanted).tryConsumeAndReturnRemaining(tokens);
+        return probe.isConsumed() ? Duration.ZERO : Duration.ofNanos(probe.getNanosToWaitForRefill());
     }
 
     /** Puts a token into each of some buckets, as far as there is room. */

@@ -189,7 +189,10 @@ class OpenApi {
         if (types.contains(ProblemType.UNAUTHENTICATED)) {
             header(response, HttpHeaders.WWW_AUTHENTICATE, "string", "The scheme: Bearer.");
         }
-        if (types.contains(ProblemType.UNAVAILABLE) || types.contains(ProblemType.TOO_MANY_ATTEMPTS)) {
+        if (types.stream()
+                .anyMatch(type -> type == ProblemType.UNAVAILABLE
+                        || type == ProblemType.TOO_MANY_ATTEMPTS
+                        || type == ProblemType.TOO_MANY_READS)) {
             header(response, HttpHeaders.RETRY_AFTER, "integer", "In how many seconds to try again.");
         }
         return response;

@@ -23,10 +23,19 @@ final class ProblemException extends RuntimeException {
 
     /** That somebody should wait before the next attempt, in whole seconds. */
     static ProblemException tooManyAttempts(Duration wait) {
+        return later(ProblemType.TOO_MANY_ATTEMPTS, wait);
+    }
+
+    /** That a caller should wait before more of others is read, in whole seconds. */
+    static ProblemException tooManyReads(Duration wait) {
+        return later(ProblemType.TOO_MANY_READS, wait);
+    }
+
+    private static ProblemException later(ProblemType type, Duration wait) {
         HttpHeaders headers = new HttpHeaders();
         long seconds = wait.plusSeconds(1).minusNanos(1).toSeconds();
         headers.set(HttpHeaders.RETRY_AFTER, Long.toString(seconds));
-        return new ProblemException(ProblemType.TOO_MANY_ATTEMPTS, headers);
+        return new ProblemException(type, headers);
     }
 
     Problem problem() {

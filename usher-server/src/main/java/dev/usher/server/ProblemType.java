@@ -25,6 +25,7 @@ enum ProblemType {
     BODY_TOO_LARGE(HttpStatus.CONTENT_TOO_LARGE, "The request's body is too large."),
     UNSUPPORTED_MEDIA_TYPE(HttpStatus.UNSUPPORTED_MEDIA_TYPE, "The request's body must be JSON."),
     TOO_MANY_ATTEMPTS(HttpStatus.TOO_MANY_REQUESTS, "There were too many attempts. Try again later."),
+    TOO_MANY_READS(HttpStatus.TOO_MANY_REQUESTS, "Too many other users were read. Try again later."),
     INTERNAL_ERROR(HttpStatus.INTERNAL_SERVER_ERROR, "The request failed. It is not the caller's fault."),
     UNAVAILABLE(HttpStatus.SERVICE_UNAVAILABLE, "This cannot be answered for the moment. Try again soon.");
 

@@ -40,17 +40,23 @@ final class UserController {
 
     static final String MERGE_PATCH = "application/merge-patch+json";
 
+    /** How many users one request may ask for. */
+    static final int MAX_IDS = 200;
+
     private final Registrations registrations;
     private final ProfileChanges changes;
     private final UserProfileCache<Long> profiles;
     private final AttemptLimits attempts;
+    private final ReadLimits reads;
 
     UserController(
             Registrations registrations,
             ProfileChanges changes,
             UserProfileCache<Long> profiles,
-            AttemptLimits attempts) {
+            AttemptLimits attempts,
+            ReadLimits reads) {
         this.attempts = attempts;
+        this.reads = reads;
         this.registrations = registrations;
         this.changes = changes;
         this.profiles = profiles;
@@ -98,24 +104,29 @@ final class UserController {
 
     @Operation(summary = "A user's profile")
     @MayBeStale
-    @Problems(ProblemType.USER_NOT_FOUND)
+    @Problems({ProblemType.USER_NOT_FOUND, ProblemType.TOO_MANY_READS})
     @GetMapping("/v1/users/{id}")
     UserView user(@PathVariable UserId id, JwtAuthenticationToken authentication, HttpServletResponse response) {
-        return view(id.value(), Caller.of(authentication), response);
+        Caller caller = Caller.of(authentication);
+        reads.count(caller, List.of(id.value()));
+        return view(id.value(), caller, response);
     }
 
     /** Those that exist, in the order in which they are asked for. */
     @Operation(summary = "The profiles of several users")
     @MayBeStale
+    @Problems(ProblemType.TOO_MANY_READS)
     @GetMapping("/v1/users")
     List<UserView> users(
             @Parameter(explode = Explode.FALSE)
                     @RequestParam
-                    @Size(min = 1, max = 200, message = "must be 1 to 200 ids") Set<UserId> ids,
+                    @Size(min = 1, max = UserController.MAX_IDS, message = "must be 1 to 200 ids") Set<UserId> ids,
             JwtAuthenticationToken authentication,
             HttpServletResponse response) {
         List<Long> values = ids.stream().map(UserId::value).toList();
-        return views(values, Caller.of(authentication), response);
+        Caller caller = Caller.of(authentication);
+        reads.count(caller, values);
+        return views(values, caller, response);
     }
 
     private UserView view(long id, Caller caller, HttpServletResponse response) {

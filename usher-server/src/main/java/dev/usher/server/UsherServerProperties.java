@@ -22,6 +22,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param attempts How often somebody may try to log in or to register.
  * @param logins How many logins of one user last, and how often each may be refreshed.
  * @param passwords How many passwords are hashed or compared at once.
+ * @param reads How many profiles of others a caller may read.
  * @param admin Administrator who is created when there is none.
  */
 @ConfigurationProperties("usher.server")
@@ -36,8 +37,11 @@ public record UsherServerProperties(
         @DefaultValue Attempts attempts,
         @DefaultValue Logins logins,
         @DefaultValue Passwords passwords,
+        @DefaultValue Reads reads,
         @DefaultValue Admin admin) {
 
+    private static final int MOST = 1_000_000;
+    private static final Duration LONGEST_WINDOW = Duration.ofDays(1);
     private static final Duration LONGEST_CLOCK_SKEW = Duration.ofMinutes(1);
 
     public UsherServerProperties {
@@ -67,6 +71,13 @@ public record UsherServerProperties(
         }
     }
 
+    private static void requireWindow(Duration window, String name) {
+        requireASecond(window, name);
+        if (window.compareTo(LONGEST_WINDOW) > 0) {
+            throw new IllegalArgumentException("usher.server." + name + " must be at most a day, but is " + window);
+        }
+    }
+
     /**
      * How often somebody may try to log in or to register. As many attempts may come at once, and then one after the other, evenly
      * over the window.
@@ -83,18 +94,11 @@ public record UsherServerProperties(
             @DefaultValue("50") int registrationsPerAddress,
             @DefaultValue("10m") Duration window) {
 
-        private static final int MOST = 1_000_000;
-        private static final Duration LONGEST_WINDOW = Duration.ofDays(1);
-
         public Attempts {
             requireCount(perMobile, "per-mobile");
             requireCount(perAddress, "per-address");
             requireCount(registrationsPerAddress, "registrations-per-address");
-            requireASecond(window, "attempts.window");
-            if (window.compareTo(LONGEST_WINDOW) > 0) {
-                throw new IllegalArgumentException(
-                        "usher.server.attempts.window must be at most a day, but is " + window);
-            }
+            requireWindow(window, "attempts.window");
         }
 
         private static void requireCount(int attempts, String name) {
@@ -141,6 +145,27 @@ public record UsherServerProperties(
     }
 
     /**
+     * How many profiles of others a caller may read from one node. As many may be read at once, and then one after the other, evenly over
+     * the window. Administrators are not limited.
+     *
+     * @param perCaller Profiles of others that a caller may read from a node in a window, 200 at least; 0 for no limit.
+     * @param window Time in which as many may be read once more, from a second to a day.
+     */
+    public record Reads(
+            @DefaultValue("6000") int perCaller,
+            @DefaultValue("10m") Duration window) {
+
+        public Reads {
+            // One request must be able to have what it asks for.
+            if ((perCaller != 0 && perCaller < UserController.MAX_IDS) || perCaller > MOST) {
+                throw new IllegalArgumentException("usher.server.reads.per-caller must be 0, for no limit, or from "
+                        + UserController.MAX_IDS + " to " + MOST + ", but is " + perCaller);
+            }
+            requireWindow(window, "reads.window");
+        }
+    }
+
+    /**
      * The administrator who is created when there is none.
      *
      * @param mobile Mobile number of the first administrator. Without it, none is created.
@@ -164,6 +189,6 @@ public record UsherServerProperties(
         return "UsherServerProperties[issuer=" + issuer + ", audience=" + audience + ", tokenTtl=" + tokenTtl
                 + ", freshTokenTtl=" + freshTokenTtl + ", clockSkew=" + clockSkew + ", attempts=" + attempts
                 + ", logins="
-                + logins + ", passwords=" + passwords + ", admin=" + admin + "]";
+                + logins + ", passwords=" + passwords + ", reads=" + reads + ", admin=" + admin + "]";
     }
 }

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -140,11 +143,41 @@ class AttemptsIT {
         }
     }
 
+    /** As of any caller who counts ids. */
+    @Test
+    void aCallerWhoReadsTooManyOthersIsToldToWaitAndStillReadsTheirOwnProfile() {
+        User ann = NODE.register();
+        String token = ann.token();
+        String ids = LongStream.range(0, 200)
+                .mapToObj(any -> Long.toString(Node.newAbsentId()))
+                .collect(Collectors.joining(","));
+        NODE.get("/v1/users?ids=" + ann.id(), token).with(200);
+        NODE.get("/v1/users?ids=" + ids, token).with(200);
+        NODE.statements();
+
+        for (String path : List.of("/v1/users?ids=" + ids, "/v1/users/" + Node.newAbsentId())) {
+            Answer answer = NODE.get(path, token).problem(429, "too-many-reads");
+            assertThat(answer.response().headers().firstValue("Retry-After")).isPresent();
+        }
+
+        assertThat(NODE.statements()).isEmpty();
+        NODE.get("/v1/me", token).with(200);
+        NODE.get("/v1/users/" + ann.id(), token).with(200);
+        NODE.get("/v1/users?ids=" + ids, NODE.register().token()).with(200);
+    }
+
     private static Node node(Map<String, String> settings) {
         Map<String, String> all = new HashMap<>(Map.of(
-                "usher.key-prefix", "attempts-" + HASHED.hashCode() + "-" + settings.hashCode(),
-                "usher.server.signing-key", Shared.KEY.pem(),
-                "usher.server.attempts.per-mobile", Integer.toString(LIMIT)));
+                "usher.key-prefix",
+                "attempts-" + HASHED.hashCode() + "-" + settings.hashCode(),
+                "usher.server.signing-key",
+                Shared.KEY.pem(),
+                "usher.server.attempts.per-mobile",
+                Integer.toString(LIMIT),
+                "usher.server.reads.per-caller",
+                "200",
+                "usher.server.reads.window",
+                "1d"));
         all.putAll(settings);
         return Node.start(Shared.REDIS.uri(), DATABASE, all, new CountedPasswords());
     }

@@ -28,6 +28,7 @@ class UsherServerPropertiesTest {
                         new UsherServerProperties.Attempts(10, 100, 50, Duration.ofMinutes(10)),
                         new UsherServerProperties.Logins(20, 240),
                         new UsherServerProperties.Passwords(0, 20, Duration.ofSeconds(2)),
+                        new UsherServerProperties.Reads(6000, Duration.ofMinutes(10)),
                         new UsherServerProperties.Admin(null, null, "Administrator")));
     }
 
@@ -50,6 +51,8 @@ class UsherServerPropertiesTest {
                         Map.entry("usher.server.passwords.max-at-once", "4"),
                         Map.entry("usher.server.passwords.max-waiting", "8"),
                         Map.entry("usher.server.passwords.max-wait", "500ms"),
+                        Map.entry("usher.server.reads.per-caller", "200"),
+                        Map.entry("usher.server.reads.window", "1m"),
                         Map.entry("usher.server.admin.mobile", "13800000000"),
                         Map.entry("usher.server.admin.password", "correct horse"),
                         Map.entry("usher.server.admin.name", "Root"))))
@@ -64,6 +67,7 @@ class UsherServerPropertiesTest {
                         new UsherServerProperties.Attempts(3, 0, 7, Duration.ofHours(1)),
                         new UsherServerProperties.Logins(3, 60),
                         new UsherServerProperties.Passwords(4, 8, Duration.ofMillis(500)),
+                        new UsherServerProperties.Reads(200, Duration.ofMinutes(1)),
                         new UsherServerProperties.Admin("13800000000", "correct horse", "Root")));
     }
 
@@ -79,16 +83,21 @@ class UsherServerPropertiesTest {
 
     @ParameterizedTest
     @CsvSource({
-        "per-mobile, -1, 'per-mobile must be from 0, for no limit, to 1000000, but is -1'",
-        "per-address, 1000001, 'per-address must be from 0'",
-        "registrations-per-address, -1, 'registrations-per-address must be from 0'",
-        "window, 10, 'window must be at least a second, but is PT0.01S'",
-        "window, 25h, 'window must be at most a day'",
+        "attempts.per-mobile, -1, 'per-mobile must be from 0, for no limit, to 1000000, but is -1'",
+        "attempts.per-address, 1000001, 'per-address must be from 0'",
+        "attempts.registrations-per-address, -1, 'registrations-per-address must be from 0'",
+        "attempts.window, 10, 'window must be at least a second, but is PT0.01S'",
+        "attempts.window, 25h, 'window must be at most a day'",
+        "reads.per-caller, -1, 'per-caller must be 0, for no limit, or from 200 to 1000000, but is -1'",
+        "reads.per-caller, 199, 'per-caller must be 0'",
+        "reads.per-caller, 1000001, 'per-caller must be 0'",
+        "reads.window, 999ms, 'window must be at least a second'",
+        "reads.window, 25h, 'window must be at most a day'",
     })
     void limitsThatCannotBeAreRefused(String setting, String value, String fault) {
-        assertThatThrownBy(() -> bind(Map.of("usher.server.attempts." + setting, value)))
+        assertThatThrownBy(() -> bind(Map.of("usher.server." + setting, value)))
                 .rootCause()
-                .hasMessageContaining("usher.server.attempts." + fault);
+                .hasMessageContaining("usher.server." + setting.replaceAll("[.].*", ".") + fault);
     }
 
     @ParameterizedTest
@@ -125,6 +134,7 @@ class UsherServerPropertiesTest {
                                 new UsherServerProperties.Attempts(10, 100, 50, Duration.ofMinutes(10)),
                                 new UsherServerProperties.Logins(20, 240),
                                 new UsherServerProperties.Passwords(0, 20, Duration.ofSeconds(2)),
+                                new UsherServerProperties.Reads(6000, Duration.ofMinutes(10)),
                                 new UsherServerProperties.Admin("13800000000", "correct horse", "Root"))
                         .toString())
                 .doesNotContain("BEGIN", "13800000000", "correct horse");
