@@ -57,6 +57,10 @@ class BadInputIT {
                 argumentSet("a name with a NUL", "name", "Ann\u0000"),
                 argumentSet("a name of two lines", "name", "Ann\nBob"),
                 argumentSet("a name with half a character", "name", "Ann\ud83d"),
+                argumentSet("a name that is turned round", "name", "Ann\u202eboB"),
+                argumentSet("a name of spaces of another script", "name", "\u3000\u3000"),
+                argumentSet("a password of one character", "password", "xxxxxxxx"),
+                argumentSet("a blank password", "password", " ".repeat(9)),
                 argumentSet("a long photo", "photo", "p".repeat(513)),
                 argumentSet("a photo with a NUL", "photo", "\u0000"),
                 argumentSet("is_media as a text", "is_media", "true"),
@@ -88,13 +92,21 @@ class BadInputIT {
     void theLongestOfEverythingIsTaken() {
         Map<String, Object> body = Map.of(
                 "mobile", "+9" + Node.newMobile(),
-                "password", "密".repeat(24),
-                "name", "名".repeat(64),
-                "photo", "p".repeat(512),
-                "intro", "i".repeat(1000),
-                "certi", "c".repeat(200));
+                "password", "密".repeat(23) + "abc",
+                // Each of these is two units of UTF-16.
+                "name", "𠮷".repeat(64),
+                "photo", "𠮷".repeat(512),
+                "intro", "𠮷".repeat(1000),
+                "certi", "𠮷".repeat(200));
 
-        node.post("/v1/users", body, null).with(201);
+        Answer answer = node.post("/v1/users", body, null).with(201);
+
+        String token = node.post("/v1/login", body, null).with(200).text("token");
+        assertThat(node.get("/v1/me", token).with(200).json()).isEqualTo(answer.json());
+        node.send("PATCH", "/v1/me", Map.of("name", "𠮷".repeat(64), "intro", "𠮷".repeat(1000)), token)
+                .with(200);
+        node.send("PATCH", "/v1/me", Map.of("name", "𠮷".repeat(65)), token).problem(400, "invalid-field");
+        node.send("PATCH", "/v1/me", Map.of("name", "Ann\u202eboB"), token).problem(400, "invalid-field");
     }
 
     @ParameterizedTest
