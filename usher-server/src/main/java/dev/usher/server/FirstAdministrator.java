@@ -34,7 +34,7 @@ final class FirstAdministrator {
      */
     void create() {
         String mobile = settings.mobile();
-        if (mobile == null || mobile.isEmpty() || users.hasAnyone(Caller.ADMIN)) {
+        if (mobile == null || mobile.isBlank() || users.hasAnyone(Caller.ADMIN)) {
             return;
         }
         String password = settings.password();

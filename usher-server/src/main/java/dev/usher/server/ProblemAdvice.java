@@ -44,6 +44,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
     private static final int LONGEST_NAME = 64;
 
     private final RateLimitedLog unavailableLog = newLog();
+    private final DatabaseFailures databaseFailures = new DatabaseFailures();
 
     /** By the classes of what was thrown, for one fault must not hide another. */
     private final ConcurrentMap<Class<?>, RateLimitedLog> unexpected = new ConcurrentHashMap<>();
@@ -53,15 +54,19 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
         return ProblemResponses.of(e.problem(), e.headers());
     }
 
+    @ExceptionHandler({BusyException.class, UserUnavailableException.class})
+    ResponseEntity<Object> handleUnavailable(RuntimeException e) {
+        unavailableLog.warn("Answered 503: {}", e.getMessage());
+        return ProblemResponses.of(Problem.of(ProblemType.UNAVAILABLE), HttpHeaders.EMPTY);
+    }
+
     @ExceptionHandler({
-        BusyException.class,
-        UserUnavailableException.class,
         DataAccessResourceFailureException.class,
         TransientDataAccessException.class,
         TransactionException.class
     })
-    ResponseEntity<Object> handleUnavailable(RuntimeException e) {
-        unavailableLog.warn("Answered 503: {}", e.getMessage());
+    ResponseEntity<Object> handleFailureOfDatabase(RuntimeException e) {
+        databaseFailures.log(e);
         return ProblemResponses.of(Problem.of(ProblemType.UNAVAILABLE), HttpHeaders.EMPTY);
     }
 

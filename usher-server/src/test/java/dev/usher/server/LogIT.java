@@ -9,11 +9,18 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.read.ListAppender;
+import dev.usher.server.Node.Fragile;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
+import dev.usher.testkit.FaultProxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
@@ -140,9 +147,94 @@ class LogIT {
                 .contains("user " + ann.id());
     }
 
+    /** Whatever is asked of a database that is away, and however often: each reason once in ten seconds, in a line. */
+    @Test
+    void anOutageOfTheDatabaseIsALineForEachReasonAndNoStackTrace() {
+        assertALineForEachReason(FaultProxy::refuse);
+    }
+
+    @Test
+    @Tag("thorough")
+    void aDatabaseThatHangsIsALineForEachReasonAndNoStackTrace() {
+        assertALineForEachReason(FaultProxy::freeze);
+    }
+
+    private static void assertALineForEachReason(Consumer<FaultProxy> fault) {
+        List<ILoggingEvent> events;
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
+            User ann = node.register();
+            User bob = node.register();
+            Answer tokens = ann.login();
+            String token = tokens.text("token");
+            String administrators = node.administrator().token();
+            Map<String, String> refresh = Map.of("fresh_token", tokens.text("fresh_token"));
+            Map<String, String> registration =
+                    Map.of("mobile", Node.newMobile(), "password", Node.PASSWORD, "name", "Ann");
+            List<Supplier<Answer>> calls = List.of(
+                    ann::tryLogin,
+                    () -> node.get("/v1/users/" + Node.newAbsentId(), token),
+                    () -> node.send("PATCH", "/v1/me", Map.of("name", "Bob"), token),
+                    () -> node.post("/v1/token/refresh", refresh, null),
+                    () -> node.post("/v1/logout", "", token),
+                    () -> node.post("/v1/users", registration, null),
+                    () -> node.setStatus(bob.id(), "disabled", administrators),
+                    () -> node.post("/v1/admin/signing-keys", "", administrators),
+                    () -> node.get("/actuator/health", null));
+            // While it works, for some of what is refused is only a key in the settings.
+            calls.forEach(call -> assertThat(call.get().status()).isLessThan(500));
+            AtomicInteger turn = new AtomicInteger();
+            events = eventsOf(() -> {
+                fault.accept(fragile.database());
+                for (int i = 0; i < 2; i++) {
+                    Together.run(
+                            2 * calls.size(),
+                            () -> calls.get(turn.getAndIncrement() % calls.size())
+                                    .get());
+                }
+            });
+        }
+
+        // None at all where a test before has caused the same lines less than ten seconds ago. That they are written:
+        // ProblemAdviceTest.
+        assertThat(events)
+                .allSatisfy(event ->
+                        assertThat(event.getThrowableProxy()).as(text(event)).isNull());
+        events.stream().collect(Collectors.groupingBy(LogIT::reason)).forEach((reason, lines) -> {
+            for (int i = 1; i < lines.size(); i++) {
+                assertThat(lines.get(i).getTimeStamp() - lines.get(i - 1).getTimeStamp())
+                        .as(reason)
+                        .isGreaterThan(9_900);
+            }
+        });
+    }
+
+    /** What a line is about: of those of others, the part that is the same each time. */
+    private static String reason(ILoggingEvent event) {
+        boolean own = event.getLoggerName().startsWith("dev.usher");
+        return event.getLoggerName() + " "
+                + (own
+                        ? event.getFormattedMessage().replaceAll(" [(]such lines left out.*", "")
+                        : event.getMessage().replaceAll("[0-9]+", "0"));
+    }
+
     /** A part of a key that no other key has, and that a log would show on one line. */
     private static String keyOf(String pem) {
         return pem.lines().skip(5).findFirst().orElseThrow().strip();
+    }
+
+    /** What is logged meanwhile, as an operator sees it. */
+    private static List<ILoggingEvent> eventsOf(Runnable calls) {
+        Logger root = ((LoggerContext) LoggerFactory.getILoggerFactory()).getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+        ListAppender<ILoggingEvent> log = new ListAppender<>();
+        log.start();
+        root.addAppender(log);
+        try {
+            calls.run();
+        } finally {
+            root.detachAppender(log);
+        }
+        return List.copyOf(log.list);
     }
 
     /** What is logged meanwhile, where everybody says as much as they can. */

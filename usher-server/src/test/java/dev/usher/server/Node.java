@@ -319,11 +319,11 @@ final class Node implements AutoCloseable {
     }
 
     Answer setStatus(long id, String status) {
-        return send(
-                "PUT",
-                "/v1/admin/users/" + id + "/status",
-                Map.of("status", status),
-                administrator().token());
+        return setStatus(id, status, administrator().token());
+    }
+
+    Answer setStatus(long id, String status, String token) {
+        return send("PUT", "/v1/admin/users/" + id + "/status", Map.of("status", status), token);
     }
 
     Answer get(String path, @Nullable String token) {

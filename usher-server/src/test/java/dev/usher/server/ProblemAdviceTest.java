@@ -6,6 +6,9 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,9 +16,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.slf4j.LoggerFactory;
 import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.dao.QueryTimeoutException;
+import org.springframework.jdbc.CannotGetJdbcConnectionException;
 
 /** What a hundred requests log that meet the same fault: one line. */
 class ProblemAdviceTest {
+
+    private static final String REST = " Answered 503; see spring.datasource.*";
 
     private final ProblemAdvice advice = new ProblemAdvice();
 
@@ -23,11 +29,26 @@ class ProblemAdviceTest {
 
     static Stream<Row> rows() {
         return Stream.of(
-                new Row("Answered 503: away", new DataAccessResourceFailureException("away")),
-                new Row("Answered 503: slow", new QueryTimeoutException("slow")),
                 new Row("Answered 503: too many passwords are to be hashed or compared at once", new BusyException()),
+                new Row(
+                        "The database fails: DataAccessResourceFailureException (SQLSTATE none): away." + REST,
+                        new DataAccessResourceFailureException("away")),
+                new Row(
+                        "The database fails: QueryTimeoutException (SQLSTATE none): slow." + REST,
+                        new QueryTimeoutException("slow")),
+                new Row(
+                        "The database fails: ConnectException (SQLSTATE 08001): refused." + REST,
+                        new CannotGetJdbcConnectionException("away", refused())),
+                new Row(
+                        "The database fails: SQLException (SQLSTATE 57P03): starting." + REST,
+                        new CannotGetJdbcConnectionException("away", new SQLException("starting\nDetail", "57P03"))),
                 new Row("Answered 500", new IllegalStateException("broken")),
                 new Row("Answered 500", new IOException("broken")));
+    }
+
+    private static SQLException refused() {
+        return new SQLTransientConnectionException(
+                "no connection", new SQLException("refused", "08001", new ConnectException("refused by the system")));
     }
 
     @ParameterizedTest
@@ -52,6 +73,7 @@ class ProblemAdviceTest {
             }
         });
 
+        assertThat(lines.list).hasSize((int) rows().count());
         assertThat(lines.list)
                 .filteredOn(line -> line.getFormattedMessage().equals("Answered 500"))
                 .extracting(line -> line.getThrowableProxy().getClassName())
@@ -60,12 +82,12 @@ class ProblemAdviceTest {
 
     private void meet(Exception fault) {
         Object unused = fault instanceof RuntimeException known && !(fault instanceof IllegalStateException)
-                ? advice.handleUnavailable(known)
+                ? advice.handleFailureOfDatabase(known)
                 : advice.handleUnexpected(fault);
     }
 
     private static ListAppender<ILoggingEvent> linesOf(Runnable action) {
-        Logger logger = (Logger) LoggerFactory.getLogger(ProblemAdvice.class);
+        Logger logger = (Logger) LoggerFactory.getLogger(ProblemAdvice.class.getPackageName());
         ListAppender<ILoggingEvent> lines = new ListAppender<>();
         lines.start();
         logger.addAppender(lines);

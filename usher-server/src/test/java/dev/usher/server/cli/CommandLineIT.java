@@ -41,7 +41,19 @@ class CommandLineIT {
 
     @Test
     void aServerOnServersOfItsOwnServesUntilItIsToldToEndAndLeavesNothingRunning() throws Exception {
-        try (CommandProcess serve = CommandProcess.start(directory, Map.of("PORT", "0"), "serve")) {
+        // As a Compose file sets what nobody has set.
+        Map<String, String> environment = Map.of(
+                "PORT",
+                "0",
+                "MANAGEMENT_PORT",
+                " ",
+                "USHER_SERVER_ADMIN_MOBILE",
+                "",
+                "USHER_SERVER_ADMIN_PASSWORD",
+                " ",
+                "USHER_SERVER_SIGNING_KEY",
+                "");
+        try (CommandProcess serve = CommandProcess.start(directory, environment, "serve")) {
             String api = serve.lineOf("API");
             URI redis = URI.create(firstWord(serve.lineOf("Redis")));
             URI database = URI.create(firstWord(serve.lineOf("Database")).substring("jdbc:".length()));
