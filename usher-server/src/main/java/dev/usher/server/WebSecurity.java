@@ -82,6 +82,7 @@ class WebSecurity {
                         .referrerPolicy(policy -> policy.policy(ReferrerPolicy.NO_REFERRER)))
                 .addFilterAfter(new BodyLimit(longestBody, problems), HeaderWriterFilter.class)
                 .addFilterAfter(new QueryInUtf8(problems), HeaderWriterFilter.class)
+                .addFilterAfter(new ScrapeInText(), HeaderWriterFilter.class)
                 .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 .requestCache(AbstractHttpConfigurer::disable)
                 .csrf(AbstractHttpConfigurer::disable)

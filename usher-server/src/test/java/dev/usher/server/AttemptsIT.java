@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.security.crypto.password.PasswordEncoder;
@@ -140,6 +142,31 @@ class AttemptsIT {
             logIn(node, "198.51.100.2").problem(429, "too-many-attempts");
             // What stands before the last address, the caller has written.
             logIn(node, "203.0.113.9, 198.51.100.1").problem(429, "too-many-attempts");
+        }
+    }
+
+    @Test
+    @Tag("thorough") // starts two servers of its own
+    void ofEightyGuessesAtOnceOnTwoServersThatHaveJustStartedTenAreCompared() {
+        Map<String, String> settings = Map.of(
+                "usher.server.attempts.per-mobile", "10",
+                "usher.key-prefix", "guesses",
+                "usher.redis.command-timeout", "100ms");
+        try (Node one = node(settings);
+                Node other = node(settings)) {
+            Map<String, String> guess = Map.of("mobile", one.register().mobile(), "password", "wrong horse");
+            AtomicInteger turn = new AtomicInteger();
+            COMPARED.set(0);
+
+            List<Integer> answers = Together.run(
+                    80,
+                    () -> (turn.incrementAndGet() % 2 == 0 ? one : other)
+                            .post("/v1/login", guess, null)
+                            .status());
+
+            assertThat(answers).containsOnly(401, 429);
+            // Fewer on a busy machine, where an answer of Redis may take longer than the timeout.
+            assertThat(COMPARED.get()).isBetween(1, 10).isEqualTo(Collections.frequency(answers, 401));
         }
     }
 
