@@ -31,6 +31,8 @@ import org.jspecify.annotations.Nullable;
         /** How a number is written, digits and what stands between them. */
         private static final Pattern NUMBER = Pattern.compile("[0-9+() ./-]+");
 
+        private static final int SHORTEST_NUMBER = 6;
+
         private static final Pattern BETWEEN = Pattern.compile("^[+ (]*0*|[^0-9]");
 
         @Override
@@ -61,7 +63,7 @@ import org.jspecify.annotations.Nullable;
             }
             String guessed = digits(password);
             String digits = digits(mobile);
-            return !guessed.isEmpty() && (digits.endsWith(guessed) || guessed.endsWith(digits));
+            return guessed.length() >= SHORTEST_NUMBER && (digits.endsWith(guessed) || guessed.endsWith(digits));
         }
 
         private static String digits(String number) {

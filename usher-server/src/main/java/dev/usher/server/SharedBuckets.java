@@ -154,6 +154,7 @@ final class SharedBuckets implements AutoCloseable {
         private final List<NamedBucket> wanted;
         private final CompletableFuture<Duration> answer;
         private long patience = commandTimeout.toNanos();
+        private boolean isLate;
 
         private Taking(Connected redis, List<NamedBucket> wanted) {
             this.redis = redis;
@@ -171,13 +172,16 @@ final class SharedBuckets implements AutoCloseable {
             return await(answer);
         }
 
-        /** Whether the answer may still come. */
+        /** Whether the answer was not there in time, and may still come. */
         boolean isLate() {
-            return !answer.isDone();
+            return isLate;
         }
 
         /** Puts back what has been taken, also when that comes to be known later; waits only for as long as is left. */
         void giveBack() {
+            if (answer.isCompletedExceptionally()) {
+                return;
+            }
             var unused = await(answer.thenCompose(wait -> wait.isZero()
                     ? SharedBuckets.giveBack(redis, wanted)
                     : CompletableFuture.<@Nullable Void>completedFuture(null)));
@@ -200,6 +204,7 @@ final class SharedBuckets implements AutoCloseable {
                 failed(reasonOf(e), System.nanoTime() - from, e);
                 return null;
             } catch (TimeoutException e) {
+                isLate = true;
                 // A caller that has waited for less knows less.
                 if (isWholePatience) {
                     failed("does not answer in time", System.nanoTime() - from, e);
@@ -260,7 +265,17 @@ final class SharedBuckets implements AutoCloseable {
                 : "cannot be reached: " + cause.getClass().getSimpleName();
     }
 
+    /** Never throws: that would be the last one. */
     private void pulse() {
+        try {
+            askForASign();
+        } catch (RuntimeException e) {
+            pulsing.set(false);
+            trouble = reasonOf(e);
+        }
+    }
+
+    private void askForASign() {
         Connected current = connected;
         if (current == null || !isUsable(current)) {
             if (System.nanoTime() - triedAt >= PAUSE.toNanos()) {
@@ -296,15 +311,21 @@ final class SharedBuckets implements AutoCloseable {
             connected = null;
             var unused = former.connection.closeAsync();
         }
-        return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
-                .toCompletableFuture()
-                .thenCompose(this::use)
-                .whenComplete((done, failure) -> {
-                    if (failure != null) {
-                        trouble = reasonOf(failure);
-                    }
-                    connecting.set(false);
-                });
+        return connect().thenCompose(this::use).whenComplete((done, failure) -> {
+            if (failure != null) {
+                trouble = reasonOf(failure);
+            }
+            connecting.set(false);
+        });
+    }
+
+    private CompletableFuture<StatefulRedisConnection<String, byte[]>> connect() {
+        try {
+            return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
+                    .toCompletableFuture();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
     }
 
     /** A Redis that is connected may still be silent, or refuse; and the first call of a JVM takes its time. */
