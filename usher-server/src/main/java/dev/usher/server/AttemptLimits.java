@@ -20,8 +20,8 @@ import org.springframework.stereotype.Component;
  * the same size in Redis for all nodes alike. An attempt takes from both.
  *
  * <p>While Redis does not answer, the buckets of this node decide: then an attempt is limited by each node for itself, and never
- * unlimited, and no user is locked out by it. Of several attempts at once with one mobile number, those are refused that Redis has
- * been asked about and has not answered in time: it may only be slow, and would have refused them.
+ * unlimited, and no user is locked out by it. Of several attempts at once with one mobile number, those are refused that Redis has not
+ * answered in time, or is not asked about within a second of that: it may only be slow, and would have refused them.
  */
 @Component
 final class AttemptLimits implements DisposableBean {
@@ -116,7 +116,7 @@ final class AttemptLimits implements DisposableBean {
     /**
      * Takes a token from all of them.
      *
-     * @param refusedInDoubt whether an attempt is refused that Redis has not answered in time
+     * @param refusedInDoubt whether an attempt is refused while Redis may only be slow
      */
     private Taken take(List<NamedBucket> wanted, BooleanSupplier refusedInDoubt) {
         if (wanted.isEmpty()) {
@@ -125,11 +125,7 @@ final class AttemptLimits implements DisposableBean {
         // Here first: many at once cannot pass by being too many for Redis.
         requireTaken(local.take(wanted));
         Taken taken = new Taken(wanted, shared.take(wanted));
-        Duration wait = taken.wait(refusedInDoubt);
-        if (!wait.isZero()) {
-            local.giveBack(wanted);
-        }
-        requireTaken(wait);
+        requireTaken(taken.await(refusedInDoubt));
         return taken;
     }
 
@@ -145,15 +141,20 @@ final class AttemptLimits implements DisposableBean {
         }
 
         /** How long the attempt has to wait, as far as this is known: zero when Redis does not say. */
-        Duration wait(BooleanSupplier refusedInDoubt) {
+        Duration await(BooleanSupplier refusedInDoubt) {
             if (inRedis == null) {
-                return Duration.ZERO;
+                return shared.isInDoubt() && refusedInDoubt.getAsBoolean() ? SOON : Duration.ZERO;
             }
             Duration wait = inRedis.await();
             if (wait != null) {
+                if (!wait.isZero()) {
+                    local.giveBack(buckets);
+                }
                 return wait;
             }
             if (inRedis.isLate() && refusedInDoubt.getAsBoolean()) {
+                // Here it stays counted: when Redis is not asked any more, those that come next are not to find this
+                // node's bucket full.
                 inRedis.giveBack();
                 return SOON;
             }

@@ -1,53 +1,66 @@
 package dev.usher.server;
 
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import java.time.Duration;
 
-/** Which calls on this node were under way at the same time as another one about the same thing. Thread-safe. */
+/** Which calls on this node are under way at the same time as another one about the same thing, or were a moment ago. Thread-safe. */
 final class Crowds {
 
-    private final ConcurrentMap<String, Crowd> crowds = new ConcurrentHashMap<>();
+    /** Of many calls that come at once, the last ones may find no other under way any more. A call that takes longer counts as over. */
+    private static final Duration REMEMBERED = Duration.ofSeconds(5);
 
-    /** Calls about one thing, from the first of them until none is under way any more. */
+    private static final int MOST = 100_000;
+
+    private final Cache<String, Crowd> crowds = Caffeine.newBuilder()
+            .maximumSize(MOST)
+            .expireAfterAccess(REMEMBERED)
+            .build();
+
+    /** Calls about one thing, from the first of them until a while after the last one. */
     private static final class Crowd {
 
-        private int size;
-        private volatile boolean crowded;
+        private int underWay;
+        private boolean crowded;
+
+        synchronized void join() {
+            underWay++;
+            crowded |= underWay > 1;
+        }
+
+        synchronized void leave() {
+            underWay--;
+        }
+
+        synchronized boolean isCrowded() {
+            return crowded;
+        }
     }
 
     /** A call begins; it ends with {@link Call#close}. */
     Call begin(String about) {
-        Crowd crowd = crowds.compute(about, (key, present) -> {
-            Crowd joined = present == null ? new Crowd() : present;
-            joined.size++;
-            joined.crowded |= joined.size > 1;
-            return joined;
-        });
-        return new Call(about, crowd);
+        Crowd crowd = crowds.get(about, first -> new Crowd());
+        crowd.join();
+        return new Call(crowd);
     }
 
     /** One call. */
-    final class Call implements AutoCloseable {
+    static final class Call implements AutoCloseable {
 
-        private final String about;
         private final Crowd crowd;
 
-        private Call(String about, Crowd crowd) {
-            this.about = about;
+        private Call(Crowd crowd) {
             this.crowd = crowd;
         }
 
-        /** Whether another call has been under way since this one began, or when that other one began, and so on. */
+        /** Whether another call is, or a moment ago was, under way at the same time as this one or as one before it. */
         boolean isCrowded() {
-            return crowd.crowded;
+            return crowd.isCrowded();
         }
 
         @Override
         public void close() {
-            crowds.computeIfPresent(about, (key, present) -> {
-                present.size--;
-                return present.size == 0 ? null : present;
-            });
+            crowd.leave();
         }
     }
 }

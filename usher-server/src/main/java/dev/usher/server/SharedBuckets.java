@@ -53,6 +53,9 @@ final class SharedBuckets implements AutoCloseable {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
     private static final Duration PAUSE = Duration.ofSeconds(1);
 
+    /** For how long after an answer that was late Redis may only be slow. */
+    private static final Duration IN_DOUBT = Duration.ofSeconds(1);
+
     /** For how long a full bucket is kept, as it is cheaper to find one than to make one. */
     private static final Duration KEPT_WHEN_FULL = Duration.ofSeconds(5);
 
@@ -79,6 +82,7 @@ final class SharedBuckets implements AutoCloseable {
     private final AtomicBoolean missed = new AtomicBoolean();
     private volatile String trouble = NOT_CONNECTED;
     private volatile long triedAt;
+    private volatile long lateAt = System.nanoTime() - IN_DOUBT.toNanos();
     private volatile @Nullable Connected connected;
     private volatile boolean closed;
 
@@ -139,6 +143,11 @@ final class SharedBuckets implements AutoCloseable {
     @Nullable Taking take(List<NamedBucket> wanted) {
         Connected redis = usable();
         return redis == null ? null : new Taking(redis, wanted);
+    }
+
+    /** Whether an answer was late a moment ago: Redis may only be slow. */
+    boolean isInDoubt() {
+        return System.nanoTime() - lateAt < IN_DOUBT.toNanos();
     }
 
     @Override
@@ -207,7 +216,7 @@ final class SharedBuckets implements AutoCloseable {
                 isLate = true;
                 // A caller that has waited for less knows less.
                 if (isWholePatience) {
-                    failed("does not answer in time", System.nanoTime() - from, e);
+                    late(System.nanoTime() - from, e);
                 }
                 return null;
             } finally {
@@ -247,6 +256,11 @@ final class SharedBuckets implements AutoCloseable {
 
     private boolean isUsable(Connected redis) {
         return breaker.getState() == CircuitBreaker.State.CLOSED && redis.connection.isOpen();
+    }
+
+    private void late(long nanos, Throwable failure) {
+        lateAt = System.nanoTime();
+        failed("does not answer in time", nanos, failure);
     }
 
     private void failed(String what, long nanos, Throwable failure) {
@@ -294,7 +308,7 @@ final class SharedBuckets implements AutoCloseable {
                         pulsing.set(false);
                         // An answer says nothing of whether Redis counts.
                         if (failure instanceof TimeoutException) {
-                            failed("does not answer in time", System.nanoTime() - from, failure);
+                            late(System.nanoTime() - from, failure);
                         }
                     });
         }
