@@ -118,6 +118,24 @@ class AttemptLimitsIT {
         }
     }
 
+    @Test
+    void severalAtOnceAreRefusedForASecondAfterRedisWasLateAndThenCountedByTheNode() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.REDIS.port());
+                Limits limits = limits("redis://127.0.0.1:" + proxy.port(), 100, 1000, SHORT)) {
+            proxy.freeze();
+            for (int i = 0; i < 5; i++) {
+                limits.fail("1390000000" + i, ADDRESS);
+            }
+
+            limits.during(() -> limits.refused(MOBILE, ADDRESS));
+
+            limits.fail("13900000009", ADDRESS);
+            await().atMost(PATIENCE)
+                    .ignoreExceptionsInstanceOf(ProblemException.class)
+                    .untilAsserted(() -> limits.during(() -> limits.fail(MOBILE, ADDRESS)));
+        }
+    }
+
     /** As managed servers do, and proxies on the way. */
     @Test
     void aRedisThatClosesIdleConnectionsIsCountedIn() throws Exception {
@@ -325,6 +343,15 @@ class AttemptLimitsIT {
                         throw new ProblemException(ProblemType.BAD_CREDENTIALS);
                     }))
                     .hasMessage(ProblemType.BAD_CREDENTIALS.title());
+        }
+
+        /** Does something while an attempt is under way. */
+        void during(Runnable other) {
+            assertThat(all.login(MOBILE, ADDRESS, () -> {
+                        other.run();
+                        return "done";
+                    }))
+                    .isEqualTo("done");
         }
 
         void succeed(String mobile, String address) {
