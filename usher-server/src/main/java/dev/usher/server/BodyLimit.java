@@ -7,22 +7,20 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import org.springframework.web.filter.OncePerRequestFilter;
 
-/** Refuses a body that says that it is too large, before anything of it is read. One that does not say so, the parser refuses. */
+/** Answers requests whose body {@link BodyReader} could not get. Any other is too large for the parser, if at all. */
 final class BodyLimit extends OncePerRequestFilter {
 
-    private final long bytes;
     private final ProblemResponses problems;
 
-    BodyLimit(long bytes, ProblemResponses problems) {
-        this.bytes = bytes;
+    BodyLimit(ProblemResponses problems) {
         this.problems = problems;
     }
 
     @Override
     protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
             throws ServletException, IOException {
-        if (request.getContentLengthLong() > bytes) {
-            problems.send(response, ProblemType.BODY_TOO_LARGE);
+        if (request.getAttribute(BodyReader.PROBLEM) instanceof ProblemType problem) {
+            problems.send(response, problem);
             return;
         }
         chain.doFilter(request, response);

@@ -150,7 +150,10 @@ class OpenApi {
 
     private static Map<Integer, List<ProblemType>> problems(Operation operation, HandlerMethod method, boolean open) {
         Stream.Builder<ProblemType> types = Stream.builder();
-        types.add(ProblemType.MALFORMED_REQUEST).add(ProblemType.BODY_TOO_LARGE).add(ProblemType.UNAVAILABLE);
+        types.add(ProblemType.MALFORMED_REQUEST)
+                .add(ProblemType.REQUEST_TIMEOUT)
+                .add(ProblemType.BODY_TOO_LARGE)
+                .add(ProblemType.UNAVAILABLE);
         if (operation.getParameters() != null || operation.getRequestBody() != null) {
             types.add(ProblemType.INVALID_FIELD);
         }

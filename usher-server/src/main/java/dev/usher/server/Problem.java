@@ -42,6 +42,7 @@ record Problem(
             case 404 -> of(ProblemType.NOT_FOUND);
             case 405 -> of(ProblemType.METHOD_NOT_ALLOWED);
             case 406 -> of(ProblemType.NOT_ACCEPTABLE);
+            case 408 -> of(ProblemType.REQUEST_TIMEOUT);
             case 413 -> of(ProblemType.BODY_TOO_LARGE);
             case 415 -> of(ProblemType.UNSUPPORTED_MEDIA_TYPE);
             case 500 -> of(ProblemType.INTERNAL_ERROR);

@@ -18,6 +18,7 @@ enum ProblemType {
     USER_NOT_FOUND(HttpStatus.NOT_FOUND, "There is no such user."),
     METHOD_NOT_ALLOWED(HttpStatus.METHOD_NOT_ALLOWED, "The method is not supported at this address."),
     NOT_ACCEPTABLE(HttpStatus.NOT_ACCEPTABLE, "The answer can be JSON only."),
+    REQUEST_TIMEOUT(HttpStatus.REQUEST_TIMEOUT, "The request's body did not arrive in time."),
     MOBILE_TAKEN(HttpStatus.CONFLICT, "The mobile number belongs to a user already."),
     OWN_ACCOUNT(HttpStatus.CONFLICT, "Administrators cannot disable their own account."),
     LAST_ADMINISTRATOR(HttpStatus.CONFLICT, "The last administrator who is enabled cannot be disabled."),

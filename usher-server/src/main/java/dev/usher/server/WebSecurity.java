@@ -2,7 +2,6 @@ package dev.usher.server;
 
 import jakarta.servlet.DispatcherType;
 import java.time.InstantSource;
-import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.actuate.autoconfigure.web.server.ManagementPortType;
 import org.springframework.boot.security.autoconfigure.actuate.web.servlet.EndpointRequest;
 import org.springframework.context.annotation.Bean;
@@ -49,11 +48,7 @@ class WebSecurity {
 
     @Bean
     SecurityFilterChain filterChain(
-            HttpSecurity http,
-            AccessTokens tokens,
-            ProblemResponses problems,
-            Environment environment,
-            @Value("${spring.jackson.factory.constraints.read.max-document-length}") long longestBody) {
+            HttpSecurity http, AccessTokens tokens, ProblemResponses problems, Environment environment) {
         AuthenticationEntryPoint unauthenticated =
                 (request, response, e) -> problems.send(response, ProblemType.UNAUTHENTICATED);
         AccessDeniedHandler forbidden = (request, response, e) -> problems.send(response, ProblemType.FORBIDDEN);
@@ -80,7 +75,7 @@ class WebSecurity {
                 .headers(headers -> headers.contentSecurityPolicy(
                                 policy -> policy.policyDirectives("default-src 'none'; frame-ancestors 'none'"))
                         .referrerPolicy(policy -> policy.policy(ReferrerPolicy.NO_REFERRER)))
-                .addFilterAfter(new BodyLimit(longestBody, problems), HeaderWriterFilter.class)
+                .addFilterAfter(new BodyLimit(problems), HeaderWriterFilter.class)
                 .addFilterAfter(new QueryInUtf8(problems), HeaderWriterFilter.class)
                 .addFilterAfter(new ScrapeInText(), HeaderWriterFilter.class)
                 .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))

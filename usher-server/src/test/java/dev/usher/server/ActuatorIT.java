@@ -1,14 +1,17 @@
 package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.server.Node.Shared;
+import dev.usher.server.SlowSenders.Kind;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpRequest;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -21,8 +24,12 @@ import org.junit.jupiter.api.Test;
 /** Who sees what of the actuator: on the server's own port, and on one of its own. */
 class ActuatorIT {
 
-    private static final Map<String, String> OWN_PORT =
-            Node.with(Shared.SETTINGS, Map.of("management.server.port", "0"));
+    private static final Map<String, String> OWN_PORT = Node.with(
+            Shared.SETTINGS,
+            Map.of(
+                    "management.server.port", "0",
+                    "usher.server.limits.head-timeout", "1s",
+                    "usher.server.limits.body-timeout", "1s"));
 
     private static final List<String> PATHS = List.of(
             "/.well-known/jwks.json",
@@ -112,6 +119,15 @@ class ActuatorIT {
                         .as(address.toString())
                         .isEqualTo(address.isLoopbackAddress());
             }
+            assertSlowSendersAreCutOff(node.managementAddress("/").getPort());
+        }
+    }
+
+    private static void assertSlowSendersAreCutOff(int port) throws IOException {
+        List<Kind> kinds = List.of(Kind.A_HEAD_BYTE_BY_BYTE, Kind.A_BODY_OF_A_CALL_THAT_TAKES_NONE);
+        try (SlowSenders senders = new SlowSenders(port, kinds, 1)) {
+            await().atMost(Duration.ofSeconds(5))
+                    .until(() -> senders.all().stream().allMatch(SlowSenders.Sender::isCutOff));
         }
     }
 

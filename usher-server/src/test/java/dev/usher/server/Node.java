@@ -158,7 +158,7 @@ final class Node implements AutoCloseable {
                 RedisServer redis = RedisServer.start();
                 FaultProxy database = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
                 return new Fragile(
-                        start(redis.uri(), through(database, newDatabase()), with(Shared.SETTINGS, SOON)),
+                        start(redis.uri(), through(database, newDatabase()), with(with(Shared.SETTINGS, SOON), SMALL)),
                         redis,
                         database);
             }
@@ -166,6 +166,14 @@ final class Node implements AutoCloseable {
 
         /** A caller of a server without its database is answered sooner than by default. */
         static final Map<String, String> SOON = Map.of("spring.datasource.hikari.connection-timeout", "500");
+
+        /** So few threads that it is noticed when some are held, and clients that are slow are cut off sooner than by default. */
+        private static final Map<String, String> SMALL = Map.of(
+                "server.tomcat.threads.max", "8",
+                "server.tomcat.connection-timeout", "1s",
+                "usher.server.limits.head-timeout", "1s",
+                "usher.server.limits.body-timeout", "1s",
+                "usher.server.limits.buffered-bodies", "64KB");
 
         /** Nothing of it is broken. */
         static Fragile whole() {

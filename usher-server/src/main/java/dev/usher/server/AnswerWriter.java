@@ -1,0 +1,111 @@
+package dev.usher.server;
+
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletOutputStream;
+import jakarta.servlet.WriteListener;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.time.Duration;
+import org.springframework.http.HttpHeaders;
+import org.springframework.web.filter.OncePerRequestFilter;
+import org.springframework.web.util.ContentCachingResponseWrapper;
+
+/**
+ * Writes large answers without a thread: a client that does not take them waits for nobody but itself. Small ones fit the buffer of a
+ * connection, all that it may have.
+ */
+final class AnswerWriter extends OncePerRequestFilter {
+
+    /** A hundred of them, which is what Tomcat answers on a connection, fit its buffer. */
+    private static final int SMALL = 2048;
+
+    private final Duration timeout;
+
+    /**
+     * A writer.
+     *
+     * @param timeout within what time a client has to take a large answer
+     */
+    AnswerWriter(Duration timeout) {
+        this.timeout = timeout;
+    }
+
+    /** An answer that {@link BodyReader} goes on behind must not end. */
+    @Override
+    protected boolean shouldNotFilter(HttpServletRequest request) {
+        return request.getAttribute(BodyReader.PROBLEM) != null;
+    }
+
+    @Override
+    protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+            throws ServletException, IOException {
+        ContentCachingResponseWrapper answer = new ContentCachingResponseWrapper(response);
+        chain.doFilter(request, answer);
+        if (response.isCommitted() || answer.getContentSize() <= SMALL || request.isAsyncStarted()) {
+            answer.copyBodyToResponse();
+            return;
+        }
+        byte[] body = answer.getContentAsByteArray();
+        response.setHeader(HttpHeaders.CONTENT_LENGTH, Integer.toString(body.length));
+        AsyncContext async = request.startAsync();
+        async.setTimeout(timeout.toMillis());
+        Writing writing = new Writing(body, response.getOutputStream(), async);
+        async.addListener(writing);
+        response.getOutputStream().setWriteListener(writing);
+    }
+
+    /** One answer, on its way. The container calls one method after the other. */
+    private static final class Writing implements WriteListener, AsyncListener {
+
+        private static final int PART = 8192;
+
+        private final byte[] body;
+        private final ServletOutputStream out;
+        private final AsyncContext async;
+        private int written;
+
+        Writing(byte[] body, ServletOutputStream out, AsyncContext async) {
+            this.body = body;
+            this.out = out;
+            this.async = async;
+        }
+
+        @Override
+        public void onWritePossible() throws IOException {
+            while (out.isReady()) {
+                if (written == body.length) {
+                    async.complete();
+                    return;
+                }
+                int part = Math.min(PART, body.length - written);
+                out.write(body, written, part);
+                written += part;
+            }
+        }
+
+        /** The container ends the connection, and tells of it as of the request's end, too. */
+        @Override
+        public void onError(Throwable failure) {}
+
+        @Override
+        public void onTimeout(AsyncEvent event) {
+            async.complete();
+        }
+
+        @Override
+        public void onError(AsyncEvent event) {
+            async.complete();
+        }
+
+        @Override
+        public void onComplete(AsyncEvent event) {}
+
+        @Override
+        public void onStartAsync(AsyncEvent event) {}
+    }
+}

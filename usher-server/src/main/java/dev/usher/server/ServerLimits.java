@@ -1,0 +1,35 @@
+package dev.usher.server;
+
+import java.time.Duration;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.util.unit.DataSize;
+
+/**
+ * The settings under {@code usher.server.limits}: how long, and how many at a time, callers may keep the server busy with waiting.
+ *
+ * @param headTimeout Within what time a request's head must have arrived, counted from its first byte, from a millisecond to an hour.
+ * @param bodyTimeout Within what time a request's body must have arrived, and a large answer must have been taken, from a
+ *     millisecond to an hour.
+ * @param bufferedBodies Memory for all the bodies of more than 4 KB that are on their way at a time.
+ */
+@ConfigurationProperties("usher.server.limits")
+record ServerLimits(
+        @DefaultValue("5s") Duration headTimeout,
+        @DefaultValue("5s") Duration bodyTimeout,
+        @DefaultValue("32MB") DataSize bufferedBodies) {
+
+    private static final Duration LONGEST = Duration.ofHours(1);
+
+    ServerLimits {
+        requireTimeout(headTimeout, "head-timeout");
+        requireTimeout(bodyTimeout, "body-timeout");
+    }
+
+    private static void requireTimeout(Duration timeout, String name) {
+        if (timeout.toMillis() < 1 || timeout.compareTo(LONGEST) > 0) {
+            throw new IllegalArgumentException(
+                    "usher.server.limits." + name + " must be from a millisecond to an hour, but is " + timeout);
+        }
+    }
+}
