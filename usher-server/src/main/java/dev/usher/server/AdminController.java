@@ -1,12 +1,13 @@
 package dev.usher.server;
 
-import dev.usher.RevocationReceipt;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.validation.Valid;
+import java.time.Duration;
+import java.util.concurrent.Semaphore;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
@@ -29,12 +30,17 @@ final class AdminController {
     private final UserStatusCache<Long> statuses;
     private final Commits commits;
 
+    /** As many receipts as may be waited for. */
+    private final Semaphore waiting;
+
     AdminController(
             Users users,
             RefreshTokens refreshTokens,
             UserProfileCache<Long> profiles,
             UserStatusCache<Long> statuses,
-            Commits commits) {
+            Commits commits,
+            ServerLimits limits) {
+        this.waiting = new Semaphore(limits.waitingReceipts());
         this.users = users;
         this.refreshTokens = refreshTokens;
         this.profiles = profiles;
@@ -60,8 +66,21 @@ final class AdminController {
         // Before the commit: a change that cannot be announced is not to be committed.
         String unused = statuses.cache().keyOf(id.value());
         commits.commit(() -> setStatus(id.value(), status), () -> statuses.invalidate(id.value()));
-        RevocationReceipt receipt = statuses.cache().revoke(id.value());
-        return StatusChange.Receipt.of(id.value(), change, receipt);
+        return announce(id.value(), change);
+    }
+
+    /** Waits for all nodes, unless as many receipts are waited for as may be: the change is committed, and announced in any case. */
+    private StatusChange.Receipt announce(long id, StatusChange change) {
+        if (!waiting.tryAcquire()) {
+            long committedAt = System.nanoTime();
+            var unused = statuses.invalidate(id);
+            return StatusChange.Receipt.ofTooManyWaiting(id, change, Duration.ofNanos(System.nanoTime() - committedAt));
+        }
+        try {
+            return StatusChange.Receipt.of(id, change, statuses.cache().revoke(id));
+        } finally {
+            waiting.release();
+        }
     }
 
     private boolean setStatus(long id, UserStatus status) {

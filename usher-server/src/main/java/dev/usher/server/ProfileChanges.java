@@ -2,6 +2,7 @@ package dev.usher.server;
 
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
+import dev.usher.server.ProfileChange.Announcement;
 import jakarta.validation.Validator;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -34,19 +35,18 @@ final class ProfileChanges {
     }
 
     /**
-     * Changes a profile, and returns when no node that is known of answers with the old one.
+     * Changes a profile, and announces the change. No node is waited for: whoever is shown an old profile for a moment is not harmed.
      *
-     * @return the profile as the database has it now
+     * @return the profile as the database has it now, and whether Redis has taken the announcement
      * @throws ProblemException when the patch is not valid, or there is no such user
      */
-    UserProfile apply(long id, ProfilePatch patch) {
+    ProfileChange apply(long id, ProfilePatch patch) {
         Map<ProfileField, @Nullable Object> values = valuesOf(patch.fields());
         if (values.isEmpty()) {
-            return known(profiles.findFresh(id));
+            return new ProfileChange(known(profiles.findFresh(id)), Announcement.NONE);
         }
         UserProfile changed = commits.commit(() -> known(users.change(id, values)), () -> profiles.invalidate(id));
-        var unused = profiles.revoke(id);
-        return changed;
+        return new ProfileChange(changed, profiles.invalidate(id) ? Announcement.SENT : Announcement.PENDING);
     }
 
     private static UserProfile known(Optional<UserProfile> profile) {

@@ -12,18 +12,28 @@ import org.springframework.util.unit.DataSize;
  * @param bodyTimeout Within what time a request's body must have arrived, and a large answer must have been taken, from a
  *     millisecond to an hour.
  * @param bufferedBodies Memory for all the bodies of more than 4 KB that are on their way at a time.
+ * @param waitingReceipts How many receipts are waited for at a time, each by a thread; 0 for none.
  */
 @ConfigurationProperties("usher.server.limits")
 record ServerLimits(
         @DefaultValue("5s") Duration headTimeout,
         @DefaultValue("5s") Duration bodyTimeout,
-        @DefaultValue("32MB") DataSize bufferedBodies) {
+        @DefaultValue("32MB") DataSize bufferedBodies,
+        @DefaultValue("20") int waitingReceipts) {
 
     private static final Duration LONGEST = Duration.ofHours(1);
 
     ServerLimits {
         requireTimeout(headTimeout, "head-timeout");
         requireTimeout(bodyTimeout, "body-timeout");
+        requireCount(waitingReceipts, "waiting-receipts");
+    }
+
+    private static void requireCount(int count, String name) {
+        if (count < 0) {
+            throw new IllegalArgumentException(
+                    "usher.server.limits." + name + " must not be negative, but is " + count);
+        }
     }
 
     private static void requireTimeout(Duration timeout, String name) {

@@ -5,6 +5,7 @@ import dev.usher.RevocationReceipt;
 import dev.usher.UserStatus;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -16,6 +17,24 @@ record StatusChange(
 
     UserStatus value() {
         return UserStatus.valueOf(status.toUpperCase(Locale.ROOT));
+    }
+
+    /** Why a receipt is not confirmed: what the caches say, and what this server adds to it. */
+    enum Reason {
+        AWAITING_COMMIT,
+        NO_REDIS,
+        REDIS_REFUSED,
+        CONNECTION_LOST,
+        INTERRUPTED,
+        CLOSED,
+        NODES_UNHEARD,
+        STALE_ANSWERS_ALLOWED,
+        /** This server waits for as many receipts as it may: the nodes have been told, and were not waited for. */
+        TOO_MANY_WAITING;
+
+        private static @Nullable Reason of(RevocationReceipt.@Nullable Reason reason) {
+            return reason == null ? null : valueOf(reason.name());
+        }
     }
 
     /**
@@ -37,7 +56,7 @@ record StatusChange(
             long id,
             String status,
             boolean confirmed,
-            RevocationReceipt.@Nullable Reason reason,
+            @Nullable Reason reason,
             @Nullable String redisError,
             List<String> nodesConfirmed,
             List<String> nodesWaitedOut,
@@ -49,12 +68,26 @@ record StatusChange(
                     id,
                     change.status,
                     receipt.confirmed(),
-                    receipt.reason(),
+                    Reason.of(receipt.reason()),
                     receipt.redisError(),
                     sorted(receipt.nodesConfirmed()),
                     sorted(receipt.nodesWaitedOut()),
                     sorted(receipt.nodesUnheard()),
                     receipt.took().toMillis());
+        }
+
+        /** Of a change that has been committed and announced, while as many receipts are waited for as may be. */
+        static Receipt ofTooManyWaiting(long id, StatusChange change, Duration took) {
+            return new Receipt(
+                    id,
+                    change.status,
+                    false,
+                    Reason.TOO_MANY_WAITING,
+                    null,
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    took.toMillis());
         }
 
         private static List<String> sorted(Set<String> nodes) {

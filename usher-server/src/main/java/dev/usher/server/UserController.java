@@ -3,6 +3,7 @@ package dev.usher.server;
 import dev.usher.Found;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
+import dev.usher.spring.UsherProperties;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.Parameter;
 import io.swagger.v3.oas.annotations.enums.Explode;
@@ -48,13 +49,16 @@ final class UserController {
     private final UserProfileCache<Long> profiles;
     private final AttemptLimits attempts;
     private final ReadLimits reads;
+    private final Duration stalenessBound;
 
     UserController(
             Registrations registrations,
             ProfileChanges changes,
             UserProfileCache<Long> profiles,
             AttemptLimits attempts,
-            ReadLimits reads) {
+            ReadLimits reads,
+            UsherProperties caches) {
+        this.stalenessBound = caches.profile().stalenessBound();
         this.attempts = attempts;
         this.reads = reads;
         this.registrations = registrations;
@@ -93,13 +97,33 @@ final class UserController {
     }
 
     @Operation(summary = "Change the caller's profile")
+    @ApiResponse(
+            responseCode = "200",
+            description = "Changed",
+            headers = {
+                @Header(
+                        name = "Cache-Status",
+                        description =
+                                "Whether Redis has taken the announcement of the change (RFC 9211): detail=invalidated or"
+                                        + " detail=invalidation-pending. Not there when nothing was changed.",
+                        schema = @Schema(type = "string")),
+                @Header(
+                        name = ProfileChange.VISIBLE_WITHIN,
+                        description =
+                                "Within how many seconds every node shows the change; not there when the announcement is"
+                                        + " pending.",
+                        schema = @Schema(type = "integer"))
+            })
     @Problems(ProblemType.USER_NOT_FOUND)
     @PatchMapping(
             path = "/v1/me",
-            consumes = {UserController.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE})
-    UserView change(@RequestBody ProfilePatch patch, JwtAuthenticationToken authentication) {
+            consumes = {UserController.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
+            // A caller who does not take the answer has changed nothing.
+            produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<UserView> change(@RequestBody ProfilePatch patch, JwtAuthenticationToken authentication) {
         long id = Caller.of(authentication).id();
-        return new UserView(id, changes.apply(id, patch));
+        ProfileChange change = changes.apply(id, patch);
+        return ResponseEntity.ok().headers(change.headers(stalenessBound)).body(new UserView(id, change.profile()));
     }
 
     @Operation(summary = "A user's profile")

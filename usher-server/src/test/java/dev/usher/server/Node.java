@@ -167,13 +167,16 @@ final class Node implements AutoCloseable {
         /** A caller of a server without its database is answered sooner than by default. */
         static final Map<String, String> SOON = Map.of("spring.datasource.hikari.connection-timeout", "500");
 
+        static final int WAITING_RECEIPTS = 2;
+
         /** So few threads that it is noticed when some are held, and clients that are slow are cut off sooner than by default. */
         private static final Map<String, String> SMALL = Map.of(
                 "server.tomcat.threads.max", "8",
                 "server.tomcat.connection-timeout", "1s",
                 "usher.server.limits.head-timeout", "1s",
                 "usher.server.limits.body-timeout", "1s",
-                "usher.server.limits.buffered-bodies", "64KB");
+                "usher.server.limits.buffered-bodies", "64KB",
+                "usher.server.limits.waiting-receipts", Integer.toString(WAITING_RECEIPTS));
 
         /** Nothing of it is broken. */
         static Fragile whole() {

@@ -338,7 +338,8 @@ class OpenApiIT {
             return List.of(where + " is not documented: " + shown(response.body()));
         }
         List<String> faults = new ArrayList<>();
-        for (String header : List.of("Retry-After", "WWW-Authenticate", "Location", "Age", "Cache-Status")) {
+        for (String header : List.of(
+                "Retry-After", "WWW-Authenticate", "Location", "Age", "Cache-Status", ProfileChange.VISIBLE_WITHIN)) {
             if (response.headers().firstValue(header).isPresent()
                     && !documented.path("headers").has(header)) {
                 faults.add(where + " has the header " + header);

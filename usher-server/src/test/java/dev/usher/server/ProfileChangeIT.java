@@ -1,13 +1,17 @@
 package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.server.Node.Fragile;
 import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -146,15 +150,21 @@ class ProfileChangeIT {
     }
 
     @Test
-    void whatOneNodeChangesTheNextReadOnAnotherSees() {
+    void whatOneNodeChangesAnotherSeesAsSoonAsRedisHasToldIt() {
         String bobs = Pair.ONE.register().token();
         for (int i = 0; i < 20; i++) {
             Pair.OTHER.get("/v1/me", bobs).with(200);
             Pair.OTHER.get("/v1/me", bobs).with(200);
 
-            Pair.ONE.send("PATCH", "/v1/me", Map.of("name", "Bob " + i), bobs).with(200);
+            String name = "Bob " + i;
+            assertInvalidated(
+                    Pair.ONE.send("PATCH", "/v1/me", Map.of("name", name), bobs).with(200));
 
-            assertThat(Pair.OTHER.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob " + i);
+            await().atMost(Duration.ofSeconds(5))
+                    .pollInterval(Duration.ofMillis(1))
+                    .untilAsserted(() -> assertThat(
+                                    Pair.OTHER.get("/v1/me", bobs).with(200).text("name"))
+                            .isEqualTo(name));
         }
     }
 
@@ -165,10 +175,61 @@ class ProfileChangeIT {
             String bobs = alone.register().token();
             fragile.redis().kill();
 
-            alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).with(200);
+            Answer changed =
+                    alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).with(200);
 
+            assertThat(changed.response().headers().firstValue("Cache-Status"))
+                    .contains("usher; fwd=method; detail=invalidation-pending");
+            assertThat(changed.response().headers().firstValue("Usher-Visible-Within"))
+                    .isEmpty();
             assertThat(alone.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob");
         }
+    }
+
+    @Test
+    void aNodeThatIsLostIsNotWaitedFor() {
+        try (Fragile fragile = Fragile.whole();
+                LostNode lost = new LostNode(fragile.keyPrefix(), fragile.redis())) {
+            lost.fallSilent();
+            Node alone = fragile.node();
+            String bobs = alone.register().token();
+
+            long begin = System.nanoTime();
+            Answer changed =
+                    alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).with(200);
+
+            assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(2));
+            assertInvalidated(changed);
+            assertThat(alone.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob");
+        }
+    }
+
+    @Test
+    void whileRedisIsFullNothingIsWaitedFor() {
+        try (Fragile fragile = Fragile.whole();
+                RedisClient client = RedisClient.create(fragile.redis().uri());
+                StatefulRedisConnection<String, String> connection = client.connect()) {
+            Node alone = fragile.node();
+            String bobs = alone.register().token();
+            connection.sync().configSet("maxmemory", "1");
+            try {
+                long begin = System.nanoTime();
+                alone.send("PATCH", "/v1/me", Map.of("name", "Bob"), bobs).with(200);
+
+                assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(Duration.ofSeconds(2));
+                assertThat(alone.get("/v1/me", bobs).with(200).text("name")).isEqualTo("Bob");
+            } finally {
+                connection.sync().configSet("maxmemory", "0");
+            }
+        }
+    }
+
+    /** The answer says within what time every node shows the change. */
+    private static void assertInvalidated(Answer answer) {
+        assertThat(answer.response().headers().firstValue("Cache-Status"))
+                .contains("usher; fwd=method; detail=invalidated");
+        assertThat(answer.response().headers().firstValue("Usher-Visible-Within"))
+                .contains("5");
     }
 
     @Test

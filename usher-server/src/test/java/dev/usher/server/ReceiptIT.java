@@ -6,6 +6,9 @@ import dev.usher.server.Node.Fragile;
 import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.User;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
@@ -57,6 +60,43 @@ class ReceiptIT {
             assertThat(receipt.json().has("redis_error")).isFalse();
             assertThat(names(receipt, "nodes_confirmed")).isEmpty();
             node.get("/v1/me", token).problem(403, "account-disabled");
+        }
+    }
+
+    @Test
+    void soManyReceiptsAreWaitedForAtATimeAndTheOthersAreAnsweredAtOnce() {
+        int bans = 6;
+        try (Fragile fragile = Fragile.whole();
+                LostNode lost = new LostNode(fragile.keyPrefix(), fragile.redis())) {
+            lost.fallSilent();
+            Node node = fragile.node();
+            List<User> users = Stream.generate(node::register).limit(bans).toList();
+            List<String> tokens = users.stream().map(User::token).toList();
+            String token = node.administrator().token();
+            AtomicInteger turn = new AtomicInteger();
+
+            List<Answer> receipts = Together.run(
+                    bans,
+                    () -> node.send(
+                                    "PUT",
+                                    "/v1/admin/users/"
+                                            + users.get(turn.getAndIncrement()).id() + "/status",
+                                    Map.of("status", "disabled"),
+                                    token)
+                            .with(200));
+
+            assertThat(receipts)
+                    .filteredOn(receipt -> receipt.text("reason").equals("too_many_waiting"))
+                    .hasSizeGreaterThanOrEqualTo(bans - Fragile.WAITING_RECEIPTS)
+                    .allSatisfy(receipt -> {
+                        assertThat(receipt.json().path("confirmed").asBoolean(true))
+                                .isFalse();
+                        assertThat(receipt.json().path("took_ms").asInt()).isLessThan(800);
+                    });
+            assertThat(receipts)
+                    .filteredOn(receipt -> receipt.json().path("confirmed").asBoolean())
+                    .isNotEmpty();
+            tokens.forEach(banned -> node.get("/v1/me", banned).problem(403, "account-disabled"));
         }
     }
 

@@ -17,7 +17,8 @@ class ServerLimitsTest {
     @Test
     void theDefaultsNeedNoSettings() {
         assertThat(bind(Map.of()))
-                .isEqualTo(new ServerLimits(Duration.ofSeconds(5), Duration.ofSeconds(5), DataSize.ofMegabytes(32)));
+                .isEqualTo(
+                        new ServerLimits(Duration.ofSeconds(5), Duration.ofSeconds(5), DataSize.ofMegabytes(32), 20));
     }
 
     @Test
@@ -25,14 +26,16 @@ class ServerLimitsTest {
         assertThat(bind(Map.of(
                         "usher.server.limits.head-timeout", "2s",
                         "usher.server.limits.body-timeout", "1m",
-                        "usher.server.limits.buffered-bodies", "64KB")))
-                .isEqualTo(new ServerLimits(Duration.ofSeconds(2), Duration.ofMinutes(1), DataSize.ofKilobytes(64)));
+                        "usher.server.limits.buffered-bodies", "64KB",
+                        "usher.server.limits.waiting-receipts", "3")))
+                .isEqualTo(new ServerLimits(Duration.ofSeconds(2), Duration.ofMinutes(1), DataSize.ofKilobytes(64), 3));
     }
 
     @ParameterizedTest
     @CsvSource({
         "head-timeout, 0, 'must be from a millisecond to an hour, but is PT0S'",
         "body-timeout, 61m, 'must be from a millisecond to an hour, but is PT1H1M'",
+        "waiting-receipts, -1, 'must not be negative, but is -1'",
     })
     void limitsThatCannotBeAreRefused(String setting, String value, String fault) {
         assertThatThrownBy(() -> bind(Map.of("usher.server.limits." + setting, value)))

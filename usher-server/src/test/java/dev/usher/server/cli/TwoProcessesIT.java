@@ -143,13 +143,15 @@ class TwoProcessesIT {
                             .statusCode())
                     .isEqualTo(200);
 
-            assertThat(other.api
+            await().atMost(PATIENCE)
+                    .pollInterval(Duration.ofMillis(1))
+                    .until(() -> other.api
                             .get("/v1/me", ann.token)
                             .with(200)
                             .json()
                             .path("name")
-                            .asString())
-                    .isEqualTo(name);
+                            .asString()
+                            .equals(name));
         }
     }
 
