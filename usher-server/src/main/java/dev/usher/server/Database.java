@@ -4,6 +4,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Properties;
 import javax.sql.DataSource;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.flyway.autoconfigure.FlywayConfigurationCustomizer;
 import org.springframework.boot.flyway.autoconfigure.FlywayMigrationStrategy;
@@ -18,11 +19,13 @@ class Database {
 
     /** Nobody enters the database before {@link Preparation} is through. */
     @Bean
-    static BeanPostProcessor preparedDataSources() {
+    static BeanPostProcessor preparedDataSources(ObjectProvider<ServerLimits> limits) {
         return new BeanPostProcessor() {
             @Override
             public Object postProcessAfterInitialization(Object bean, String name) {
-                return bean instanceof DataSource database ? new PreparedDataSource(database) : bean;
+                return bean instanceof DataSource database
+                        ? new PreparedDataSource(database, limits.getObject().waitingForDatabase())
+                        : bean;
             }
         };
     }

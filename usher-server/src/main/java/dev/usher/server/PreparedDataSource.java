@@ -3,12 +3,13 @@ package dev.usher.server;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
+import java.util.concurrent.Semaphore;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.datasource.DelegatingDataSource;
 
 /**
- * A database that cannot be reached until it has been prepared: nobody sees it without its tables, or with some of them. Until
+ * A database for whose connections so many threads wait at a time, and which cannot be reached until it has been prepared: nobody sees it without its tables, or with some of them. Until
  * then it fails as one does that is away, so that callers are answered alike.
  */
 final class PreparedDataSource extends DelegatingDataSource {
@@ -19,8 +20,16 @@ final class PreparedDataSource extends DelegatingDataSource {
     private volatile boolean prepared;
     private volatile @Nullable Thread preparing;
 
-    PreparedDataSource(DataSource target) {
+    private final Semaphore waiting;
+
+    /**
+     * A database.
+     *
+     * @param maxWaiting how many threads may wait for a connection at a time; the next one fails at once
+     */
+    PreparedDataSource(DataSource target, int maxWaiting) {
         super(target);
+        this.waiting = new Semaphore(maxWaiting);
     }
 
     /** Lets the calling thread in while it does the work, and everybody once it is done. */
@@ -37,18 +46,44 @@ final class PreparedDataSource extends DelegatingDataSource {
     @Override
     public Connection getConnection() throws SQLException {
         requireEntry();
-        return super.getConnection();
+        try {
+            return super.getConnection();
+        } finally {
+            waiting.release();
+        }
     }
 
     @Override
     public Connection getConnection(String username, String password) throws SQLException {
         requireEntry();
-        return super.getConnection(username, password);
+        try {
+            return super.getConnection(username, password);
+        } finally {
+            waiting.release();
+        }
     }
 
     private void requireEntry() throws SQLException {
         if (!prepared && preparing != Thread.currentThread()) {
-            throw new SQLTransientConnectionException("the database is not prepared yet", CANNOT_CONNECT);
+            throw new NoConnection("the database is not prepared yet");
+        }
+        if (!waiting.tryAcquire()) {
+            throw new NoConnection("too many callers wait for a connection to the database already");
+        }
+    }
+
+    /** Without a stack trace, for many callers may get it at once. */
+    private static final class NoConnection extends SQLTransientConnectionException {
+
+        private static final long serialVersionUID = 1L;
+
+        NoConnection(String message) {
+            super(message, CANNOT_CONNECT);
+        }
+
+        @Override
+        public synchronized Throwable fillInStackTrace() {
+            return this;
         }
     }
 }

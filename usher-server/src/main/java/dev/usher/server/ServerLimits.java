@@ -13,26 +13,29 @@ import org.springframework.util.unit.DataSize;
  *     millisecond to an hour.
  * @param bufferedBodies Memory for all the bodies of more than 4 KB that are on their way at a time.
  * @param waitingReceipts How many receipts are waited for at a time, each by a thread; 0 for none.
+ * @param waitingForDatabase How many threads wait for a connection to the database at a time, at least 1; the next one answers 503.
  */
 @ConfigurationProperties("usher.server.limits")
 record ServerLimits(
         @DefaultValue("5s") Duration headTimeout,
         @DefaultValue("5s") Duration bodyTimeout,
         @DefaultValue("32MB") DataSize bufferedBodies,
-        @DefaultValue("20") int waitingReceipts) {
+        @DefaultValue("20") int waitingReceipts,
+        @DefaultValue("40") int waitingForDatabase) {
 
     private static final Duration LONGEST = Duration.ofHours(1);
 
     ServerLimits {
         requireTimeout(headTimeout, "head-timeout");
         requireTimeout(bodyTimeout, "body-timeout");
-        requireCount(waitingReceipts, "waiting-receipts");
+        requireCount(waitingReceipts, 0, "waiting-receipts");
+        requireCount(waitingForDatabase, 1, "waiting-for-database");
     }
 
-    private static void requireCount(int count, String name) {
-        if (count < 0) {
+    private static void requireCount(int count, int min, String name) {
+        if (count < min) {
             throw new IllegalArgumentException(
-                    "usher.server.limits." + name + " must not be negative, but is " + count);
+                    "usher.server.limits." + name + " must be at least " + min + ", but is " + count);
         }
     }
 

@@ -174,7 +174,7 @@ class CommitsIT {
 
     @Test
     void aDatabaseThatIsNotPreparedYetHasCommittedNothing() {
-        Commits unprepared = commits(new PreparedDataSource(POOL));
+        Commits unprepared = commits(new PreparedDataSource(POOL, 1));
 
         assertThat(catchThrowable(() -> unprepared.commit(() -> true, announced::incrementAndGet)))
                 .isNotNull();

@@ -13,8 +13,12 @@ import dev.usher.testkit.RedisServer;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
@@ -201,6 +205,51 @@ class FailureIT {
         }
         await().atMost(Duration.ofSeconds(20))
                 .untilAsserted(() -> ann.tryLogin().with(200));
+    }
+
+    @Test
+    void aFrozenDatabaseHoldsFewThreadsAndKnownUsersAndHealthAreAnswered() throws Exception {
+        int callers = 30;
+        ExecutorService others = Executors.newFixedThreadPool(callers);
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
+            User ann = node.register();
+            String token = ann.token();
+            node.get("/v1/me", token).with(200);
+            node.get("/v1/me", token).with(200);
+            fragile.database().freeze();
+            try {
+                List<Future<Integer>> failing = new ArrayList<>();
+                for (int i = 0; i < callers; i++) {
+                    failing.add(others.submit(
+                            i % 2 == 0
+                                    ? () -> ann.tryLogin().status()
+                                    : () -> node.get("/v1/users/" + Node.newAbsentId(), token)
+                                            .status()));
+                }
+                List<Duration> calls = new ArrayList<>();
+                while (calls.isEmpty() || !failing.stream().allMatch(Future::isDone)) {
+                    calls.add(timed(() -> node.get("/v1/me", token).with(200)));
+                    calls.add(timed(() -> node.get("/actuator/health", null)));
+                }
+
+                assertThat(calls).allMatch(call -> call.compareTo(Duration.ofSeconds(1)) < 0);
+                for (Future<Integer> call : failing) {
+                    assertThat(call.get()).isEqualTo(503);
+                }
+                await().untilAsserted(() -> assertThat(node.health("db")).isEqualTo("DOWN"));
+            } finally {
+                fragile.database().thaw();
+            }
+        } finally {
+            others.shutdownNow();
+        }
+    }
+
+    private static Duration timed(Runnable call) {
+        long begin = System.nanoTime();
+        call.run();
+        return Duration.ofNanos(System.nanoTime() - begin);
     }
 
     @Test

@@ -17,8 +17,8 @@ class ServerLimitsTest {
     @Test
     void theDefaultsNeedNoSettings() {
         assertThat(bind(Map.of()))
-                .isEqualTo(
-                        new ServerLimits(Duration.ofSeconds(5), Duration.ofSeconds(5), DataSize.ofMegabytes(32), 20));
+                .isEqualTo(new ServerLimits(
+                        Duration.ofSeconds(5), Duration.ofSeconds(5), DataSize.ofMegabytes(32), 20, 40));
     }
 
     @Test
@@ -27,15 +27,18 @@ class ServerLimitsTest {
                         "usher.server.limits.head-timeout", "2s",
                         "usher.server.limits.body-timeout", "1m",
                         "usher.server.limits.buffered-bodies", "64KB",
-                        "usher.server.limits.waiting-receipts", "3")))
-                .isEqualTo(new ServerLimits(Duration.ofSeconds(2), Duration.ofMinutes(1), DataSize.ofKilobytes(64), 3));
+                        "usher.server.limits.waiting-receipts", "3",
+                        "usher.server.limits.waiting-for-database", "7")))
+                .isEqualTo(
+                        new ServerLimits(Duration.ofSeconds(2), Duration.ofMinutes(1), DataSize.ofKilobytes(64), 3, 7));
     }
 
     @ParameterizedTest
     @CsvSource({
         "head-timeout, 0, 'must be from a millisecond to an hour, but is PT0S'",
         "body-timeout, 61m, 'must be from a millisecond to an hour, but is PT1H1M'",
-        "waiting-receipts, -1, 'must not be negative, but is -1'",
+        "waiting-receipts, -1, 'must be at least 0, but is -1'",
+        "waiting-for-database, 0, 'must be at least 1, but is 0'",
     })
     void limitsThatCannotBeAreRefused(String setting, String value, String fault) {
         assertThatThrownBy(() -> bind(Map.of("usher.server.limits." + setting, value)))
