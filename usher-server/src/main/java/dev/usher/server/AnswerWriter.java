@@ -11,6 +11,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Objects;
 import org.springframework.http.HttpHeaders;
 import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.util.ContentCachingResponseWrapper;
@@ -20,6 +21,9 @@ import org.springframework.web.util.ContentCachingResponseWrapper;
  * connection, all that it may have.
  */
 final class AnswerWriter extends OncePerRequestFilter {
+
+    /** The request's attribute with which its connection is ended, without the rest of the answer: a {@link Runnable}. */
+    static final String CUT_OFF = AnswerWriter.class.getName() + ".CUT_OFF";
 
     /** A hundred of them, which is what Tomcat answers on a connection, fit its buffer. */
     private static final int SMALL = 2048;
@@ -54,7 +58,8 @@ final class AnswerWriter extends OncePerRequestFilter {
         response.setHeader(HttpHeaders.CONTENT_LENGTH, Integer.toString(body.length));
         AsyncContext async = request.startAsync();
         async.setTimeout(timeout.toMillis());
-        Writing writing = new Writing(body, response.getOutputStream(), async);
+        Writing writing = new Writing(body, response.getOutputStream(), async, (Runnable)
+                Objects.requireNonNull(request.getAttribute(CUT_OFF)));
         async.addListener(writing);
         response.getOutputStream().setWriteListener(writing);
     }
@@ -67,9 +72,11 @@ final class AnswerWriter extends OncePerRequestFilter {
         private final byte[] body;
         private final ServletOutputStream out;
         private final AsyncContext async;
+        private final Runnable cutOff;
         private int written;
 
-        Writing(byte[] body, ServletOutputStream out, AsyncContext async) {
+        Writing(byte[] body, ServletOutputStream out, AsyncContext async, Runnable cutOff) {
+            this.cutOff = cutOff;
             this.body = body;
             this.out = out;
             this.async = async;
@@ -94,6 +101,8 @@ final class AnswerWriter extends OncePerRequestFilter {
 
         @Override
         public void onTimeout(AsyncEvent event) {
+            // What came next on the connection would be taken for the rest of this answer.
+            cutOff.run();
             async.complete();
         }
 

@@ -75,6 +75,8 @@ class SlowClients {
         @Override
         public void invoke(Request request, Response response) throws IOException, ServletException {
             boolean dispatched = request.isAsyncDispatching();
+            request.setAttribute(AnswerWriter.CUT_OFF, (Runnable)
+                    () -> response.getCoyoteResponse().action(ActionCode.CLOSE_NOW, null));
             getNext().invoke(request, response);
             if (!dispatched && !request.isAsync() && !request.isFinished()) {
                 request.getCoyoteRequest().action(ActionCode.DISABLE_SWALLOW_INPUT, null);

@@ -40,6 +40,8 @@ import net.ttddyy.dsproxy.support.ProxyDataSourceBuilder;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.boot.tomcat.TomcatWebServer;
+import org.springframework.boot.web.server.context.WebServerApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.security.crypto.bcrypt.BCryptPasswordEncoder;
@@ -412,6 +414,12 @@ final class Node implements AutoCloseable {
     /** Whether the server has not ended. */
     boolean isRunning() {
         return context.isActive();
+    }
+
+    /** How many connections clients have to the server's port. */
+    long connections() {
+        TomcatWebServer server = (TomcatWebServer) ((WebServerApplicationContext) context).getWebServer();
+        return ((TimedHttpProtocol) server.getTomcat().getConnector().getProtocolHandler()).getConnectionCount();
     }
 
     <T> T bean(Class<T> type) {

@@ -1,7 +1,7 @@
 package dev.usher.server;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
-import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
 import java.net.InetAddress;
@@ -46,7 +46,8 @@ final class SlowSenders implements AutoCloseable {
         THE_LENGTH_OF_A_CHUNK(chunked(""), "0"),
         THE_EXTENSION_OF_A_CHUNK(chunked("1;a="), "b"),
         TRAILERS(chunked("2\r\n{}\r\n0\r\n"), "a: b\r\n"),
-        ANSWERS_THAT_ARE_NOT_READ("GET /v3/api-docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(90), "");
+        ANSWERS_THAT_ARE_NOT_READ("GET /v3/api-docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(90), ""),
+        ANSWERS_THAT_ARE_READ_SLOWLY("GET /v3/api-docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(90), "");
 
         private final String start;
         private final String next;
@@ -73,7 +74,7 @@ final class SlowSenders implements AutoCloseable {
         private Sender(Kind kind, int port) throws IOException {
             this.kind = kind;
             channel = SocketChannel.open();
-            if (kind == Kind.ANSWERS_THAT_ARE_NOT_READ) {
+            if (kind == Kind.ANSWERS_THAT_ARE_NOT_READ || kind == Kind.ANSWERS_THAT_ARE_READ_SLOWLY) {
                 channel.setOption(StandardSocketOptions.SO_RCVBUF, 1024);
             }
             channel.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
@@ -98,6 +99,15 @@ final class SlowSenders implements AutoCloseable {
             return answer.toString();
         }
 
+        /** All that the server has answered, to a client that has been cut off. */
+        synchronized String rest() throws IOException {
+            channel.configureBlocking(true);
+            while (!isCutOff()) {
+                goOn();
+            }
+            return answer();
+        }
+
         private synchronized void goOn() {
             if (isCutOff()) {
                 return;
@@ -106,12 +116,12 @@ final class SlowSenders implements AutoCloseable {
                 if (kind == Kind.ANSWERS_THAT_ARE_NOT_READ) {
                     return;
                 }
-                ByteBuffer read = ByteBuffer.allocate(4096);
+                ByteBuffer read = ByteBuffer.allocate(2048);
                 int count = channel.read(read);
                 if (count < 0) {
                     cutOffAfter = Duration.ofNanos(System.nanoTime() - begin);
                 } else {
-                    answer.append(UTF_8.decode(read.flip()));
+                    answer.append(ISO_8859_1.decode(read.flip()));
                     channel.write(ByteBuffer.wrap(kind.next.getBytes(US_ASCII)));
                 }
             } catch (IOException e) {

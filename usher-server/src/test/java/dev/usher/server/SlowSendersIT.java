@@ -1,6 +1,7 @@
 package dev.usher.server;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -69,6 +70,8 @@ class SlowSendersIT {
                 }
             }
             await().atMost(PATIENCE).until(() -> readers(senders).allMatch(Sender::isCutOff));
+            // A client that does not read does not see it.
+            await().atMost(LATEST_CUT_OFF).until(() -> node.connections() < each);
 
             assertThat(calls).as("%s", kinds).allMatch(call -> call.compareTo(LONGEST_CALL) < 0);
             assertThat(readers(senders).map(Sender::cutOffAfter))
@@ -87,7 +90,9 @@ class SlowSendersIT {
     }
 
     private static Stream<Sender> readers(SlowSenders senders) {
-        return senders.all().stream().filter(sender -> sender.kind() != Kind.ANSWERS_THAT_ARE_NOT_READ);
+        return senders.all().stream()
+                .filter(sender -> sender.kind() != Kind.ANSWERS_THAT_ARE_NOT_READ
+                        && sender.kind() != Kind.ANSWERS_THAT_ARE_READ_SLOWLY);
     }
 
     private static Stream<String> answersOf(SlowSenders senders, Kind kind) {
@@ -144,6 +149,43 @@ class SlowSendersIT {
                         .contains("urn:usher:problem:bad-fresh-token")
                         .contains("urn:usher:problem:unauthenticated");
                 assertThat(answer.contains("HTTP/1.1 100")).isEqualTo(head.contains("Expect"));
+            }
+        }
+    }
+
+    @Test
+    void whatIsRefusedBehindABodyIsAnsweredAsWithoutOne() {
+        String token = node.register().token();
+
+        node.post("/actuator/health", "{}", token).problem(405, "method-not-allowed");
+        node.post("/v1/nowhere", "{}", token).problem(404, "not-found");
+        node.post("/v1/nowhere", "{}", null).problem(401, "unauthenticated");
+        node.post("/v1/users/1%0a", "{}", token).problem(400, "malformed-request");
+        node.post("/error", "{}", token).problem(404, "not-found");
+        node.send("TRACE", "/v1/login", "{}", null).problem(405, "method-not-allowed");
+        assertThat(node.send("GET", "/v1/me", "{}", token)
+                        .with(200)
+                        .response()
+                        .headers()
+                        .map())
+                .containsKey("X-Content-Type-Options");
+    }
+
+    /** What a client gets are whole answers, and at the end perhaps a part of one, behind which there is nothing. */
+    @Test
+    void anAnswerThatIsTakenTooSlowlyEndsTheConnection() throws IOException {
+        int length = node.get("/v3/api-docs", null).with(200).response().body().getBytes(UTF_8).length;
+        long others = node.connections();
+        try (SlowSenders senders =
+                new SlowSenders(node.address("/").getPort(), List.of(Kind.ANSWERS_THAT_ARE_READ_SLOWLY), 1)) {
+            await().until(() -> node.connections() > others);
+            await().atMost(PATIENCE).until(() -> node.connections() <= others);
+            String answers = senders.all().get(0).rest();
+
+            while (answers.length() > 0) {
+                assertThat(answers).startsWith("HTTP/1.1 200 ");
+                int head = answers.indexOf("\r\n\r\n");
+                answers = head < 0 ? "" : answers.substring(Math.min(answers.length(), head + 4 + length));
             }
         }
     }
