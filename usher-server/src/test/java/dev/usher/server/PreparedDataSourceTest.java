@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.springframework.jdbc.datasource.AbstractDataSource;
 
@@ -93,7 +94,7 @@ class PreparedDataSourceTest {
     void soManyWaitForAConnectionAndTheNextOneFailsAtOnceAndCheaply() throws Exception {
         database.prepare(() -> {});
         isBusy = true;
-        ExecutorService threads = Executors.newFixedThreadPool(MAX_WAITING);
+        ExecutorService threads = Executors.newFixedThreadPool(MAX_WAITING + 1);
         try {
             List<Future<Connection>> waiting = new ArrayList<>();
             for (int i = 0; i < MAX_WAITING; i++) {
@@ -101,7 +102,9 @@ class PreparedDataSourceTest {
             }
             arrived.acquire(MAX_WAITING);
 
-            assertThatThrownBy(database::getConnection)
+            Future<Connection> next = threads.submit(() -> database.getConnection());
+            assertThatThrownBy(() -> next.get(10, TimeUnit.SECONDS))
+                    .cause()
                     .isInstanceOf(SQLTransientConnectionException.class)
                     .hasMessage("too many callers wait for a connection to the database already")
                     .satisfies(failure -> assertThat(failure.getStackTrace()).isEmpty());
