@@ -10,8 +10,8 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -130,18 +130,19 @@ final class SlowSenders implements AutoCloseable {
         }
     }
 
-    private final List<Sender> senders = new ArrayList<>();
+    private final List<Sender> senders = new CopyOnWriteArrayList<>();
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
 
     /** Begins to send. */
     SlowSenders(int port, List<Kind> kinds, int each) throws IOException {
+        // Before the first connection: one that is not fed while the others are made would be cut off for its silence.
+        var unused = timer.scheduleAtFixedRate(
+                () -> senders.forEach(Sender::goOn), PAUSE_MILLIS, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
         for (Kind kind : kinds) {
             for (int i = 0; i < each; i++) {
                 senders.add(new Sender(kind, port));
             }
         }
-        var unused = timer.scheduleAtFixedRate(
-                () -> senders.forEach(Sender::goOn), PAUSE_MILLIS, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     /** All of them. */
