@@ -34,6 +34,7 @@ final class LoginController {
     @Problems({ProblemType.BAD_CREDENTIALS, ProblemType.ACCOUNT_DISABLED, ProblemType.TOO_MANY_ATTEMPTS})
     @PostMapping(path = "/v1/login", consumes = MediaType.APPLICATION_JSON_VALUE)
     TokenPair login(@Valid @RequestBody Credentials credentials, HttpServletRequest request) {
+        logins.requireTurn();
         return attempts.login(credentials.mobile(), request.getRemoteAddr(), () -> logins.login(credentials));
     }
 

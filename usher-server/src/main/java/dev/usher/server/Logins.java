@@ -48,6 +48,15 @@ final class Logins {
     }
 
     /**
+     * Refuses a login that would have to be refused when its password is to be compared: before its attempt is counted and its user is read.
+     *
+     * @throws BusyException when too many passwords are compared already
+     */
+    void requireTurn() {
+        passwords.requirePlace();
+    }
+
+    /**
      * Logs a user in.
      *
      * @throws ProblemException when the credentials are wrong, or the account is disabled

@@ -53,6 +53,17 @@ final class Passwords {
         return inTurn(() -> hashNow(password));
     }
 
+    /**
+     * Looks whether a call that comes now finds a place.
+     *
+     * @throws BusyException when there are too many
+     */
+    void requirePlace() {
+        if (places.availablePermits() <= 0) {
+            throw new BusyException();
+        }
+    }
+
     /** The hash of a password that no caller has sent: it is made at once, whatever else is. */
     String hashNow(String password) {
         return Objects.requireNonNull(encoder.encode(password));

@@ -137,6 +137,7 @@ class LoginLimitsIT {
             gate.awaitWaiting(MAX_HASHED);
             await().until(() -> callers.stream().allMatch(caller -> caller.getState() == Thread.State.TIMED_WAITING));
 
+            node.statements();
             for (int i = 0; i < MAX_FAILED_ATTEMPTS + 1; i++) {
                 assertThat(bob.tryLogin()
                                 .problem(503, "unavailable")
@@ -147,6 +148,9 @@ class LoginLimitsIT {
             }
             node.post("/v1/users", Map.of("mobile", Node.newMobile(), "password", password, "name", "Bob"), null)
                     .problem(503, "unavailable");
+            assertThat(node.statements())
+                    .as("nothing is asked for what will be refused")
+                    .noneMatch(statement -> statement.contains("mobile"));
             node.get("/v1/me", token).with(200);
         }
         callers.forEach(LoginLimitsIT::join);
