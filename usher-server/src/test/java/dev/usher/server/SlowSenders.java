@@ -35,11 +35,11 @@ final class SlowSenders implements AutoCloseable {
         A_BODY_OF_A_CALL_THAT_TAKES_NONE(
                 "GET /actuator/health HTTP/1.1\r\n" + JSON + "Content-Length: 90\r\n\r\n", " "),
         A_BODY_FOR_AN_ADDRESS_THAT_IS_NONE("PUT /nowhere HTTP/1.1\r\n" + JSON + "Content-Length: 90\r\n\r\n", " "),
-        A_BODY_OF_A_METHOD_THAT_IS_REFUSED("TRACE /v1/me HTTP/1.1\r\n" + JSON + "Content-Length: 90\r\n\r\n", " "),
+        A_BODY_OF_A_METHOD_THAT_IS_REFUSED("TRACE /v1/me HTTP/1.1\r\n" + JSON + "Content-Length: 90\r\n\r\n", ""),
         A_BODY_OF_AN_ADDRESS_THAT_IS_REFUSED(
                 "POST /v1;a/login HTTP/1.1\r\n" + JSON + "Content-Length: 90\r\n\r\n", " "),
         A_BODY_THAT_IS_TOO_LARGE("POST /v1/login HTTP/1.1\r\n" + JSON + "Content-Length: 70000\r\n\r\n", " "),
-        A_BODY_THAT_IS_FAR_TOO_LARGE("POST /v1/login HTTP/1.1\r\n" + JSON + "Content-Length: 70000000\r\n\r\n", " "),
+        A_BODY_THAT_IS_FAR_TOO_LARGE("POST /v1/login HTTP/1.1\r\n" + JSON + "Content-Length: 70000000\r\n\r\n", ""),
         A_BODY_THAT_WAITS_TO_BE_ASKED_FOR(
                 "POST /v1/login HTTP/1.1\r\n" + JSON + "Content-Length: 90\r\nExpect: 100-continue\r\n\r\n", ""),
         A_CHUNK_BYTE_BY_BYTE(chunked("ffff\r\n"), " "),
