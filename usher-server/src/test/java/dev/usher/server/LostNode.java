@@ -9,7 +9,7 @@ import dev.usher.testkit.RedisServer;
 import java.time.Duration;
 import java.util.Map;
 
-/** One more node beside a server that was alone, which is in the register and says nothing any more: as if it had just been killed. */
+/** One more node, which is in the register: until it falls silent, as if it had been killed, and for ten seconds more. */
 final class LostNode implements AutoCloseable {
 
     private final FaultProxy proxy;
@@ -22,14 +22,11 @@ final class LostNode implements AutoCloseable {
                 .redis("redis://" + proxy.host() + ":" + proxy.port())
                 .keyPrefix(keyPrefix)
                 .build();
-        User ann = server.register();
-        await().atMost(Duration.ofSeconds(30))
-                .untilAsserted(() -> assertThat(server.setStatus(ann.id(), "enabled")
-                                .with(200)
-                                .json()
-                                .path("nodes_confirmed")
-                                .size())
-                        .isGreaterThan(1));
+        var unused = caches.cache(UserProfile.FACET, Long.class, ids -> Map.of());
+        await().atMost(Duration.ofSeconds(30)).until(() -> caches.health().nearOpen());
+    }
+
+    void fallSilent() {
         proxy.freeze();
     }
 

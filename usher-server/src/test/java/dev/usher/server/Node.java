@@ -173,13 +173,13 @@ final class Node implements AutoCloseable {
 
         /** So few threads that it is noticed when some are held, and clients that are slow are cut off sooner than by default. */
         private static final Map<String, String> SMALL = Map.ofEntries(
-                Map.entry("server.tomcat.threads.max", "8"),
+                Map.entry("server.tomcat.threads.max", "12"),
                 Map.entry("server.tomcat.connection-timeout", "1s"),
                 Map.entry("usher.server.limits.head-timeout", "1s"),
                 Map.entry("usher.server.limits.body-timeout", "1s"),
                 Map.entry("usher.server.limits.buffered-bodies", "64KB"),
                 Map.entry("usher.server.limits.waiting-receipts", Integer.toString(WAITING_RECEIPTS)),
-                Map.entry("usher.server.limits.waiting-for-database", "1"),
+                Map.entry("usher.server.limits.waiting-for-database", "4"),
                 Map.entry("usher.profile.max-waiting-loads", "1"),
                 Map.entry("usher.status.max-waiting-loads", "1"),
                 Map.entry("spring.datasource.hikari.maximum-pool-size", "3"));
