@@ -1,11 +1,13 @@
 package dev.usher.server;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
 import dev.usher.UserUnavailableException;
+import dev.usher.spring.UsherProperties;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
@@ -18,6 +20,8 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -31,7 +35,10 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.sql.DataSource;
 import net.ttddyy.dsproxy.ExecutionInfo;
 import net.ttddyy.dsproxy.QueryInfo;
@@ -69,16 +76,31 @@ final class Node implements AutoCloseable {
         QuickKeys.install();
     }
 
+    private static final Pattern STARTED = Pattern.compile("Tomcat started on port (\\d+)");
+
     private static final HttpClient CLIENT = HttpClient.newHttpClient();
 
     private final Queue<String> statements;
-    private final ConfigurableApplicationContext context;
+    private final @Nullable ConfigurableApplicationContext context;
+    private final @Nullable Process process;
     private final String address;
 
     private Node(ConfigurableApplicationContext context, Queue<String> statements) {
         this.context = context;
+        this.process = null;
         this.statements = statements;
-        this.address = "http://127.0.0.1:" + context.getEnvironment().getProperty("local.server.port");
+        this.address = addressOf(context.getEnvironment().getProperty("local.server.port"));
+    }
+
+    private Node(Process process, String port) {
+        this.context = null;
+        this.process = process;
+        this.statements = new ConcurrentLinkedQueue<>();
+        this.address = addressOf(port);
+    }
+
+    private static String addressOf(@Nullable String port) {
+        return "http://127.0.0.1:" + port;
     }
 
     /** The servers that most tests share: started with the first of them, stopped with the JVM. */
@@ -184,6 +206,10 @@ final class Node implements AutoCloseable {
                 Map.entry("usher.status.max-waiting-loads", "1"),
                 Map.entry("spring.datasource.hikari.maximum-pool-size", "3"));
 
+        String keyPrefix() {
+            return node.bean(UsherProperties.class).keyPrefix();
+        }
+
         /** Nothing of it is broken. */
         static Fragile whole() {
             return Only.FRAGILE;
@@ -247,6 +273,48 @@ final class Node implements AutoCloseable {
 
     static Node start(String redis, String database, Map<String, String> settings, BeanPostProcessor... processors) {
         Queue<String> statements = new ConcurrentLinkedQueue<>();
+        SpringApplicationBuilder server = new SpringApplicationBuilder(UsherServer.class)
+                .registerShutdownHook(false)
+                .initializers(context -> {
+                    LOG.unlock();
+                    context.getBeanFactory().addBeanPostProcessor(new Recorder(statements));
+                    context.getBeanFactory().addBeanPostProcessor(new CheapPasswords());
+                    List.of(processors).forEach(context.getBeanFactory()::addBeanPostProcessor);
+                });
+        LOG.lock();
+        try {
+            return new Node(server.run(arguments(redis, database, settings).toArray(String[]::new)), statements);
+        } finally {
+            if (LOG.isHeldByCurrentThread()) {
+                LOG.unlock();
+            }
+        }
+    }
+
+    /** A server in a JVM of its own, which answers as fast as it can: neither its statements nor its beans can be looked at. */
+    static Node startProcess(String redis, String database, Map<String, String> settings, Path output)
+            throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx1g",
+                "-cp",
+                System.getProperty("java.class.path"),
+                UsherServer.class.getName()));
+        command.addAll(arguments(redis, database, settings));
+        Process process = new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
+        AtomicReference<@Nullable String> port = new AtomicReference<>();
+        await().atMost(Duration.ofMinutes(1)).until(() -> {
+            Matcher started = STARTED.matcher(Files.readString(output));
+            port.set(started.find() ? started.group(1) : null);
+            return port.get() != null;
+        });
+        return new Node(process, requireNonNull(port.get()));
+    }
+
+    private static List<String> arguments(String redis, String database, Map<String, String> settings) {
         Map<String, String> all = new HashMap<>(Map.of(
                 "server.port", "0",
                 "spring.data.redis.url", redis,
@@ -268,26 +336,9 @@ final class Node implements AutoCloseable {
         // Each database has a user 1.
         all.put("usher.key-prefix", database.substring(database.lastIndexOf('/') + 1));
         all.putAll(settings);
-        SpringApplicationBuilder server = new SpringApplicationBuilder(UsherServer.class)
-                .registerShutdownHook(false)
-                .initializers(context -> {
-                    LOG.unlock();
-                    context.getBeanFactory().addBeanPostProcessor(new Recorder(statements));
-                    context.getBeanFactory().addBeanPostProcessor(new CheapPasswords());
-                    List.of(processors).forEach(context.getBeanFactory()::addBeanPostProcessor);
-                });
-        LOG.lock();
-        try {
-            return new Node(
-                    server.run(all.entrySet().stream()
-                            .map(setting -> "--" + setting.getKey() + "=" + setting.getValue())
-                            .toArray(String[]::new)),
-                    statements);
-        } finally {
-            if (LOG.isHeldByCurrentThread()) {
-                LOG.unlock();
-            }
-        }
+        return all.entrySet().stream()
+                .map(setting -> "--" + setting.getKey() + "=" + setting.getValue())
+                .toList();
     }
 
     /** A mobile number that nobody has yet. */
@@ -379,7 +430,7 @@ final class Node implements AutoCloseable {
 
     /** The same server, spoken to at the port of its actuator. */
     URI managementAddress(String path) {
-        return URI.create("http://127.0.0.1:" + context.getEnvironment().getProperty("local.management.port") + path);
+        return URI.create("http://127.0.0.1:" + context().getEnvironment().getProperty("local.management.port") + path);
     }
 
     URI address(String path) {
@@ -396,7 +447,7 @@ final class Node implements AutoCloseable {
     }
 
     JdbcClient jdbc() {
-        return context.getBean(JdbcClient.class);
+        return context().getBean(JdbcClient.class);
     }
 
     long count(String table) {
@@ -413,26 +464,35 @@ final class Node implements AutoCloseable {
 
     /** Whether the server has not ended. */
     boolean isRunning() {
-        return context.isActive();
+        return context().isActive();
     }
 
     /** How many connections clients have to the server's port. */
     long connections() {
-        TomcatWebServer server = (TomcatWebServer) ((WebServerApplicationContext) context).getWebServer();
+        WebServerApplicationContext web = (WebServerApplicationContext) context();
+        TomcatWebServer server = requireNonNull((TomcatWebServer) web.getWebServer());
         return ((TimedHttpProtocol) server.getTomcat().getConnector().getProtocolHandler()).getConnectionCount();
     }
 
     <T> T bean(Class<T> type) {
-        return context.getBean(type);
+        return context().getBean(type);
     }
 
     <T> T bean(String name, Class<T> type) {
-        return context.getBean(name, type);
+        return context().getBean(name, type);
+    }
+
+    private ConfigurableApplicationContext context() {
+        return requireNonNull(context, "in a process of its own");
     }
 
     @Override
     public void close() {
-        context.close();
+        if (process == null) {
+            context().close();
+        } else {
+            process.destroyForcibly();
+        }
     }
 
     /**
