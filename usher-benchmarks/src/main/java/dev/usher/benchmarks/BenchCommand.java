@@ -21,7 +21,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The command {@code usher bench}: measures usher and its peers on the same work in one run, and writes a report. */
+/** The command {@code usher bench}: measures usher and its peers on the same work in one run and writes a report. */
 @Command(
         name = "usher bench",
         mixinStandardHelpOptions = true,
@@ -97,7 +97,7 @@ final class BenchCommand implements Callable<Integer> {
                         section.title(),
                         Duration.between(rowBegun, Instant.now()).toSeconds());
                 sections.add(section);
-                // Each time, so that what has been measured is not lost with a row that fails.
+                // After each row: a row that fails does not lose the rows before it.
                 Duration soFar = Duration.between(begun, Instant.now());
                 new Report(output).write(head(plan, redis, begun, soFar), sections);
             }
@@ -112,7 +112,7 @@ final class BenchCommand implements Callable<Integer> {
         return CommandLine.ExitCode.OK;
     }
 
-    /** Whether every contender does what it should. Whoever is fast by being wrong is not timed. */
+    /** Whether every contender keeps its promises: a contender that answers wrongly is not timed. */
     private boolean isRight(RedisServer server) {
         List<String> violations = new ArrayList<>();
         for (Peer peer : Peer.values()) {

@@ -1,6 +1,6 @@
 package dev.usher.benchmarks;
 
-/** Says how a contender has not kept a promise. */
+/** How a contender has broken a promise. */
 final class BrokenPromiseException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
@@ -9,7 +9,7 @@ final class BrokenPromiseException extends RuntimeException {
         super(message);
     }
 
-    /** Throws one if what must hold does not. */
+    /** Throws one unless the condition holds. */
     static void unless(boolean holds, String message) {
         if (!holds) {
             throw new BrokenPromiseException(message);

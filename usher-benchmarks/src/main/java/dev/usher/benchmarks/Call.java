@@ -2,14 +2,14 @@ package dev.usher.benchmarks;
 
 import java.util.SplittableRandom;
 
-/** Something that callers do over and over again. Used by many threads at once. */
+/** An operation that callers repeat. Used by many threads at once. */
 @FunctionalInterface
 interface Call {
 
     /**
-     * Does it once.
+     * Calls once.
      *
-     * @param random the caller's own, to choose by
+     * @param random the caller's own source of random numbers
      */
     void make(SplittableRandom random) throws Exception;
 }

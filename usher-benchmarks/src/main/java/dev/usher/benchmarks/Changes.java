@@ -16,22 +16,22 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Row 6: a user changes on one node, and others are asked for the user meanwhile. */
+/** Row 6: a user changes on one node while other nodes are asked for the user. */
 final class Changes implements Measurement {
 
     private static final int READERS = 3;
     private static final int NEAR_SIZE = 1_000;
 
-    /** Between two questions of one who asks all the time, and leaves some of the processor to the others. */
+    /** The pause between two questions of a busy reader, which leaves some of the processor to the others. */
     private static final Duration BUSY = Duration.ofNanos(50_000);
 
     private static final Duration PACED = Duration.ofMillis(2);
     private static final Duration SETTLED = Duration.ofMillis(20);
 
-    /** How long a node is cut off. */
+    /** How long a node stays cut off. */
     private static final Duration CUT = Duration.ofMillis(500);
 
-    /** After which a change that has not been seen counts as one that is not announced. */
+    /** A change that has not been seen by then counts as not announced. */
     private static final Duration UNANNOUNCED = Duration.ofSeconds(2);
 
     @Override
@@ -97,7 +97,7 @@ final class Changes implements Measurement {
                 for (VersionedNode reader : nodes.subList(1, nodes.size())) {
                     watches.add(reader.watch(id, BUSY));
                 }
-                // The first is for the compiler.
+                // The first change warms up the compiler.
                 for (int version = 1; version <= plan.changes() + 1; version++) {
                     source.put(id, VersionedNode.version(id, version));
                     for (Watch watch : watches) {
@@ -106,7 +106,7 @@ final class Changes implements Measurement {
                     long committed = System.nanoTime();
                     nodes.get(0).contender().changed(id);
                     boolean all = await(UNANNOUNCED, () -> watches.stream().allMatch(Watch::hasSeenChange));
-                    // An old value that was stored late comes back now.
+                    // Time for an old value that was stored late to come back.
                     LockSupport.parkNanos(SETTLED.toNanos());
                     if (version > 1 || !all) {
                         changes++;
@@ -141,7 +141,7 @@ final class Changes implements Measurement {
                 Figures.figure(stale / (double) changes));
     }
 
-    /** A node that is cut off, with one who asks it, and another one where the change is made. */
+    /** A node that is cut off, with a reader on it, and a second node that makes the change. */
     private record Pair(Peer peer, Long id, VersionedNode writer, VersionedNode reader, Watch watch) {
 
         static Pair open(Peer peer, Long id, RedisServer redis, CountedSource source) throws InterruptedException {
@@ -159,14 +159,14 @@ final class Changes implements Measurement {
 
         void close() {
             watch.end();
-            // What hangs on a silent connection ends with it.
+            // Breaking the connections ends the calls that hang on them.
             reader.network().cut();
             reader.close();
             writer.close();
         }
     }
 
-    /** All of them at the same time: they do next to nothing but wait. */
+    /** All pairs at the same time: they mostly wait. */
     private static List<List<String>> cutOff(Plan plan, boolean broken) throws InterruptedException {
         CountedSource source = new CountedSource(Long.MAX_VALUE);
         List<Pair> pairs = new ArrayList<>();
@@ -265,7 +265,7 @@ final class Changes implements Measurement {
             read.await();
             rows.put(id, VersionedNode.version(id, 1));
             Future<?> change = threads.submit(() -> writer.contender().changed(id));
-            // Who has the change wait for the load may do so.
+            // A contender may let the change wait for the load.
             await(Duration.ofMillis(200), change::isDone);
             changed.countDown();
             load.get(30, TimeUnit.SECONDS);

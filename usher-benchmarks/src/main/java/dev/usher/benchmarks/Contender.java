@@ -8,20 +8,21 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One way to remember users' profiles, set up as its manual says, on one node: it has connections, and perhaps memory, of its own.
- * What it does not know, it loads from its source and remembers. Safe for use by many threads.
+ * One way to cache users' profiles, set up as its manual says, on one node: it has its own connections, and some have their own
+ * memory. It loads what is missing from its source and caches it. Safe for use by many threads.
  *
- * <p>What a contender throws when it cannot answer is its own affair; it is counted as no answer.
+ * <p>A contender that cannot answer throws any exception; the call counts as unanswered.
  */
 interface Contender extends AutoCloseable {
 
-    /** The user's profile, or {@code null} for a user who does not exist. */
+    /** The user's profile, or {@code null} if the user does not exist. */
     @Nullable UserProfile find(Long id);
 
     /**
-     * The profiles of those of the users who exist: one after the other, unless a contender has a call for many.
+     * The profiles of the users that exist. By default they are looked up one after the other; a contender with a call for many
+     * overrides this.
      *
-     * @param ids whose profiles, without duplicates
+     * @param ids the users, without duplicates
      */
     default Map<Long, UserProfile> findAll(List<Long> ids) {
         Map<Long, UserProfile> found = new HashMap<>();
@@ -35,9 +36,9 @@ interface Contender extends AutoCloseable {
     }
 
     /**
-     * Remembers a row that was read anyway, at a login.
+     * Caches a row that a login has read anyway.
      *
-     * @param readAt when it was read
+     * @param readAt when the row was read
      */
     void fill(Long id, UserProfile row, Instant readAt);
 

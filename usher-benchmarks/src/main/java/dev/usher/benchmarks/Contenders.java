@@ -14,13 +14,13 @@ import java.util.stream.LongStream;
 /** Contenders that are open at the same time, on the same Redis and the same source. Not thread-safe. */
 final class Contenders implements AutoCloseable {
 
-    /** As many as fit into one list for every contender. */
+    /** The users in one call: few enough for every contender. */
     private static final int AT_ONCE = 500;
 
-    /** Fewer than this many commands of a round in which everybody is asked for are heartbeats, and no questions. */
+    /** Fewer commands than this in a round over all users are heartbeats, not reads. */
     private static final long QUIET = 200;
 
-    /** Longer than it takes until usher looks, once, at what it has found in Redis: how long it will live there. */
+    /** Longer than the delay after which usher asks Redis, once, how long the entries that it has found will live. */
     private static final Duration QUIET_FOR = Duration.ofSeconds(2);
 
     private static final Duration PATIENCE = Duration.ofMinutes(1);
@@ -46,22 +46,22 @@ final class Contenders implements AutoCloseable {
         return Objects.requireNonNull(open.get(peer), peer.title());
     }
 
-    /** Has each of them remember the users from 1 to that number. */
+    /** Lets each contender cache the users from 1 to that number. */
     void remember(int users) {
         open.values().forEach(contender -> remember(contender, users));
     }
 
-    /** Has one of them store the users from 1 to that number as if all of them had logged in. */
+    /** Lets a contender store the users from 1 to that number as if all of them had logged in. */
     static void fill(Contender contender, int users) {
         LongStream.rangeClosed(1, users).parallel().forEach(id -> contender.fill(id, Users.profile(id), Instant.now()));
     }
 
-    /** Has one of them remember the users from 1 to that number. */
+    /** Lets a contender cache the users from 1 to that number. */
     static void remember(Contender contender, int users) {
         remember(contender, LongStream.rangeClosed(1, users).boxed().toArray(Long[]::new));
     }
 
-    /** Has one of them remember these users, by these very keys. */
+    /** Lets a contender cache these users, with these very key objects. */
     static void remember(Contender contender, Long[] ids) {
         for (int first = 0; first < ids.length; first += AT_ONCE) {
             List<Long> some = List.of(Arrays.copyOfRange(ids, first, Math.min(first + AT_ONCE, ids.length)));
@@ -70,8 +70,8 @@ final class Contenders implements AutoCloseable {
     }
 
     /**
-     * Has one of them remember these users, by these very keys, until it answers for all of them without asking Redis, and
-     * goes on doing so.
+     * Lets a contender cache these users, with these very key objects, until it answers for all of them without asking Redis
+     * and goes on doing so.
      *
      * @throws IllegalStateException if it never does
      */
@@ -86,7 +86,7 @@ final class Contenders implements AutoCloseable {
             }
             now = System.nanoTime();
             if (now - begun > PATIENCE.toNanos()) {
-                throw new IllegalStateException("not everybody is remembered in memory");
+                throw new IllegalStateException("not every user is cached in memory");
             }
         }
     }
@@ -105,7 +105,7 @@ final class Contenders implements AutoCloseable {
         }
     }
 
-    /** What is measured of each of them, in the order of {@link Peer}. */
+    /** The measured call of each contender, in the order of {@link Peer}. */
     Map<Peer, Call> calls(Function<Contender, Call> call) {
         Map<Peer, Call> calls = new LinkedHashMap<>();
         open.forEach((peer, contender) -> calls.put(peer, call.apply(contender)));

@@ -9,26 +9,26 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * What every contender must do before anything is timed: the {@linkplain Promise promises} that concern it. Whoever is fast because it
- * does something else is found out here.
+ * What every contender must do before anything is timed: the {@linkplain Promise promises} that concern it. A contender that is
+ * fast because it does less is found out here.
  */
 final class Contract {
 
     private Contract() {}
 
     /**
-     * A promise that was not kept.
+     * A promise that was broken.
      *
-     * @param promise which one
+     * @param promise the promise
      * @param how what happened instead
      */
     record Violation(Promise promise, String how) {}
 
     /**
-     * Tries all that a peer must do, but for its known {@linkplain #gap gaps}.
+     * Tries every promise of a peer except its known {@linkplain #gap gaps}.
      *
      * @param redisUri a Redis that is emptied before
-     * @return what it has not kept; empty for a peer that may be timed
+     * @return the broken promises; empty for a peer that may be timed
      */
     static List<Violation> violations(Peer peer, String redisUri) {
         try (Trial trial = trial(peer, redisUri)) {
@@ -66,12 +66,12 @@ final class Contract {
         return new Trial(peer::open, redisUri);
     }
 
-    /** What a peer must do, its gaps included. */
+    /** The promises that a peer must keep, its gaps included. */
     static Stream<Promise> promises(Peer peer) {
         return Stream.of(Promise.values()).filter(promise -> peer.isShared() || !promise.isAboutNodes());
     }
 
-    /** Why a peer is known not to keep a promise, and is measured all the same; empty where it must keep it. */
+    /** Why a peer may break a promise and is measured all the same; empty if the peer must keep it. */
     static Optional<String> gap(Peer peer, Promise promise) {
         if (peer == Peer.REDISSON_LOCAL && promise == Promise.ADMITS_FAILURES) {
             return Optional.of("Redisson turns whatever a MapLoader throws into null (RedissonMap.loadValue)");

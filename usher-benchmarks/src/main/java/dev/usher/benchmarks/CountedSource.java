@@ -12,9 +12,9 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A source that counts what it is asked, and that is as slow, or as broken, as it is told to be.
+ * A source that counts its queries, and that is as slow or as broken as a benchmark sets it.
  *
- * <p>It has the users from 1 to a number, with the profiles of {@link Users}, but for those rows that were {@linkplain #put
+ * <p>It has the users from 1 to a number, with the profiles of {@link Users} except for the rows that were {@linkplain #put
  * changed}. Thread-safe.
  */
 final class CountedSource implements UserSource<Long, UserProfile> {
@@ -26,7 +26,7 @@ final class CountedSource implements UserSource<Long, UserProfile> {
     private volatile boolean failing;
 
     /**
-     * A source at work, and without delay.
+     * A source that works, without delay.
      *
      * @param users how many there are
      */
@@ -37,7 +37,7 @@ final class CountedSource implements UserSource<Long, UserProfile> {
     @Override
     public Map<Long, UserProfile> load(Set<Long> ids) throws IOException {
         queries.increment();
-        // A query sees what was true when it began, however long its answer takes.
+        // A query sees the rows as they were when it began, however long its answer takes.
         Map<Long, UserProfile> rows = rows(ids);
         delay();
         if (failing) {
@@ -71,17 +71,17 @@ final class CountedSource implements UserSource<Long, UserProfile> {
         }
     }
 
-    /** Changes a user's row, or gives one to a user who had none. The change is committed when this returns. */
+    /** Stores a user's row, in place of the one there may be. The change is committed when this returns. */
     void put(Long id, UserProfile row) {
         changed.put(id, row);
     }
 
-    /** How many queries there have been, the failed ones included; one for several users is one. */
+    /** The number of queries, failed ones included; a query for several users counts once. */
     long queries() {
         return queries.sum();
     }
 
-    /** Lets each query from now on take so long; it waits, and uses no processor. */
+    /** Sets how long each query takes from now on; a query waits and uses no processor. */
     void setDelay(Duration delay) {
         delayNanos = delay.toNanos();
     }

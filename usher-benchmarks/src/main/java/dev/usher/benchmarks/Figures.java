@@ -2,12 +2,12 @@ package dev.usher.benchmarks;
 
 import java.util.Locale;
 
-/** Figures as they stand in tables. */
+/** Figures as tables show them. */
 final class Figures {
 
     private Figures() {}
 
-    /** With three digits that count, and thousands set apart. */
+    /** Three significant digits, with separators for thousands. */
     static String figure(double value) {
         double size = Math.abs(value);
         if (size >= 100 || size == 0) {

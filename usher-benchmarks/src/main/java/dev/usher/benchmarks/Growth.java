@@ -13,16 +13,16 @@ import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.LongStream;
 
-/** Row 10: the same with more and more users. */
+/** Row 10: the cost of a call as the number of users grows. */
 final class Growth implements Measurement {
 
-    /** So many near hits are timed at once: one is over sooner than a clock is read. */
+    /** The near hits that are timed together: a single one takes less time than reading the clock. */
     private static final int AT_ONCE = 200;
 
-    /** Where the users begin whom nobody has asked for yet. */
+    /** The first of the users that have not been asked for yet. */
     private static final long COLD = 1L << 32;
 
-    /** What is compared: usher, and what it is compared with. */
+    /** A kind of call, and the two contenders that are compared on it. */
     private enum Way {
         NEAR_HIT("near hit", Peer.USHER, Peer.CAFFEINE),
         SHARED_HIT("shared hit", Peer.USHER_SHARED, Peer.LETTUCE),
@@ -70,7 +70,7 @@ final class Growth implements Measurement {
         return new Section(Row.GROWTH, "Growth")
                 .text(
                         "One caller; so many users are in Redis, and for near hits in memory as well, and are asked for at random. A miss is a"
-                                + " user whom nobody has asked for before; the source answers at once. In one JVM, so that near hits are dearer than in"
+                                + " user that has not been asked for before; the source answers at once. In one JVM, so that near hits are dearer than in"
                                 + " row 1, where each contender has its own.")
                 .table(
                         List.of(
@@ -96,7 +96,7 @@ final class Growth implements Measurement {
                 Contenders contenders = Contenders.open(
                         List.of(Peer.USHER, Peer.USHER_SHARED, Peer.CAFFEINE, Peer.LETTUCE, Peer.SPECIFICATION),
                         new Site(redis.uri(), new CountedSource(Long.MAX_VALUE), users))) {
-            // The others find in Redis what usher has stored there.
+            // The other contenders read the entries that usher has stored in Redis.
             Contenders.rememberInMemory(contenders.get(Peer.USHER), ids, redis.uri());
             Contenders.remember(contenders.get(Peer.CAFFEINE), ids);
             System.gc();

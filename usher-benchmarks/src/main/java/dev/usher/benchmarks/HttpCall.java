@@ -17,7 +17,7 @@ import org.apache.hc.core5.http.io.support.ClassicRequestBuilder;
 import org.apache.hc.core5.http.protocol.HttpCoreContext;
 import org.apache.hc.core5.io.CloseMode;
 
-/** A GET with a bearer token, over a connection that each caller keeps. Thread-safe. */
+/** A GET with a bearer token. Each caller keeps its own connection. Thread-safe. */
 final class HttpCall implements Call, AutoCloseable {
 
     private static final String HOST = "127.0.0.1";
@@ -36,7 +36,7 @@ final class HttpCall implements Call, AutoCloseable {
         this.token = token;
     }
 
-    /** How often it has been made. */
+    /** The number of calls made. */
     long made() {
         return made.sum();
     }

@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** Another JVM with the class path of this one, spoken to in lines. It ends with {@link #close}. Not thread-safe. */
+/** A second JVM with the class path of this one; the two exchange lines. It ends with {@link #close}. Not thread-safe. */
 final class JavaProcess implements AutoCloseable {
 
     private static final int PATIENCE_SECONDS = 20;
@@ -25,11 +25,11 @@ final class JavaProcess implements AutoCloseable {
     }
 
     /**
-     * Starts it.
+     * Starts the JVM.
      *
-     * @param options what goes before the class
-     * @param main whose {@code main} it runs
-     * @param arguments what goes behind it
+     * @param options the arguments before the class
+     * @param main the class to run
+     * @param arguments the arguments after the class
      */
     static JavaProcess start(List<String> options, Class<?> main, List<String> arguments) throws IOException {
         List<String> command = new ArrayList<>();
@@ -49,9 +49,9 @@ final class JavaProcess implements AutoCloseable {
     }
 
     /**
-     * Waits for its next line.
+     * Waits for the next line of the JVM.
      *
-     * @throws IOException if it has ended instead
+     * @throws IOException if the JVM has ended instead
      */
     String hear() throws IOException {
         String line = answers.readLine();
@@ -61,7 +61,7 @@ final class JavaProcess implements AutoCloseable {
         return line;
     }
 
-    /** The processor time that it has taken, in nanoseconds. */
+    /** The processor time that the JVM has used, in nanoseconds. */
     long processorNanos() {
         return process.info().totalCpuDuration().orElseThrow().toNanos();
     }

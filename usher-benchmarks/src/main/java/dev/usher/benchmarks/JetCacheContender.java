@@ -30,8 +30,9 @@ import org.jspecify.annotations.Nullable;
  * one process.
  *
  * <p>Set up as "CacheManager" in {@code CreateCache.md} and "without Spring Boot" in {@code RedisWithLettuce.md} say; with both
- * levels, {@code syncLocal} and a {@code broadcastChannel} let other nodes drop their local copies. {@code cacheNullValue} stays at its
- * default, so absent users are not remembered. With the protection, {@code getAll} loads what is missing one after the other.
+ * levels, {@code syncLocal} and a {@code broadcastChannel} let other nodes drop their local copies. {@code cacheNullValue}
+ * stays at its default, so absent users are not cached. With the protection, {@code getAll} loads missing users one after the
+ * other.
  */
 final class JetCacheContender implements Contender {
 
@@ -44,8 +45,8 @@ final class JetCacheContender implements Contender {
         client.setOptions(ClientOptions.builder()
                 .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
                 .build());
-        // Its messages between nodes are encoded as the builder says, which stays at the default; the profiles as the
-        // cache says.
+        // The builder's encoder, left at its default, is for messages between nodes; the cache has its own for
+        // profiles.
         CacheBuilder remote = RedisLettuceCacheBuilder.createRedisLettuceCacheBuilder()
                 .redisClient(client)
                 .pubSubConnection(client.connectPubSub(ByteArrayCodec.INSTANCE))

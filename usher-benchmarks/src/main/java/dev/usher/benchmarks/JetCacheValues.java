@@ -6,8 +6,8 @@ import dev.usher.UserProfile;
 import java.nio.ByteBuffer;
 
 /**
- * How JetCache writes profiles here: the two times that it keeps with each value, and the bytes that all contenders write. For a
- * value that is {@code null} there are none.
+ * How JetCache writes profiles here: the two times that it keeps with each value, then the bytes that all contenders write. A
+ * {@code null} value has no bytes.
  */
 final class JetCacheValues {
 

@@ -20,7 +20,7 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** {@code GET}, {@code MGET} and {@code SETEX} over one connection of Lettuce, which is what its manual recommends. */
+/** {@code GET}, {@code MGET} and {@code SETEX} over one connection of Lettuce, as its manual recommends. */
 final class LettuceContender implements Contender {
 
     private static final long TTL_SECONDS = Duration.ofMinutes(30).toSeconds();

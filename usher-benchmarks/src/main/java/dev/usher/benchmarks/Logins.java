@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
-/** Row 5: a login without the check of the password: the row is read by the mobile number, and then remembered. */
+/** Row 5: a login without the check of the password. The row is read by the mobile number and then cached. */
 final class Logins implements Measurement {
 
     private static final String WITHOUT_CACHE = "no cache";
@@ -33,7 +33,7 @@ final class Logins implements Measurement {
             createUsers(client, plan.loginUsers());
             Map<String, Call> calls = new LinkedHashMap<>();
             calls.put(WITHOUT_CACHE, login(client, 0, plan, null));
-            // Some of them use the same keys, so each has users of its own.
+            // Some contenders use the same keys, so each has its own users.
             int share = plan.loginUsers() / peers.size();
             for (int i = 0; i < peers.size(); i++) {
                 Peer peer = peers.get(i);

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 
-/** What measured: the machine, the JVM, and the versions of what was measured. */
+/** The machine and the JVM of a run, and the versions of the measured libraries. */
 final class Machine {
 
     private static final Path PROCESSORS = Path.of("/proc/cpuinfo");
@@ -17,7 +17,7 @@ final class Machine {
 
     private Machine() {}
 
-    /** As the lines of a list. */
+    /** The facts, as the lines of a list. */
     static List<String> facts(String redisVersion) {
         Runtime runtime = Runtime.getRuntime();
         return List.of(
@@ -61,7 +61,7 @@ final class Machine {
         return "";
     }
 
-    /** The file that a class comes from, which tells its version. */
+    /** The name of the jar of a class, which tells its version. */
     private static String jar(Class<?> type) {
         try {
             Path file = Path.of(

@@ -14,21 +14,22 @@ import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.LongStream;
 
-/** Row 3: a hundred users at once, all of whom are in Redis, and none of whom is. */
+/** Row 3: a hundred users at once: all of them in Redis, and none of them. */
 final class ManyUsers implements Measurement {
 
     private static final int AT_ONCE = 100;
 
-    /** Where the users begin whom nobody has asked for yet. */
+    /** The first of the users that have not been asked for yet. */
     private static final long COLD = 1L << 32;
 
     @Override
     public Section measure(Plan plan) {
         Section section = new Section(Row.MANY_USERS, "A hundred users at once")
-                .text("One caller asks for " + AT_ONCE
-                        + " users in one call, where a contender has such a call, else one after the other."
-                        + " *In Redis*: of " + String.format(Locale.ROOT, "%,d", plan.sharedUsers())
-                        + " users there. *Nowhere*: nobody has asked for them before; the source answers at once.");
+                .text(
+                        "One caller asks for " + AT_ONCE
+                                + " users in one call, where a contender has such a call, else one after the other."
+                                + " *In Redis*: of " + String.format(Locale.ROOT, "%,d", plan.sharedUsers())
+                                + " users there. *Nowhere*: users that have not been asked for before; the source answers at once.");
         List<Peer> peers = plan.peers(Peer::isShared);
         AtomicLong nextCold = new AtomicLong(COLD);
         try (RedisServer redis = RedisServer.start();

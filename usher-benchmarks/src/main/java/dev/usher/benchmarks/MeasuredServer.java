@@ -9,11 +9,12 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 
 /**
- * The server in a process of its own, until its standard input ends. Its arguments are the URI of a Redis, the JDBC URL of a
- * database and who logs in to it with which password; it answers with its port.
+ * The server in a process of its own, until its standard input ends. Its arguments are the URI of a Redis, and the JDBC URL,
+ * user name and password of a database; it prints its port.
  *
- * <p>It has one more call, {@code GET /v1/constant}, which answers a profile that it does not look up. With the argument {@code
- * ungated} nobody looks at a user's status either, so that this call does all that {@code GET /v1/me} does, but ask usher.
+ * <p>It has one more call, {@code GET /v1/constant}, which answers with a constant profile. With the argument {@code ungated}
+ * the server does not check the user's status either, so that this call does all that {@code GET /v1/me} does except asking
+ * usher.
  */
 final class MeasuredServer {
 
@@ -33,7 +34,7 @@ final class MeasuredServer {
                 .logStartupInfo(false)
                 .run(
                         "--server.port=0",
-                        // A caller keeps his connection: it is not what is measured.
+                        // Callers keep their connections: connecting is not measured.
                         "--server.tomcat.max-keep-alive-requests=-1",
                         "--server.address=127.0.0.1",
                         "--spring.data.redis.url=" + arguments[0],
@@ -43,7 +44,7 @@ final class MeasuredServer {
                         "--usher.web.status-gate.enabled=" + gated)) {
             answers.println(context.getEnvironment().getRequiredProperty("local.server.port"));
             while (System.in.read() >= 0) {
-                // Until the end of the input.
+                // Wait for the end of the input.
             }
         }
         System.exit(0);
@@ -52,7 +53,7 @@ final class MeasuredServer {
     /** A profile as {@code GET /v1/me} answers it. */
     record Answer(long id, String mobile, String name, String photo, boolean isMedia, String intro, String certi) {}
 
-    /** The call without a look-up. */
+    /** The call without a lookup. */
     @RestController
     static class ConstantMe {
 

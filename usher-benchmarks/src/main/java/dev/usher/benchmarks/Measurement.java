@@ -1,14 +1,14 @@
 package dev.usher.benchmarks;
 
-/** One row of work, on servers of its own. */
+/** The measurement of one row, on its own servers. */
 interface Measurement {
 
     /**
-     * Has all contenders do it, one after the other or by turns.
+     * Lets all contenders do the work of the row, one after the other or by turns.
      *
-     * @param plan how much
-     * @return what came of it
-     * @throws Exception when a contender does what it should not, or a server does not start; the run ends then
+     * @param plan how much is measured
+     * @return the results
+     * @throws Exception if a contender misbehaves or a server does not start; the run ends then
      */
     Section measure(Plan plan) throws Exception;
 }

@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
-/** Row 8: the room that a user takes, in Redis and on the heap. */
+/** Row 8: the memory that a user takes, in Redis and on the heap. */
 final class Memory implements Measurement {
 
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(100);
@@ -43,20 +43,20 @@ final class Memory implements Measurement {
         return new Section(Row.ROOM, "Room")
                 .text(String.format(
                         Locale.ROOT,
-                        "%,d users, remembered wherever a contender remembers: what a user takes of `used_memory` in Redis, indexes"
-                                + " and all, right after they were stored and when usher's fences have ended, which happens within seconds; and"
-                                + " what a user takes of the heap after a garbage collection. The JSON of a user has about %d bytes.",
+                        "%,d users, in every tier that a contender has: the bytes of a user in `used_memory` of Redis, indexes included,"
+                                + " right after all are stored and again when usher's fences have ended, which takes seconds; and"
+                                + " the bytes of a user on the heap after a garbage collection. The JSON of a user has about %d bytes.",
                         users,
                         UserProfile.FACET.codec().encode(Users.profile(users)).length))
                 .table(List.of("", "in Redis, bytes at once", "bytes later", "on the heap, bytes"), rows)
                 .picture(new Bars("Bytes for each user, in Redis and on the heap together", "bytes", bars));
     }
 
-    /** The memory that is used once each user has but one key. */
+    /** The memory in use once each user has only one key left. */
     private static long withoutFences(RedisServer redis, Plan plan) {
         long begun = System.nanoTime();
         RedisFigures figures = RedisFigures.of(redis.uri());
-        // The register of nodes is a key, too.
+        // The register of nodes is a key too.
         while (figures.keys() > plan.memoryUsers() + 10
                 && System.nanoTime() - begun < plan.patience().toNanos()) {
             LockSupport.parkNanos(BETWEEN_LOOKS.toNanos());

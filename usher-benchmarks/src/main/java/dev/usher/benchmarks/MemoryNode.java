@@ -7,8 +7,8 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A process that remembers users, and answers with the bytes on its heap that each of them takes. Its arguments are the name of a
- * {@link Peer}, the URI of a Redis and the number of users.
+ * A process that caches users and prints the bytes of its heap that each of them takes. Its arguments are the name of a {@link
+ * Peer}, the URI of a Redis and the number of users.
  */
 final class MemoryNode {
 
@@ -16,7 +16,7 @@ final class MemoryNode {
 
     private static final long QUIET_NANOS = Duration.ofMillis(500).toNanos();
 
-    /** Heartbeats, and those of this class. */
+    /** Heartbeats, and the commands of this class. */
     private static final long FEW_COMMANDS = 50;
 
     private MemoryNode() {}
@@ -28,23 +28,23 @@ final class MemoryNode {
         int users = Integer.parseInt(arguments[2]);
         try (Contender contender =
                 Peer.valueOf(arguments[0]).open(new Site(arguments[1], new CountedSource(users), users))) {
-            // What is made once, and not for each user, is there already.
+            // The first call allocates what all users share.
             contender.find(1L);
             long before = heap();
             Contenders.fill(contender, users);
-            // Twice, for what is not kept in memory at the first time.
+            // Twice: some contenders do not keep a user in memory at the first read.
             Contenders.remember(contender, users);
             Contenders.remember(contender, users);
             awaitWrites(arguments[1]);
             answers.println((heap() - before) / (double) users);
             while (System.in.read() >= 0) {
-                // Until the end of the input: what is in Redis is looked at meanwhile.
+                // Wait for the end of the input: the parent looks at Redis meanwhile.
             }
         }
         System.exit(0);
     }
 
-    /** Until what was written without a wait has arrived: hardly a command comes any more. */
+    /** Waits until asynchronous writes have reached Redis, that is, until hardly a command arrives any more. */
     private static void awaitWrites(String redisUri) {
         long before;
         long now = RedisFigures.of(redisUri).commands();
@@ -55,7 +55,7 @@ final class MemoryNode {
         } while (now - before > FEW_COMMANDS);
     }
 
-    /** What lives on the heap, once what is dead is gone. */
+    /** The bytes in use on the heap, after a garbage collection. */
     private static long heap() {
         long used = Long.MAX_VALUE;
         while (true) {

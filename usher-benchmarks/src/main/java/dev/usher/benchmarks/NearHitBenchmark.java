@@ -21,11 +21,12 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * A user who is in the memory of the process, asked for by key. The keys are boxed beforehand, and are those in the caches.
+ * A lookup, by key, of a user that is in the memory of the process. The keys are boxed beforehand and are the very objects in
+ * the caches.
  *
  * <p>{@link #inTurn} uses each answer before it asks the next question, as a request does. {@link #overlapped} does not, and so
- * measures something else too: a processor then begins several reads of Caffeine at once, but not several near hits of usher,
- * for reading the clock ends with everything before it.
+ * measures something else too: a processor then overlaps several reads of Caffeine, but not several near hits of usher, because
+ * reading the clock waits for all instructions before it.
  */
 // JMH sets the fields.
 @NullUnmarked
@@ -56,7 +57,7 @@ public class NearHitBenchmark {
         @Param("100000")
         public int users;
 
-        /** The URI of a Redis in which everybody is stored, or empty for one that is started here, with nobody in it. */
+        /** The URI of a Redis that has all users, or empty to start an empty Redis here. */
         @Param("")
         public String stored;
 
@@ -79,7 +80,7 @@ public class NearHitBenchmark {
             ids = LongStream.rangeClosed(1, users).boxed().toArray(Long[]::new);
             contender = Peer.valueOf(peer).open(new Site(redis, source, users));
             Contenders.rememberInMemory(contender, ids, redis);
-            // What lives lies close together then, as it does beneath a cache that is alone.
+            // A collection moves live objects close together, as they lie in a process with this cache alone.
             System.gc();
             queries = source.queries();
         }
@@ -92,18 +93,18 @@ public class NearHitBenchmark {
                 own.close();
             }
             if (after != queries) {
-                throw new IllegalStateException("the source was asked for users who are in memory");
+                throw new IllegalStateException("the source was asked for users that are in memory");
             }
         }
     }
 
-    /** Whom a thread asks for, one after the other. */
+    /** The users that a thread asks for, one after the other. */
     @State(Scope.Thread)
     public static class Asked {
 
         private static final int QUESTIONS = 1 << 18;
 
-        /** No answer is as long as this, but only the answer says so. */
+        /** Longer than any name. The compiler does not know that, so it must look at the answer. */
         private static final int LONGER_THAN_ANY_NAME = 1 << 20;
 
         @Param({"zipf", "uniform"})
@@ -120,18 +121,18 @@ public class NearHitBenchmark {
                     .mapToDouble(rank -> spread.equals("zipf") ? 1.0 / rank : 1.0)
                     .toArray();
             Arrays.parallelPrefix(shares, Double::sum);
-            // Who is asked for often is anybody, not the neighbour of the next most asked for.
-            int[] someone = IntStream.range(0, users).toArray();
+            // Ranks are shuffled over the ids, so that frequently asked users are not neighbours.
+            int[] shuffled = IntStream.range(0, users).toArray();
             for (int i = users - 1; i > 0; i--) {
                 int j = random.nextInt(i + 1);
-                int swapped = someone[i];
-                someone[i] = someone[j];
-                someone[j] = swapped;
+                int swapped = shuffled[i];
+                shuffled[i] = shuffled[j];
+                shuffled[j] = swapped;
             }
             asked = new Long[QUESTIONS];
             for (int i = 0; i < QUESTIONS; i++) {
                 int rank = Arrays.binarySearch(shares, random.nextDouble() * shares[users - 1]);
-                asked[i] = remembered.ids[someone[Math.min(rank < 0 ? -rank - 1 : rank, users - 1)]];
+                asked[i] = remembered.ids[shuffled[Math.min(rank < 0 ? -rank - 1 : rank, users - 1)]];
             }
             next = ThreadLocalRandom.current().nextInt(QUESTIONS);
         }

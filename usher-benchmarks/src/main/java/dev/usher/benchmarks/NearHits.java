@@ -18,7 +18,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-/** Row 1: users who are in the memory of the process. */
+/** Row 1: users in the memory of the process. */
 final class NearHits implements Measurement {
 
     private static final int MOST_THREADS = 2;
@@ -26,10 +26,10 @@ final class NearHits implements Measurement {
     private static final String OVERLAPPED = "overlapped";
     private static final List<Peer> OVERLAPPING = List.of(Peer.USHER, Peer.CAFFEINE);
 
-    /** Which forks belong together. */
+    /** The parameters that forks of one comparison share. */
     private record Way(String benchmark, String spread, int threads) {}
 
-    /** What the forks of one contender measured: nanoseconds and bytes for each call. */
+    /** The measurements of the forks of one contender: nanoseconds and bytes for each call. */
     private record Taken(List<Double> nanos, List<Double> bytes) {
         Taken() {
             this(new ArrayList<>(), new ArrayList<>());
@@ -53,7 +53,7 @@ final class NearHits implements Measurement {
                 }
             }
         }
-        Section section = new Section(Row.NEAR_HITS, "Users who are in memory")
+        Section section = new Section(Row.NEAR_HITS, "Users in memory")
                 .text(String.format(
                         Locale.ROOT,
                         "%,d users, all of them in the memory of the process, measured with JMH in JVMs of their own. Each answer is used"
@@ -78,7 +78,7 @@ final class NearHits implements Measurement {
         }
         for (String spread : plan.spreads()) {
             section.text(
-                            "**Answers that nobody uses, " + (spread.equals("zipf") ? "Zipf" : "uniform")
+                            "**Answers that are not used, " + (spread.equals("zipf") ? "Zipf" : "uniform")
                                     + ", 1 thread**: a processor then overlaps several reads of Caffeine, and cannot overlap what reads the clock.")
                     .table(
                             List.of("", "ns", "time, of raw Caffeine", "bytes allocated"),
@@ -116,7 +116,7 @@ final class NearHits implements Measurement {
                         .warmupTime(time(plan))
                         .measurementIterations(plan.iterations())
                         .measurementTime(time(plan))
-                        // A small heap that is there from the start: one that grows makes objects look dear.
+                        // A small heap of fixed size: a heap that grows makes allocation look expensive.
                         .jvmArgs("-Xms640m", "-Xmx640m", "-XX:+AlwaysPreTouch")
                         .addProfiler(GCProfiler.class)
                         .shouldFailOnError(true)
@@ -126,7 +126,7 @@ final class NearHits implements Measurement {
         for (RunResult result : results) {
             Way way = new Way(benchmark, result.getParams().getParam("spread"), threads);
             Taken one = taken.computeIfAbsent(way, w -> new HashMap<>()).computeIfAbsent(peer, p -> new Taken());
-            // Each iteration by itself, so that there is a spread where there is one fork.
+            // Each iteration is a sample of its own, so that a single fork has a spread too.
             scores(result).forEach(one.nanos()::add);
             one.bytes()
                     .add(Objects.requireNonNull(result.getSecondaryResults().get("gc.alloc.rate.norm"))

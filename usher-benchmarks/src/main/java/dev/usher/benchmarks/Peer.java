@@ -1,6 +1,6 @@
 package dev.usher.benchmarks;
 
-/** What is measured: usher, the limits, and what people would use instead. */
+/** The measured caches: usher, the limits of memory and of Redis, and what people would use instead. */
 enum Peer {
     /** usher with both tiers. */
     USHER("usher", Tiers.BOTH),
@@ -27,7 +27,7 @@ enum Peer {
     /** Spring's cache abstraction over Spring Data Redis, with its lock. */
     SPRING_REDIS_LOCKING("Spring Cache, Redis, locking", Tiers.SHARED);
 
-    /** Where a contender remembers. */
+    /** Where a contender caches. */
     private enum Tiers {
         NEAR,
         SHARED,
@@ -47,12 +47,12 @@ enum Peer {
         return title;
     }
 
-    /** Whether it remembers in the memory of its process. */
+    /** Whether it caches in the memory of its process. */
     boolean isNear() {
         return tiers != Tiers.SHARED;
     }
 
-    /** Whether it remembers in Redis. */
+    /** Whether it caches in Redis. */
     boolean isShared() {
         return tiers != Tiers.NEAR;
     }

@@ -30,7 +30,7 @@ final class Pictures {
 
     private Pictures() {}
 
-    /** Whether this machine has what is needed to write text into a picture. */
+    /** Whether this machine has a font for text in pictures. */
     static boolean canBeDrawn() {
         System.setProperty("java.awt.headless", "true");
         try {
@@ -39,8 +39,8 @@ final class Pictures {
                             .getWidth()
                     > 0;
         } catch (Error | RuntimeException e) {
-            // What a JDK throws that finds no font is an InternalError, a NoClassDefFoundError or a
-            // NullPointerException, by version.
+            // Without a font a JDK throws InternalError, NoClassDefFoundError or NullPointerException, depending on its
+            // version.
             return false;
         }
     }
@@ -67,7 +67,7 @@ final class Pictures {
                 .title(bars.title())
                 .yAxisTitle(bars.unit())
                 .build();
-        // What is nothing has no bar, least of all on an axis where nothing is infinitely far away.
+        // Zero has no bar: a logarithmic axis has no zero.
         List<Point> points =
                 bars.points().stream().filter(point -> point.value() > 0).toList();
         double highest = points.stream().mapToDouble(Point::value).max().orElse(1);
@@ -75,7 +75,7 @@ final class Pictures {
         chart.getStyler().setLegendVisible(false);
         chart.getStyler().setXAxisLabelRotation(LABEL_ANGLE);
         if (highest / lowest > 100) {
-            // Where one bar is a hundred times another, the shorter one would not be seen.
+            // On a linear axis, a bar a hundred times shorter than another would not be visible.
             chart.getStyler().setYAxisLogarithmic(true).setYAxisMin(lowest / 2);
         }
         chart.getStyler().setSeriesColors(new Color[] {USHER});

@@ -7,24 +7,24 @@ import java.util.function.Predicate;
 /**
  * How much is measured.
  *
- * @param name how the plan is called
- * @param peers who is measured
+ * @param name the plan's name
+ * @param peers the contenders
  * @param nearUsers how many users the near tiers hold
- * @param sharedUsers how many users are in Redis where only the way there is measured
+ * @param sharedUsers how many users are in Redis in the rows about reads from Redis
  * @param loginUsers how many users can log in, each for the first time
- * @param memoryUsers how many users are stored to see what room they take
- * @param growth the numbers of users between which growth is measured
+ * @param memoryUsers how many users are stored to measure their memory
+ * @param growth the numbers of users at which growth is measured
  * @param warmUp how long each contender is called before the first round, for the compiler
  * @param rounds how often each contender has its turn
  * @param turn how long a turn lasts
  * @param forks how many JVMs measure each near hit, one after the other
  * @param spreads how near hits are spread over the users: {@code zipf}, {@code uniform}
- * @param overlapped whether near hits are also measured with answers that nobody uses
+ * @param overlapped whether near hits are also measured with answers that are not used
  * @param iterations how often each of them measures
  * @param iteration for how long
- * @param repetitions how often what is counted, not timed, happens
+ * @param repetitions how often the counted scenarios are repeated
  * @param changes how many changes are made for each contender
- * @param patience how long an answer is waited for that may never come
+ * @param patience how long to wait for an answer that may never come
  */
 record Plan(
         String name,
@@ -46,12 +46,15 @@ record Plan(
         int changes,
         Duration patience) {
 
-    /** Those who are measured and of whom something is true. */
+    /** The contenders for which a condition holds. */
     List<Peer> peers(Predicate<Peer> condition) {
         return peers.stream().filter(condition).toList();
     }
 
-    /** Less than ten minutes on two cores: every row, with fewer users and wider spreads, and near hits as users come (Zipf) only. */
+    /**
+     * Less than ten minutes on two cores: every row, with fewer users and wider spreads, and near hits in a Zipf distribution
+     * only.
+     */
     static Plan quick() {
         return new Plan(
                 "quick",
@@ -74,7 +77,7 @@ record Plan(
                 Duration.ofSeconds(6));
     }
 
-    /** What the conclusions rest upon: about twenty minutes. */
+    /** The plan behind the published conclusions: about twenty minutes. */
     static Plan full() {
         return new Plan(
                 "full",
@@ -97,7 +100,7 @@ record Plan(
                 Duration.ofSeconds(10));
     }
 
-    /** As little as can be, and without most peers, to see that every row is filled: the figures mean nothing. */
+    /** The smallest plan, without most peers, to test that every row is filled: its figures mean nothing. */
     static Plan smoke() {
         return new Plan(
                 "smoke",

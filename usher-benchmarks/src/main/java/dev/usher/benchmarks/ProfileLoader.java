@@ -6,15 +6,15 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Asks a source in the ways in which peers ask. Its exceptions become unchecked, and nothing else happens to them. */
+/** Adapts a source to the calls that peers make. It turns checked exceptions into unchecked ones and handles none. */
 record ProfileLoader(UserSource<Long, UserProfile> source) {
 
-    /** The user's row, or {@code null} for a user who does not exist. */
+    /** The user's row, or {@code null} if the user does not exist. */
     @Nullable UserProfile load(Long id) {
         return loadAll(Set.of(id)).get(id);
     }
 
-    /** The rows of those of the users who exist. */
+    /** The rows of the users that exist. */
     Map<Long, UserProfile> loadAll(Set<? extends Long> ids) {
         try {
             return source.load(Set.copyOf(ids));

@@ -14,7 +14,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-/** One thing that every contender must do, and how it is found out whether it does. */
+/** One thing that every contender must do, and the check of it. */
 enum Promise {
     FINDS("finds what the source has, as it is there") {
         @Override
@@ -41,16 +41,16 @@ enum Promise {
         }
     },
 
-    KNOWS_STRANGERS("finds nobody where nobody is") {
+    KNOWS_ABSENT_USERS("finds no user where there is none") {
         @Override
         void check(Trial trial) {
-            Long id = trial.stranger();
-            unless(trial.node().find(id) == null, "a user who does not exist was found");
-            unless(trial.node().find(id) == null, "a user who does not exist was found the second time");
+            Long id = trial.absentUser();
+            unless(trial.node().find(id) == null, "a user that does not exist was found");
+            unless(trial.node().find(id) == null, "a user that does not exist was found the second time");
         }
     },
 
-    TAKES_FILLS("does not ask the source for who has just logged in") {
+    TAKES_FILLS("does not ask the source for a user that has just logged in") {
         @Override
         void check(Trial trial) {
             Long id = trial.user();
@@ -61,15 +61,15 @@ enum Promise {
         }
     },
 
-    FINDS_ALL("finds those of a list who exist, and asks for those alone whom it does not know") {
+    FINDS_ALL("finds the users of a list that exist, and asks the source only for those that are not cached") {
         @Override
         void check(Trial trial) {
             Long warm = trial.user();
             Long cold = trial.user();
-            Long stranger = trial.stranger();
+            Long absent = trial.absentUser();
             trial.node().find(warm);
             Map<Long, UserProfile> all = Map.of(warm, Users.profile(warm), cold, Users.profile(cold));
-            List<Long> ids = List.of(stranger, cold, warm);
+            List<Long> ids = List.of(absent, cold, warm);
             unless(all.equals(trial.node().findAll(ids)), "the first answer for a list was wrong");
             unless(all.equals(trial.node().findAll(ids)), "the second answer for a list was wrong");
             asked(trial, warm, 1);
@@ -81,7 +81,7 @@ enum Promise {
         @Override
         void check(Trial trial) {
             Long id = trial.user();
-            // Often, since what is announced behind the caller's back is there in time now and then.
+            // Repeated, because an asynchronous announcement arrives in time now and then.
             for (int version = 0; version < 30; version++) {
                 trial.node().find(id);
                 UserProfile row = trial.change(id, "version " + version);
@@ -124,7 +124,7 @@ enum Promise {
         @Override
         void check(Trial trial) throws Exception {
             ExecutorService threads = Executors.newFixedThreadPool(CROWD);
-            // Long enough for all of them to be under way at once.
+            // Long enough for all threads to be loading at once.
             trial.source().setDelay(Duration.ofMillis(20));
             try {
                 CountDownLatch start = new CountDownLatch(1);
@@ -155,21 +155,21 @@ enum Promise {
         this.title = title;
     }
 
-    /** The promise in words, of which the subject is the contender. */
+    /** The promise in words; their subject is the contender. */
     String title() {
         return title;
     }
 
-    /** Whether only those can keep it who remember in Redis. */
+    /** Whether only a contender that caches in Redis can keep it. */
     boolean isAboutNodes() {
         return this == SHARES;
     }
 
     /**
-     * Tries it.
+     * Tries the promise.
      *
-     * @throws BrokenPromiseException if it is not kept
-     * @throws Exception what the contender throws, with which it does not keep it either
+     * @throws BrokenPromiseException if the promise is broken
+     * @throws Exception the contender's own exception, which breaks the promise as well
      */
     abstract void check(Trial trial) throws Exception;
 

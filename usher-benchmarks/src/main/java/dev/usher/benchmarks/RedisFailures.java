@@ -19,7 +19,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;
 
-/** Row 7: Redis hangs, and Redis is away. */
+/** Row 7: Redis hangs, and Redis is down. */
 final class RedisFailures implements Measurement {
 
     private static final int CALLS = 1_000;
@@ -42,10 +42,11 @@ final class RedisFailures implements Measurement {
                 .text("**Redis is frozen**: it keeps its connections and answers nothing. " + CALLS
                         + " callers come, one every "
                         + BETWEEN.toMillis()
-                        + " ms; every other one asks for a user who was asked for on this node before, the rest for"
-                        + " users who are in Redis only. A query takes " + QUERY.toMillis()
-                        + " ms. Nobody is waited for longer than "
-                        + patience.toSeconds() + " s after the last has come. Timeouts are what each has by default.")
+                        + " ms; every other one asks for a user that was asked for on this node before, the rest for"
+                        + " users in Redis only. A query takes " + QUERY.toMillis()
+                        + " ms. The measurement ends "
+                        + patience.toSeconds()
+                        + " s after the last call has begun. Each contender has its default timeouts.")
                 .table(
                         List.of(
                                 "",
@@ -58,18 +59,18 @@ final class RedisFailures implements Measurement {
                                 "failed",
                                 "waiting still"),
                         frozen)
-                .picture(new Bars("Redis frozen: p99 of the wait for a user who is in Redis only", "ms", waits))
+                .picture(new Bars("Redis frozen: p99 of the wait for a user in Redis only", "ms", waits))
                 .text("**Redis is away**: connections to it are refused. " + CALLERS
                         + " callers ask for " + String.format(Locale.ROOT, "%,d", plan.sharedUsers())
-                        + " users at random, who were all asked for before, over a source with "
+                        + " users at random, all of them asked for before, over a source with "
                         + PooledSource.CONNECTIONS
-                        + " connections. Who answers more than " + (CALLERS * 1_000L / QUERY.toMillis())
-                        + " a second does so from memory; whether that is still true, only usher asks.")
+                        + " connections. A contender with more than " + (CALLERS * 1_000L / QUERY.toMillis())
+                        + " answers a second answers from memory; only usher checks whether that is still true.")
                 .table(List.of("", "answers/s", "failures/s", "queries/s", "p99 ms"), away)
                 .picture(new Bars("Redis away: queries that reach the database", "queries/s", queries));
     }
 
-    /** How it went with those who asked for users of one kind. */
+    /** The callers that ask for users of one kind, and what they got. */
     private static final class Crowd {
 
         private final Histogram nanos = new ConcurrentHistogram(3);
@@ -94,7 +95,7 @@ final class RedisFailures implements Measurement {
             waiting.countDown();
         }
 
-        /** The time within which a share of all callers got an answer or a failure, or that some of them have neither. */
+        /** The time within which a share of all callers got an answer or a failure, or a note that some of them still wait. */
         String millis(double percentile, Duration patience) {
             long all = nanos.getTotalCount() + waiting.getCount();
             double percentileOfDone = percentile * all / nanos.getTotalCount();

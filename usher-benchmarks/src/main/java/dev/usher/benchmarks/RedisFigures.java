@@ -6,7 +6,7 @@ import java.time.Duration;
 import java.util.NoSuchElementException;
 
 /**
- * What a Redis says about itself.
+ * Figures of a Redis server, from {@code INFO}.
  *
  * @param version its version
  * @param usedMemory the bytes that it has allocated

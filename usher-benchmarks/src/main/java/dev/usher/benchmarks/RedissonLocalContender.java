@@ -21,8 +21,8 @@ import org.redisson.api.options.LocalCachedMapOptions.SyncStrategy;
  * Redisson's {@code RLocalCachedMap} with its read-through, as "Local cache" and "Read-through strategy" in {@code
  * collections.md} say.
  *
- * <p>Its entries have no life of their own, so the whole map has one: 30 minutes from the last minute in which something was
- * loaded or stored. Its loader runs under a lock in Redis for each entry.
+ * <p>Its entries have no time to live, so the whole map has one: 30 minutes after the last minute in which an entry was loaded
+ * or stored. Its loader runs under a lock in Redis for each entry.
  */
 final class RedissonLocalContender implements Contender {
 
@@ -47,7 +47,7 @@ final class RedissonLocalContender implements Contender {
                 .loader(new Loader()));
     }
 
-    /** What Redisson asks for an entry that is not there, on its own threads. */
+    /** Loads a missing entry, on a thread of Redisson. */
     private final class Loader implements MapLoader<Long, UserProfile> {
 
         @Override
@@ -61,12 +61,12 @@ final class RedissonLocalContender implements Contender {
 
         @Override
         public Iterable<Long> loadAllKeys() {
-            // Nobody loads all users.
+            // Needed only to load all users, which no row does.
             return List.of();
         }
     }
 
-    /** Lets the life of the map begin anew, without a wait, and once a minute: at each load it would be one more command. */
+    /** Renews the map's time to live, asynchronously and at most once a minute: at each load it would cost one more command. */
     private void live() {
         long now = System.nanoTime();
         long asked = askedAt.get();

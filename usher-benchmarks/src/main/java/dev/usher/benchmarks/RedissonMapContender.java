@@ -14,11 +14,10 @@ import org.redisson.api.RedissonClient;
 import org.redisson.api.options.MapCacheOptions;
 
 /**
- * Redisson's {@code RMapCache}, with its 30 minutes for each entry, as "Scripted eviction" in {@code collections.md} says.
+ * Redisson's {@code RMapCache}, with 30 minutes for each entry, as "Scripted eviction" in {@code collections.md} says.
  *
- * <p>It is looked into, and what is not there is loaded and put. Redisson's own read-through does not serve here: what its {@code
- * MapLoader} loads is stored for good ({@code RedissonMap.loadValue} puts without a time to live), and a loader that fails
- * becomes a user who does not exist.
+ * <p>A read gets an entry, or loads and puts it. Redisson's own read-through does not fit: it stores what a {@code MapLoader}
+ * loads without a time to live ({@code RedissonMap.loadValue}), and it turns a failure of the loader into an absent user.
  */
 final class RedissonMapContender implements Contender {
 

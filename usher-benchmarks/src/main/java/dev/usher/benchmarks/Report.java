@@ -15,7 +15,7 @@ import org.commonmark.ext.gfm.tables.TablesExtension;
 import org.commonmark.parser.Parser;
 import org.commonmark.renderer.html.HtmlRenderer;
 
-/** What is written of a run: {@code report.md}, {@code report.html}, and their pictures beside them. */
+/** The report of a run: {@code report.md}, {@code report.html}, and their pictures beside them. */
 final class Report {
 
     private static final List<Extension> EXTENSIONS = List.of(TablesExtension.create());
@@ -45,7 +45,7 @@ final class Report {
     private final Path directory;
 
     /**
-     * A report in a directory, which is made if it is not there.
+     * A report in a directory, which is created if it does not exist.
      *
      * @param directory where its files go
      */
@@ -54,9 +54,9 @@ final class Report {
     }
 
     /**
-     * Writes it, over what was written there before.
+     * Writes the report, and replaces an earlier one.
      *
-     * @param head what stands before the sections, in Markdown
+     * @param head the text before the sections, in Markdown
      * @throws IOException if a file cannot be written
      */
     void write(String head, List<Section> sections) throws IOException {

@@ -5,24 +5,24 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
 /**
- * What one contender did in all of its turns.
+ * The measurements of one contender over all of its turns.
  *
  * @param perSecond the calls a second in each round
  * @param nanos the time of each call, over all rounds
  */
 record Samples(List<Double> perSecond, Histogram nanos) {
 
-    /** Calls a second, and how that varied. */
+    /** Calls a second, with their spread. */
     Spread rate() {
         return Spread.of(perSecond);
     }
 
-    /** Calls a second, as a multiple of another contender's in the same round. */
+    /** Calls a second, relative to another contender's in the same round. */
     Spread rateOver(Samples other) {
         return Spread.ofRatios(perSecond, other.perSecond);
     }
 
-    /** The time of a call, as a multiple of another contender's in the same round, for as many callers. */
+    /** The time of a call, relative to another contender's in the same round, with the same number of callers. */
     Spread timeOver(Samples other) {
         return Spread.ofRatios(other.perSecond, perSecond);
     }

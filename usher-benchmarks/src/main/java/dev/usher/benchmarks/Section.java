@@ -3,7 +3,7 @@ package dev.usher.benchmarks;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What a report says about one row of work. Not thread-safe. */
+/** The part of a report about one row. Not thread-safe. */
 final class Section {
 
     /** A part of a section. */
@@ -15,7 +15,7 @@ final class Section {
     /**
      * A table.
      *
-     * @param columns the heads, the first of them for what the rows are about
+     * @param columns the heads of the columns; the first names the rows
      * @param rows as many cells each as there are columns
      */
     record Table(List<String> columns, List<List<String>> rows) implements Part {}
@@ -66,8 +66,8 @@ final class Section {
     /**
      * Adds a table.
      *
-     * @throws IllegalArgumentException if there are no rows, or one has not a cell for each column, or a cell is blank: what was
-     *     not measured is said so
+     * @throws IllegalArgumentException if there are no rows, if a row does not have a cell for each column, or if a cell is
+     *     blank: a value that was not measured is marked as such
      */
     Section table(List<String> columns, List<List<String>> rows) {
         if (rows.isEmpty()) {

@@ -25,7 +25,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Row 9: the server, against itself without a look at usher. */
+/** Row 9: the server, compared with itself without usher. */
 final class ServerCalls implements Measurement {
 
     static final String MOBILE = "13800000042";
@@ -35,7 +35,7 @@ final class ServerCalls implements Measurement {
     private static final List<Integer> CALLERS = List.of(1, 16);
     private static final int WARMING_CALLERS = 4;
 
-    /** A request passes so much code that the compilers need this many times as long as for a call of a library. */
+    /** A request runs much more code than a call of a library, so its warm-up is this many times as long. */
     private static final int LONGER_WARM_UP = 10;
 
     private static final String USHER = "usher, GET /v1/me";
@@ -49,7 +49,7 @@ final class ServerCalls implements Measurement {
             List<String> arguments = List.of(redis.uri(), database, postgres.username(), postgres.password());
             List<String> ungated = new ArrayList<>(arguments);
             ungated.add(MeasuredServer.UNGATED);
-            // On two processors the second compiler is not through with a server after minutes, and takes most of one.
+            // On two processors the second compiler (C2) takes minutes with a server, and most of one processor.
             List<String> options = List.of("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1");
             try (JavaProcess usher = JavaProcess.start(options, MeasuredServer.class, arguments)) {
                 int port = Integer.parseInt(usher.hear());
@@ -74,8 +74,8 @@ final class ServerCalls implements Measurement {
                 .text(
                         "`GET /v1/me` of usher's server, which checks the token, the user's status and reads the profile; and the same"
                                 + " application with a constant answer and without the gate, which checks the token only. Each caller has a"
-                                + " connection that is kept. *Processor*: what the server's process takes for a call, whoever asks. Both servers have"
-                                + " the first compiler only, which is soon done.");
+                                + " connection that is kept. *Processor*: the processor time of the server's process for a call. Both servers have"
+                                + " the first compiler (C1) only, which finishes soon.");
         for (int callers : CALLERS) {
             Map<String, Long> before = new LinkedHashMap<>();
             calls.forEach((title, call) -> before.put(title, call.made()));
@@ -112,7 +112,7 @@ final class ServerCalls implements Measurement {
         return section;
     }
 
-    /** Until the servers' compilers have done most of their work. */
+    /** Calls until the servers' compilers have done most of their work. */
     private static void warm(Collection<HttpCall> calls, Duration length) throws Exception {
         List<Callable<Void>> callers = new ArrayList<>();
         long begun = System.nanoTime();

@@ -9,21 +9,21 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
-/** Row 2: users who are in Redis and not in the memory of the process. */
+/** Row 2: users in Redis and not in the memory of the process. */
 final class SharedHits implements Measurement {
 
-    /** The most first: the compiler is through with every contender when one caller is measured, who has least to show it. */
+    /** Descending: by the time one caller is measured, the compiler has finished with every contender. */
     private static final List<Integer> CALLERS = List.of(64, 16, 4, 1);
 
-    /** So few that memory answers next to nobody, of whoever has one. */
+    /** So few that a near tier answers almost no call. */
     static final int NEAR_SIZE = 10;
 
     @Override
     public Section measure(Plan plan) {
-        Section section = new Section(Row.SHARED_HITS, "Users who are in Redis")
+        Section section = new Section(Row.SHARED_HITS, "Users in Redis")
                 .text(String.format(
                         Locale.ROOT,
-                        "%,d users, asked for at random, one at a time by each caller. Who has a near tier has room for %d users in it,"
+                        "%,d users, asked for at random, one at a time by each caller. A near tier has room for %d users,"
                                 + " so that Redis answers.",
                         plan.sharedUsers(),
                         NEAR_SIZE));
@@ -57,9 +57,9 @@ final class SharedHits implements Measurement {
                             bars.add(new Point(peer.title(), taken.rateOver(raw).median())));
                 }
             }
-            // On a machine that has stood still for a moment, somebody may have stopped waiting for Redis.
+            // After a pause of the machine, some calls may have stopped waiting for Redis.
             if (source.queries() - before > answers / 1_000) {
-                throw new IllegalStateException("the source was asked for users who are in Redis");
+                throw new IllegalStateException("the source was asked for users that are in Redis");
             }
         }
         return section.picture(new Bars("64 callers: throughput, of raw Lettuce", "times", bars));

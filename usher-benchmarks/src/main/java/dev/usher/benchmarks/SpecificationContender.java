@@ -15,9 +15,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The specification's own class, line by line, over one connection of Lettuce with its default settings.
  *
- * <p>A miss is {@code GET}, {@code GET}, query, {@code SETEX}; users who do not exist are not remembered, and there is no call for
- * many. As there, what saves a profile answers nothing when it finds one already: who is overtaken between the two {@code GET}s is
- * told that there is no such user. For a change the specification has no line; the key is deleted, as teams add by hand.
+ * <p>A miss is {@code GET}, {@code GET}, query, {@code SETEX}; absent users are not cached, and there is no call for many. As
+ * in the specification, the method that saves a profile returns nothing when it finds one in Redis: a caller that is overtaken
+ * between the two {@code GET}s is told that there is no such user. The specification has no line for a change; here the key is
+ * deleted, as teams add by hand.
  */
 final class SpecificationContender implements Contender {
 
@@ -58,7 +59,7 @@ final class SpecificationContender implements Contender {
         try {
             connection.sync().setex(key(id), TTL_SECONDS, encoded);
         } catch (RedisException e) {
-            // Logged there, and not here, where the writing of the log would be measured.
+            // The specification logs this. Here the log would be measured.
         }
         return user;
     }
@@ -67,7 +68,7 @@ final class SpecificationContender implements Contender {
         try {
             return connection.sync().get(key(id));
         } catch (RedisException e) {
-            // Logged there. It counts as not there.
+            // The specification logs this, and treats the entry as missing.
             return null;
         }
     }

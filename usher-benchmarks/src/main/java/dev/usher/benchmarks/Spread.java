@@ -5,11 +5,11 @@ import java.util.Locale;
 import java.util.stream.IntStream;
 
 /**
- * A figure that was taken several times.
+ * A figure that was measured several times.
  *
- * @param median the one in the middle
- * @param low what nine in ten lie above
- * @param high what nine in ten lie below
+ * @param median the value in the middle
+ * @param low nine in ten values are above
+ * @param high nine in ten values are below
  */
 record Spread(double median, double low, double high) {
 
@@ -29,7 +29,7 @@ record Spread(double median, double low, double high) {
         return new Spread(at(sorted, 0.5), at(sorted, TENTH), at(sorted, 1 - TENTH));
     }
 
-    /** The spread of the ratios of what was taken in the same round, so that what slowed down both does not count. */
+    /** The spread of the ratios within each round: a slow moment of the machine affects both figures of a round and cancels out. */
     static Spread ofRatios(List<Double> numerators, List<Double> denominators) {
         if (numerators.size() != denominators.size()) {
             throw new IllegalArgumentException("ratios of " + numerators.size() + " to " + denominators.size());
@@ -46,7 +46,7 @@ record Spread(double median, double low, double high) {
         return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
     }
 
-    /** The figure as it stands in a table: {@code 1.05 (1.02 to 1.09)}. */
+    /** The figure as a table shows it: {@code 1.05 (1.02 to 1.09)}. */
     String asRatio() {
         return String.format(Locale.ROOT, "%.2f (%.2f to %.2f)", median, low, high);
     }

@@ -27,10 +27,11 @@ import org.springframework.data.redis.serializer.RedisSerializer;
  * Spring's cache abstraction: a bean with {@code @Cacheable(sync = true)}, {@code @CachePut} and {@code @CacheEvict}, and no call for
  * many users.
  *
- * <p>Set up as "Declarative Annotation-based Caching" in the manual of Spring Framework says, with {@code CaffeineCacheManager}, or
- * with {@code RedisCacheManager} as "Redis Cache" in that of Spring Data Redis says. Absent users are remembered, which is the
- * default. {@code immediateWrites} is not: it is what the Javadoc of {@code RedisCacheWriterConfigurer} has for caches whose writes must
- * be visible at once, since otherwise {@code @CacheEvict} returns before Redis has heard of it.
+ * <p>Set up as "Declarative Annotation-based Caching" in the manual of Spring Framework says, with {@code
+ * CaffeineCacheManager}, or with {@code RedisCacheManager} as "Redis Cache" in that of Spring Data Redis says. Absent users are
+ * cached, which is the default. {@code immediateWrites} is not the default. The Javadoc of {@code RedisCacheWriterConfigurer}
+ * recommends it for caches whose writes must be visible at once: otherwise {@code @CacheEvict} returns before Redis has the
+ * command.
  */
 final class SpringContender implements Contender {
 
@@ -60,7 +61,7 @@ final class SpringContender implements Contender {
     }
 
     static SpringContender redis(Site site) {
-        // Without locks, as it is by default.
+        // Without locks, the default.
         return redis(site, writer -> {});
     }
 
@@ -136,7 +137,7 @@ final class SpringContender implements Contender {
 
         @CacheEvict(cacheNames = "profile")
         public void changed(Long id) {
-            // What there is to do, the annotation says.
+            // The annotation evicts the entry.
         }
     }
 
@@ -147,7 +148,7 @@ final class SpringContender implements Contender {
 
         @Override
         public byte[] serialize(@Nullable UserProfile profile) {
-            // Absent users the cache writes without it; the empty array is what Spring's own serializers have for null.
+            // The cache does not call this for absent users; Spring's own serializers turn null into an empty array.
             return profile == null ? new byte[0] : codec.encode(profile);
         }
 

@@ -10,19 +10,19 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
-/** Row 4: 200 callers come at once for a user whom nobody remembers, and for 200 such users. */
+/** Row 4: 200 callers ask at once for one user that is not cached, and for 200 such users. */
 final class Stampede implements Measurement {
 
-    /** Room for everybody who is asked for here. */
+    /** Room for all users of this row. */
     static final int NEAR_SIZE = 10_000;
 
     private static final int CALLERS = 200;
     private static final Duration LEAD = Duration.ofMillis(60);
 
-    /** Whoever is slower than this is not asked as often as the others. */
+    /** A contender slower than this repeats the stampede less often. */
     private static final Duration LONG = Duration.ofSeconds(2);
 
-    /** Where the users begin whom nobody has asked for yet. */
+    /** The first of the users that have not been asked for yet. */
     private long next = 1;
 
     /** How often the source was asked, how long it took until the last caller was answered, and how many answers were wrong. */
@@ -41,7 +41,7 @@ final class Stampede implements Measurement {
                 second.hear();
                 List<JavaProcess> one = List.of(first);
                 List<JavaProcess> two = List.of(first, second);
-                // For the compiler.
+                // Warms up the compiler.
                 stampede(two, 0);
                 List<Outcome> sameInTwo = repeat(plan, two, 0);
                 same.add(row(peer, repeat(plan, one, 0), sameInTwo));
@@ -65,18 +65,19 @@ final class Stampede implements Measurement {
                                 + " callers in each JVM come at the same moment. A query takes 50 ms, and each JVM has 10 connections to"
                                 + " its database, as HikariCP has by default. Each figure is the median of "
                                 + (plan.repetitions() == 1 ? "one stampede" : plan.repetitions() + " stampedes")
-                                + ", but the slowest, and the callers who were told that there is no such user (*wrong*), of which all count.")
+                                + "; the slowest answer, and the callers told that there is no such user (*wrong*), count over all of them.")
                 .text("**All for one user**")
                 .table(columns, same)
                 .picture(new Bars(
                         "Queries for one user, for whom 200 callers in each of two JVMs come at once", "queries", bars))
-                .text("**Each for another user**: nobody may have to wait for all the others.")
+                .text("**Each for another user**: no caller should have to wait for all the others.")
                 .table(columns, distinct);
     }
 
     private static JavaProcess node(Peer peer, RedisServer redis) throws IOException {
         return JavaProcess.start(
-                // The first compiler is enough where a query takes 50 ms, and the second one would take a processor.
+                // The first compiler (C1) is enough where a query takes 50 ms; the second (C2) would occupy a
+                // processor.
                 List.of("-Xms256m", "-Xmx256m", "-XX:TieredStopAtLevel=1"),
                 StampedeNode.class,
                 List.of(peer.name(), redis.uri()));

@@ -19,10 +19,10 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A process whose callers all come at once. It reads lines of the form {@code FIRST STEP MILLIS}: at that time, in milliseconds
+ * A process whose callers all call at once. It reads lines of the form {@code FIRST STEP MILLIS}: at that time, in milliseconds
  * since 1970, its callers ask for the users FIRST, FIRST + STEP, FIRST + 2 STEP and so on, one each. It answers each line with
- * {@code QUERIES MICROS WRONG}: how often the source was asked, how long it took until the last caller had his answer, and how many
- * were told that there is no such user.
+ * {@code QUERIES MICROS WRONG}: how often the source was asked, how long it took until the last caller was answered, and how
+ * many callers were told that there is no such user.
  */
 final class StampedeNode {
 

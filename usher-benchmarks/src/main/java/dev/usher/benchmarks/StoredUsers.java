@@ -5,7 +5,7 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * Users whom peers have stored in Redis already, for those who would take minutes to load each of them from the source. Not
+ * Users that a peer has stored in Redis already, for peers that would take minutes to load them one by one from the source. Not
  * thread-safe.
  */
 final class StoredUsers implements AutoCloseable {
@@ -18,8 +18,9 @@ final class StoredUsers implements AutoCloseable {
     }
 
     /**
-     * The URI of the Redis in which a peer has stored the users from 1 to that number; empty for one that stores nothing, and for usher,
-     * which loads as many at once as it is asked for, and would look again, soon, at what it has only found.
+     * The URI of the Redis in which a peer has stored the users from 1 to that number; empty for a peer that does not use
+     * Redis, and for usher: usher loads a whole list at once, and would soon ask Redis again about entries that it has found
+     * and not stored.
      */
     String uri(Peer peer) {
         return !peer.isShared() || peer.isUsher()

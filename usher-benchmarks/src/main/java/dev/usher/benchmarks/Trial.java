@@ -11,8 +11,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A contender on trial: one or two of its nodes, over one source. Each promise is tried on users of its own, so that none disturbs
- * another.
+ * A contender on trial: one or two of its nodes, over one source. Each promise is tried on its own users, so that promises do
+ * not disturb each other.
  */
 final class Trial implements AutoCloseable {
 
@@ -39,7 +39,7 @@ final class Trial implements AutoCloseable {
         node = open();
     }
 
-    /** Opens a node, and has it ask once: whatever a JVM does at the first time is not what is on trial. */
+    /** Opens a node and makes one call: the one-time work of a JVM is not on trial. */
     private Contender open() {
         Contender opened = opening.apply(site);
         opened.find(user());
@@ -58,12 +58,12 @@ final class Trial implements AutoCloseable {
         return asked == null ? 0 : asked.sum();
     }
 
-    /** What all nodes load from. */
+    /** The source of all nodes. */
     CountedSource source() {
         return source;
     }
 
-    /** The node on which most is tried. */
+    /** The first node, on which most promises are tried. */
     Contender node() {
         return node;
     }
@@ -78,17 +78,17 @@ final class Trial implements AutoCloseable {
         return other;
     }
 
-    /** A user who exists, and of whom nobody has heard yet. */
+    /** A new user that exists. */
     Long user() {
         return known.incrementAndGet();
     }
 
-    /** A user who does not exist, and of whom nobody has heard yet. */
-    Long stranger() {
+    /** A new id of a user that does not exist. */
+    Long absentUser() {
         return unknown.incrementAndGet();
     }
 
-    /** Gives a user a row, and returns the row. */
+    /** Stores a row for a user, and returns the row. */
     UserProfile change(Long id, String name) {
         UserProfile row = new UserProfile("", name, "", true, "", "");
         source.put(id, row);

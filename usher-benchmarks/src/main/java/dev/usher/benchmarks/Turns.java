@@ -15,10 +15,10 @@ import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
 /**
- * Measures contenders by turns: in each round each of them is called for a moment, in one JVM and by as many callers. What
- * slows the machine down for a while then slows down all of them, and the ratio of two within a round stays what it is.
+ * Measures contenders by turns: in each round each of them is called for a moment, in one JVM and by the same number of
+ * callers. A slow moment of the machine then slows down all of them, and the ratio of two within a round stays the same.
  *
- * <p>Before the first round each of them is called for longer, for the compiler, and that is not counted.
+ * <p>Before the first round each of them is called for longer, to warm up the compiler; that is not counted.
  */
 final class Turns {
 
@@ -35,12 +35,12 @@ final class Turns {
     }
 
     /**
-     * Has each contender called in each round.
+     * Calls each contender in each round.
      *
      * @param calls what is called, by contender
-     * @param callers how many threads call at once, each one again as soon as it is answered
-     * @param <K> what tells contenders apart
-     * @return what each of them did, in the same order
+     * @param callers how many threads call at once; each calls again as soon as it is answered
+     * @param <K> the key that identifies a contender
+     * @return the measurements of each contender, in the same order
      * @throws IllegalStateException if a call fails
      */
     <K> Map<K, Samples> take(Map<K, Call> calls, int callers) {
@@ -58,7 +58,7 @@ final class Turns {
                         place.samples().nanos().add(taken.nanos());
                     }
                 }
-                // Nobody always comes after the same one.
+                // The order rotates: no contender always follows the same one.
                 order.add(order.remove(0));
             }
         } finally {
@@ -112,6 +112,6 @@ final class Turns {
         return nanos;
     }
 
-    /** What was done in one turn. */
+    /** The calls of one turn. */
     private record Turn(double perSecond, Histogram nanos) {}
 }

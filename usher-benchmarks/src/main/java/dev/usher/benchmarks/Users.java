@@ -2,7 +2,7 @@ package dev.usher.benchmarks;
 
 import dev.usher.UserProfile;
 
-/** The users of the benchmarks: each id has its profile, of the length that profiles have. */
+/** The users of the benchmarks: each id has a profile of a realistic length. */
 final class Users {
 
     private static final long FIRST_MOBILE = 13_000_000_000L;

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** usher, with its defaults but for the size of its near tier. */
+/** usher with its defaults, except for the size of its near tier. */
 final class UsherContender implements Contender {
 
     private final UserCaches caches;
@@ -23,8 +23,7 @@ final class UsherContender implements Contender {
     }
 
     static Contender both(Site site) {
-        // Those who are kept together are refreshed together, a second before the end of a life that no run here lives
-        // to see.
+        // Entries stored together are refreshed together, a second before they expire; no run here lasts that long.
         return new UsherContender(site, UserProfile.FACET.policy().withNearSize(site.nearSize()));
     }
 

@@ -14,8 +14,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A node behind a network of its own, on which somebody asks for one user over and over again and looks at which version of the
- * user the answers are.
+ * A node behind its own network, with a reader that asks for one user again and again and checks the version of each answer.
  */
 final class VersionedNode implements AutoCloseable {
 
@@ -46,7 +45,7 @@ final class VersionedNode implements AutoCloseable {
                 row.mobile(), String.valueOf(version), row.photo(), row.isMedia(), row.intro(), row.certi());
     }
 
-    /** Begins to ask for a user, again and again with a pause in between, and returns with the first answer. */
+    /** Starts a reader that asks for a user again and again, with a pause in between; returns with the first answer. */
     Watch watch(Long id, Duration pause) throws InterruptedException {
         Watch watch = new Watch(id, pause);
         watch.running = thread.submit(watch::run);
@@ -65,7 +64,7 @@ final class VersionedNode implements AutoCloseable {
         }
     }
 
-    /** What the one who asks has seen. */
+    /** What the reader has seen. */
     final class Watch {
 
         private final Long id;
@@ -112,7 +111,7 @@ final class VersionedNode implements AutoCloseable {
             }
         }
 
-        /** From now on, answers of older versions are stale: this one is committed. */
+        /** Marks this version as committed: from now on, answers with older versions are stale. */
         void expect(long version) {
             stale.set(0);
             failed.set(0);
@@ -148,7 +147,7 @@ final class VersionedNode implements AutoCloseable {
             return Math.max(0, firstNewNanos - nanos) / (double) TimeUnit.MILLISECONDS.toNanos(1);
         }
 
-        /** Ends the asking; does not wait for a question that hangs. */
+        /** Stops the reader; does not wait for a call that hangs. */
         void end() {
             ended = true;
             Future<?> asking = running;

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** What is measured does what it is measured for. */
+/** Each contender keeps its promises. */
 class ContractIT {
 
     private static RedisServer redis;
@@ -45,7 +45,7 @@ class ContractIT {
     private static DynamicTest test(Peer peer, Promise promise, Trial trial) {
         Optional<String> gap = Contract.gap(peer, promise);
         if (gap.isPresent()) {
-            // Not skipped: a gap that has been closed is one to take out of the list.
+            // Not skipped: when a gap has been closed, this fails, and the gap leaves the list.
             return dynamicTest(
                     "known gap: " + promise.title() + " - but " + gap.get(),
                     () -> assertThat(Contract.violations(trial, List.of(promise)))

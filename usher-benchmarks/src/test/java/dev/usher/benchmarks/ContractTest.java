@@ -17,18 +17,18 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Contenders that do not do their work are found out, each by the promise that it does not keep. */
+/** A contender that does less than its work is found out, by the promise that it breaks. */
 class ContractTest {
 
     private final Map<Long, Optional<UserProfile>> shared = new ConcurrentHashMap<>();
 
     @Test
-    void whoDoesItsWorkKeepsAllPromises() {
+    void aContenderThatDoesItsWorkKeepsAllPromises() {
         assertThat(broken(site -> new Honest(site, shared))).isEmpty();
     }
 
     @Test
-    void whoAnswersAConstantIsFoundOut() {
+    void aConstantAnswerIsFoundOut() {
         UserProfile constant = Users.profile(1);
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
@@ -36,11 +36,11 @@ class ContractTest {
                         return constant;
                     }
                 }))
-                .contains(Promise.FINDS, Promise.KNOWS_STRANGERS, Promise.TELLS_CALLERS_APART);
+                .contains(Promise.FINDS, Promise.KNOWS_ABSENT_USERS, Promise.TELLS_CALLERS_APART);
     }
 
     @Test
-    void whoWritesTextsInAsciiIsFoundOut() {
+    void textsWrittenInAsciiAreFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     void remember(Long id, @Nullable UserProfile row) {
@@ -56,7 +56,7 @@ class ContractTest {
     }
 
     @Test
-    void whoTakesNobodyForAMediaAccountIsFoundOut() {
+    void aLostMediaFlagIsFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     @Nullable UserProfile load(Long id) {
@@ -71,7 +71,7 @@ class ContractTest {
     }
 
     @Test
-    void whoNeverRemembersIsFoundOut() {
+    void aContenderThatCachesNothingIsFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     void remember(Long id, @Nullable UserProfile row) {}
@@ -80,7 +80,7 @@ class ContractTest {
     }
 
     @Test
-    void whoInventsUsersIsFoundOut() {
+    void inventedUsersAreFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     public UserProfile find(Long id) {
@@ -88,11 +88,11 @@ class ContractTest {
                         return found == null ? new UserProfile("", "", "", false, "", "") : found;
                     }
                 }))
-                .containsExactly(Promise.KNOWS_STRANGERS, Promise.FINDS_ALL);
+                .containsExactly(Promise.KNOWS_ABSENT_USERS, Promise.FINDS_ALL);
     }
 
     @Test
-    void whoIgnoresFillsIsFoundOut() {
+    void ignoredFillsAreFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     public void fill(Long id, UserProfile row, Instant readAt) {}
@@ -101,7 +101,7 @@ class ContractTest {
     }
 
     @Test
-    void whoLoadsWholeListsIsFoundOut() {
+    void aContenderThatAlwaysLoadsTheWholeListIsFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     public Map<Long, UserProfile> findAll(List<Long> ids) {
@@ -119,7 +119,7 @@ class ContractTest {
     }
 
     @Test
-    void whoNeverForgetsIsFoundOut() {
+    void ignoredChangesAreFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     public void changed(Long id) {}
@@ -128,12 +128,12 @@ class ContractTest {
     }
 
     @Test
-    void whoSharesNothingIsFoundOut() {
+    void aContenderThatSharesNothingIsFoundOut() {
         assertThat(broken(site -> new Honest(site, new ConcurrentHashMap<>()))).containsExactly(Promise.SHARES);
     }
 
     @Test
-    void whoTakesAFailureForAnAbsentUserIsFoundOut() {
+    void aFailureThatIsTakenForAnAbsentUserIsFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     @Nullable UserProfile load(Long id) {
@@ -148,7 +148,7 @@ class ContractTest {
     }
 
     @Test
-    void whoRemembersAFailureAsAnAbsentUserIsFoundOut() {
+    void aFailureThatIsCachedAsAnAbsentUserIsFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
                     @Nullable UserProfile load(Long id) {
@@ -164,7 +164,7 @@ class ContractTest {
     }
 
     @Test
-    void whoGivesAllCallersTheSameAnswerIsFoundOut() {
+    void oneAnswerForAllCallersIsFoundOut() {
         AtomicReference<@Nullable CompletableFuture<@Nullable UserProfile>> flight = new AtomicReference<>();
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
@@ -194,7 +194,7 @@ class ContractTest {
         }
     }
 
-    /** A contender that keeps its promises, with a map where others have Redis. */
+    /** A contender that keeps its promises, with a map in place of Redis. */
     private static class Honest implements Contender {
 
         private final ProfileLoader loader;

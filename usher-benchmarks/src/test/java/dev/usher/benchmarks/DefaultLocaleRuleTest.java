@@ -22,13 +22,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * No class of usher formats or reads a text with the default locale of the JVM: in some, numbers have other digits, and letters
- * another case. The compiler refuses most of it (Error Prone's DefaultLocale), and lets some of it pass. This module sees all others.
+ * No class of usher formats or parses text with the default locale of the JVM: some locales have other digits, or other rules
+ * for upper and lower case. The compiler refuses most such calls (Error Prone's DefaultLocale), but not all. This module sees
+ * the classes of all others.
  */
 @Tag("architecture")
 class DefaultLocaleRuleTest {
 
-    /** Calls that take the default locale because they are given none. */
+    /** Calls without a locale, which use the default one. */
     private static final Pattern WITHOUT_LOCALE = Pattern.compile("(?:"
             + "java\\.lang\\.String\\.(?:format|formatted|toLowerCase|toUpperCase)"
             + "|java\\.io\\.(?:PrintStream|PrintWriter|Console)\\.(?:printf|format|readLine|readPassword)"

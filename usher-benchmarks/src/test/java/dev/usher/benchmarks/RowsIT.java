@@ -8,10 +8,10 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** That each row can be measured, and is filled. The figures of so small a run mean nothing. */
+/** Each row can be measured and fills its tables. The figures of so small a run mean nothing. */
 class RowsIT {
 
-    /** Those that start no JVM and wait for nothing. */
+    /** The rows that start no JVM and wait for nothing. */
     @ParameterizedTest
     @EnumSource(names = {"SHARED_HITS", "MANY_USERS", "LOGINS", "CHANGES", "GROWTH"})
     void everyRowOfThisJvmIsFilled(Row row) throws Exception {
@@ -36,7 +36,7 @@ class RowsIT {
                 .map(Table.class::cast)
                 .toList();
         assertThat(tables).isNotEmpty();
-        // A table without rows, or with a blank cell, is refused by the section itself.
+        // The section itself refuses a table without rows or with a blank cell.
         assertThat(tables)
                 .allSatisfy(
                         table -> assertThat(table.toString()).contains("usher").doesNotContain("NaN", "Infinity"));

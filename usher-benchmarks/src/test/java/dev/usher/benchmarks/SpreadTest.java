@@ -29,7 +29,7 @@ class SpreadTest {
 
     @Test
     void aRatioIsTakenWithinARound() {
-        // The machine was ten times slower in the second round, which says nothing about either.
+        // The machine was ten times slower in the second round, for both figures alike.
         assertThat(Spread.ofRatios(List.of(20.0, 2.0), List.of(10.0, 1.0))).isEqualTo(new Spread(2, 2, 2));
     }
 

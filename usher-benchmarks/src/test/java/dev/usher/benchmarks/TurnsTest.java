@@ -63,7 +63,7 @@ class TurnsTest {
     }
 
     @Test
-    void whoTakesTwiceTheTimeHasTwiceTheRatio() {
+    void twiceTheTimeIsTwiceTheRatio() {
         Samples fast = samples(List.of(100.0, 10.0));
         Samples slow = samples(List.of(50.0, 5.0));
 
