@@ -15,8 +15,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A TCP proxy on a free port of 127.0.0.1 that forwards every byte, in order, until it is told to delay, hold or lose
- * them.
+ * A TCP proxy on a free port of 127.0.0.1 that forwards every byte, in order, until a test makes it delay, hold or lose them.
  *
  * <pre>{@code
  * try (FaultProxy proxy = FaultProxy.inFrontOf(redis.host(), redis.port())) {
@@ -27,18 +26,18 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>A fault holds for current and for future connections, until it is taken back. What one side sends while the other
- * does not get it is kept in order, the end of its stream included: 8 MiB for each connection and direction, after which
- * the sender is slowed down as TCP does it.
+ * <p>A fault holds for current and future connections, until it is taken back. Bytes that are held back stay in order, the end
+ * of the stream included. The proxy holds up to 8 MiB for each connection and direction; beyond that, TCP slows down the
+ * sender.
  *
  * <p>Thread-safe. The proxy has its own daemon threads, four for each connection, which end with {@link #close}.
  */
 public final class FaultProxy implements AutoCloseable {
     /** The way bytes take through the proxy. */
     public enum Direction {
-        /** From whoever connected to the proxy, to the server behind it. */
+        /** From the client of the proxy to the server behind it. */
         TO_SERVER,
-        /** From the server behind the proxy, to whoever connected. */
+        /** From the server behind the proxy to the client. */
         TO_CLIENT
     }
 
@@ -117,8 +116,8 @@ public final class FaultProxy implements AutoCloseable {
     }
 
     /**
-     * Accepts connections and bytes, and forwards neither bytes nor the end of a stream, until {@link #thaw}: each side
-     * sees an open connection on which nothing comes. At most the bytes being written during this call still pass.
+     * Accepts connections and bytes, and forwards neither bytes nor the end of a stream, until {@link #thaw}: each side sees an
+     * open connection without traffic. At most the bytes being written during this call still pass.
      */
     public void freeze(Direction direction) {
         faults(direction).freeze();
@@ -137,15 +136,15 @@ public final class FaultProxy implements AutoCloseable {
     }
 
     /**
-     * Drops whatever comes over the current connections from now on, the end of a stream included: each side sees an open
-     * connection on which nothing ever comes again, as when the other machine was switched off, or something between them
-     * has forgotten the connection. New ones work. {@link #restore} does not take it back.
+     * Drops all bytes of the current connections from now on, the end of a stream included. Each side sees an open connection
+     * that stays silent, as when the other machine was switched off, or a firewall between them has dropped the connection. New
+     * connections work. {@link #restore} does not take it back.
      */
     public void swallow() {
         connections.forEach(ProxiedConnection::swallow);
     }
 
-    /** Closes all current connections on both sides, frozen or not; bytes on their way are lost. New ones work. */
+    /** Closes all current connections on both sides, frozen or not; bytes in transit are lost. New connections work. */
     public void cut() {
         connections.forEach(ProxiedConnection::close);
     }
@@ -170,7 +169,7 @@ public final class FaultProxy implements AutoCloseable {
             listener.close();
             listener = null;
         }
-        // After the listener's end, no connection can be added behind the cut.
+        // The listener has ended, so no connection can be added after the cut.
         cut();
     }
 
@@ -217,7 +216,8 @@ public final class FaultProxy implements AutoCloseable {
     private synchronized void listen() {
         try {
             ServerSocket socket = new ServerSocket();
-            // The port's former connections may linger; they must not keep it from being opened again.
+            // Former connections of the port may linger in the kernel; they must not prevent it from being opened
+            // again.
             socket.setReuseAddress(true);
             socket.bind(new InetSocketAddress(LoopbackPort.address(), port()), BACKLOG);
             listener = new Listener(socket, CompletableFuture.runAsync(() -> accept(socket), threads));

@@ -3,7 +3,7 @@ package dev.usher.testkit;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** What goes wrong at the moment in one direction of a {@link FaultProxy}. Thread-safe. */
+/** The current faults in one direction of a {@link FaultProxy}. Thread-safe. */
 final class Faults {
     private static final long NEVER = Long.MAX_VALUE;
 

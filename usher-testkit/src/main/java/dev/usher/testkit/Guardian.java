@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * A tiny {@code sh} process that outlives this JVM by a moment to end a server and to remove its directory.
+ * A small {@code sh} process that outlives this JVM for a moment, to end a server and remove its directory.
  *
  * <p>It reads from a pipe that only this JVM can write to. When the JVM ends, in whatever way, {@code kill -9} included,
  * the kernel closes the pipe and the guardian acts. {@link #dismiss} writes a line, and the guardian ends without acting.

@@ -8,8 +8,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The bytes one connection has sent in one direction and not yet got through: a queue whose head comes free when it is
- * due and the direction is not frozen. For one thread that adds and one that takes.
+ * The bytes that one connection has sent in one direction and the proxy has not forwarded yet: a queue whose head is released
+ * when it is due and the direction is not frozen. For one producer and one consumer thread.
  */
 final class HeldBytes {
     private static final int CAPACITY = 8 * 1024 * 1024;
@@ -29,7 +29,7 @@ final class HeldBytes {
         return faults;
     }
 
-    /** Adds bytes or an end of the stream, once there is room for it. Dropped after {@link #close}. */
+    /** Adds bytes or an end of the stream, once there is room. After {@link #close} they are dropped. */
     void add(Kind kind, ByteBuffer bytes) throws InterruptedException {
         Parcel parcel = new Parcel(kind, bytes, faults.dueNanos());
         lock.lock();
@@ -45,7 +45,7 @@ final class HeldBytes {
         }
     }
 
-    /** Waits for the head of the queue to come free; null after {@link #close}. */
+    /** Waits until the head of the queue is released; null after {@link #close}. */
     @Nullable Parcel take() throws InterruptedException {
         lock.lock();
         try {
@@ -70,7 +70,7 @@ final class HeldBytes {
         }
     }
 
-    /** Looks again whether the direction is frozen. */
+    /** Checks again whether the direction is frozen. */
     void wake() {
         lock.lock();
         try {

@@ -82,7 +82,7 @@ final class LoopbackPort implements AutoCloseable {
     }
 
     /**
-     * Starts a server on a reserved port; on another one, up to nine times, when something else listens there by then.
+     * Starts a server on a reserved port, and on another one, up to nine times, if the port has been taken meanwhile.
      *
      * @param ports reserves a port
      * @param start starts the server; when it fails, the reservation ends
@@ -106,7 +106,7 @@ final class LoopbackPort implements AutoCloseable {
         return number;
     }
 
-    /** Whether a server cannot be bound to this port, because another one is. */
+    /** Whether another server is bound to this port. */
     boolean isTaken() {
         try (ServerSocket probe = new ServerSocket(number, 1, address())) {
             return !probe.isBound();
@@ -148,7 +148,7 @@ final class LoopbackPort implements AutoCloseable {
         }
     }
 
-    /** The short wait between two looks at something that reports no change by itself. */
+    /** The short pause between two polls of a state that sends no notification. */
     static void pause() {
         LockSupport.parkNanos(POLL.toNanos());
     }

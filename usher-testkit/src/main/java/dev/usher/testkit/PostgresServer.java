@@ -18,8 +18,8 @@ import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 
 /**
- * A real PostgreSQL 18 in processes of its own, on a free port of 127.0.0.1, that trades durability for speed: what is
- * committed survives the death of its processes, and not that of the machine.
+ * A real PostgreSQL 18 in its own processes, on a free port of 127.0.0.1, that trades durability for speed: committed data
+ * survives the death of its processes, but not of the machine.
  *
  * <pre>{@code
  * try (PostgresServer postgres = PostgresServer.start()) {
@@ -28,8 +28,8 @@ import java.util.regex.Pattern;
  * }
  * }</pre>
  *
- * <p>Starting a server costs seconds, a database in it a fraction of one: share the server among tests, and give each test
- * a database.
+ * <p>Starting a server takes seconds, creating a database a fraction of a second: share the server among tests, and give each
+ * test its own database.
  *
  * <p>The server ends with {@link #close}. If that is never called, it ends with the JVM, also with one that is killed with
  * {@code kill -9}: a {@code sh} process waits for the JVM's end, then shuts the server down and removes its files. Only
@@ -80,8 +80,8 @@ public final class PostgresServer implements AutoCloseable {
 
     static PostgresServer start(LoopbackPort port) {
         if (port.isTaken()) {
-            // The embedded server's own start would ask what listens there for LIMIT, and does not see its own process
-            // end.
+            // The start method of the embedded server would poll the other program on this port until LIMIT, and does
+            // not notice that its own process has ended.
             throw new IllegalStateException("PostgreSQL was not started: port " + port.number() + " is taken");
         }
         ServerDirectory directory = ServerDirectory.create("usher-postgres-");
@@ -102,9 +102,9 @@ public final class PostgresServer implements AutoCloseable {
                     .setLocaleConfig("locale", "C")
                     .setServerConfig("listen_addresses", LoopbackPort.HOST)
                     .setServerConfig("full_page_writes", "off")
-                    // To the kernel, not to the disk: what is committed survives the death of the server.
+                    // Commits reach the kernel, not the disk: committed data survives the death of the server.
                     .setServerConfig("synchronous_commit", "on")
-                    // What is in the data directory is removed with it, even after a kill.
+                    // No sockets outside the data directory, which is removed even after a kill.
                     .setServerConfig("unix_socket_directories", "")
                     .setServerConfig("dynamic_shared_memory_type", "mmap")
                     .start();
@@ -155,7 +155,7 @@ public final class PostgresServer implements AutoCloseable {
         return SUPERUSER;
     }
 
-    /** A password for the superuser; the server trusts whoever connects, and does not look at it. */
+    /** A password for the superuser; the server trusts every connection and does not check it. */
     public String password() {
         return SUPERUSER;
     }
@@ -194,7 +194,7 @@ public final class PostgresServer implements AutoCloseable {
      */
     public synchronized void freeze() {
         requireRunning();
-        // The parent first: frozen, it starts no process that the list of children would miss.
+        // The parent first: while frozen, it starts no child that the list would miss.
         Signal.STOP.sendTo(postmaster);
         Signal.STOP.sendTo(children());
     }
@@ -229,8 +229,8 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     /**
-     * Kills the server if it is running, and starts it again, on the same port, with all that was committed: what the kernel
-     * was given survives a {@code kill -9}.
+     * Kills the server if it is running, and starts it again, on the same port, with all committed data: bytes that the kernel
+     * has got survive a {@code kill -9}.
      *
      * @throws IllegalStateException if the server was closed or does not answer; the message then ends with its log
      */
@@ -240,7 +240,8 @@ public final class PostgresServer implements AutoCloseable {
             throw new IllegalStateException("the PostgreSQL of port " + port() + " is closed");
         }
         try {
-            // A killed process of which nobody takes notice would pass for one that still holds the lock.
+            // The lock file names the killed process. As long as that process has not been reaped, PostgreSQL would
+            // take the lock as held.
             Files.deleteIfExists(data.resolve(LOCK_FILE));
             Process started = new ProcessBuilder(command())
                     .directory(data.toFile())
@@ -257,7 +258,7 @@ public final class PostgresServer implements AutoCloseable {
         }
     }
 
-    /** The command with which the server was first started: it keeps it beside its data. */
+    /** The command of the first start, which the server keeps beside its data. */
     private List<String> command() throws IOException {
         String line = Files.readString(data.resolve("postmaster.opts")).trim();
         int executableTo = line.indexOf(" \"");
@@ -292,7 +293,7 @@ public final class PostgresServer implements AutoCloseable {
         }
     }
 
-    /** Whether a process has a program: one that has ended has none, though nobody may have taken notice of its end yet. */
+    /** Whether a process runs a program: a process that has ended and is not yet reaped has none. */
     private static boolean runs(long pid) {
         return ProcessHandle.of(pid)
                 .flatMap(process -> process.info().command())
@@ -311,7 +312,7 @@ public final class PostgresServer implements AutoCloseable {
             return;
         }
         try {
-            // Of a killed server nothing is left to stop; asking for it would wait for a process that is not there.
+            // A killed server must not be stopped: that would wait for a process that no longer exists.
             if (!killed) {
                 thaw();
                 postgres.close();
@@ -352,7 +353,7 @@ public final class PostgresServer implements AutoCloseable {
         try {
             Signal.QUIT.sendTo(postmasterOf(data));
         } catch (IOException | RuntimeException e) {
-            // It never came so far as to write its process id.
+            // The postmaster ended before it wrote its process id.
         }
     }
 }

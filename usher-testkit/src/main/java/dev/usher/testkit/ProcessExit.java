@@ -3,13 +3,13 @@ package dev.usher.testkit;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
-/** The wait for the end of a process, interrupted or not, because a server must be cleared away in either case. */
+/** Waits for the end of a process, even when interrupted: a server must be cleaned up in either case. */
 final class ProcessExit {
     private static final Duration LIMIT = Duration.ofSeconds(20);
 
     private ProcessExit() {}
 
-    // Not Process.onExit: it completes in the common pool, whose one thread on a small machine a test may be blocking.
+    // Not Process.onExit: it completes in the common pool, and on a small machine a test may block its only thread.
     static void await(Process process) {
         long deadline = System.nanoTime() + LIMIT.toNanos();
         boolean interrupted = false;

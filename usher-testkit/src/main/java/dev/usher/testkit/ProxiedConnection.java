@@ -18,8 +18,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /**
- * A client's connection to a {@link FaultProxy} with the one that belongs to it, from the proxy to the server. In each
- * direction one thread reads and one writes, with {@link HeldBytes} between them. Thread-safe.
+ * A client's connection to a {@link FaultProxy}, and the matching connection from the proxy to the server. In each direction
+ * one thread reads and one writes, with {@link HeldBytes} between them. Thread-safe.
  */
 final class ProxiedConnection {
     private static final int READ_SIZE = 16 * 1024;
@@ -90,13 +90,14 @@ final class ProxiedConnection {
     private boolean dial() throws InterruptedException {
         try {
             server.connect(serverAddress);
-            // Held back by the kernel for what is written next, small replies would take 40 ms.
+            // Otherwise the kernel would delay small replies by 40 ms, waiting for more bytes.
             server.setTcpNoDelay(true);
             client.setTcpNoDelay(true);
             dialled.countDown();
             return true;
         } catch (IOException e) {
-            // The client learns of it as of any broken connection: later, or not at all while its direction is frozen.
+            // The client sees a broken connection, subject to the faults: later if delayed, and not while its direction
+            // is frozen.
             toClient.add(Kind.BREAK, NOTHING);
             return false;
         }
@@ -151,7 +152,7 @@ final class ProxiedConnection {
         try {
             transfer.run();
         } catch (IOException e) {
-            // The side written to has gone away.
+            // The receiving side has closed its connection.
             close();
         } catch (InterruptedException e) {
             close();
@@ -159,7 +160,7 @@ final class ProxiedConnection {
         }
     }
 
-    /** One thread's part of the work. */
+    /** The work of one thread. */
     @FunctionalInterface
     private interface Transfer {
         void run() throws IOException, InterruptedException;

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import redis.embedded.core.ExecutableProvider;
 
 /**
- * A real Redis 6.2 in a process of its own, on a free port of 127.0.0.1, that keeps nothing on disk.
+ * A real Redis 6.2 in its own process, on a free port of 127.0.0.1, that keeps nothing on disk.
  *
  * <pre>{@code
  * try (RedisServer redis = RedisServer.start("maxmemory 64mb")) {
@@ -24,7 +24,7 @@ import redis.embedded.core.ExecutableProvider;
  * }</pre>
  *
  * <p>The server ends with {@link #close}. If that is never called, it ends with the JVM, also with one that is killed with
- * {@code kill -9}: a {@code sh} process waits for the JVM's end, and does what {@code close} would have done. Only where
+ * {@code kill -9}: a {@code sh} process waits for the JVM's end, and then does what {@code close} would have done. Only where
  * that process is killed as well does the server stay.
  *
  * <p>On Linux amd64 the binary needs the shared libraries of OpenSSL 3.
@@ -36,14 +36,17 @@ public final class RedisServer implements AutoCloseable {
 
     private static final Duration ANSWER_LIMIT = Duration.ofSeconds(1);
 
-    /** What the kernel says of a program that is open for writing (ETXTBSY), and the status with which {@code setsid} ends then. */
+    /**
+     * The error of the kernel for an executable that is open for writing (ETXTBSY), and the exit status of {@code setsid} in
+     * that case.
+     */
     private static final String BUSY = "Text file busy";
 
     private static final int CANNOT_EXECUTE = 126;
 
     private static final String SOCKET = "redis.sock";
 
-    /** Of util-linux; macOS has none. */
+    /** Part of util-linux; macOS has none. */
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 
     private final LoopbackPort port;
@@ -218,12 +221,12 @@ public final class RedisServer implements AutoCloseable {
     /**
      * Starts the server, and waits until it answers.
      *
-     * @return {@code false} when the kernel took the executable for one that is still written: a process that another thread of
-     *     this JVM has just started holds its file open, as it was while it was unpacked, until it runs a program of its own
+     * @return {@code false} if the kernel reports that the executable is open for writing: a process that another thread of
+     *     this JVM has just forked inherits the file handle of the unpacking, until it executes its own program
      */
     private boolean tryLaunch() {
         try {
-            // Apart from the terminal of this JVM, whose Ctrl-C would end the server before its users.
+            // In its own session: Ctrl-C in the terminal of this JVM would end the server before its users.
             Process started = new ProcessBuilder(
                             Files.isExecutable(SETSID)
                                     ? List.of(SETSID.toString(), executable, "redis.conf")
@@ -267,7 +270,7 @@ public final class RedisServer implements AutoCloseable {
         return true;
     }
 
-    /** Asked over the socket in the server's own directory: on its port, another program's server might answer. */
+    /** Asks over the socket in the server's own directory: on the port, another program might answer. */
     private boolean answers() {
         UnixDomainSocketAddress own =
                 UnixDomainSocketAddress.of(directory.path().resolve(SOCKET));
@@ -280,7 +283,7 @@ public final class RedisServer implements AutoCloseable {
                 LoopbackPort.pause();
             }
             String reply = new String(buffer.array(), 0, buffer.position(), StandardCharsets.US_ASCII);
-            // A server that asks for its password is as ready as one that answers.
+            // A server that asks for a password is ready too.
             return reply.startsWith("+PONG") || reply.startsWith("-NOAUTH");
         } catch (IOException e) {
             return false;

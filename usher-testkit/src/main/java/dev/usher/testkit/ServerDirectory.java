@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** A temporary directory with everything one server writes: its settings, its data and its log. */
+/** A temporary directory for all files of one server: its settings, its data and its log. */
 final class ServerDirectory {
     private static final int LOG_LINES = 50;
 
@@ -30,7 +30,7 @@ final class ServerDirectory {
         }
     }
 
-    /** A directory below {@code ~/.cache/usher} in which only this user can plant anything; empty where there can be none. */
+    /** A directory below {@code ~/.cache/usher} that only this user can write to; empty if it cannot be created. */
     static Optional<Path> cache(String name) {
         Path own = Path.of(System.getProperty("user.home"), ".cache", "usher", name);
         try {
@@ -67,7 +67,7 @@ final class ServerDirectory {
                 Files.deleteIfExists(file);
             }
         } catch (NoSuchFileException e) {
-            // Deleted before.
+            // Already deleted.
         } catch (IOException e) {
             throw new UncheckedIOException("cannot delete " + path, e);
         }

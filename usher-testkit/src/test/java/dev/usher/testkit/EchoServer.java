@@ -10,7 +10,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A TCP server that sends back what it gets, and counts it. */
+/** A TCP server that echoes bytes, and counts them. */
 final class EchoServer implements AutoCloseable {
     private final ServerSocket listener = new ServerSocket(0, 50, LoopbackPort.address());
     private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -57,7 +57,7 @@ final class EchoServer implements AutoCloseable {
                 socket.getOutputStream().write(buffer, 0, length);
             }
         } catch (IOException e) {
-            // The other side has gone, which is what the tests do to it.
+            // The client is gone: the tests break its connection.
         } finally {
             sockets.remove(socket);
         }

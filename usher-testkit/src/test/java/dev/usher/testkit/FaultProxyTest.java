@@ -254,7 +254,7 @@ class FaultProxyTest {
         client.send("held");
         proxy.close();
 
-        // The executor's last thread reports its end a moment before the thread itself is gone.
+        // The executor reports its end a moment before its last thread has ended.
         await().untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
                 .extracting(Thread::getName)
                 .doesNotContain("fault-proxy-" + proxy.port()));

@@ -8,7 +8,7 @@ import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
-/** A TCP client that talks in lines, as Redis does, and reports what it gets in words. */
+/** A TCP client that exchanges lines, as Redis does, and reports a broken or silent connection as text. */
 final class LineClient implements AutoCloseable {
     static final String NOTHING = "(nothing)";
     static final String BROKEN = "(broken)";
@@ -28,12 +28,12 @@ final class LineClient implements AutoCloseable {
         return send(line).reply();
     }
 
-    /** The next line, or what came of it before the connection broke, followed by {@link #BROKEN}. */
+    /** The next line, or its part before the connection broke, followed by {@link #BROKEN}. */
     String reply() throws IOException {
         return reply(Duration.ofSeconds(20));
     }
 
-    /** As {@link #reply()}, or {@link #NOTHING} if not a byte comes within the time. */
+    /** As {@link #reply()}, or {@link #NOTHING} if no byte arrives within the time. */
     String reply(Duration limit) throws IOException {
         socket.setSoTimeout((int) limit.toMillis());
         StringBuilder line = new StringBuilder();

@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class LoopbackPortIT {
 
-    /** Starts each kind of server, and says on which port. */
+    /** Starts a kind of server, and returns its port. */
     interface Kind {
         int start(Supplier<LoopbackPort> ports);
     }

@@ -10,7 +10,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class OperatingSystemTest {
 
     @Test
-    void windowsIsToldToUseAServerOfItsOwn() {
+    void theErrorOnWindowsAdvisesAnOwnServer() {
         assertThatThrownBy(() -> OperatingSystem.requireUnix("Redis", "Windows 11"))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage(
@@ -20,7 +20,7 @@ class OperatingSystemTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"Linux", "Mac OS X"})
-    void othersMayStartOne(String name) {
+    void linuxAndMacOsAreSupported(String name) {
         assertThatCode(() -> OperatingSystem.requireUnix("Redis", name)).doesNotThrowAnyException();
     }
 }

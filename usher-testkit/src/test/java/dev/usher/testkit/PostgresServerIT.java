@@ -150,7 +150,7 @@ class PostgresServerIT {
         assertThatIllegalStateException().isThrownBy(frozen::freeze);
     }
 
-    /** Whether a process has a program: one that ended has none, though its entry may wait for a parent to reap it. */
+    /** Whether a process runs a program: a process that has ended and is not yet reaped has none. */
     private static boolean runs(ProcessHandle process) {
         return process.info().command().isPresent();
     }

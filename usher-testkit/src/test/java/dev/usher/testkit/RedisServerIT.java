@@ -27,7 +27,7 @@ class RedisServerIT {
         }
     }
 
-    /** The file of the executable is open in each process that another thread starts at the moment it is unpacked. */
+    /** A process that another thread forks while the executable is unpacked inherits its open file. */
     @Test
     void manyServersAreStartedAtOnce() {
         List<RedisServer> servers = IntStream.range(0, 24)
