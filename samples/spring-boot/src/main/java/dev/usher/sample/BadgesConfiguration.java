@@ -9,7 +9,7 @@ import javax.sql.DataSource;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** Makes a cache of the badges: a facet, and where its values come from. */
+/** Makes a cache of the badges: a facet, and the source of its values. */
 @Configuration(proxyBeanMethods = false)
 class BadgesConfiguration {
 

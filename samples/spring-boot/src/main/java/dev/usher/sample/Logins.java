@@ -11,7 +11,7 @@ import org.springframework.security.core.userdetails.UserDetailsService;
 import org.springframework.security.core.userdetails.UsernameNotFoundException;
 import org.springframework.security.web.SecurityFilterChain;
 
-/** Who may call what. Members log in with their mobile number, on each call (HTTP Basic): a sample has no tokens. */
+/** The access rules. Members log in with their mobile number, on each call (HTTP Basic): the sample has no tokens. */
 @Configuration(proxyBeanMethods = false)
 class Logins {
 
@@ -22,13 +22,13 @@ class Logins {
                         .anyRequest()
                         .authenticated())
                 .httpBasic(Customizer.withDefaults())
-                // There is no session, and no cookie that another site could use.
+                // There is no session, and so no cookie that another site could use.
                 .csrf(csrf -> csrf.disable())
                 .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 .build();
     }
 
-    /** The name of the principal is the member's id: that is what the caches are asked with. */
+    /** The name of the principal is the member's id, the key of the caches. */
     @Bean
     UserDetailsService passwords(JdbcClient jdbc) {
         return mobile -> jdbc.sql("SELECT id, password, administrator FROM users WHERE mobile = ?")

@@ -17,7 +17,7 @@ import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.server.ResponseStatusException;
 
-/** What members and administrators can do. */
+/** The calls of members and administrators. */
 @RestController
 class MemberController {
 

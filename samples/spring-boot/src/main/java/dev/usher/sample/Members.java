@@ -5,7 +5,7 @@ import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
 import org.springframework.transaction.annotation.Transactional;
 
-/** The table of users, as far as it is written. */
+/** The writes to the table of users. */
 @Repository
 class Members {
 
@@ -17,14 +17,14 @@ class Members {
         this.profiles = profiles;
     }
 
-    /** Renames a member, and has every node forget the old name as soon as that is committed. */
+    /** Renames a member; every node forgets the old name once the change is committed. */
     @Transactional
     public void rename(long id, String name) {
         jdbc.sql("UPDATE users SET name = ? WHERE id = ?").params(name, id).update();
         profiles.invalidate(id);
     }
 
-    /** Bans a member. Committed when it returns, for there is no transaction around it. */
+    /** Bans a member. The change is committed when this returns, because there is no transaction around it. */
     public void disable(long id) {
         jdbc.sql("UPDATE users SET status = 0 WHERE id = ?").param(id).update();
     }

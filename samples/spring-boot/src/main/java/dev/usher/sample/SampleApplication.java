@@ -4,15 +4,15 @@ import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 
 /**
- * A small community: its members see each other, rename themselves, earn badges, and are banned by administrators.
+ * A small community: members see each other, rename themselves and earn badges; administrators ban members.
  *
- * <p>Who a member is comes from the table that {@code usher.jdbc.table} names. A banned one is refused on every request, by
- * the starter's gate.
+ * <p>Profiles and statuses come from the table that {@code usher.jdbc.table} names. The starter's gate refuses every request of
+ * a banned member.
  */
 @SpringBootApplication
 public class SampleApplication {
 
-    /** Starts it, on the servers that the settings name. */
+    /** Starts the application, on the servers of its settings. */
     public static void main(String[] args) {
         SpringApplication.run(SampleApplication.class, args);
     }

@@ -1,4 +1,4 @@
-/** An application with the starter, as a reader may copy it. */
+/** An application with the starter, to copy from. */
 @NullMarked
 package dev.usher.sample;
 

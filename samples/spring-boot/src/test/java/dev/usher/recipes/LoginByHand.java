@@ -8,7 +8,7 @@ import dev.usher.UserStatusCache;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** A login that hands the row which it has read to the caches. */
+/** A login that passes the row it has read to the caches. */
 final class LoginByHand {
 
     private final UserProfileCache<Long> profiles;

@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Facets whose JSON is the application's: its names, its modules. */
+/** Facets whose JSON the application's mapper writes: its names, its modules. */
 final class OwnJson {
 
     private OwnJson() {}

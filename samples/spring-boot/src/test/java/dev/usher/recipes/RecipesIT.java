@@ -62,7 +62,7 @@ class RecipesIT {
     }
 
     @Test
-    void onlyWhoMayActIsAnswered() {
+    void onlyEnabledUsersAreAnswered() {
         try (UserCaches caches =
                 UserCaches.builder().redis(redis.uri()).keyPrefix("both").build()) {
             TwoFacetsAtOnce both = new TwoFacetsAtOnce(
@@ -72,8 +72,8 @@ class RecipesIT {
                             Long.class,
                             ids -> only(ids, Map.of(42L, UserStatus.ENABLED, 43L, UserStatus.DISABLED))));
 
-            assertThat(both.ofWhoMayAct(42L)).contains(ANN);
-            assertThat(both.ofWhoMayAct(43L)).isEmpty();
+            assertThat(both.ofEnabled(42L)).contains(ANN);
+            assertThat(both.ofEnabled(43L)).isEmpty();
         }
     }
 

@@ -30,7 +30,7 @@ class SourceByHand {
                                         null,
                                         null));
                     });
-            return found; // who is not in it does not exist, and is remembered as such
+            return found; // a user that is not in it does not exist, and is cached as absent
         };
     }
 }

@@ -4,7 +4,7 @@ import dev.usher.UserCaches;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
-/** The caches of each tenant, whose users share a Redis and no key. */
+/** The caches of each tenant. Tenants share a Redis, but no keys. */
 final class TenantCaches implements AutoCloseable {
 
     private final String redis;

@@ -1,4 +1,4 @@
-/** What the guide's recipes show, one idea a class: a block of the guide stands in one of them, word for word. */
+/** The code of the guide's recipes, one idea a class: each block of the guide is in one of these classes, word for word. */
 @NullMarked
 package dev.usher.recipes;
 

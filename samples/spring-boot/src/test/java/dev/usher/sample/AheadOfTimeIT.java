@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.springframework.boot.SpringApplicationAotProcessor;
 import org.springframework.context.aot.AbstractAotProcessor.Settings;
 
-/** The sample, processed by what {@code spring-boot:process-aot} runs, and started from that in a JVM of its own. */
+/** The sample, processed as by {@code spring-boot:process-aot}, and started from the result in its own JVM. */
 @Tag("thorough")
 class AheadOfTimeIT {
 
@@ -98,7 +98,7 @@ class AheadOfTimeIT {
         return new ProcessBuilder(command).redirectErrorStream(true).start();
     }
 
-    /** Where it listens; its log up to then is taken, and the rest is read away. */
+    /** The port of the sample. Collects the log up to that line, and discards the rest. */
     private static String portOf(Process sample, List<String> log) throws IOException {
         BufferedReader lines = sample.inputReader(StandardCharsets.UTF_8);
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {

@@ -12,7 +12,7 @@ import javax.xml.xpath.XPathFactory;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.NodeList;
 
-/** The bill of materials lists every module that is published as a jar, and no other module is published. */
+/** The bill of materials lists every module that is published as a jar; no other module is published. */
 class BillOfMaterialsTest {
 
     private static final Path ROOT = Path.of("..", "..");

@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the guide shows is what is compiled and tested: a block of code stands in a file of the sources, but for white space. */
+/** The code of the guide is compiled and tested: each block is in a source file, except for white space. */
 class GuideTest {
 
     private static final Path ROOT = Path.of("..", "..");

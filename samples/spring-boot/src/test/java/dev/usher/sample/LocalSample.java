@@ -1,6 +1,6 @@
 package dev.usher.sample;
 
-/** The sample with members in it, on servers of its own, which end with it: {@code mvn -Psample …}, see the guide. */
+/** The sample with members, on its own servers, which end with it: {@code mvn -Psample …}, see the guide. */
 public final class LocalSample {
 
     private LocalSample() {}

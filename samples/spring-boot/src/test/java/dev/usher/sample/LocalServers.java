@@ -11,7 +11,7 @@ record LocalServers(RedisServer redis, PostgresServer postgres) implements AutoC
         return new LocalServers(RedisServer.start(), PostgresServer.start());
     }
 
-    /** Where they are, as arguments of a Spring Boot application. */
+    /** The addresses of the servers, as arguments of a Spring Boot application. */
     String[] arguments(String... more) {
         return Stream.concat(
                         Stream.of(

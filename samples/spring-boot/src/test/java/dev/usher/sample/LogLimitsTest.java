@@ -18,8 +18,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * No caller can multiply a line of usher's log: each goes through a {@code RateLimitedLog}, or stands here, with what limits it
- * otherwise.
+ * No caller can flood usher's log: each line goes through a {@code RateLimitedLog}, or is listed here with its other limit.
  */
 class LogLimitsTest {
 
@@ -27,7 +26,7 @@ class LogLimitsTest {
     private static final List<String> MODULES =
             List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-testkit");
 
-    /** The class and the beginning of the message, and what limits the line. */
+    /** The class and the beginning of the message, and the limit of the line. */
     private static final Map<String, String> OTHERWISE = Map.ofEntries(
             Map.entry("EntryCodec: Values of the facet '{}' are not cached", "it is said once"),
             Map.entry("EntryCodec: Values of the facet '{}' are cached from", "it is said once"),
@@ -68,7 +67,7 @@ class LogLimitsTest {
     private static final Pattern LOGGER = Pattern.compile("\\bLogger\\s+(\\w+)\\s*[=;]");
 
     @Test
-    void eachLineIsLimitedByTheClassOrByWhatIsSaidHere() {
+    void eachLineIsLimitedByTheClassOrAsListedHere() {
         Set<String> unlimited = new TreeSet<>();
         for (Path file : sources()) {
             String source = read(file).replaceAll("\"\\s*\\+\\s*\"", "");
@@ -91,7 +90,7 @@ class LogLimitsTest {
                 .allSatisfy(known -> assertThat(unlimited).anyMatch(line -> line.startsWith(known)));
     }
 
-    /** Else the calls would not be found. */
+    /** Otherwise this test would not find the calls. */
     @Test
     void eachLoggerIsNamedLog() {
         assertThat(sources())

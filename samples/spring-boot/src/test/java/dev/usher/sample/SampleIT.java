@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.boot.SpringApplication;
 import org.springframework.context.ConfigurableApplicationContext;
 
-/** The sample as its callers see it, on real servers. */
+/** The sample over HTTP, on real servers. */
 class SampleIT {
 
     private static final String ANN = "13800000001:anns password";
@@ -36,7 +36,7 @@ class SampleIT {
                 SampleApplication.class,
                 servers.arguments(
                         "--server.port=0",
-                        // The first calls of a JVM can take longer than the default.
+                        // The first calls of a JVM can take longer than the default timeout.
                         "--usher.redis.command-timeout=5s"));
     }
 
@@ -76,7 +76,7 @@ class SampleIT {
     }
 
     @Test
-    void whoIsBannedIsRefusedByTheTimeTheReceiptIsHere() throws Exception {
+    void aBannedMemberIsRefusedOnceTheReceiptIsAnswered() throws Exception {
         assertThat(get("/me", CARL).statusCode()).isEqualTo(200);
 
         HttpResponse<String> receipt = send("POST", "/admin/members/4/ban", "", ROOT);
@@ -95,14 +95,14 @@ class SampleIT {
     }
 
     @Test
-    void aNameThatCannotBeIsABadRequest() throws Exception {
+    void anInvalidNameIsABadRequest() throws Exception {
         for (String name : new String[] {" ", "a".repeat(65), "a\0b"}) {
             assertThat(send("PUT", "/me/name", name, BOB).statusCode()).isEqualTo(400);
         }
     }
 
     @Test
-    void nobodyIsLetInWithoutTheirPassword() throws Exception {
+    void aMemberWithoutThePasswordIsRefused() throws Exception {
         assertThat(get("/me", "13800000001:bobs password").statusCode()).isEqualTo(401);
         assertThat(get("/me", "13800000009:anns password").statusCode()).isEqualTo(401);
     }

@@ -13,14 +13,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The page on troubleshooting quotes what usher says, and leaves out nothing that it logs. */
+/** The troubleshooting page quotes only messages of usher, and every message that usher logs. */
 class TroubleshootingTest {
 
     private static final Path ROOT = Path.of("..", "..");
     private static final List<String> MODULES =
             List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-testkit");
 
-    /** The first cell of a row, and what is quoted in it. */
+    /** The first cell of a row, and the messages quoted in it. */
     private static final Pattern ROW = Pattern.compile("^\\| (`[^|]*) \\|", Pattern.MULTILINE);
 
     private static final Pattern QUOTED = Pattern.compile("`([^`]+)`");
@@ -29,14 +29,14 @@ class TroubleshootingTest {
     private static final Pattern OF_REDIS = literalIn("\\bfailed\\(\\s*");
     private static final Pattern UNAVAILABLE = literalIn("UserUnavailableException\\.of\\w*\\([^;\"]*");
 
-    /** What other programs say, and codes of Redis that are read out of its answers. */
+    /** Messages of other programs, and error codes in answers of Redis. */
     private static final Pattern FOREIGN = Pattern.compile("UnsupportedClassVersionError|Invalid value …|ERR|MOVED");
 
     private final String page = read(ROOT.resolve("docs/guide/troubleshooting.md"));
     private final List<String> sources = sources();
 
     @Test
-    void everyMessageOnThePageStandsInTheSources() {
+    void everyMessageOnThePageIsInTheSources() {
         List<String> quotes = new ArrayList<>();
         Matcher row = ROW.matcher(page);
         while (row.find()) {
@@ -53,17 +53,17 @@ class TroubleshootingTest {
     }
 
     @Test
-    void everyMessageThatIsLoggedStandsOnThePage() {
+    void everyLoggedMessageIsOnThePage() {
         assertOnThePage(LOGGED, 30);
     }
 
     @Test
-    void everyReasonWhyRedisIsNotAskedStandsOnThePage() {
+    void everyReasonWhyRedisIsNotAskedIsOnThePage() {
         assertOnThePage(OF_REDIS, 4);
     }
 
     @Test
-    void everyReasonWhyAUserIsUnavailableStandsOnThePage() {
+    void everyReasonWhyAUserIsUnavailableIsOnThePage() {
         assertOnThePage(UNAVAILABLE, 5);
     }
 
@@ -78,7 +78,7 @@ class TroubleshootingTest {
                 .allSatisfy(text -> assertThat(page).contains("`" + text.stripTrailing()));
     }
 
-    /** The parts of a quoted message that are the same each time; none of them of what others say. */
+    /** The constant parts of a quoted message, without those of messages of other programs. */
     private static List<String> partsOf(String quote) {
         return FOREIGN.matcher(quote).matches()
                 ? List.of()
@@ -92,7 +92,7 @@ class TroubleshootingTest {
         return Pattern.compile(call + "\"((?:[^\"\\\\]|\\\\.)+)\"");
     }
 
-    /** The sources, with each text that is broken over several lines in one piece. */
+    /** The sources, with each text of several lines joined. */
     private static List<String> sources() {
         return MODULES.stream()
                 .flatMap(module -> javaFilesOf(ROOT.resolve(module).resolve("src/main/java")).stream())

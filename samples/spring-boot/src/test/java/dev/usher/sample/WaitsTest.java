@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** The table of all waits names constants and settings that there are. */
+/** Every constant and setting that the table of waits names exists. */
 class WaitsTest {
 
     private static final Path ROOT = Path.of("../..");
@@ -20,7 +20,7 @@ class WaitsTest {
     private static final Pattern MEMBER = Pattern.compile("`([A-Z]\\w+)\\.(\\w+)`");
 
     @Test
-    void whatTheTableNamesStandsInTheSources() throws IOException {
+    void everyNameInTheTableIsInTheSources() throws IOException {
         Matcher member = MEMBER.matcher(Files.readString(TABLE));
         int members = 0;
         while (member.find()) {
