@@ -9,10 +9,10 @@ import org.springframework.transaction.TransactionExecutionListener;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * Notes when a transaction begins, and has the caches told of its end before all other callbacks.
+ * Records when a transaction begins, and registers the callback that announces its changes before all other callbacks run.
  *
- * <p>A callback that announces a change after the commit is then known to come after it, and a row that is offered is known to be
- * read no earlier than the transaction began.
+ * <p>A callback that announces a change after the commit then runs after the transaction is known to be committed, and an
+ * offered row is known to be read no earlier than the transaction began.
  */
 final class BeginOfTransaction implements TransactionExecutionListener {
 
@@ -23,7 +23,7 @@ final class BeginOfTransaction implements TransactionExecutionListener {
         }
     }
 
-    /** Has each transaction manager among the beans of an application listened to. */
+    /** Adds the listener to each transaction manager among the beans of an application. */
     static final class Registrar implements BeanPostProcessor {
 
         @Override

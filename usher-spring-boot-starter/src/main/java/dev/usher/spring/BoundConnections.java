@@ -9,7 +9,7 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 import org.springframework.util.ClassUtils;
 
 /**
- * The connections to databases that the calling thread holds, as far as Spring knows: those of its transaction, of an open session
+ * The database connections that the calling thread holds, as far as Spring knows: those of its transaction, of an open session
  * in view, or bound by the application.
  */
 final class BoundConnections {
@@ -20,7 +20,7 @@ final class BoundConnections {
 
     private final ListableBeanFactory beans;
 
-    /** Of threads of an application, whose transaction managers are among its beans. */
+    /** The connections of an application whose transaction managers are among these beans. */
     BoundConnections(ListableBeanFactory beans) {
         this.beans = beans;
     }
@@ -29,7 +29,10 @@ final class BoundConnections {
         return ClassUtils.isPresent(type, BoundConnections.class.getClassLoader());
     }
 
-    /** Whether the calling thread is inside a transaction, in the scope of one that there is not, or in the callbacks at its end. */
+    /**
+     * Whether the calling thread is inside a transaction, in a transactional scope without a transaction, or in the callbacks
+     * at the end of either.
+     */
     static boolean isInTransaction() {
         return TransactionSynchronizationManager.isSynchronizationActive()
                 || TransactionSynchronizationManager.isActualTransactionActive();
@@ -51,18 +54,19 @@ final class BoundConnections {
             return jdbc.getConnectionHandle() != null;
         }
         if (HIBERNATE && HeldSession.isEntityManager(holder)) {
-            // Other providers take a connection for each query, unless they are in a transaction.
+            // Outside of a transaction, other providers take a connection for each query.
             return HeldSession.isConnected(holder);
         }
-        // Of a technology that is not known here: it may.
+        // A holder of another technology may hold a connection.
         return true;
     }
 
     /**
-     * Makes a call read over the connection that the calling thread holds, whichever way it asks Spring for one.
+     * Runs a call so that it reads over the connection that the calling thread holds, whichever way the call asks Spring for
+     * one.
      *
-     * <p>A transaction has bound its connection for JPA and for JDBC already. An open session in view has not: it lends its
-     * connection.
+     * <p>A transaction has already bound its connection for JPA and for JDBC. An open session in view has not, so its
+     * connection is lent to the call.
      */
     <T> T share(Callable<T> call) throws Exception {
         Map<Object, Object> resources = TransactionSynchronizationManager.getResourceMap();

@@ -9,20 +9,20 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An {@link Explanation} as an administrator may see it: mobile numbers are masked, and of an application's own facets it
- * says that there is a value, but not which.
+ * An {@link Explanation} as an administrator may see it: mobile numbers are masked, and values of an application's own facets
+ * are not shown, only that they exist.
  *
- * <p>The components are named for a JSON mapper, whose naming strategy decides on {@code sharedTtl} or {@code shared_ttl}.
+ * <p>The naming strategy of the JSON mapper decides between {@code sharedTtl} and {@code shared_ttl}.
  *
  * @param key the entry's key in Redis
  * @param near what this process would answer from memory
  * @param shared what Redis holds
- * @param sharedTtl the life that Redis' entry has left, or {@code null} when there is none, or it has no end
- * @param guard what stands beside the entry in Redis
- * @param guardTtl the life that the guard has left, or {@code null} when there is none
- * @param invalidationPending whether this process has a change of the user that Redis has not confirmed
- * @param source what the source says
- * @param agree whether the source answers, and Redis and this process hold either nothing or the same
+ * @param sharedTtl the remaining time to live of the entry in Redis, or {@code null} if there is no entry or it does not expire
+ * @param guard the guard beside the entry in Redis
+ * @param guardTtl the remaining time to live of the guard, or {@code null} if there is none
+ * @param invalidationPending whether this process has announced a change of the user that Redis has not confirmed
+ * @param source what the source holds
+ * @param agree whether the source answers, and Redis and this process each hold either the same or nothing
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record CacheView(
@@ -47,17 +47,17 @@ public record CacheView(
                 explanation.guardTtl(),
                 explanation.invalidationPending(),
                 Holding.of(explanation.source()),
-                // Of the values themselves: what is shown of two may be equal where they are not.
+                // Compares the values themselves: two different values may look the same once masked.
                 explanation.agree());
     }
 
     /**
-     * What is held somewhere of a user.
+     * What one place holds of a user.
      *
-     * @param held of what kind it is
+     * @param held the kind of what is held
      * @param value the value, where it may be shown: a masked {@link UserProfile} or a {@link UserStatus}; otherwise
      *     {@code null}
-     * @param reason why it cannot be said, where it cannot
+     * @param reason why it is unknown, for {@link Held#UNKNOWN}; otherwise {@code null}
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Holding(
@@ -74,7 +74,7 @@ public record CacheView(
                     holding instanceof Explanation.Holding.Absent<?> ? Held.ABSENT : Held.NOTHING, null, null);
         }
 
-        /** Nothing of an application's own facet, which may hold anything. */
+        /** Hides the values of an application's own facet: they may contain anything. */
         private static @Nullable Object shown(Object value) {
             if (value instanceof UserProfile profile) {
                 return profile.masked();
@@ -83,15 +83,15 @@ public record CacheView(
         }
     }
 
-    /** The kinds of what can be held. */
+    /** What a place can hold of a user. */
     public enum Held {
         /** The user's value. */
         VALUE,
         /** The knowledge that there is no such user. */
         ABSENT,
-        /** Nothing: whoever asks here has to ask further. */
+        /** Nothing: a read has to go on to the next tier. */
         NOTHING,
-        /** It cannot be said. */
+        /** The place could not be read. */
         UNKNOWN
     }
 }

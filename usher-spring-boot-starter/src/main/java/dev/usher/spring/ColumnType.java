@@ -6,16 +6,16 @@ import java.sql.Types;
 import java.util.Locale;
 
 /**
- * The real type of a column, as the driver says it of a result.
+ * The actual type of a column, as the driver reports it for a result.
  *
  * @param jdbcType one of {@link Types}
- * @param name what the database calls the type
- * @param precision how many characters or bytes a value has at most; 0, or too much, where the driver does not know
- * @param className the class of which the driver makes the values
+ * @param name the name of the type in the database
+ * @param precision the maximum number of characters or bytes of a value; 0 or too large if the driver does not know it
+ * @param className the class of the objects that the driver returns
  */
 record ColumnType(int jdbcType, String name, int precision, String className) {
 
-    /** What can be done with the values of a column. */
+    /** The kinds of values that a column can have. */
     enum Kind {
         /** Exact numbers. */
         NUMBER,
@@ -37,7 +37,7 @@ record ColumnType(int jdbcType, String name, int precision, String className) {
     }
 
     Kind kind() {
-        // By their names first: JDBC has no type for them, and each driver gives them another one.
+        // By name first: JDBC has no constant for these types, and each driver reports another one.
         switch (name.toLowerCase(Locale.ROOT)) {
             case "uuid", "uniqueidentifier" -> {
                 return Kind.UUID;
@@ -59,12 +59,12 @@ record ColumnType(int jdbcType, String name, int precision, String className) {
         };
     }
 
-    /** Whether the database fills texts up with spaces, and compares them without. */
+    /** Whether the database pads texts with spaces, and ignores the padding when it compares them. */
     boolean isPadded() {
         return jdbcType == Types.CHAR || jdbcType == Types.NCHAR;
     }
 
-    /** Whether the driver makes objects of a class of the values, and so takes them as parameters too. */
+    /** Whether the driver returns values as objects of a class, and so accepts such objects as parameters too. */
     boolean isOf(Class<?> type) {
         return type.getName().equals(className);
     }

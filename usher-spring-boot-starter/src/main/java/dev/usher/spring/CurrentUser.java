@@ -7,8 +7,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * A parameter of a controller's method that is the user who calls, as Spring Security has authenticated them and the caches know
- * them.
+ * Marks a parameter of a controller's method as the current user: the user that Spring Security has authenticated, as the
+ * caches know them.
  *
  * <pre>{@code
  * @GetMapping("/me")
@@ -17,16 +17,16 @@ import java.lang.annotation.Target;
  * }
  * }</pre>
  *
- * <p>The parameter is the user's id, or the value of any facet that has a cache, such as {@link dev.usher.UserProfile} or {@link
- * dev.usher.UserStatus}, or an {@link java.util.Optional} of either. An {@code Optional} is empty when nobody is authenticated, and
- * when there is no such user; without one, the first is answered as Spring Security answers it (401, or a page to log in), and the
- * second is forbidden (403). What cannot be said for the moment is 503, with and without one. An id alone says nothing of whether
- * the user exists.
+ * <p>The parameter is the user's id, or the value of any facet that has a cache, such as {@link dev.usher.UserProfile} or
+ * {@link dev.usher.UserStatus}, or an {@link java.util.Optional} of either. An {@code Optional} is empty for a request without
+ * authentication, and for a user that does not exist. Without an {@code Optional}, the former is answered as Spring Security
+ * does (401, or a login page), and the latter with 403. A value that is unavailable at the moment is answered with 503 in both
+ * cases. An id alone does not tell whether the user exists.
  *
- * <p>It works in the methods of Spring MVC: those of controllers and of their advice. An application that has it at any other
+ * <p>It works in the methods of Spring MVC: those of controllers and of their advice. An application that uses it on any other
  * method, such as a message handler, does not start.
  *
- * <p>Who the user is, says the {@link CurrentUserId}. May be put on an annotation of the application's own.
+ * <p>The {@link CurrentUserId} maps the authentication to the id. This annotation may be a meta-annotation.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)

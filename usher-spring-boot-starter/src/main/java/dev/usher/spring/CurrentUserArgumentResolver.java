@@ -25,7 +25,7 @@ import org.springframework.web.method.support.HandlerMethodArgumentResolver;
 import org.springframework.web.method.support.ModelAndViewContainer;
 
 /**
- * Finds what a {@link CurrentUser} parameter asks for.
+ * Resolves {@link CurrentUser} parameters.
  *
  * @param <K> the type of a user's id
  */
@@ -45,7 +45,7 @@ final class CurrentUserArgumentResolver<K> implements HandlerMethodArgumentResol
     /**
      * A resolver.
      *
-     * @param beans where the caches are, which are looked for as late as with the first request: controllers are made before
+     * @param beans contains the caches, which are looked up at the first request: controllers are created before them
      */
     CurrentUserArgumentResolver(CurrentAuthentication authentication, CurrentUserId<K> ids, BeanFactory beans) {
         this.authentication = authentication;
@@ -73,12 +73,12 @@ final class CurrentUserArgumentResolver<K> implements HandlerMethodArgumentResol
             return value;
         }
         if (caller.isEmpty()) {
-            throw new AuthenticationCredentialsNotFoundException("nobody is authenticated");
+            throw new AuthenticationCredentialsNotFoundException("no caller is authenticated");
         }
         return value.orElseThrow(() -> new AccessDeniedException("the current user does not exist"));
     }
 
-    /** How a user's value of a type is found. */
+    /** The lookup of a user's value of a type. */
     private Function<K, Optional<?>> answerOf(ResolvableType type) {
         Class<?> wanted = type.toClass();
         Class<?> boxed = wanted == long.class ? Long.class : wanted == int.class ? Integer.class : wanted;
@@ -94,7 +94,7 @@ final class CurrentUserArgumentResolver<K> implements HandlerMethodArgumentResol
         return cache::find;
     }
 
-    /** Nothing is known of the type of the ids but that it is one for all caches. */
+    /** The cast is safe because all caches have the same type of ids. */
     @SuppressWarnings("unchecked")
     private @Nullable UserCache<K, ?> cacheOf(ResolvableType value) {
         if (value.toClass() == UserProfile.class) {

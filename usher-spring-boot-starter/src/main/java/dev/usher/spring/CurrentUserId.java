@@ -4,10 +4,10 @@ import java.util.Optional;
 import org.springframework.security.core.Authentication;
 
 /**
- * Whose authentication it is: the way from Spring Security's principal to the id of a user.
+ * Maps an authentication of Spring Security to the id of a user.
  *
  * <p>Without a bean of this type, the name of the principal is the id: the {@code sub} of a token, or the user name of a login.
- * An application declares its own where it is not.
+ * If the name is not the id, the application declares its own bean.
  *
  * <pre>{@code
  * @Bean
@@ -18,7 +18,7 @@ import org.springframework.security.core.Authentication;
  * }
  * }</pre>
  *
- * <p>It is asked with each request, often more than once, by many threads.
+ * <p>It is called for each request, often more than once, by many threads.
  *
  * @param <K> the type of a user's id
  */
@@ -26,11 +26,11 @@ import org.springframework.security.core.Authentication;
 public interface CurrentUserId<K> {
 
     /**
-     * The id of the user who is authenticated.
+     * The id of the authenticated user.
      *
-     * @param authentication of somebody: it is neither missing nor anonymous
-     * @return the id, or empty when it is no user, such as another service, which the status gate then refuses unless a {@link
-     *     StatusGatePass} lets it pass
+     * @param authentication never missing and never anonymous
+     * @return the id, or empty if the caller is not a user, such as another service; the status gate refuses such a caller
+     *     unless a {@link StatusGatePass} lets it pass
      */
     Optional<K> of(Authentication authentication);
 }

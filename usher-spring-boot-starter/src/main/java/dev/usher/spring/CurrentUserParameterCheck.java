@@ -18,17 +18,17 @@ import org.springframework.util.ClassUtils;
 import org.springframework.util.ReflectionUtils.MethodFilter;
 
 /**
- * Fails the start of an application with a {@link CurrentUser} parameter that usher does not fill. Every framework that does not
- * know the annotation takes such a parameter for data, and fills it from the request or the message.
+ * Fails the start of an application with a {@link CurrentUser} parameter that usher does not fill. A framework that does not
+ * know the annotation treats such a parameter as data, and fills it from the request or the message.
  *
- * <p>The only parameters that pass are those of methods of Spring MVC, and only while usher's resolver is the first one there that
- * takes them. All other methods are refused, whatever calls them: no list of frameworks would be complete.
+ * <p>Only parameters of Spring MVC methods pass, and only if usher's resolver is the first one that supports them. All other
+ * methods are refused, whatever calls them: a list of frameworks would never be complete.
  *
  * <p>A parameter that is to be the user's id must be of the type of the ids.
  */
 final class CurrentUserParameterCheck implements SmartInitializingSingleton {
 
-    /** The annotations of methods that Spring MVC calls. WebFlux has the same. */
+    /** The annotations of methods that Spring MVC calls. WebFlux uses the same ones. */
     private static final List<String> WEB = List.of(
             "org.springframework.web.bind.annotation.RequestMapping",
             "org.springframework.web.bind.annotation.ModelAttribute",
@@ -36,7 +36,7 @@ final class CurrentUserParameterCheck implements SmartInitializingSingleton {
             "org.springframework.web.bind.annotation.ExceptionHandler",
             "org.springframework.web.service.annotation.HttpExchange");
 
-    /** The packages of annotations by which another framework calls a method as well, with arguments of its own. */
+    /** The packages of annotations with which other frameworks call methods, with their own arguments. */
     private static final List<String> OTHERS = List.of(
             "org.springframework.messaging.",
             "org.springframework.graphql.",
@@ -72,20 +72,20 @@ final class CurrentUserParameterCheck implements SmartInitializingSingleton {
         }
     }
 
-    /** The classes of all beans, lazy ones too: frameworks look for handler methods in the class, and need no instance. */
+    /** The classes of all beans, including lazy ones: frameworks find handler methods by class, without an instance. */
     private Set<Class<?>> types() {
         Set<Class<?>> types = new LinkedHashSet<>();
         for (String name : beans.getBeanNamesForType(Object.class, true, false)) {
             add(types, beans.getType(name, false));
             if (beans.containsBeanDefinition(name)) {
-                // Of a proxy, the class behind it.
+                // For a proxy, also the class behind it.
                 add(types, AutoProxyUtils.determineTargetClass(beans, name));
             }
         }
         return types;
     }
 
-    /** The annotation is usher's own, and no class of Spring or Java has it. */
+    /** Skips classes of Spring and Java: they do not use usher's annotation. */
     private static void add(Set<Class<?>> types, @Nullable Class<?> type) {
         if (type != null
                 && !type.getName().startsWith("org.springframework.")
@@ -106,13 +106,13 @@ final class CurrentUserParameterCheck implements SmartInitializingSingleton {
                 }
             }
         } catch (IllegalStateException | LinkageError e) {
-            // The class names a type that is not there: no framework can find its methods either.
+            // The class refers to a missing type, so no framework can find its methods either.
             return List.of();
         }
         return found;
     }
 
-    /** Why a parameter would not be the current user, or {@code null} when usher fills it, or nothing calls the method. */
+    /** Why a parameter would not be the current user, or {@code null} if usher fills it or no framework calls the method. */
     private @Nullable String refusal(MethodParameter parameter) {
         MergedAnnotations annotations =
                 MergedAnnotations.from(parameter.getAnnotatedElement(), SearchStrategy.TYPE_HIERARCHY);

@@ -11,8 +11,8 @@ import org.springframework.web.method.support.HandlerMethodArgumentResolver;
 import org.springframework.web.method.support.ModelAndViewContainer;
 
 /**
- * Takes every {@link CurrentUser} parameter of Spring MVC, before any other resolver does. Where no bean can say who the current user
- * is, the parameter is refused: Spring would make a user of what the caller sends.
+ * Resolves every {@link CurrentUser} parameter of Spring MVC, before any other resolver. Without a bean that knows the current
+ * user, the parameter is refused: otherwise Spring would build a user from what the caller sends.
  */
 final class CurrentUserParameters implements HandlerMethodArgumentResolver {
 
@@ -21,18 +21,18 @@ final class CurrentUserParameters implements HandlerMethodArgumentResolver {
     /**
      * A resolver.
      *
-     * @param resolver finds the current user; {@code null} where there is none, and each parameter is refused
+     * @param resolver finds the current user; {@code null} to refuse every such parameter
      */
     CurrentUserParameters(@Nullable HandlerMethodArgumentResolver resolver) {
         this.resolver = resolver;
     }
 
-    /** Whether a parameter has the annotation, or one that has it. */
+    /** Whether a parameter has the annotation, directly or as a meta-annotation. */
     static boolean isOne(MethodParameter parameter) {
         return MergedAnnotations.from(parameter.getParameterAnnotations()).isPresent(CurrentUser.class);
     }
 
-    /** The same resolvers behind this one. */
+    /** This resolver, followed by the others. */
     List<HandlerMethodArgumentResolver> before(@Nullable List<HandlerMethodArgumentResolver> others) {
         List<HandlerMethodArgumentResolver> all = new ArrayList<>(List.of(this));
         if (others != null) {

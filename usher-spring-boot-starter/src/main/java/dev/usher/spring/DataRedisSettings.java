@@ -23,7 +23,7 @@ record DataRedisSettings(
         @Nullable Nodes sentinel,
         @Nullable Nodes masterreplica) {
 
-    /** TLS: with a bundle of certificates and keys, or with those that the Java platform trusts. */
+    /** TLS: with a bundle of certificates and keys, or with the certificates that the Java platform trusts. */
     record Ssl(@Nullable Boolean enabled, @Nullable String bundle) {
 
         boolean isOn() {

@@ -7,13 +7,14 @@ import java.util.Set;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * A source that reads for others as if nothing were bound to its thread, and for its thread alone over what is bound there.
+ * A source that ignores the resources bound to its thread while it loads for other callers, and uses them while it loads for
+ * its own thread alone.
  *
- * <p>What a request has bound, such as the {@code EntityManager} of an open session in view, remembers rows from earlier in the
- * request. Such rows may not answer other callers, so what is bound is put aside while a load for others runs.
+ * <p>A resource bound by a request, such as the {@code EntityManager} of an open session in view, keeps rows from earlier in
+ * the request. Such rows must not answer other callers, so the bound resources are put aside while a load for others runs.
  *
- * <p>A thread that holds a connection may not wait for a second one of the same pool: a pool full of such threads comes to a
- * standstill. So such a thread {@linkplain #canLoadForOthers loads for itself}, over its own connection.
+ * <p>A thread that holds a connection must not wait for a second one from the same pool: threads that all do so deadlock. So
+ * such a thread {@linkplain #canLoadForOthers loads for itself}, over its own connection.
  */
 final class DetachedUserSource<K, V> implements UserSource<K, V> {
 
@@ -25,7 +26,10 @@ final class DetachedUserSource<K, V> implements UserSource<K, V> {
         this.connections = connections;
     }
 
-    /** Whether the calling thread is outside of transactions and their scopes, and holds no connection, as far as Spring knows. */
+    /**
+     * Whether the calling thread is outside of any transaction or transactional scope and holds no connection, as far as Spring
+     * knows.
+     */
     @Override
     public boolean canLoadForOthers() {
         return !BoundConnections.isInTransaction() && !connections.isHeld();

@@ -15,17 +15,17 @@ import org.springframework.transaction.support.TransactionSynchronization;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * The announcements that wait for the end of the transaction of this thread: changes, and rows that are offered. They are made after
- * the commit. After a rollback they are dropped.
+ * The announcements that wait for the end of the transaction of this thread: changes, and offered rows. They are sent after the
+ * commit and dropped after a rollback.
  *
- * <p>It is found among the synchronizations of the transaction, and not as a resource of the thread: Spring keeps those apart for a
- * transaction inside a callback of another one, also while the callbacks of {@code afterCompletion} run.
+ * <p>It is stored as a synchronization of the transaction, not as a resource of the thread: Spring separates the
+ * synchronizations of a transaction from those of one that runs inside its callbacks, {@code afterCompletion} included.
  *
  * <p>Confined to the thread of its transaction.
  */
 final class EndOfTransaction implements TransactionSynchronization {
 
-    /** One for all transactions, as the logger is. */
+    /** Static, so that one limit holds for all transactions. */
     private static final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(EndOfTransaction.class));
 
     /** The announcements of each cache: all of its changes together. */
@@ -33,13 +33,13 @@ final class EndOfTransaction implements TransactionSynchronization {
 
     private final List<Runnable> offers = new ArrayList<>();
 
-    /** A moment before the transaction has read anything, or {@code null} when its beginning was not noticed. */
+    /** A moment before the first read of the transaction, or {@code null} if its beginning was not observed. */
     private final @Nullable Begin begin;
 
     private boolean isCommitted;
 
     /**
-     * A moment, by two clocks of this machine: one that can be set, and one that cannot.
+     * A moment, by the wall clock, which can be set, and by the monotonic clock, which cannot.
      *
      * @param nanoTime of {@link System#nanoTime()}
      */
@@ -59,7 +59,7 @@ final class EndOfTransaction implements TransactionSynchronization {
         this.begin = begin;
     }
 
-    /** Whether what is written on this thread is committed later, or not at all, as far as is known. */
+    /** Whether writes of this thread are still uncommitted, as far as is known. */
     static boolean isAhead() {
         if (!TransactionSynchronizationManager.isActualTransactionActive()
                 || !TransactionSynchronizationManager.isSynchronizationActive()) {
@@ -69,27 +69,27 @@ final class EndOfTransaction implements TransactionSynchronization {
         return known == null || !known.isCommitted;
     }
 
-    /** Whether a change has been announced in the transaction of this thread, which still waits for the commit. */
+    /** Whether a change that was announced in the transaction of this thread still waits for the commit. */
     static boolean hasChanges() {
         EndOfTransaction known = known();
         return known != null && !known.changes.isEmpty();
     }
 
-    /** A moment before the transaction of this thread has read anything, or {@code null} when that is not known. */
+    /** A moment before the first read of the transaction of this thread, or {@code null} if it is not known. */
     static @Nullable Begin begin() {
         EndOfTransaction known = known();
         return known == null ? null : known.begin;
     }
 
-    /** That of a transaction that begins at this moment on this thread. */
+    /** Creates the instance of a transaction that begins now on this thread. */
     static void ofNewTransaction() {
-        // A part of a transaction may begin as if it were one, and its synchronizations are those of the whole.
+        // A nested transaction also reports its beginning, but shares the synchronizations of the outer one.
         if (known() == null) {
             TransactionSynchronizationManager.registerSynchronization(new EndOfTransaction(Begin.now()));
         }
     }
 
-    /** That of the transaction of this thread, which is {@linkplain #isAhead ahead}. */
+    /** The instance of the transaction of this thread, whose commit is still {@linkplain #isAhead ahead}. */
     static EndOfTransaction ofThisThread() {
         EndOfTransaction known = known();
         if (known != null) {
@@ -112,27 +112,27 @@ final class EndOfTransaction implements TransactionSynchronization {
     }
 
     /**
-     * What a cache is to announce after the commit.
+     * The announcement that a cache makes after the commit.
      *
-     * @param cache whose changes they are
-     * @param none how the announcement begins, when this is the first change
+     * @param cache the cache of the changes
+     * @param none creates the announcement at the first change
      */
     Runnable announcementOf(Object cache, Supplier<? extends Runnable> none) {
         return changes.computeIfAbsent(cache, first -> none.get());
     }
 
-    /** A row is to be offered after the commit. */
+    /** Adds a row to offer after the commit. */
     void offer(Runnable offer) {
         offers.add(offer);
     }
 
-    /** Before other callbacks, which may read, announce or throw. */
+    /** First of all callbacks: the others may read, announce or throw. */
     @Override
     public int getOrder() {
         return Ordered.HIGHEST_PRECEDENCE;
     }
 
-    /** What is undone is not offered. Which rows those are is not known. */
+    /** Drops all offered rows: which of them the rollback has undone is not known. */
     @Override
     public void savepointRollback(Object savepoint) {
         offers.clear();
@@ -145,8 +145,8 @@ final class EndOfTransaction implements TransactionSynchronization {
     }
 
     /**
-     * Makes what {@link #afterCommit} has not: it was not called when the transaction manager does not know what became of the
-     * commit, or when another callback has thrown before; and announcements may have been added after it.
+     * Sends the announcements that {@link #afterCommit} has not sent. That method is not called if the outcome of the commit is
+     * unknown, or if an earlier callback has thrown; and announcements may have been added after it.
      */
     @Override
     public void afterCompletion(int status) {
@@ -154,7 +154,7 @@ final class EndOfTransaction implements TransactionSynchronization {
             offers.clear();
         }
         if (status != STATUS_ROLLED_BACK) {
-            // Of an unknown status: to forget what is still true is harmless.
+            // If the outcome is unknown, invalidating an entry that is still true is harmless.
             announce();
         }
     }
@@ -167,7 +167,7 @@ final class EndOfTransaction implements TransactionSynchronization {
         due.forEach(EndOfTransaction::run);
     }
 
-    /** The commit cannot fail any more, and the other announcements are to be made. */
+    /** Catches all failures: the commit stands, and the other announcements must still be sent. */
     private static void run(Runnable announcement) {
         try {
             announcement.run();

@@ -6,7 +6,7 @@ import org.springframework.security.web.servlet.util.matcher.PathPatternRequestM
 import org.springframework.security.web.util.matcher.OrRequestMatcher;
 import org.springframework.security.web.util.matcher.RequestMatcher;
 
-/** The requests that the status gate does not judge. */
+/** The requests that the status gate does not check. */
 final class ExcludedPaths {
 
     private ExcludedPaths() {}

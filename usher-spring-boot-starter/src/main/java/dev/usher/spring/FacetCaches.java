@@ -7,7 +7,7 @@ import dev.usher.UserSource;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.util.ClassUtils;
 
-/** Makes the cache of a facet from a source among the beans of the application. */
+/** Creates the cache of a facet from a source among the application's beans. */
 final class FacetCaches {
 
     private static final boolean TRANSACTIONS = ClassUtils.isPresent(
@@ -23,18 +23,18 @@ final class FacetCaches {
     }
 
     /**
-     * Makes a cache of ids of the type that its source says.
+     * Creates a cache whose type of ids comes from its source.
      *
-     * @param value what it is asked for
+     * @param value the type of the values
      * @param source a bean
-     * @throws IdTypesException when neither the bean's type nor its class says what ids are
+     * @throws IdTypesException if neither the bean's type nor its class declares the type of the ids
      */
     @SuppressWarnings("unchecked")
     <K, V> UserCache<K, V> cacheOfBean(Facet<V> facet, Class<?> value, UserSource<K, V> source) {
         return cache(facet, (Class<K>) UserIdClasses.of(source, value, facet.name(), beans), source);
     }
 
-    /** Makes a cache, which knows of transactions where there can be any. */
+    /** Creates a cache, which is aware of transactions if Spring's transactions are present. */
     <K, V> UserCache<K, V> cache(Facet<V> facet, Class<K> idClass, UserSource<K, V> source) {
         if (!TRANSACTIONS) {
             return caches.cache(facet, idClass, source);

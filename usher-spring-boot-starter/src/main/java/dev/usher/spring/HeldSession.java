@@ -18,7 +18,7 @@ import org.springframework.transaction.support.DefaultTransactionDefinition;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * The session of Hibernate that is bound to a thread, and holds the connection of its first query until it is closed: as Spring
+ * A Hibernate session that is bound to a thread and holds the connection of its first query until it is closed, as Spring
  * Boot's open session in view does.
  *
  * <p>Loaded only where Spring ORM and Hibernate are present.
@@ -31,7 +31,7 @@ final class HeldSession {
         return resource instanceof EntityManagerHolder;
     }
 
-    /** Whether a session holds a connection. Another provider's never does. */
+    /** Whether a session holds a connection. A session of another provider never does. */
     static boolean isConnected(Object resource) {
         SessionImplementor session = sessionOf(resource);
         return session != null
@@ -44,23 +44,23 @@ final class HeldSession {
             return null;
         }
         EntityManager manager = holder.getEntityManager();
-        // Spring Boot's own stands behind a proxy.
+        // Spring Boot's own entity manager is behind a proxy.
         Object target = manager instanceof EntityManagerProxy proxy ? proxy.getTargetEntityManager() : manager;
         return target instanceof SessionImplementor session ? session : null;
     }
 
-    /** Whether a resource of the thread is a connected session, and one that a session of the same kind can stand for. */
+    /** Whether a resource of the thread is a connected session whose connection a second session can use. */
     static boolean canLend(Object resource) {
         return resource.getClass() == EntityManagerHolder.class && isConnected(resource);
     }
 
     /**
-     * Makes a call over the connection of a bound session, but with a session of its own, which remembers nothing: the bound one
-     * would answer with the rows of its first queries.
+     * Runs a call over the connection of a bound session, but in a new session with an empty first-level cache: the bound
+     * session would answer with the rows of its earlier queries.
      *
-     * <p>The call runs in a transaction that only reads, of the manager of these sessions. That one hands the connection to JDBC
-     * as well. While the application has begun a transaction on the bound session itself, past Spring, the connection is not lent, for
-     * the end of the reading transaction would commit that one: the call then takes a connection of its own.
+     * <p>The call runs in a read-only transaction of the transaction manager of these sessions, which exposes the connection to
+     * JDBC as well. If the application has begun a transaction on the bound session itself, without Spring, the connection is
+     * not lent: the end of the read-only transaction would commit it. The call then takes its own connection.
      */
     static <T> T lend(Object factory, Object resource, ListableBeanFactory beans, Callable<T> call) throws Exception {
         SessionImplementor lender = requireNonNull(sessionOf(resource));

@@ -8,14 +8,14 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How users are looked up in a column, and how their ids are read from it, by the type that the column really has. A pair of a class of
- * ids and a type of columns that is not listed here is refused: the database would find nothing, or compare in a way of its own.
+ * How users are looked up in a column, and how their ids are read from it, by the column's actual type. Combinations of an id
+ * class and a column type that are not listed here are refused: the database would find nothing, or compare by its own rules.
  *
  * @param <K> the type of the ids
  */
 final class IdColumn<K> {
 
-    /** How ids are written. */
+    /** How a column represents ids. */
     private enum Form {
         NUMBER {
             @Override
@@ -25,7 +25,7 @@ final class IdColumn<K> {
 
             @Override
             @Nullable Object read(ResultSet row, Class<?> idClass) throws SQLException {
-                // As what holds any number: an unsigned one, or one with a scale, is no long.
+                // BigDecimal holds any number: an unsigned one, or one with a scale, may not fit a long.
                 BigDecimal number = row.getBigDecimal(1);
                 if (number == null) {
                     return null;
@@ -45,7 +45,7 @@ final class IdColumn<K> {
 
             @Override
             @Nullable Object read(ResultSet row, Class<?> idClass) throws SQLException {
-                // A column of a fixed width pads what it holds, and no id ends with a space.
+                // A fixed-width column pads its values, and no id ends with a space.
                 String text = row.getString(1);
                 return text == null ? null : text.stripTrailing();
             }
@@ -61,7 +61,7 @@ final class IdColumn<K> {
                 return row.getObject(1) instanceof UUID id ? id : UuidText.parse(row.getString(1));
             }
         },
-        /** For drivers that take a text for a UUID. The database compares UUIDs, whatever the spelling. */
+        /** For drivers that accept a text for a UUID. The database compares UUIDs, whatever the spelling. */
         UUID_BY_TEXT {
             @Override
             List<Object> spellingsOf(Object id) {
@@ -111,7 +111,7 @@ final class IdColumn<K> {
         this.isPadded = isPadded;
     }
 
-    /** A column of ids of a class, or {@code null} when such ids cannot be looked up in it. */
+    /** The column for ids of a class, or {@code null} if such ids cannot be looked up in it. */
     static <K> @Nullable IdColumn<K> of(Class<K> idClass, ColumnType column) {
         Form form = formOf(UserIdType.of(idClass), column);
         return form == null ? null : new IdColumn<>(idClass, form, column.isPadded());
@@ -135,7 +135,7 @@ final class IdColumn<K> {
         return column.precision() <= 0 || column.precision() >= length;
     }
 
-    /** What ids can be looked up in such a column, or {@code null} when there are none. */
+    /** The type of ids that can be looked up in such a column, or {@code null} if there is none. */
     static @Nullable UserIdType bestFor(ColumnType column) {
         return switch (column.kind()) {
             case NUMBER -> UserIdType.LONG;
@@ -146,17 +146,17 @@ final class IdColumn<K> {
         };
     }
 
-    /** An id as parameters of a statement: one for each way in which it may be written. */
+    /** An id as parameters of a statement: one for each spelling. */
     List<Object> spellingsOf(K id) {
         return form.spellingsOf(id);
     }
 
-    /** The id in the first column of a row, or {@code null} when there is none, or none of this class. */
+    /** The id in the first column of a row, or {@code null} if there is none of this class. */
     @Nullable K read(ResultSet row) throws SQLException {
         return idClass.cast(form.read(row, idClass));
     }
 
-    /** Whether an id that was read from a row is written there in one of the ways in which it is looked up. */
+    /** Whether a row spells its id in one of the spellings that are looked up. */
     boolean isLookedUpAsIn(ResultSet row, K id) throws SQLException {
         if (form != Form.TEXT && form != Form.UUID_AS_TEXT) {
             return true;
@@ -165,7 +165,7 @@ final class IdColumn<K> {
         return form.spellingsOf(id).contains(isPadded ? text.stripTrailing() : text);
     }
 
-    /** Whether ids that were read are not those that were written. */
+    /** Whether the ids are UUIDs whose bytes are stored in another order than they are read. */
     boolean areMisread(List<K> ids) {
         return form == Form.UUID_AS_BYTES
                 && UuidBytes.areInAnotherOrder(

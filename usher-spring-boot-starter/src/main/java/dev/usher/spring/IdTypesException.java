@@ -1,6 +1,6 @@
 package dev.usher.spring;
 
-/** What the ids of users are is not known, or said in two ways. */
+/** The type of users' ids is unknown, or declared in two ways. */
 final class IdTypesException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
@@ -10,7 +10,7 @@ final class IdTypesException extends RuntimeException {
     /**
      * A failure of the start.
      *
-     * @param message what says which type
+     * @param message the declarations and their types
      * @param action what to do
      */
     IdTypesException(String message, String action) {

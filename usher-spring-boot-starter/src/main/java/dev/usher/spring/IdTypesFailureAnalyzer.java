@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says which types of ids there are, and who says so. */
+/** Reports the declared types of ids, and where each is declared. */
 final class IdTypesFailureAnalyzer extends AbstractFailureAnalyzer<IdTypesException> {
 
     @Override

@@ -9,9 +9,9 @@ final class InvalidSetting {
     private InvalidSetting() {}
 
     /**
-     * The exception from which Spring Boot makes its report.
+     * The exception that Spring Boot reports.
      *
-     * @param refusal is kept beside it, not as its cause: Spring Boot 4.0 has no public constructor that takes one
+     * @param refusal added as a suppressed exception, not as the cause: Spring Boot 4.0 has no public constructor with a cause
      */
     static InvalidConfigurationPropertyValueException of(
             String property, @Nullable Object value, String reason, RuntimeException refusal) {

@@ -23,7 +23,7 @@ import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.core.RowMapper;
 
 /**
- * A source that reads the users of one table, in any SQL database and without SQL being written.
+ * A source that reads users from one table of any SQL database, without handwritten SQL.
  *
  * <pre>{@code
  * UserSource<Long, Badges> badges = JdbcUserSource.builder(dataSource, Long.class)
@@ -34,18 +34,18 @@ import org.springframework.jdbc.core.RowMapper;
  * }</pre>
  *
  * <p>The data source must lead to the <em>primary</em> of the database, see {@link UserSource}. One query reads up to 500
- * users: {@code SELECT … WHERE id IN (?, …)}, with the number of parameters rounded up to a power of two by repeating an id,
- * so that a driver and a server that remember statements see ten of them, not five hundred.
+ * users: {@code SELECT … WHERE id IN (?, …)}, with the number of parameters rounded up to a power of two by repeating an id, so
+ * that a driver and a server that cache statements see ten of them, not five hundred.
  *
  * <p>A query joins the transaction that Spring manages for the calling thread, if there is one. An id must be unique in the
- * table. A row whose id only the database takes for the one asked for (another case, where it compares texts without) is the
- * row of another user. A row of which the row mapper cannot make a value, or that is a second one for an id, makes its own user
- * unavailable, and no other ({@link UnreadableUsersException}).
+ * table. A row whose id equals the requested one only in the database's comparison (such as another case under a
+ * case-insensitive collation) belongs to another user. A row that the row mapper cannot read, or a second row of the same id,
+ * makes its own user unavailable, and no other ({@link UnreadableUsersException}).
  *
- * <p>Ids are mapped by the type that the column has: numbers are looked up in columns of exact numbers, texts in those of texts, and
- * UUIDs in columns of UUIDs, of 16 bytes, and of texts, with hyphens or without, in lower case or in upper case. Everything else fails the
- * start of a Spring Boot application, or else each load: it is never taken for the absence of a user. For that, the table is looked at once
- * before the first load: at its columns, and at some of its rows.
+ * <p>Ids are mapped by the type that the column has: numbers are looked up in columns of exact numbers, texts in those of
+ * texts, and UUIDs in columns of UUIDs, of 16 bytes, and of texts, with hyphens or without, in lower case or in upper case. Any
+ * other combination fails the start of a Spring Boot application, or else each load: it is never mistaken for an absent user.
+ * To know that, the source looks once, before the first load, at the columns of the table and at some of its rows.
  *
  * <p>Thread-safe.
  *
@@ -64,7 +64,7 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
 
     private JdbcUserSource(Builder<K> builder, String table, RowMapper<V> mapper) {
         this.jdbc = new JdbcTemplate(builder.dataSource);
-        // JDBC counts in seconds; a part of one must not become none, which is for ever.
+        // JDBC counts in seconds; a fraction must not become 0, which means no timeout.
         jdbc.setQueryTimeout(
                 Math.toIntExact(builder.queryTimeout.plusNanos(999_999_999).toSeconds()));
         this.idColumn = builder.idColumn;
@@ -79,13 +79,13 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
     }
 
     /**
-     * A source of what one table says.
+     * Begins a source that reads one table.
      *
-     * @param dataSource where the primary of the database is
+     * @param dataSource leads to the primary of the database
      * @param idType the class of the ids: {@link Long}, {@link Integer}, {@link UUID} or {@link String}
      * @param <K> the type of a user's id
      * @return a builder that still lacks the table
-     * @throws IllegalArgumentException when ids are of another class
+     * @throws IllegalArgumentException if the ids are of another class
      */
     public static <K> Builder<K> builder(DataSource dataSource, Class<K> idType) {
         return new Builder<>(dataSource, idType);
@@ -114,7 +114,7 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         return found;
     }
 
-    /** One user's row, whose failure is that user's alone. */
+    /** Reads one row; a failure concerns its user alone. */
     private void read(ResultSet row, K id, Map<K, V> found, Map<K, Exception> failures) throws SQLException {
         try {
             V value = requireNonNull(mapper.mapRow(row, found.size()), "the row mapper has made nothing of a row");
@@ -132,7 +132,7 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         }
     }
 
-    /** Then the rows behind this one are not known. */
+    /** Whether the connection is lost, so that the remaining rows are unknown. */
     private static boolean isConnectionLost(SQLException failure) {
         String state = failure.getSQLState();
         return failure instanceof SQLTransientConnectionException
@@ -150,16 +150,16 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         return padded;
     }
 
-    /** What looks at the table. */
+    /** The check of the table. */
     TableProbe<K> probe() {
         return probe;
     }
 
     /**
-     * Says which table a {@link JdbcUserSource} reads, and which of its columns. Not thread-safe.
+     * Builds a {@link JdbcUserSource} from the names of a table and its columns. Not thread-safe.
      *
-     * <p>A name stands in the statement as it is given: plain, of letters, digits, {@code _} and {@code $}, or quoted as the
-     * database quotes ({@code "…"}, {@code `…`}, {@code […]}), then also with spaces.
+     * <p>A name is put into the statement unchanged. It is plain, of letters, digits, {@code _} and {@code $}, or quoted in the
+     * way of the database ({@code "…"}, {@code `…`}, {@code […]}), and then may contain spaces.
      *
      * @param <K> the type of a user's id
      */
@@ -183,9 +183,9 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         /**
          * The table or view.
          *
-         * @param table its name, perhaps with those of its schema and its catalog before it
+         * @param table its name, optionally qualified by its schema and catalog
          * @return this builder
-         * @throws IllegalArgumentException when it cannot be a name
+         * @throws IllegalArgumentException if it is not a valid name
          */
         public Builder<K> table(String table) {
             if (!SqlName.isTable(table)) {
@@ -196,11 +196,11 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         }
 
         /**
-         * The column of the ids, {@code id} unless set. It needs an index.
+         * The column of the ids, {@code id} by default. It needs an index.
          *
          * @param idColumn its name
          * @return this builder
-         * @throws IllegalArgumentException when it cannot be a name
+         * @throws IllegalArgumentException if it is not a valid name
          */
         public Builder<K> idColumn(String idColumn) {
             this.idColumn = requireColumn(idColumn);
@@ -208,11 +208,11 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         }
 
         /**
-         * The columns that the row mapper reads, in their order behind the id, which is the row's first.
+         * The columns that the row mapper reads, in this order, after the id, which is the row's first column.
          *
          * @param columns their names
          * @return this builder
-         * @throws IllegalArgumentException when one of them cannot be a name
+         * @throws IllegalArgumentException if one of them is not a valid name
          */
         public Builder<K> columns(String... columns) {
             this.columns = Arrays.stream(columns).map(Builder::requireColumn).toList();
@@ -220,12 +220,12 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         }
 
         /**
-         * For how long a query may run before the database is told to give it up: 2 s unless set. Within a transaction that
-         * has a timeout, no longer than that.
+         * How long a query may run before it is cancelled: 2 s by default. Within a transaction with a timeout, the remaining
+         * time limits it too.
          *
-         * @param queryTimeout a positive duration; JDBC knows whole seconds only, so it is rounded up
+         * @param queryTimeout a positive duration, rounded up to whole seconds, as JDBC counts
          * @return this builder
-         * @throws IllegalArgumentException when it is not positive
+         * @throws IllegalArgumentException if it is not positive
          */
         public Builder<K> queryTimeout(Duration queryTimeout) {
             if (queryTimeout.isNegative() || queryTimeout.isZero()) {
@@ -236,10 +236,10 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         }
 
         /**
-         * What is known of the columns besides, and who says it.
+         * Adds what the settings know about the columns.
          *
          * @param flags the columns that hold 1 or true, 0 or false
-         * @param settings where the names come from
+         * @param settings the settings that the names come from
          */
         Builder<K> described(Set<String> flags, TableProbe.Settings settings) {
             this.flags = flags;
@@ -250,11 +250,12 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
         /**
          * The source.
          *
-         * @param mapper makes a value of a row; it may neither return {@code null} nor move on to another row. What it throws makes
-         *     the user of this row unavailable; a lost connection, as its SQLSTATE says, all of them
+         * @param mapper makes a value from a row; it must neither return {@code null} nor move to another row. An exception
+         *     makes the user of this row unavailable; an exception with the SQLSTATE of a lost connection, all users of the
+         *     query
          * @param <V> the type of the value
          * @return the source
-         * @throws IllegalStateException when no table was named
+         * @throws IllegalStateException if no table is set
          */
         public <V> JdbcUserSource<K, V> build(RowMapper<V> mapper) {
             if (table == null) {

@@ -24,7 +24,10 @@ import org.springframework.core.ResolvableType;
 import org.springframework.core.annotation.Order;
 import org.springframework.core.env.Environment;
 
-/** Says why there is no cache where one is asked for, and what to declare. It comes before Spring Boot's own, which cannot know. */
+/**
+ * Reports why a requested cache does not exist, and what to declare. It comes before Spring Boot's own analyzer, which does not
+ * know the reason.
+ */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnalyzer<NoSuchBeanDefinitionException> {
 
@@ -56,7 +59,7 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
         return value == null ? null : noCache(cause, type, value, injectedInto);
     }
 
-    /** What the cache that is missing would hold, or {@code null} when it is no cache that is missing. */
+    /** The type of the values of the missing cache, or {@code null} if the missing bean is not a cache. */
     private static @Nullable Class<?> valueOf(ResolvableType type) {
         if (type.toClass() == UserProfileCache.class) {
             return UserProfile.class;
@@ -114,12 +117,12 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
                 : List.of();
     }
 
-    /** What a source is asked for, as far as its type tells. */
+    /** The type of the ids of a source, if its type declares it. */
     private @Nullable Class<?> idOf(String source) {
         return beans instanceof ListableBeanFactory listable ? UserCacheRegistrar.idOf(source, listable) : null;
     }
 
-    /** How ids of a type are had where settings describe the source. */
+    /** The setting for the type of the ids, if settings describe the source. */
     private static String settingOf(Collection<String> sources, Class<?> wanted) {
         return ID_TYPES.contains(wanted)
                         && (sources.contains(UserIdClasses.TABLE_OF_PROFILES)
@@ -128,7 +131,7 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
                 : "";
     }
 
-    /** What an application's own facet needs besides. */
+    /** The bean that an application's own facet needs in addition. */
     private static String facetOf(Class<?> value) {
         return isSpecified(value)
                 ? ""

@@ -7,12 +7,12 @@ import org.springframework.core.MethodParameter;
 import org.springframework.web.method.support.HandlerMethodArgumentResolver;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 
-/** Who fills the parameters of Spring MVC's methods. Apart from its caller, for Spring MVC may not be there. */
+/** The argument resolvers of Spring MVC. A class of its own, because Spring MVC may be absent. */
 final class MvcArguments {
 
     private MvcArguments() {}
 
-    /** Whether the first resolver that takes a {@link CurrentUser} parameter is usher's, wherever there are resolvers. */
+    /** Whether the first resolver that supports a {@link CurrentUser} parameter is usher's, in every bean with resolvers. */
     static boolean areServedByUsher(ListableBeanFactory beans, MethodParameter parameter) {
         return beans.getBeansOfType(RequestMappingHandlerAdapter.class, true, false).values().stream()
                 .allMatch(adapter -> isUshersFirst(adapter.getArgumentResolvers(), parameter)

@@ -8,8 +8,8 @@ import org.slf4j.LoggerFactory;
 import org.springframework.security.core.Authentication;
 
 /**
- * Takes the name of the principal for the text of the user's id. A name that is no such text belongs to no user, and so does another
- * spelling of a number, such as {@code +42} or {@code 042}: it may be another principal's.
+ * Parses the name of the principal as the user's id. A name that is not an id belongs to no user. Neither does another spelling
+ * of a number, such as {@code +42} or {@code 042}: it may be the name of another principal.
  */
 final class NameAsUserId<K> implements CurrentUserId<K> {
 
@@ -19,9 +19,9 @@ final class NameAsUserId<K> implements CurrentUserId<K> {
     private final AtomicBoolean warned = new AtomicBoolean();
 
     /**
-     * For the ids of a cache.
+     * Parses ids of a cache.
      *
-     * @param cache knows what they look like
+     * @param cache knows the format of the ids
      */
     NameAsUserId(UserCache<K, ?> cache) {
         this.cache = cache;
@@ -35,10 +35,10 @@ final class NameAsUserId<K> implements CurrentUserId<K> {
                 return Optional.of(id);
             }
         } catch (IllegalArgumentException e) {
-            // Said below.
+            // Logged below.
         }
         if (warned.compareAndSet(false, true)) {
-            // Without the name: it may be a mobile number.
+            // The log line omits the name: it may be a mobile number.
             log.warn(
                     "The name of an authentication is not the id of a user, and its caller is treated as no user; this is said only"
                             + " once. Where names are not ids, declare a bean of type dev.usher.spring.CurrentUserId, which says whose"

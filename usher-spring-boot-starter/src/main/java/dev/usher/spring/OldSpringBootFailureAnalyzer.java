@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says which Spring Boot the starter needs, and what works with an older one. */
+/** Reports which Spring Boot the starter needs, and what works with an older one. */
 final class OldSpringBootFailureAnalyzer extends AbstractFailureAnalyzer<OldSpringBootException> {
 
     @Override

@@ -14,7 +14,7 @@ import org.springframework.core.ParameterizedTypeReference;
 import org.springframework.core.ResolvableType;
 import org.springframework.core.type.AnnotatedTypeMetadata;
 
-/** Matches when the application has a source of one facet's values, whatever the type of its ids. */
+/** Matches if the application has a source of a facet's values, whatever the type of its ids. */
 abstract class OnUserSourceCondition extends SpringBootCondition implements ConfigurationCondition {
 
     private final ResolvableType source;

@@ -1,6 +1,6 @@
 package dev.usher.spring;
 
-/** Redis speaks RESP2 only, and so cannot tell of changes. */
+/** Redis speaks RESP2 only, and so cannot push invalidations. */
 final class PushlessRedisException extends IllegalStateException {
 
     private static final long serialVersionUID = 1L;

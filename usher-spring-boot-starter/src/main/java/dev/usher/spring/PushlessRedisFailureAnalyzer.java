@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says what a Redis without RESP3 means for the caches, and how to go on with or without it. */
+/** Reports what a Redis without RESP3 means for the caches, and how to continue with or without it. */
 final class PushlessRedisFailureAnalyzer extends AbstractFailureAnalyzer<PushlessRedisException> {
 
     @Override

@@ -1,6 +1,6 @@
 package dev.usher.spring;
 
-/** The application is a reactive one, for which usher has neither the current user nor the status gate. */
+/** The application is a reactive one, which has no current user and no status gate from usher. */
 final class ReactiveApplicationException extends RuntimeException {
 
     private static final long serialVersionUID = 1;

@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says what is missing in a reactive application, and how to go on with the caches alone. */
+/** Reports what is missing in a reactive application, and how to use the caches alone. */
 final class ReactiveApplicationFailureAnalyzer extends AbstractFailureAnalyzer<ReactiveApplicationException> {
 
     @Override

@@ -8,15 +8,15 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
 import org.springframework.boot.ssl.SslBundle;
 
 /**
- * The Redis that an application's settings name, and how to connect to it: for what an application keeps beside the caches,
- * over connections of its own. An application that declares one names another Redis for the caches.
+ * The Redis of an application's settings, and how to connect to it. An application can use it to open its own connections for
+ * other data. An application that declares such a bean names another Redis for the caches.
  *
- * @param uri where it is
- * @param options with the TLS material, where there is any
+ * @param uri the address of the Redis
+ * @param options the client options, with the TLS material if there is any
  */
 public record RedisEndpoint(RedisURI uri, ClientOptions options) {
 
-    /** What the settings say, in an application without Spring Data Redis. */
+    /** The endpoint of the settings, in an application without Spring Data Redis. */
     static RedisEndpoint of(DataRedisSettings settings, @Nullable SslBundle bundle) {
         requireStandalone(settings.cluster(), settings.sentinel(), settings.masterreplica());
         String url = settings.url();

@@ -5,9 +5,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 
 /**
- * A request that is not answered, and what is answered instead: {@code application/problem+json}, as RFC 9457 has it.
+ * The answer to a refused request: {@code application/problem+json}, as defined by RFC 9457.
  *
- * <p>Written by hand: a filter has no message converters, and the fields should not follow an application's naming strategy.
+ * <p>The JSON is handwritten: a filter has no message converters, and the fields should not follow an application's naming
+ * strategy.
  */
 enum Refusal {
     ACCOUNT_DISABLED(

@@ -11,7 +11,7 @@ import java.util.function.Function;
 import org.springframework.data.repository.CrudRepository;
 
 /**
- * A source that reads users through a repository of Spring Data, many with one call of {@link CrudRepository#findAllById}.
+ * A source that reads users through a Spring Data repository, many users with one call of {@link CrudRepository#findAllById}.
  *
  * <pre>{@code
  * UserSource<Long, UserProfile> profiles(AccountRepository accounts) {
@@ -19,9 +19,9 @@ import org.springframework.data.repository.CrudRepository;
  * }
  * }</pre>
  *
- * <p>The repository must read the primary of the database, with one query for all ids and a timeout. The value is made of an
- * entity when the repository has returned it, perhaps after its session has ended: it may not depend on what is fetched lazily.
- * An entity of which no value can be made makes its own user unavailable, and no other ({@link UnreadableUsersException}).
+ * <p>The repository must read the primary of the database, with one query for all ids and a timeout. The value is made from an
+ * entity after the repository has returned it, perhaps after its session has ended, so it must not use lazily fetched
+ * attributes. An entity that cannot be mapped makes its own user unavailable, and no other ({@link UnreadableUsersException}).
  *
  * <p>Thread-safe if the repository is.
  *
@@ -45,11 +45,11 @@ public final class RepositoryUserSource<E, K, V> implements UserSource<K, V> {
     }
 
     /**
-     * A source of what a repository's entities say.
+     * A source that maps a repository's entities.
      *
-     * @param repository where the entities are
-     * @param id an entity's id
-     * @param value what an entity says; never {@code null}
+     * @param repository the repository of the entities
+     * @param id returns an entity's id
+     * @param value makes the value from an entity; never returns {@code null}
      * @param <E> the type of the repository's entities
      * @param <K> the type of a user's id
      * @param <V> the type of the value

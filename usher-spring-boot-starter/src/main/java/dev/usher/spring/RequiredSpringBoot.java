@@ -8,14 +8,14 @@ import org.springframework.boot.context.event.ApplicationEnvironmentPreparedEven
 import org.springframework.context.ApplicationListener;
 
 /**
- * Fails the start of an application on a Spring Boot that is too old, before a class of the starter is missed there.
+ * Fails the start of an application on a Spring Boot that is too old, before a missing class does.
  *
- * <p>This class and the two that it leads to are loaded by Spring Boot 3 as well, so they use only what has the same name in both.
- * The environment is prepared before any auto-configuration is read, and a failure from here on is analyzed.
+ * <p>Spring Boot 3 loads this class and the two that it refers to, so they use only classes with the same name in both
+ * versions. The environment is prepared before any auto-configuration is read, and failures are analyzed from this event on.
  */
 final class RequiredSpringBoot implements ApplicationListener<ApplicationEnvironmentPreparedEvent> {
 
-    /** The first major version in which the starter's classes of Spring Boot have the names by which they are imported. */
+    /** The first major version whose classes have the names that the starter imports. */
     static final int FIRST = 4;
 
     private static final Pattern MAJOR = Pattern.compile("(\\d{1,9})\\..*");
@@ -25,7 +25,7 @@ final class RequiredSpringBoot implements ApplicationListener<ApplicationEnviron
         require(SpringBootVersion.getVersion());
     }
 
-    /** A version that is not known, or not written as Spring Boot writes its own, is taken for one that will do. */
+    /** Accepts a version that is unknown, or not in the format of Spring Boot. */
     static void require(@Nullable String version) {
         if (version == null) {
             return;

@@ -8,10 +8,10 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandi
 import org.springframework.context.annotation.Bean;
 
 /**
- * Fails the start of an application whose Redis cannot tell of changes: nobody would notice otherwise, but by how slow it is.
+ * Fails the start of an application whose Redis cannot push invalidations: otherwise the only symptom would be slow reads.
  *
- * <p>A Redis that is away is no reason to fail, for nothing is known of it; nor is one whose access rules forbid the tracking of
- * reads, which they may allow in a moment.
+ * <p>An unreachable Redis does not fail the start, because its version is unknown. Neither does a Redis whose access rules
+ * forbid tracking: the rules may change.
  */
 @AutoConfiguration(after = UsherAutoConfiguration.class)
 @ConditionalOnSingleCandidate(UserCaches.class)

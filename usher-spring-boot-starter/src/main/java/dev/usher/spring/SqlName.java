@@ -3,8 +3,8 @@ package dev.usher.spring;
 import java.util.regex.Pattern;
 
 /**
- * The names of tables and columns that may stand in a statement as they are: what can neither end a name nor begin anything
- * else, in any dialect of SQL. So settings cannot bring statements of their own.
+ * The names of tables and columns that may be put into a statement unchanged. In every dialect of SQL, such a name is a single
+ * identifier, so a setting cannot inject SQL.
  */
 final class SqlName {
 
@@ -20,12 +20,12 @@ final class SqlName {
 
     private SqlName() {}
 
-    /** Whether it can be the name of a column. */
+    /** Whether it is a valid name of a column. */
     static boolean isColumn(String name) {
         return COLUMN.matcher(name).matches();
     }
 
-    /** Whether it can be the name of a table, perhaps with those of its schema and its catalog before it. */
+    /** Whether it is a valid name of a table, optionally qualified by its schema and catalog. */
     static boolean isTable(String name) {
         return TABLE.matcher(name).matches();
     }

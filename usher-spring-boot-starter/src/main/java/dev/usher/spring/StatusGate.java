@@ -17,15 +17,15 @@ import org.springframework.security.web.util.matcher.RequestMatcher;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
- * Lets an authenticated user pass only while enabled, whatever a token or a session says. A caller that is no user passes only with
- * a {@link StatusGatePass}. A request without authentication passes, for Spring Security to judge. When the status cannot be known,
- * no request passes.
+ * Lets an authenticated user pass only while enabled, whatever a token or a session says. A caller that is not a user passes
+ * only with a {@link StatusGatePass}. A request without authentication passes: Spring Security decides on it. If the status is
+ * unavailable, the request does not pass.
  *
  * @param <K> the type of a user's id
  */
 final class StatusGate<K> extends OncePerRequestFilter {
 
-    /** The id of the user who has passed with this request. */
+    /** The request attribute with the id of the user that has passed. */
     private static final String PASSED = StatusGate.class.getName() + ".PASSED";
 
     private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(StatusGate.class));
@@ -38,8 +38,8 @@ final class StatusGate<K> extends OncePerRequestFilter {
     /**
      * A gate.
      *
-     * @param pass says which callers that are no users pass
-     * @param excluded the requests that are not judged
+     * @param pass decides which callers that are not users pass
+     * @param excluded the requests that are not checked
      */
     StatusGate(
             CurrentAuthentication authentication,
@@ -72,7 +72,7 @@ final class StatusGate<K> extends OncePerRequestFilter {
         }
         try {
             K id = ids.of(caller.get()).orElse(null);
-            // The rest of a request that has passed: the user has been told so, and half an answer helps nobody.
+            // A later dispatch of a request that has passed: refusing it now would leave a half-written response.
             if (id != null && id.equals(request.getAttribute(PASSED))) {
                 return null;
             }
@@ -80,7 +80,7 @@ final class StatusGate<K> extends OncePerRequestFilter {
             if (status == UserStatus.DISABLED) {
                 return Refusal.ACCOUNT_DISABLED;
             }
-            // Asked only now: an authority or a pass says nothing for a user who is disabled.
+            // Asked only now: neither an authority nor a pass helps a disabled user.
             if (status == null && !pass.mayPass(caller.get())) {
                 return Refusal.NOT_A_USER;
             }
@@ -97,7 +97,7 @@ final class StatusGate<K> extends OncePerRequestFilter {
         return excluded.matches(request);
     }
 
-    /** An excluded request could be dispatched to an address that is not. */
+    /** An excluded request can be dispatched to a path that is not excluded. */
     @Override
     protected boolean shouldNotFilterAsyncDispatch() {
         return false;

@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.security.core.Authentication;
 
 /**
- * Lets callers that are no users pass the status gate, such as another service with a client-credentials token.
+ * Lets callers that are not users pass the status gate, such as another service with a client-credentials token.
  *
  * <pre>{@code
  * @Bean
@@ -13,17 +13,17 @@ import org.springframework.security.core.Authentication;
  * }
  * }</pre>
  *
- * <p>The gate asks each bean of this type, and only for a caller that is no user. A disabled user never passes.
+ * <p>The gate asks each bean of this type, and only for a caller that is not a user. A disabled user never passes.
  *
- * <p>It is asked with each such request, by many threads.
+ * <p>It is called for each such request, by many threads.
  */
 @FunctionalInterface
 public interface StatusGatePass {
 
     /**
-     * Whether a caller that is no user may pass.
+     * Whether a caller that is not a user may pass.
      *
-     * @param authentication is neither missing nor anonymous
+     * @param authentication never missing and never anonymous
      */
     boolean mayPass(Authentication authentication);
 }

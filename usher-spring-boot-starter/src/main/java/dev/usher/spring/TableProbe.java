@@ -26,10 +26,10 @@ import org.springframework.jdbc.core.RowCallbackHandler;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * Looks at a table before users are looked up in it: whether it is there, of what types its columns are, and whether users that it
- * holds are found by their ids. A table that does not pass answers no lookup: it would report existing users as absent.
+ * Checks a table before users are looked up in it: whether it exists, which types its columns have, and whether its users are
+ * found by their ids. A table that fails the check answers no lookup: it would report existing users as absent.
  *
- * <p>It is looked at once; a table that did not pass is looked at again, for it may be mended.
+ * <p>A table that has passed is not checked again. A table that has failed is, because it may have been corrected.
  *
  * @param <K> the type of the ids
  */
@@ -37,7 +37,7 @@ final class TableProbe<K> {
 
     private static final Logger log = LoggerFactory.getLogger(TableProbe.class);
 
-    /** As many rows as tell how a table is filled. */
+    /** Enough rows to see how a table is filled. */
     private static final int SAMPLE = 64;
 
     private final JdbcTemplate jdbc;
@@ -51,10 +51,10 @@ final class TableProbe<K> {
     private volatile boolean sampled;
 
     /**
-     * What a table is said to be.
+     * The description of a table.
      *
      * @param flags the columns that hold 1 or true, 0 or false
-     * @param settings the settings by which table, ids and columns were named; without those that no setting has named
+     * @param settings the settings that name the table, the ids and the columns, as far as settings do
      */
     record Description(String table, String idColumn, List<String> columns, Set<String> flags, Settings settings) {
 
@@ -63,7 +63,7 @@ final class TableProbe<K> {
             flags = Set.copyOf(flags);
         }
 
-        /** In which setting a thing was named, as a beginning of a sentence about it. */
+        /** The name of the setting, as the beginning of a message about it. */
         String inTable() {
             return prefix(settings.table);
         }
@@ -82,7 +82,7 @@ final class TableProbe<K> {
     }
 
     /**
-     * The settings in which a table was described.
+     * The settings that describe a table.
      *
      * @param columns the setting of each column
      */
@@ -110,9 +110,9 @@ final class TableProbe<K> {
     }
 
     /**
-     * How users are looked up, for a load.
+     * The column of the ids, for a load.
      *
-     * @throws UnfitUsersTableException when they cannot be; it is logged once
+     * @throws UnfitUsersTableException if users cannot be looked up; the failure is logged once
      */
     IdColumn<K> idColumn() {
         IdColumn<K> known = ids;
@@ -120,7 +120,7 @@ final class TableProbe<K> {
             return known;
         }
         try {
-            return look();
+            return check();
         } catch (UnfitUsersTableException e) {
             if (said.compareAndSet(false, true)) {
                 log.error("A table of users cannot be read as it is described: {}", e.getMessage());
@@ -130,18 +130,18 @@ final class TableProbe<K> {
     }
 
     /**
-     * Looks at the table, unless it has passed before.
+     * Checks the table, unless it has passed before.
      *
-     * @throws UnfitUsersTableException when it does not pass
-     * @throws DataAccessException when the database does not answer
+     * @throws UnfitUsersTableException if it does not pass
+     * @throws DataAccessException if the database does not answer
      */
-    IdColumn<K> look() {
+    IdColumn<K> check() {
         IdColumn<K> column = ids;
         if (column == null) {
             column = describe();
             ids = column;
         }
-        // In a transaction, a statement that the database refuses would take the caller's work with it.
+        // In a transaction, a refused statement would abort the caller's work.
         if (!sampled && !isBound()) {
             sample(column);
             sampled = true;
@@ -156,7 +156,7 @@ final class TableProbe<K> {
                 || TransactionSynchronizationManager.hasResource(dataSource);
     }
 
-    // What the table is.
+    // The types of the columns.
 
     private IdColumn<K> describe() {
         List<ColumnType> types;
@@ -212,7 +212,7 @@ final class TableProbe<K> {
         };
     }
 
-    /** Each name by itself, for what a database says of several is said by each in its own words. */
+    /** Tests each name separately: the error messages of databases for several names differ. */
     private List<String> whatIsMissing(BadSqlGrammarException refusal) {
         String rest = ", or this account may not read it" + codeOf(refusal);
         if (isRefused("1")) {
@@ -243,9 +243,9 @@ final class TableProbe<K> {
         }
     }
 
-    // How it is filled.
+    // The contents of the table.
 
-    /** What some rows hold. */
+    /** The contents of some rows. */
     private final class Sample {
 
         private final Map<K, Boolean> ids = new LinkedHashMap<>();
@@ -258,9 +258,9 @@ final class TableProbe<K> {
         try {
             sample = read(column);
         } catch (NonTransientDataAccessResourceException | TransientDataAccessResourceException e) {
-            throw e; // away
+            throw e; // the database is unreachable
         } catch (DataAccessException e) {
-            // A view may be slow where no user is named. Nothing is known of its rows then.
+            // A view may be slow without a condition on the id. Its rows are then not checked.
             log.debug("No rows of {} could be read as a sample", table.table(), e);
             return;
         }
@@ -313,7 +313,7 @@ final class TableProbe<K> {
         return ColumnType.of(row.getMetaData(), column).kind() == ColumnType.Kind.TEXT;
     }
 
-    /** Looks the users of the sample up, as a load does; without any, an example, of which the database checks the type as well. */
+    /** Looks up the users of the sample as a load does; if there are none, an example id, so that the database checks its type. */
     private List<String> whyNotFound(IdColumn<K> column, Sample sample) {
         List<Object> parameters = new ArrayList<>();
         Set<K> asked = sample.ids.keySet();
@@ -339,7 +339,7 @@ final class TableProbe<K> {
             return List.of(table.inIdType() + idColumnText() + " cannot be compared with "
                     + UserIdType.of(idClass).text() + codeOf(e));
         }
-        // One that is written as it was looked up has been deleted meanwhile.
+        // A missing row whose spelling was looked up has been deleted meanwhile.
         boolean allFound = sample.ids.entrySet().stream().allMatch(id -> id.getValue() || found.contains(id.getKey()));
         return allFound
                 ? List.of()
@@ -349,7 +349,7 @@ final class TableProbe<K> {
                                 + " it is, a UUID with hyphens or without, in lower case or in upper case, neither with spaces behind");
     }
 
-    // In words.
+    // Texts.
 
     private String idColumnText() {
         return columnText(table.idColumn());
@@ -359,7 +359,7 @@ final class TableProbe<K> {
         return "the column " + name + " of " + table.table();
     }
 
-    /** The SQLSTATE of a failure; its text may quote values. */
+    /** The SQLSTATE of a failure, without its message, which may quote values. */
     static String codeOf(Throwable failure) {
         return NestedExceptionUtils.getMostSpecificCause(failure) instanceof SQLException e && e.getSQLState() != null
                 ? " (SQLSTATE " + e.getSQLState() + ")"

@@ -33,20 +33,20 @@ import org.slf4j.LoggerFactory;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * A cache that knows of Spring's transactions.
+ * A cache that is aware of Spring's transactions.
  *
- * <p>A change that is announced inside a transaction is announced after its commit, and not at all after a rollback.
- * Until then, all that the transaction reads comes from the source, on the transaction's own connection, so that it sees what it has
- * written. Before, what memory and Redis hold is good enough; what they do not know, the cache reads for this thread alone, see
- * {@link DetachedUserSource#canLoadForOthers}.
+ * <p>A change that a transaction announces is sent after its commit, and not at all after a rollback. After such a change, all
+ * reads of the transaction go to the source, on the transaction's own connection, so that it sees its own writes. Before the
+ * first change, memory and Redis may answer; a missing entry is loaded for this thread alone, see {@link
+ * DetachedUserSource#canLoadForOthers}.
  *
- * <p>Outside of transactions it is the cache that it stands for.
+ * <p>Outside of transactions it behaves as the wrapped cache.
  */
 final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
 
     private static final Logger log = LoggerFactory.getLogger(TransactionAwareUserCache.class);
 
-    /** As many as a source may be asked for at a time. */
+    /** The maximum number of users in one call of a source. */
     private static final int MAX_TOGETHER = 500;
 
     private final UserCache<K, V> cache;
@@ -54,9 +54,9 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     private final RateLimitedLog unconfirmedLog = new RateLimitedLog(log);
 
     /**
-     * Stands for a cache.
+     * Wraps a cache.
      *
-     * @param source that of the cache, which reads over the connection of its thread's transaction, if there is one
+     * @param source the source of the cache; it reads over the connection of its thread's transaction, if there is one
      */
     TransactionAwareUserCache(UserCache<K, V> cache, UserSource<K, V> source) {
         this.cache = cache;
@@ -128,7 +128,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         }
         cache.keyOf(id);
         try {
-            // Another thread could not see what this transaction has written.
+            // Another thread could not see the writes of this transaction.
             return CompletableFuture.completedFuture(read(id));
         } catch (UserUnavailableException e) {
             return CompletableFuture.failedFuture(e);
@@ -139,7 +139,10 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         return requireNonNull(read(Set.of(id)).get(id)).value();
     }
 
-    /** Asks the source on this very thread, and so inside its transaction. Each user fails for itself, as far as the source says. */
+    /**
+     * Asks the source on the calling thread, and so inside its transaction. Each user fails separately if the source reports
+     * failures by user.
+     */
     private Map<K, Found<V>> read(Set<K> ids) {
         ids.forEach(cache::keyOf);
         Map<K, Found<V>> found = new LinkedHashMap<>();
@@ -173,7 +176,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    @SuppressWarnings("unchecked") // The source is one of such values.
+    @SuppressWarnings("unchecked") // The source returns values of this type.
     private Found<V> foundIn(Map<?, ?> values, K id) {
         Object value = values.get(id);
         if (value == null && values.containsKey(id)) {
@@ -195,7 +198,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     }
 
     /**
-     * Offers a row after the commit, as one that was read when the transaction began: it may be of a snapshot from then. Where that
+     * Offers a row after the commit, as if read when the transaction began, because its snapshot may be that old. If that
      * moment is not known, the row is dropped.
      */
     @Override
@@ -229,7 +232,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
                 && !TransactionSynchronizationManager.isActualTransactionActive();
     }
 
-    /** The beginning of the transaction in which a row was read, or {@code null} when the row may not be offered. */
+    /** The beginning of the transaction in which a row was read, or {@code null} if the row must not be offered. */
     private @Nullable Begin beginOfRead(K id, V value) {
         cache.keyOf(id);
         requireNonNull(value, "a user that does not exist cannot be saved");
@@ -291,12 +294,15 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         return RevocationReceipt.awaitingCommit();
     }
 
-    @SuppressWarnings("unchecked") // Under this cache, only its own are kept.
+    @SuppressWarnings("unchecked") // The announcement stored for this cache is of this class.
     private Announcement announcement() {
         return (Announcement) EndOfTransaction.ofThisThread().announcementOf(this, Announcement::new);
     }
 
-    /** What is to be announced after the commit, all of one kind together, so that the connection is not held for each by itself. */
+    /**
+     * The changes to announce after the commit, grouped by kind: each group is one call, so that the connection is held for few
+     * calls.
+     */
     private final class Announcement implements Runnable {
 
         private final Set<K> forgotten = new LinkedHashSet<>();
@@ -318,7 +324,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
             }
         }
 
-        /** The caller has only been told that the receipt is to come. */
+        /** Logs the receipts: the caller has only got a receipt without confirmation. */
         private void revoke() {
             RevocationReceipt receipt = cache.revokeAll(revoked);
             String key = cache.keyOf(revoked.iterator().next());

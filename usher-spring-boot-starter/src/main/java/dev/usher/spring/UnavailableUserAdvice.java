@@ -10,7 +10,7 @@ import org.springframework.core.annotation.Order;
 import org.springframework.web.bind.annotation.ControllerAdvice;
 import org.springframework.web.bind.annotation.ExceptionHandler;
 
-/** Answers 503 for a controller that was not told what it asked of a user. A handler of the application's own comes first. */
+/** Answers 503 if a user that a controller asks for is unavailable. The application's own handlers come first. */
 @ControllerAdvice
 @Order(Ordered.LOWEST_PRECEDENCE)
 final class UnavailableUserAdvice {

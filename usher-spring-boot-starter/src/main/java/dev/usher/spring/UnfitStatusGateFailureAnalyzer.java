@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says what the type of an application's own status gate has to be. */
+/** Reports which type an application's own status gate must have. */
 final class UnfitStatusGateFailureAnalyzer extends AbstractFailureAnalyzer<UnfitStatusGateException> {
 
     @Override

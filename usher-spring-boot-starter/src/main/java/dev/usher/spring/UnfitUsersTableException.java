@@ -3,15 +3,18 @@ package dev.usher.spring;
 import java.util.Collection;
 import java.util.List;
 
-/** A table cannot be read as the settings, or a {@link JdbcUserSource}, say. Its message names what differs, and no value. */
+/**
+ * A table cannot be read as the settings or a {@link JdbcUserSource} describe it. The message names the differences, and no
+ * value.
+ */
 final class UnfitUsersTableException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
 
-    @SuppressWarnings("serial") // the lists of the JDK are
+    @SuppressWarnings("serial") // the lists of the JDK are serializable
     private final List<String> problems;
 
-    /** Of one or more problems. Those that several sources have in common are said once. */
+    /** An exception with one or more problems. A problem that several sources share appears once. */
     UnfitUsersTableException(Collection<String> problems) {
         super(String.join("; ", problems.stream().distinct().toList()));
         this.problems = problems.stream().distinct().toList();

@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says what of a table of users differs from what the settings say. */
+/** Reports how a table of users differs from its description. */
 final class UnfitUsersTableFailureAnalyzer extends AbstractFailureAnalyzer<UnfitUsersTableException> {
 
     @Override
@@ -17,7 +17,7 @@ final class UnfitUsersTableFailureAnalyzer extends AbstractFailureAnalyzer<Unfit
         return new FailureAnalysis(
                 description.toString(),
                 "Correct the settings, or the source, that are named above, or the table. If the table is only made after the"
-                        + " start, set usher.jdbc.check-at-start=false: it is then looked at with the first user who is asked for.",
+                        + " start, set usher.jdbc.check-at-start=false: it is then checked before its first load.",
                 cause);
     }
 }

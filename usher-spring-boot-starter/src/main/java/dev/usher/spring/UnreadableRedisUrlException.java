@@ -1,6 +1,9 @@
 package dev.usher.spring;
 
-/** {@code spring.data.redis.url} is no address of a Redis. It quotes neither the URL nor a cause that does: it may hold a password. */
+/**
+ * {@code spring.data.redis.url} is not the address of a Redis. The exception quotes neither the URL nor a cause with it: the
+ * URL may contain a password.
+ */
 final class UnreadableRedisUrlException extends IllegalArgumentException {
 
     private static final long serialVersionUID = 1L;

@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says what a URL of Redis looks like, and nothing of what the one in the settings does. */
+/** Reports what a URL of Redis looks like, without the configured one. */
 final class UnreadableRedisUrlFailureAnalyzer extends AbstractFailureAnalyzer<UnreadableRedisUrlException> {
 
     @Override

@@ -3,15 +3,15 @@ package dev.usher.spring;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** There are {@link CurrentUser} parameters that would be filled with something else than the current user. */
+/** There are {@link CurrentUser} parameters that would not be filled with the current user. */
 final class UnservedCurrentUserException extends RuntimeException {
 
     private static final long serialVersionUID = 1;
 
     /**
-     * One of them.
+     * Such a parameter.
      *
-     * @param name where it is
+     * @param name its method and position
      * @param reason why it would not be the current user
      */
     record Parameter(String name, String reason) {

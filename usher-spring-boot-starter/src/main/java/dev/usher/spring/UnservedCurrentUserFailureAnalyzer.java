@@ -3,7 +3,7 @@ package dev.usher.spring;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
-/** Says which parameters would be filled from a request, and how to ask for the current user there. */
+/** Reports which parameters would be filled from a request, and how to get the current user there. */
 final class UnservedCurrentUserFailureAnalyzer extends AbstractFailureAnalyzer<UnservedCurrentUserException> {
 
     @Override

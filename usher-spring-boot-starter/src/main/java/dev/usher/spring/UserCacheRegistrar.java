@@ -21,19 +21,19 @@ import org.springframework.core.ParameterizedTypeReference;
 import org.springframework.core.ResolvableType;
 
 /**
- * Registers a {@link UserCache} for each facet that can have one: for those of the specification behind their named caches, and
- * for each {@link Facet} among the beans of the application. They are registered by their full types, so that two of them can be
- * told apart where they are injected.
+ * Registers a {@link UserCache} for each facet with a source: for the facets of the specification behind their named caches,
+ * and for each {@link Facet} among the application's beans. The caches are registered with their full types, so that injection
+ * can tell them apart.
  *
- * <p>An application that is processed ahead of time has them registered by this at its start, as every other: generated code could not
- * name the values' classes, which need not be public.
+ * <p>In an application that is processed ahead of time this class also runs at the start: generated code could not name the
+ * values' classes, which need not be public.
  */
 final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
 
-    /** Those of the specification, which have caches of their own names. */
+    /** The facets of the specification, which have named caches. */
     private static final Set<Class<?>> SPECIFIED = Set.of(UserProfile.class, UserStatus.class);
 
-    /** {@code ?} */
+    /** The type argument {@code ?}. */
     private static final ResolvableType ANY = ResolvableType.forType(new ParameterizedTypeReference<Facet<?>>() {})
             .getGeneric(0);
 
@@ -109,14 +109,14 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
         registry.registerBeanDefinition(name, definition);
     }
 
-    /** Whether the application has made a cache of such values by itself. */
+    /** Whether the application has created its own cache of such values. */
     private static boolean hasCacheOf(Class<?> value, ListableBeanFactory beans) {
         return Arrays.stream(beans.getBeanNamesForType(UserCache.class, true, false))
                 .anyMatch(name ->
                         typeOf(beans, name).as(UserCache.class).getGeneric(1).resolve() == value);
     }
 
-    /** What the source of such values is asked for, as far as its type tells. */
+    /** The type of the ids of the source of such values, if its type declares it. */
     private static @Nullable Class<?> idOf(Class<?> value, ListableBeanFactory beans) {
         for (String name : beans.getBeanNamesForType(sourceOf(value), true, false)) {
             Class<?> id = idOf(name, beans);
@@ -127,7 +127,7 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
         return null;
     }
 
-    /** What a source is asked for, as far as its bean's type tells. */
+    /** The type of the ids of a source, if its bean's type declares it. */
     static @Nullable Class<?> idOf(String source, ListableBeanFactory beans) {
         Class<?> declared =
                 typeOf(beans, source).as(UserSource.class).getGeneric(0).resolve();

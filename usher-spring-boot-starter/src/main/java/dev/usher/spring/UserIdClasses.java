@@ -23,10 +23,10 @@ import org.springframework.core.env.Environment;
 import org.springframework.util.ClassUtils;
 
 /**
- * Finds out what the ids of users are, from the types of the sources and the settings, before any bean is made.
+ * Determines the type of users' ids, from the types of the sources and the settings, before any bean is created.
  *
- * <p>It gives the caches of the specification their full types, so that Spring refuses to inject one with ids of another type. Ids that
- * are of two types fail the start: a cache that is asked for ids of another type knows nobody.
+ * <p>It gives the caches of the specification their full types, so that Spring refuses to inject a cache with another type of
+ * ids. Two types of ids fail the start: a lookup with the wrong type would find no user.
  */
 final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordered {
 
@@ -45,15 +45,15 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
         this.environment = environment;
     }
 
-    /** Something that says what ids are. */
-    private record Voice(String name, Class<?> idClass) {
+    /** A declaration of the type of the ids. */
+    private record Declaration(String name, Class<?> idClass) {
 
         String text() {
             return name + " says " + idClass.getSimpleName();
         }
     }
 
-    /** Before the caches are registered, which are of these types. */
+    /** Before the caches are registered, because they have these types. */
     @Override
     public int getOrder() {
         return 0;
@@ -62,61 +62,61 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
     @Override
     public void postProcessBeanDefinitionRegistry(BeanDefinitionRegistry registry) {
         ConfigurableListableBeanFactory beans = (ConfigurableListableBeanFactory) registry;
-        List<Voice> voices = voicesOfApplication(beans);
+        List<Declaration> declarations = declarationsOfApplication(beans);
         if (registry.containsBeanDefinition(TABLE_OF_PROFILES) || registry.containsBeanDefinition(TABLE_OF_STATUSES)) {
             Class<?> ofTable = ofTable(beans, environment);
-            voices.add(new Voice(ID_TYPE, ofTable));
+            declarations.add(new Declaration(ID_TYPE, ofTable));
             setIdClass(TABLE_OF_PROFILES, UserProfile.class, ofTable, registry);
             setIdClass(TABLE_OF_STATUSES, UserStatus.class, ofTable, registry);
         }
-        requireOne(voices);
-        if (!voices.isEmpty()) {
-            Class<?> idClass = voices.get(0).idClass;
+        requireOne(declarations);
+        if (!declarations.isEmpty()) {
+            Class<?> idClass = declarations.get(0).idClass;
             completeTypes(UserProfileCache.class, idClass, beans);
             completeTypes(UserStatusCache.class, idClass, beans);
         }
-        // The types of before may be cached.
+        // The earlier types may be cached.
         beans.clearMetadataCache();
     }
 
-    private static List<Voice> voicesOfApplication(ConfigurableListableBeanFactory beans) {
-        List<Voice> voices = new ArrayList<>(sourcesOf(UserStatus.class, beans));
-        voices.addAll(sourcesOf(UserProfile.class, beans));
-        voices.addAll(currentUserIds(beans));
-        return voices;
+    private static List<Declaration> declarationsOfApplication(ConfigurableListableBeanFactory beans) {
+        List<Declaration> declarations = new ArrayList<>(sourcesOf(UserStatus.class, beans));
+        declarations.addAll(sourcesOf(UserProfile.class, beans));
+        declarations.addAll(currentUserIds(beans));
+        return declarations;
     }
 
-    private static void requireOne(List<Voice> voices) {
-        for (Voice voice : voices) {
-            Voice first = voices.get(0);
-            if (voice.idClass != first.idClass) {
+    private static void requireOne(List<Declaration> declarations) {
+        for (Declaration declaration : declarations) {
+            Declaration first = declarations.get(0);
+            if (declaration.idClass != first.idClass) {
                 throw new IdTypesException(
-                        "The ids of users are of two types: " + first.text() + ", and " + voice.text(), ADVICE);
+                        "The ids of users are of two types: " + first.text() + ", and " + declaration.text(), ADVICE);
             }
         }
     }
 
-    /** What the ids in the table of {@code usher.jdbc} are: what the setting says, or else the application's beans. */
+    /** The type of the ids in the table of {@code usher.jdbc}: from the setting, or else from the application's beans. */
     static Class<?> ofTable(ConfigurableListableBeanFactory beans, Environment environment) {
-        UserIdType said = UsherJdbcProperties.of(environment).idType();
-        if (said != null) {
-            return said.javaType();
+        UserIdType configured = UsherJdbcProperties.of(environment).idType();
+        if (configured != null) {
+            return configured.javaType();
         }
-        List<Voice> others = voicesOfApplication(beans);
+        List<Declaration> others = declarationsOfApplication(beans);
         return others.isEmpty() ? Long.class : others.get(0).idClass;
     }
 
-    /** Of the application's own sources of such values, those that say what ids are; of several, the primary one. */
-    private static List<Voice> sourcesOf(Class<?> value, ListableBeanFactory beans) {
-        List<Voice> found = new ArrayList<>();
+    /** The application's own sources of such values that declare the type of ids; if one of them is primary, only that one. */
+    private static List<Declaration> sourcesOf(Class<?> value, ListableBeanFactory beans) {
+        List<Declaration> found = new ArrayList<>();
         for (String name : beans.getBeanNamesForType(UserCacheRegistrar.sourceOf(value), true, false)) {
             Class<?> idClass = UserCacheRegistrar.idOf(name, beans);
             if (idClass != null && !name.equals(TABLE_OF_PROFILES) && !name.equals(TABLE_OF_STATUSES)) {
-                Voice voice = new Voice("the source '" + name + "'", idClass);
+                Declaration declaration = new Declaration("the source '" + name + "'", idClass);
                 if (isPrimary(name, beans)) {
-                    return List.of(voice);
+                    return List.of(declaration);
                 }
-                found.add(voice);
+                found.add(declaration);
             }
         }
         if (found.isEmpty()
@@ -133,30 +133,30 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
                 && factory.getBeanDefinition(name).isPrimary();
     }
 
-    private static List<Voice> currentUserIds(ConfigurableListableBeanFactory beans) {
+    private static List<Declaration> currentUserIds(ConfigurableListableBeanFactory beans) {
         if (!SECURITY) {
             return List.of();
         }
-        List<Voice> found = new ArrayList<>();
+        List<Declaration> found = new ArrayList<>();
         for (String name : beans.getBeanNamesForType(CurrentUserId.class, true, false)) {
             ResolvableType type = UserCacheRegistrar.typeOf(beans, name).as(CurrentUserId.class);
-            if (saysIds(type)) {
-                found.add(new Voice(
+            if (declaresIds(type)) {
+                found.add(new Declaration(
                         "the CurrentUserId '" + name + "'", type.getGeneric(0).toClass()));
             }
         }
         return found;
     }
 
-    private static boolean saysIds(ResolvableType type) {
+    private static boolean declaresIds(ResolvableType type) {
         Class<?> idClass = type.getGeneric(0).resolve();
         return idClass != null && idClass != Object.class;
     }
 
     /**
-     * Refuses a parameter that is to be the current user's id, and is of another type than ids.
+     * Refuses a parameter for the current user's id whose type is not that of the ids.
      *
-     * @throws IdTypesException when it is; both types are named
+     * @throws IdTypesException if the types differ; the message names both
      */
     static void requireIdOf(MethodParameter parameter, String name, ConfigurableListableBeanFactory beans) {
         ResolvableType type = ResolvableType.forMethodParameter(parameter);
@@ -165,19 +165,19 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
         if (Arrays.stream(UserIdType.values()).noneMatch(ids -> ids.javaType() == wanted)) {
             return;
         }
-        List<Voice> voices = new ArrayList<>();
+        List<Declaration> declarations = new ArrayList<>();
         for (Class<?> cache : List.of(UserStatusCache.class, UserProfileCache.class)) {
             for (String bean : beans.getBeanNamesForType(cache, true, false)) {
                 ResolvableType known = UserCacheRegistrar.typeOf(beans, bean).as(cache);
-                if (saysIds(known)) {
-                    voices.add(new Voice(
+                if (declaresIds(known)) {
+                    declarations.add(new Declaration(
                             "the cache '" + bean + "'", known.getGeneric(0).toClass()));
                 }
             }
         }
-        if (!voices.isEmpty()) {
-            voices.add(new Voice(name, wanted));
-            requireOne(voices);
+        if (!declarations.isEmpty()) {
+            declarations.add(new Declaration(name, wanted));
+            requireOne(declarations);
         }
     }
 
@@ -188,27 +188,28 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
         }
     }
 
-    /** Of those beans whose types do not say yet what ids are. */
+    /** Completes the types of the beans that do not declare the type of ids. */
     private static void completeTypes(Class<?> cache, Class<?> idClass, ConfigurableListableBeanFactory beans) {
         for (String name : beans.getBeanNamesForType(cache, true, false)) {
             if (beans.containsBeanDefinition(name)
                     && beans.getBeanDefinition(name) instanceof RootBeanDefinition definition
-                    && !saysIds(UserCacheRegistrar.typeOf(beans, name).as(cache))) {
+                    && !declaresIds(UserCacheRegistrar.typeOf(beans, name).as(cache))) {
                 definition.setTargetType(ResolvableType.forClassWithGenerics(cache, idClass));
             }
         }
     }
 
     /**
-     * What a source is asked for, by the type of its bean, by its class, or by the type of the cache that is registered for it.
+     * The type of the ids of a source, by the type of its bean, by its class, or by the type of the cache that is registered
+     * for it.
      *
-     * @throws IdTypesException when none of them says it
+     * @throws IdTypesException if none of them declares it
      */
     static Class<?> of(UserSource<?, ?> source, Class<?> value, String facet, ConfigurableListableBeanFactory beans) {
         Class<?> idClass = ofSingleton(source, beans);
         if (idClass == null) {
             ResolvableType type = ResolvableType.forInstance(source).as(UserSource.class);
-            idClass = saysIds(type) ? type.getGeneric(0).toClass() : null;
+            idClass = declaresIds(type) ? type.getGeneric(0).toClass() : null;
         }
         if (idClass == null) {
             idClass = ofCache(value, beans);
@@ -221,14 +222,15 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
         return idClass;
     }
 
-    /** As the cache of such values is registered, which is made of the types that sources were declared with. */
+    /** The type of the ids of the registered cache of such values, which comes from the declared types of sources. */
     private static @Nullable Class<?> ofCache(Class<?> value, ConfigurableListableBeanFactory beans) {
         Class<?> cache = value == UserProfile.class
                 ? UserProfileCache.class
                 : value == UserStatus.class ? UserStatusCache.class : UserCache.class;
         for (String name : beans.getBeanNamesForType(cache, true, false)) {
             ResolvableType type = UserCacheRegistrar.typeOf(beans, name).as(cache);
-            if (saysIds(type) && (cache != UserCache.class || type.getGeneric(1).resolve() == value)) {
+            if (declaresIds(type)
+                    && (cache != UserCache.class || type.getGeneric(1).resolve() == value)) {
                 return type.getGeneric(0).toClass();
             }
         }
@@ -237,7 +239,7 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
 
     private static @Nullable Class<?> ofSingleton(UserSource<?, ?> source, ConfigurableListableBeanFactory beans) {
         for (String name : beans.getBeanNamesForType(UserSource.class, true, false)) {
-            // Only what is there already: another source may be made of the very cache that this is for.
+            // Only existing singletons: creating another source may need the very cache that this call is for.
             if (source.equals(beans.getSingleton(name))) {
                 Class<?> declared = UserCacheRegistrar.idOf(name, beans);
                 if (declared != null) {

@@ -3,7 +3,7 @@ package dev.usher.spring;
 import java.util.Locale;
 import java.util.UUID;
 
-/** What the ids of users are. */
+/** The types of users' ids. */
 enum UserIdType {
     /** A whole number of up to 64 bits. */
     LONG(Long.class),
@@ -20,12 +20,12 @@ enum UserIdType {
         this.javaType = javaType;
     }
 
-    /** The class of such ids. */
+    /** The class of ids of this type. */
     Class<?> javaType() {
         return javaType;
     }
 
-    /** One of them, perhaps no user's. */
+    /** An example id, which may belong to no user. */
     Object example() {
         return switch (this) {
             case LONG -> 0L;
@@ -35,12 +35,12 @@ enum UserIdType {
         };
     }
 
-    /** As a setting says it: {@code long}. */
+    /** The value of the setting: {@code long}. */
     String setting() {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** What such an id is, for people: {@code a Long}. */
+    /** The type in a message: {@code a Long}. */
     String text() {
         return (this == INTEGER ? "an " : "a ") + javaType.getSimpleName();
     }
@@ -48,7 +48,7 @@ enum UserIdType {
     /**
      * The type of ids of a class.
      *
-     * @throws IllegalArgumentException when ids are not of that class
+     * @throws IllegalArgumentException if the class is none of these types
      */
     static UserIdType of(Class<?> javaType) {
         for (UserIdType type : values()) {

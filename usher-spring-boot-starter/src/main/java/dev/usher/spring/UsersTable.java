@@ -43,7 +43,7 @@ final class UsersTable {
         return statuses(idClass);
     }
 
-    /** What a row says in one of its columns, or what stands for a column that the table does not have. */
+    /** Reads one column of a row, or returns the default of a column that the table does not have. */
     @FunctionalInterface
     private interface Cell<T> {
 
@@ -77,14 +77,14 @@ final class UsersTable {
         return selection.source(idType, (row, number) -> {
             Boolean value = enabled.read(row);
             if (value == null) {
-                // Neither of the two may be guessed.
+                // A missing status must not become either of the two.
                 throw new TypeMismatchDataAccessException("a user's status is null in the column " + column);
             }
             return value ? UserStatus.ENABLED : UserStatus.DISABLED;
         });
     }
 
-    /** The columns that a facet is read from, in the order of their mention. */
+    /** The columns that a facet is read from, in the order in which they were added. */
     private final class Selection {
 
         private final List<String> names = new ArrayList<>();
@@ -98,7 +98,7 @@ final class UsersTable {
             }
             names.add(name);
             settingsOfNames.putIfAbsent(name, "usher.jdbc.columns." + setting);
-            int position = names.size() + 1; // behind the id
+            int position = names.size() + 1; // after the id
             return row -> row.getString(position);
         }
 
@@ -123,8 +123,8 @@ final class UsersTable {
     }
 
     /**
-     * Read as a text, for every driver writes its booleans and numbers as such. As a boolean, one of them takes any number but 0
-     * for true.
+     * Parses a flag from text, because every driver can return booleans and numbers as text. With getBoolean, some drivers
+     * return true for any number except 0.
      */
     private static @Nullable Boolean flagOf(String column, @Nullable String text) {
         if (text == null) {
@@ -136,11 +136,11 @@ final class UsersTable {
         if (isOneOf(FALSE, text)) {
             return false;
         }
-        // Without the value: the column may be another one than was meant.
+        // The message omits the value: the wrong column may have been configured.
         throw new TypeMismatchDataAccessException("neither 1 or true nor 0 or false in the column " + column);
     }
 
-    /** Whether a text says one of the two. */
+    /** Whether a text is true or false. */
     static boolean isFlag(String text) {
         return isOneOf(TRUE, text) || isOneOf(FALSE, text);
     }

@@ -17,10 +17,11 @@ import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.core.NestedExceptionUtils;
 
 /**
- * Looks at the tables of all {@link JdbcUserSource} beans when the application starts, and fails the start on one that cannot be read
+ * Checks the tables of all {@link JdbcUserSource} beans when the application starts, and fails the start if one cannot be read
  * as it is described.
  *
- * <p>A database that is away fails no start, and does not hold it up for long: its tables are looked at before their first load.
+ * <p>An unreachable database does not fail the start, and delays it only briefly: its tables are checked before their first
+ * load.
  */
 final class UsersTableCheck implements SmartInitializingSingleton {
 
@@ -34,7 +35,7 @@ final class UsersTableCheck implements SmartInitializingSingleton {
         this(beans, PATIENCE);
     }
 
-    /** One that waits for the database for another time. */
+    /** A check with another limit on the wait for the database. */
     UsersTableCheck(ConfigurableListableBeanFactory beans, Duration patience) {
         this.beans = beans;
         this.patience = patience;
@@ -48,7 +49,7 @@ final class UsersTableCheck implements SmartInitializingSingleton {
         }
     }
 
-    /** Of those sources that there are: looking at a table makes no bean. */
+    /** The probes of existing sources: the check creates no bean. */
     private List<TableProbe<?>> probes() {
         List<TableProbe<?>> probes = new ArrayList<>();
         for (String name : beans.getBeanNamesForType(UserSource.class, false, false)) {
@@ -59,7 +60,7 @@ final class UsersTableCheck implements SmartInitializingSingleton {
         return probes;
     }
 
-    /** On a thread of its own: how long a pool waits for a connection is not known here. */
+    /** On its own thread, because the timeout of the connection pool is unknown. */
     private void check(List<TableProbe<?>> probes) {
         FutureTask<Set<String>> check = new FutureTask<>(() -> problemsOf(probes));
         Thread thread = new Thread(check, "usher-check");
@@ -72,7 +73,7 @@ final class UsersTableCheck implements SmartInitializingSingleton {
             }
         } catch (TimeoutException e) {
             check.cancel(true);
-            probes.forEach(probe -> sayAway(probe, "no answer for " + patience.toSeconds() + " s"));
+            probes.forEach(probe -> logUnchecked(probe, "no answer for " + patience.toSeconds() + " s"));
         } catch (ExecutionException e) {
             throw new IllegalStateException("the tables of users could not be checked", e.getCause());
         } catch (InterruptedException e) {
@@ -84,15 +85,15 @@ final class UsersTableCheck implements SmartInitializingSingleton {
         Set<String> problems = new LinkedHashSet<>();
         for (TableProbe<?> probe : probes) {
             try {
-                probe.look();
+                probe.check();
             } catch (UnfitUsersTableException e) {
                 problems.addAll(e.problems());
             } catch (RuntimeException e) {
                 if (Thread.currentThread().isInterrupted()) {
                     return problems;
                 }
-                // Whatever it is: what is not known to be wrong fails no start.
-                sayAway(
+                // Any other failure: the start fails only for a table that is known to be wrong.
+                logUnchecked(
                         probe,
                         NestedExceptionUtils.getMostSpecificCause(e).getClass().getName() + TableProbe.codeOf(e));
                 log.debug("The failure to check {}", probe.tableName(), e);
@@ -101,7 +102,7 @@ final class UsersTableCheck implements SmartInitializingSingleton {
         return problems;
     }
 
-    private static void sayAway(TableProbe<?> probe, String reason) {
+    private static void logUnchecked(TableProbe<?> probe, String reason) {
         log.warn(
                 "The table {} could not be checked at the start ({}); it is checked before its first load",
                 probe.tableName(),

@@ -37,17 +37,17 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings.
  *
- * <p>The JSON of the application's own facets is written by its {@link JsonMapper}, if it has one, and so with its modules and its {@code
- * spring.jackson} settings.
+ * <p>The application's {@link JsonMapper}, if there is one, writes the JSON of the application's own facets, with its modules
+ * and {@code spring.jackson} settings.
  *
- * <p>Their meters go to the application's {@link MeterRegistry}, if it has one.
+ * <p>The meters of the caches go to the application's {@link MeterRegistry}, if it has one.
  *
- * <p>Each bean backs off when the application declares its own. With several sources of one facet, one of them has to be
- * the primary bean. A {@link Facet} that the application declares is a cache too, if there is a source of its values: inject it
- * as {@code UserCache<Long, Badges>}. Those of the specification can be injected that way as well.
+ * <p>Each bean backs off if the application declares its own. Of several sources of one facet, one must be primary. A {@link
+ * Facet} that the application declares is a cache too, if there is a source of its values: inject it as {@code UserCache<Long,
+ * Badges>}. The caches of the specification can be injected that way as well.
  *
- * <p>The caches know of Spring's transactions: a change is announced after its commit, and what is read inside a transaction is
- * never stored.
+ * <p>The caches are aware of Spring's transactions: a change is announced after its commit, and what is read inside a
+ * transaction is never stored.
  */
 @AutoConfiguration(
         after = SslAutoConfiguration.class,
@@ -56,7 +56,7 @@ import tools.jackson.databind.json.JsonMapper;
 @EnableConfigurationProperties(UsherProperties.class)
 public final class UsherAutoConfiguration {
 
-    /** What Spring Boot knows of Redis comes first: it may be a service connection. */
+    /** Spring Boot's connection details take precedence: they may be a service connection. */
     @Configuration(proxyBeanMethods = false)
     @ConditionalOnClass(DataRedisConnectionDetails.class)
     static class SpringDataRedis {
@@ -79,7 +79,7 @@ public final class UsherAutoConfiguration {
                             server.getDatabase(),
                             details.getUsername(),
                             details.getPassword()),
-                    // The details keep silent about a rediss:// URL; Spring Boot too looks at it once more.
+                    // The details do not report a rediss:// URL; Spring Boot checks the URL again too.
                     bundle != null || settings.hasTlsUrl(),
                     bundle,
                     settings.clientName());
@@ -138,7 +138,7 @@ public final class UsherAutoConfiguration {
             ObjectProvider<JsonMapper> mappers,
             Environment environment) {
         UserCaches.Builder builder = properties.builder().redis(redis.uri()).clientOptions(redis.options());
-        // Of several, the primary one: in Spring Boot, that is the one which holds the others.
+        // If there are several, the primary registry: in Spring Boot it is the composite of the others.
         meters.ifUnique(builder::meterRegistry);
         mappers.ifUnique(builder::jsonMapper);
         if (Threading.VIRTUAL.isActive(environment)) {

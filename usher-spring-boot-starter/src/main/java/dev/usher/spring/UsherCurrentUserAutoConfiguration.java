@@ -14,27 +14,27 @@ import org.springframework.context.annotation.Lazy;
 import org.springframework.core.env.Environment;
 
 /**
- * What keeps a {@link CurrentUser} parameter from being filled with anything else than the current user, in every kind of
- * application: an application in which that could happen does not start.
+ * The checks that a {@link CurrentUser} parameter is only ever filled with the current user, in every kind of application:
+ * otherwise the application does not start.
  */
 @AutoConfiguration
 @EnableConfigurationProperties(UsherWebProperties.class)
 public final class UsherCurrentUserAutoConfiguration {
 
-    /** Also with {@code usher.enabled=false}: the annotation is there all the same. */
+    /** Active even with {@code usher.enabled=false}: the annotation can be used all the same. */
     @Bean
     @Lazy(false)
     static CurrentUserParameterCheck usherCurrentUserParameterCheck(ConfigurableListableBeanFactory beans) {
         return new CurrentUserParameterCheck(beans);
     }
 
-    /** A reactive application, until there are a resolver and a gate for it. */
+    /** Refuses a reactive application, until usher has a resolver and a gate for it. */
     @Configuration(proxyBeanMethods = false)
     @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.REACTIVE)
     @ConditionalOnBooleanProperty(name = "usher.enabled", matchIfMissing = true)
     static class Reactive {
 
-        /** Before any bean is made, so that the report comes at once, and nothing else has to end. */
+        /** Runs before any bean is created, so that the start fails at once and there is nothing to shut down. */
         @Bean
         static BeanFactoryPostProcessor usherReactiveRefusal(Environment environment) {
             return beans -> {

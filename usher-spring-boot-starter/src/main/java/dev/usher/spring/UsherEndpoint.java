@@ -15,10 +15,9 @@ import org.springframework.boot.actuate.endpoint.annotation.ReadOperation;
 import org.springframework.boot.actuate.endpoint.annotation.Selector;
 
 /**
- * The caches as an operator sees them: what they have done, what they hold of a user, and a way to make them forget one.
+ * The caches for an operator: their statistics, what they hold of a user, and the invalidation of a user.
  *
- * <p>What they hold is shown as in {@link CacheView}: without a mobile number, and without the values of an application's own
- * facets.
+ * <p>Values are shown as in {@link CacheView}: without mobile numbers, and without the values of an application's own facets.
  */
 @Endpoint(id = "usher")
 final class UsherEndpoint {
@@ -36,24 +35,27 @@ final class UsherEndpoint {
         caches.forEach(cache -> this.caches.put(cache.facet().name(), cache));
     }
 
-    /** How the caches are doing, and what they have done. */
+    /** The health and the statistics of the caches. */
     @ReadOperation
     Summary summary() {
         return new Summary(health.get(), ofEach(UserCache::stats));
     }
 
-    /** What each facet holds of a user. It asks the source. */
+    /** What each facet holds of a user. The call queries the source. */
     @ReadOperation
     Map<String, CacheView> explain(@Selector String id) {
         return ofEach(cache -> explain(cache, id));
     }
 
-    /** Makes every node forget a user, in all facets at once. Whether Redis has confirmed it; if not, it is sent until it has. */
+    /**
+     * Makes every node forget a user, in all facets at once. The result tells whether Redis has confirmed it; if not, it is
+     * sent again until Redis does.
+     */
     @DeleteOperation
     Map<String, Invalidation> invalidate(@Selector String id) {
-        // All are asked before the first is told: an id that is none changes nothing.
+        // Every cache parses the id before the first invalidation: an invalid id changes nothing.
         ofEach(cache -> idOf(cache, id));
-        // Through one of them, for the caches of an application are of one UserCaches.
+        // One cache is enough: the caches of an application share one UserCaches.
         boolean confirmed = caches.values().stream().limit(1).allMatch(cache -> forget(cache, id));
         return ofEach(cache -> new Invalidation(confirmed));
     }
@@ -82,17 +84,17 @@ final class UsherEndpoint {
     }
 
     /**
-     * The caches at a glance.
+     * A summary of the caches.
      *
-     * @param health how they are doing
-     * @param facets what the cache of each facet has done
+     * @param health the health of the caches
+     * @param facets the statistics of the cache of each facet
      */
     record Summary(CachesHealth health, Map<String, CacheStats> facets) {}
 
     /**
-     * What has become of an invalidation.
+     * The result of an invalidation.
      *
-     * @param confirmed whether Redis has taken those of all facets; otherwise some are still to be sent
+     * @param confirmed whether Redis has confirmed the invalidations of all facets; otherwise some are still to be sent
      */
     record Invalidation(boolean confirmed) {}
 }

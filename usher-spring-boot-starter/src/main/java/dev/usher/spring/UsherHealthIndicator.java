@@ -11,10 +11,10 @@ import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.Status;
 
 /**
- * How the caches are doing: up when all is well, else degraded.
+ * The health of the caches: up, or degraded if there is a problem.
  *
- * <p>Never down: without Redis, users are still answered, so that an instance which is taken out of rotation for it would only
- * leave more work to the others, which have lost the same Redis.
+ * <p>Never down: without Redis, the caches still answer. An instance that is taken out of rotation would only leave its work to
+ * the others, which have lost the same Redis.
  */
 final class UsherHealthIndicator extends AbstractHealthIndicator {
 
@@ -26,7 +26,7 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
     /**
      * An indicator.
      *
-     * @param cachesAlone whether the settings say that there is neither a current user nor a status gate
+     * @param cachesAlone whether the settings turn off the current user and the status gate
      */
     UsherHealthIndicator(Supplier<CachesHealth> caches, boolean cachesAlone) {
         this.caches = caches;
@@ -57,7 +57,7 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
         }
     }
 
-    /** As a setting reads: {@code 42ms}. */
+    /** The duration in the format of a setting: {@code 42ms}. */
     private static @Nullable String text(@Nullable Duration duration) {
         return duration == null ? null : DurationStyle.SIMPLE.print(duration, ChronoUnit.MILLIS);
     }

@@ -30,8 +30,8 @@ import org.springframework.jdbc.core.JdbcTemplate;
  * The sources of profiles and statuses for an application that names its table of users in {@code usher.jdbc.table}, and
  * declares no {@link UserSource} of the facet.
  *
- * <p>They are beans of the type {@code UserSource<Long, UserProfile>}, or with the class that {@code usher.jdbc.id-type} or the
- * application's source of the other facet says, see {@link UserIdClasses}.
+ * <p>They are beans of the type {@code UserSource<Long, UserProfile>}. {@code usher.jdbc.id-type}, or the application's source
+ * of the other facet, sets another class of ids, see {@link UserIdClasses}.
  */
 @AutoConfiguration(
         before = UsherAutoConfiguration.class,
@@ -107,8 +107,8 @@ public final class UsherJdbcAutoConfiguration {
     }
 
     /**
-     * Registered by hand, for no method has the type of the source: it says what ids are. {@link UserIdClasses} sets it, as soon as
-     * all sources are known.
+     * Registered in code, because a bean method could not have the type of the source, which contains the type of the ids.
+     * {@link UserIdClasses} sets the type once all sources are known.
      */
     static final class ProfileSource implements BeanRegistrar {
 
@@ -118,7 +118,7 @@ public final class UsherJdbcAutoConfiguration {
         }
     }
 
-    /** As {@link ProfileSource}, if the table has statuses. */
+    /** Like {@link ProfileSource}, if the table has statuses. */
     static final class StatusSource implements BeanRegistrar {
 
         @Override

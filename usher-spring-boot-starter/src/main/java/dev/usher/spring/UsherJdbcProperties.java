@@ -10,18 +10,18 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
 import org.springframework.core.env.Environment;
 
 /**
- * The settings under {@code usher.jdbc}: the table of users, for applications that do not write its query by themselves.
- * Names are plain, or quoted as the database quotes; anything else is refused, by the name of its property.
+ * The settings under {@code usher.jdbc}: the table of users, for applications without their own query. Names are plain, or
+ * quoted in the way of the database; any other text is refused with the name of its property.
  *
  * @param table Table or view of the users, perhaps with its schema. Once it is set, users are read from it, unless the
  *     application declares a UserSource.
- * @param idType What the ids are. Unless set, what the application's own source of profiles or statuses is asked for, or else long.
- * @param columns What the columns are called.
+ * @param idType Type of the ids. By default that of the application's own source of profiles or statuses, or else long.
+ * @param columns Names of the columns.
  * @param queryTimeout How long a query may run; rounded up to whole seconds.
  * @param dataSource Name of the DataSource bean, where there are several and none is primary. It must lead to the database's
  *     primary.
- * @param checkAtStart Whether the start fails on a table that cannot be read as it is described, this one or that of a JdbcUserSource
- *     bean. Otherwise it is looked at before its first load.
+ * @param checkAtStart Whether the start fails on a table that cannot be read as it is described, this one or that of a
+ *     JdbcUserSource bean. Otherwise it is checked before its first load.
  */
 @ConfigurationProperties("usher.jdbc")
 record UsherJdbcProperties(
@@ -33,7 +33,7 @@ record UsherJdbcProperties(
         @DefaultValue("true") boolean checkAtStart) {
 
     /**
-     * What the columns are called. An empty name says that the table has no such column.
+     * The names of the columns. An empty name means that the table has no such column.
      *
      * @param id Column of the id, which is unique.
      * @param mobile Column of the mobile number.
@@ -59,7 +59,7 @@ record UsherJdbcProperties(
         }
     }
 
-    /** Refuses by the name of its property what must not stand in a statement. */
+    /** Refuses names that must not be put into a statement; the message names the property. */
     UsherJdbcProperties {
         require("table", table, SqlName::isTable, "the name of a table " + SqlName.RULE);
         requireColumn("id", columns.id, SqlName::isColumn);

@@ -12,8 +12,8 @@ import org.springframework.beans.factory.aot.BeanRegistrationAotProcessor;
 import org.springframework.beans.factory.support.RegisteredBean;
 
 /**
- * What a native image must keep for the caches: the scripts, and what Jackson looks at in the values of the facets, an application's own
- * included.
+ * What a native image must keep for the caches: the scripts, and the members of the facets' values that Jackson uses, an
+ * application's own facets included.
  */
 final class UsherRuntimeHints implements RuntimeHintsRegistrar, BeanRegistrationAotProcessor {
 

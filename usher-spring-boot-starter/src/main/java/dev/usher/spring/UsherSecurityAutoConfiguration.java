@@ -33,10 +33,10 @@ import org.springframework.security.web.access.intercept.AuthorizationFilter;
 import org.springframework.security.web.util.matcher.RequestMatcher;
 
 /**
- * Who makes a request, in a servlet application with Spring Security, and the gate that refuses disabled users.
+ * The current user of a servlet application with Spring Security, and the gate that refuses disabled users.
  *
- * <p>Each bean backs off when the application declares its own: a {@link CurrentUserId}, or a {@code Customizer<HttpSecurity>} by
- * the name of {@code usherStatusGate}.
+ * <p>Each bean backs off if the application declares its own: a {@link CurrentUserId}, or a {@code Customizer<HttpSecurity>}
+ * named {@code usherStatusGate}.
  */
 @AutoConfiguration(after = UsherAutoConfiguration.class)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
@@ -57,7 +57,7 @@ public final class UsherSecurityAutoConfiguration {
             ObjectProvider<UserStatusCache<K>> statuses,
             ObjectProvider<UserProfileCache<K>> profiles,
             ObjectProvider<UserCache<K, ?>> others) {
-        // Ids are of one type, whichever cache knows it.
+        // All caches have the same type of ids, so any of them will do.
         return new NameAsUserId<>(statuses.stream()
                 .<UserCache<K, ?>>map(UserStatusCache::cache)
                 .findFirst()
@@ -88,7 +88,7 @@ public final class UsherSecurityAutoConfiguration {
             RequestMatcher excluded =
                     ExcludedPaths.matcher(properties.statusGate().excludedPaths());
             Set<String> authorities = Set.copyOf(properties.statusGate().passAuthorities());
-            // As late as with a request: a pass may need what this very chain of filters is made from.
+            // Resolved at the first request: a pass may depend on beans that this filter chain is built from.
             StatusGatePass pass = caller ->
                     hasAny(caller, authorities) || passes.orderedStream().anyMatch(own -> own.mayPass(caller));
             return http -> http.addFilterBefore(
@@ -101,7 +101,7 @@ public final class UsherSecurityAutoConfiguration {
                             granted -> granted.getAuthority() != null && authorities.contains(granted.getAuthority()));
         }
 
-        /** A bean that Spring Security does not apply would replace the gate by none. */
+        /** Fails the start if a bean of another type replaces the gate: Spring Security would not apply it. */
         @Bean
         @Lazy(false)
         static SmartInitializingSingleton usherStatusGateCheck(ListableBeanFactory beans) {
@@ -115,7 +115,7 @@ public final class UsherSecurityAutoConfiguration {
         }
     }
 
-    /** Whether there is anybody to be known. */
+    /** Matches if there is a cache to look up the current user in. */
     static final class OnAnyCache extends AnyNestedCondition {
 
         OnAnyCache() {
@@ -131,7 +131,7 @@ public final class UsherSecurityAutoConfiguration {
         @ConditionalOnBean(UserCache.class)
         static final class Others {}
 
-        /** Their caches are beans too, which are not there yet when this is looked at. */
+        /** The caches of own facets are beans too, but are not registered yet when this condition is evaluated. */
         @ConditionalOnBean({UserCaches.class, Facet.class})
         static final class OwnFacets {}
     }

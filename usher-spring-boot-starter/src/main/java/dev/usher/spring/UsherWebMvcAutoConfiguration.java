@@ -22,8 +22,7 @@ import org.springframework.web.servlet.mvc.method.annotation.ExceptionHandlerExc
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
 
 /**
- * What the controllers of a Spring MVC application get: {@link CurrentUser} parameters, and an answer of 503 for users of whom
- * nothing can be said.
+ * The support for controllers of Spring MVC: {@link CurrentUser} parameters, and an answer of 503 for unavailable users.
  */
 @AutoConfiguration(after = UsherSecurityAutoConfiguration.class)
 @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
@@ -39,7 +38,10 @@ public final class UsherWebMvcAutoConfiguration {
         return new UnavailableUserAdvice();
     }
 
-    /** Always: see {@link CurrentUserParameters}. It reaches a Spring MVC in a child context too, which the next bean does not. */
+    /**
+     * Always registered: see {@link CurrentUserParameters}. It also reaches Spring MVC in a child context, which the next bean
+     * does not.
+     */
     @Bean
     @ConditionalOnMissingBean(name = "usherWebMvcConfigurer")
     WebMvcConfigurer usherWebMvcConfigurer(
@@ -53,8 +55,8 @@ public final class UsherWebMvcAutoConfiguration {
     }
 
     /**
-     * In front of all other resolvers: Spring MVC asks those that know an annotation, such as that of {@code @RequestParam}, before
-     * those that an application adds.
+     * Moves usher's resolver before all others: Spring MVC asks the resolvers of annotations, such as {@code @RequestParam},
+     * before those that an application adds.
      */
     @Bean
     static BeanPostProcessor usherCurrentUserComesFirst(
@@ -78,7 +80,7 @@ public final class UsherWebMvcAutoConfiguration {
         };
     }
 
-    /** Where somebody can say who calls. */
+    /** Applications with a bean that knows the current user. */
     @Configuration(proxyBeanMethods = false)
     @ConditionalOnClass(Authentication.class)
     @ConditionalOnBean({CurrentAuthentication.class, CurrentUserId.class})

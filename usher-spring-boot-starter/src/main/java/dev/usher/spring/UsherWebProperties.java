@@ -6,11 +6,11 @@ import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 
 /**
- * The settings under {@code usher.web}: what usher does with the requests of a web application.
+ * The settings under {@code usher.web}: how usher treats the requests of a web application.
  *
  * @param currentUser Where the current user comes from: the authentication of Spring Security, or none, for an application that uses
  *     the caches alone, without @CurrentUser and without the status gate.
- * @param statusGate Which requests are refused because of who makes them.
+ * @param statusGate Which requests are refused because of their caller.
  */
 @ConfigurationProperties("usher.web")
 public record UsherWebProperties(
@@ -30,11 +30,12 @@ public record UsherWebProperties(
     }
 
     /**
-     * Which requests are refused because of who makes them.
+     * Which requests are refused because of their caller.
      *
-     * @param enabled Whether disabled users, and callers that are no users, are refused on every authenticated request.
-     * @param excludedPaths Patterns of the paths, below the context path, at which no caller is refused for that reason.
-     * @param passAuthorities Authorities, such as SCOPE_billing or ROLE_OPERATOR, with which a caller that is no user passes.
+     * @param enabled Whether disabled users, and callers that are not users, are refused on every authenticated request.
+     * @param excludedPaths Patterns of the paths, below the context path, at which the gate refuses no caller.
+     * @param passAuthorities Authorities, such as SCOPE_billing or ROLE_OPERATOR, with which a caller that is not a user
+     *     passes.
      */
     public record StatusGate(
             @DefaultValue("true") boolean enabled,

@@ -7,12 +7,12 @@ import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
-/** The 16 bytes of a UUID, in the order in which its text has them. */
+/** The 16 bytes of a UUID, in the order of its text. */
 final class UuidBytes {
 
     static final int LENGTH = 16;
 
-    /** So many UUIDs do not agree in four bits by chance. */
+    /** This many UUIDs hardly agree in four bits by chance. */
     private static final int ENOUGH = 8;
 
     private UuidBytes() {}
@@ -33,10 +33,10 @@ final class UuidBytes {
     }
 
     /**
-     * Whether UUIDs were read in another order of their bytes than they were written in, such as that of {@code UUID_TO_BIN(…, 1)} in
-     * MySQL or that of a GUID in Windows. Their version then stands where none belongs.
+     * Whether UUIDs were written in another byte order than they are read, such as that of {@code UUID_TO_BIN(…, 1)} in MySQL
+     * or that of a GUID in Windows. Their version is then in the wrong place.
      *
-     * @param read as {@link #parse} has read them; of a few nothing is known
+     * @param read the UUIDs as {@link #parse} has read them; too few of them prove nothing
      */
     static boolean areInAnotherOrder(List<UUID> read) {
         if (read.size() < ENOUGH || haveOne(read, UUID::version)) {
@@ -48,7 +48,7 @@ final class UuidBytes {
                         || haveOne(read, id -> (int) (id.getMostSignificantBits() >>> 4) & 0xF));
     }
 
-    /** Whether a place of all UUIDs holds the same version. */
+    /** Whether all UUIDs have the same version at a place. */
     private static boolean haveOne(List<UUID> ids, ToIntFunction<UUID> place) {
         int first = place.applyAsInt(ids.get(0));
         return first >= 1 && first <= 8 && ids.stream().allMatch(id -> place.applyAsInt(id) == first);

@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** The texts of a UUID: all that databases are filled with mean the same user. */
+/** The spellings of a UUID in databases, all of which mean the same user. */
 final class UuidText {
 
     /** The length of the shortest spelling. */
@@ -16,14 +16,14 @@ final class UuidText {
 
     private UuidText() {}
 
-    /** The spellings that are looked up: with hyphens and without, in lower case and in upper case. */
+    /** The spellings that are looked up: with and without hyphens, in lower and upper case. */
     static List<Object> spellingsOf(UUID id) {
         String lower = id.toString();
         String upper = lower.toUpperCase(Locale.ROOT);
         return List.of(lower, upper, lower.replace("-", ""), upper.replace("-", ""));
     }
 
-    /** The UUID that a text means, however it is spelled, or {@code null} when it means none. */
+    /** The UUID of a text in any spelling, or {@code null} if it is not a UUID. */
     static @Nullable UUID parse(@Nullable String text) {
         if (text == null) {
             return null;

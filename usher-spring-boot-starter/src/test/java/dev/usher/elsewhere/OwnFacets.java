@@ -13,7 +13,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 
-/** An application with a facet of its own, whose class no other package sees. */
+/** An application with its own facet, whose class is package-private. */
 @Configuration(proxyBeanMethods = false)
 @Import(OwnFacets.Consumer.class)
 public class OwnFacets {
@@ -37,12 +37,12 @@ public class OwnFacets {
         return ids -> Map.of(ANN, BADGES);
     }
 
-    /** The classes that JSON is made of. */
+    /** The classes that are written as JSON. */
     public static List<Class<?>> valueTypes() {
         return List.of(Badges.class, Badge.class);
     }
 
-    /** Asks the cache that a bean was given. */
+    /** Reads from the cache that was injected into a bean. */
     public static void check(BeanFactory application) {
         Consumer consumer = application.getBean(Consumer.class);
         assertThat(consumer.badges.find(ANN)).contains(BADGES);

@@ -1,4 +1,4 @@
-/** An application whose package usher does not know. */
+/** An application in a package of its own, outside of usher's. */
 @NullMarked
 package dev.usher.elsewhere;
 

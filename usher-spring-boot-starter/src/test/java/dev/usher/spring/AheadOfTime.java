@@ -35,8 +35,8 @@ import org.springframework.core.io.InputStreamSource;
 import org.springframework.javapoet.ClassName;
 
 /**
- * What {@code spring-boot:process-aot} makes of an application: the sources are generated, compiled in memory, and defined beside
- * the classes of their packages, whose package-private members they use.
+ * Processes an application as {@code spring-boot:process-aot} does: generates the sources, compiles them in memory, and defines
+ * the classes in the packages whose package-private members they use.
  */
 final class AheadOfTime {
 
@@ -46,8 +46,8 @@ final class AheadOfTime {
      * Processes an application.
      *
      * @param context with the application's configurations, not refreshed
-     * @param name of the application, unlike that of any other in this JVM
-     * @return what registers the beans of the application, in place of its configurations
+     * @param name the name of the application, unique in this JVM
+     * @return registers the beans of the application, in place of its configurations
      */
     static ApplicationContextInitializer<GenericApplicationContext> process(
             GenericApplicationContext context, String name) {
@@ -63,7 +63,7 @@ final class AheadOfTime {
         return define(classes, initializer.reflectionName());
     }
 
-    /** What a native image of an application keeps, as far as its beans tell. */
+    /** What a native image of an application keeps, according to its beans. */
     static RuntimeHints hintsOf(GenericApplicationContext context) {
         DefaultGenerationContext generation = new DefaultGenerationContext(
                 new ClassNameGenerator(ClassName.get(AheadOfTime.class.getPackageName(), "Hints")),
@@ -128,13 +128,13 @@ final class AheadOfTime {
         }
     }
 
-    /** The class for which another one was generated, which is named after it. */
+    /** The class that a generated class belongs to, found by its name. */
     private static Class<?> neighbourOf(String generated) throws ClassNotFoundException {
         String name = generated.substring(0, generated.indexOf("__"));
         try {
             return Class.forName(name);
         } catch (ClassNotFoundException e) {
-            // Named after the application, or after something else in the package of the tests.
+            // Named after the application, or after another class in the package of the tests.
             if (name.startsWith(AheadOfTime.class.getPackageName() + ".")) {
                 return AheadOfTime.class;
             }

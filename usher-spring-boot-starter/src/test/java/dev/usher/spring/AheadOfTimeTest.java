@@ -30,7 +30,7 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.support.GenericApplicationContext;
 import org.springframework.jdbc.datasource.DriverManagerDataSource;
 
-/** Applications with the starter that are processed ahead of time: they have the same caches as others. */
+/** Applications with the starter that are processed ahead of time have the same caches as others. */
 class AheadOfTimeTest {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
@@ -120,7 +120,7 @@ class AheadOfTimeTest {
     }
 
     private static TestPropertyValues settings(Row row) {
-        // Nobody listens there, and no answer is waited for.
+        // A port without a server: no test here waits for Redis.
         return TestPropertyValues.of("spring.data.redis.url=redis://127.0.0.1:1")
                 .and(row.settings.toArray(String[]::new));
     }

@@ -27,7 +27,7 @@ class CacheViewTest {
     }
 
     @Test
-    void profilesThatDifferWhereTheyAreMaskedDoNotAgree() {
+    void profilesWithDifferentMobileNumbersDoNotAgree() {
         UserProfile other = new UserProfile("13811110000", "Ann", "", false, "", "");
 
         CacheView view = CacheView.of(of(new Holding.Value<>(other), new Holding.Value<>(ANN)));
@@ -45,7 +45,7 @@ class CacheViewTest {
     }
 
     @Test
-    void ofAnApplicationsOwnFacetItIsShownOnlyThatThereIsAValue() {
+    void theValueOfAnOwnFacetIsNotShown() {
         CacheView view = CacheView.of(of(new Holding.Value<>("secret"), new Holding.Value<>("secret")));
 
         assertThat(view.near()).isEqualTo(new CacheView.Holding(CacheView.Held.VALUE, null, null));
@@ -54,7 +54,7 @@ class CacheViewTest {
     }
 
     @Test
-    void whatIsNotThereIsLeftOut() {
+    void emptyFieldsAreLeftOut() {
         JsonMapper mapper = JsonMapper.builder()
                 .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                 .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)

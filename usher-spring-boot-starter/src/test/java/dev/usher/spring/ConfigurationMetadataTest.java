@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What an editor knows of the settings. */
+/** The descriptions of the settings, for editors. */
 class ConfigurationMetadataTest {
 
     @Test

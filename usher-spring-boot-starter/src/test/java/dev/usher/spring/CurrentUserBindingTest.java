@@ -93,7 +93,10 @@ import org.springframework.web.socket.config.annotation.EnableWebSocketMessageBr
 import org.springframework.web.socket.config.annotation.StompEndpointRegistry;
 import org.springframework.web.socket.config.annotation.WebSocketMessageBrokerConfigurer;
 
-/** A parameter with CurrentUser is never what the caller sends: frameworks that bind arguments, times kinds of parameters. */
+/**
+ * A parameter with CurrentUser never holds what the caller sends: for each framework that binds arguments, and each kind of
+ * parameter.
+ */
 class CurrentUserBindingTest {
 
     private static final String EVIL = "Evil";
@@ -144,7 +147,7 @@ class CurrentUserBindingTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"usher.enabled=false", "usher.web.current-user=none"})
-    void springMvcRefusesEveryKindWhereNoBeanCanSayWhoCalls(String setting) {
+    void springMvcRefusesEveryKindWithoutABeanThatKnowsTheCurrentUser(String setting) {
         mvc.withPropertyValues(setting).withBean(Kinds.class).run(context -> {
             MockMvc client = mockMvc(context);
             for (Method method : handlersOf(Kinds.class)) {
@@ -157,7 +160,7 @@ class CurrentUserBindingTest {
     }
 
     @Test
-    void exceptionHandlersAreHandedTheCallerToo() {
+    void exceptionHandlersGetTheCallerToo() {
         mvc.withBean(Failing.class)
                 .withBean(Advice.class)
                 .run(context -> assertThat(answer(mockMvc(context), "fail"))
@@ -180,7 +183,7 @@ class CurrentUserBindingTest {
                         .doesNotHaveBean("usherStatusGate"));
     }
 
-    /** An application, and the methods that keep it from starting. */
+    /** An application, and the methods that fail its start. */
     record Application(String name, BiFunction<Class<?>, Boolean, @Nullable Throwable> start, Class<?> handlers) {
 
         static <
@@ -235,7 +238,7 @@ class CurrentUserBindingTest {
 
     @ParameterizedTest
     @MethodSource("applicationsThatDoNotStart")
-    void anApplicationThatWouldFillAParameterFromWhatTheCallerSendsDoesNotStart(Application application) {
+    void anApplicationThatWouldFillAParameterFromTheRequestDoesNotStart(Application application) {
         for (boolean lazy : new boolean[] {false, true}) {
             Throwable failure =
                     requireNonNull(application.start().apply(application.handlers(), lazy), "it has started");
@@ -270,7 +273,7 @@ class CurrentUserBindingTest {
     }
 
     @Test
-    void controllersThatNothingCallsHarmNoStart() {
+    void uncalledControllersDoNotFailTheStart() {
         usher(new ApplicationContextRunner())
                 .withBean(Kinds.class)
                 .run(context -> assertThat(context).hasNotFailed());
@@ -279,7 +282,7 @@ class CurrentUserBindingTest {
     private static <S extends AbstractApplicationContextRunner<S, ?, ?>> S usher(S runner) {
         return runner.withConfiguration(USHER)
                 .withUserConfiguration(Sources.class)
-                // Nobody listens there, and no answer is waited for.
+                // A port without a server: no test here waits for Redis.
                 .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
     }
 
@@ -287,7 +290,7 @@ class CurrentUserBindingTest {
         return MockMvcBuilders.webAppContextSetup(context).build();
     }
 
-    /** What the handler with that path answers when the caller says in every way to be another user. */
+    /** The answer of the handler at a path, to a caller that claims in every part of the request to be another user. */
     private static String answer(MockMvc client, String path) {
         try {
             MockHttpServletResponse response = client.perform(MockMvcRequestBuilders.post("/" + path + "/" + EVIL)
@@ -315,7 +318,7 @@ class CurrentUserBindingTest {
         }
     }
 
-    /** What is expected of the current user in the method's first parameter. */
+    /** The expected text of the method's first parameter. */
     private static String ann(Method method) {
         String type = method.getGenericParameterTypes()[0].getTypeName();
         return type.contains("UserProfile")
@@ -374,7 +377,7 @@ class CurrentUserBindingTest {
     @CurrentUser
     @interface Me {}
 
-    /** Each kind of parameter, by itself and with each annotation that would have Spring MVC or WebFlux fill it. */
+    /** Each kind of parameter, alone and with each annotation from which Spring MVC or WebFlux would fill it. */
     @RestController
     static class Kinds {
 
@@ -667,16 +670,16 @@ class CurrentUserBindingTest {
         }
 
         @PostMapping("/fail/{path}")
-        String fail(@RequestParam String id, @ModelAttribute("who") String who) {
-            throw new IllegalArgumentException(who + ", bound for " + bound + ", ");
+        String fail(@RequestParam String id, @ModelAttribute("user") String user) {
+            throw new IllegalArgumentException(user + ", bound for " + bound + ", ");
         }
     }
 
     @RestControllerAdvice
     static class Advice {
 
-        @ModelAttribute("who")
-        String who(@CurrentUser @RequestParam UserProfile me) {
+        @ModelAttribute("user")
+        String user(@CurrentUser @RequestParam UserProfile me) {
             return "model of " + me.name();
         }
 
@@ -686,7 +689,7 @@ class CurrentUserBindingTest {
         }
     }
 
-    /** Puts a resolver of its own in front of all others. */
+    /** Puts its own resolver before all others. */
     @Configuration(proxyBeanMethods = false)
     static class EverythingFirst {
 
@@ -903,7 +906,7 @@ class CurrentUserBindingTest {
         }
     }
 
-    @Endpoint(id = "who")
+    @Endpoint(id = "caller")
     static class Operations {
 
         @ReadOperation
@@ -952,7 +955,7 @@ class CurrentUserBindingTest {
         }
     }
 
-    /** What calls these is not known, nor how. */
+    /** The methods of an unknown framework. */
     @Controller
     static class Unknown {
 

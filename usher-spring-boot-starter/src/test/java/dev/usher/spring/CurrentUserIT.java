@@ -16,12 +16,12 @@ class CurrentUserIT {
     private static final String ANNS_NAME = Long.toString(ANN);
     private static final String BOBS_NAME = Long.toString(BOB);
     private static final String CARLS_NAME = Long.toString(CARL);
-    private static final String NOBODYS_NAME = "4711";
+    private static final String ABSENT_NAME = "4711";
 
     private final Site site = Shared.SITE;
 
     @Test
-    void aControllerIsHandedWhatItAsksForOfTheCaller() {
+    void aControllerGetsTheRequestedValueOfTheCaller() {
         site.get("/public/me", ANNS_NAME).is(200, "Ann");
         site.get("/public/maybe", ANNS_NAME).is(200, "Ann");
         site.get("/public/status", ANNS_NAME).is(200, "ENABLED");
@@ -32,7 +32,7 @@ class CurrentUserIT {
     }
 
     @Test
-    void whatTheCallerSendsDoesNotMatter() {
+    void requestParametersDoNotMatter() {
         site.get("/public/me?name=Eve&mobile=13800000001&id=2", ANNS_NAME).is(200, "Ann");
         assertThat(site.get("/public/me?name=Eve&mobile=13800000001", null).status())
                 .isEqualTo(401);
@@ -40,7 +40,7 @@ class CurrentUserIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"/public/me", "/public/status", "/public/id"})
-    void whoIsNotAuthenticatedIsSentToLogIn(String path) {
+    void aRequestWithoutAuthenticationIsSentToLogIn(String path) {
         var answer = site.get(path, null);
 
         assertThat(answer.status()).isEqualTo(401);
@@ -48,22 +48,22 @@ class CurrentUserIT {
     }
 
     @Test
-    void whoIsNotAuthenticatedMayBeNobody() {
-        site.get("/public/maybe", null).is(200, "nobody");
-        site.get("/public/maybe-status", null).is(200, "nobody");
+    void aRequestWithoutAuthenticationLeavesAnOptionalEmpty() {
+        site.get("/public/maybe", null).is(200, "no user");
+        site.get("/public/maybe-status", null).is(200, "no user");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {NOBODYS_NAME, "ops"})
-    void aUserWhoDoesNotExistIsForbiddenWhereTheGateIsOpen(String name) {
+    @ValueSource(strings = {ABSENT_NAME, "ops"})
+    void anAbsentUserIsForbiddenWhereTheGateIsOpen(String name) {
         assertThat(site.get("/open/me", name).status()).isEqualTo(403);
         assertThat(site.get("/open/status", name).status()).isEqualTo(403);
-        site.get("/open/maybe", name).is(200, "nobody");
-        site.get("/open/maybe-status", name).is(200, "nobody");
+        site.get("/open/maybe", name).is(200, "no user");
+        site.get("/open/maybe-status", name).is(200, "no user");
     }
 
     @Test
-    void whatCannotBeSaidIsUnavailable() {
+    void aSourceThatFailsIsAnsweredWith503() {
         site.get("/open/me", CARLS_NAME).isUnavailable();
         site.get("/open/maybe", CARLS_NAME).isUnavailable();
         site.get("/open/status", CARLS_NAME).isUnavailable();

@@ -36,7 +36,7 @@ import org.springframework.test.web.servlet.MockMvc;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 
-/** The slices of Spring Boot's tests hold a part of the application only, and usher is in each that binds arguments. */
+/** The test slices of Spring Boot contain a part of the application only; usher is in each slice that binds arguments. */
 class CurrentUserSliceTest {
 
     private static final String PASSWORD = "correct horse 8";
@@ -152,7 +152,7 @@ class CurrentUserSliceTest {
         }
 
         @Bean
-        UserDetailsService anybody() {
+        UserDetailsService anyName() {
             return name -> User.withUsername(name).password("{noop}" + PASSWORD).build();
         }
     }

@@ -29,7 +29,7 @@ class DefaultLocaleTest {
     @ValueSource(strings = {"ar-EG", "hi-IN-u-nu-deva", "th-TH-u-nu-thai", "tr-TR", "fa-IR"})
     void aRefusalIsJson(String locale) throws Exception {
         Locale.setDefault(Locale.forLanguageTag(locale));
-        Class<?> refusals = new Anew().loadClass(Refusal.class.getName());
+        Class<?> refusals = new ReloadingClassLoader().loadClass(Refusal.class.getName());
         Method send = refusals.getDeclaredMethod("send", HttpServletResponse.class);
         send.setAccessible(true);
 
@@ -48,10 +48,10 @@ class DefaultLocaleTest {
         }
     }
 
-    /** Loads the refusals once more: their bodies are made with the class, in the locale of that moment. */
-    private static final class Anew extends ClassLoader {
+    /** Loads the refusals again: their bodies are built when the class is initialized, in the default locale of that moment. */
+    private static final class ReloadingClassLoader extends ClassLoader {
 
-        Anew() {
+        ReloadingClassLoader() {
             super(DefaultLocaleTest.class.getClassLoader());
         }
 

@@ -14,7 +14,7 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 
 class DetachedUserSourceTest {
 
-    private static final Object SESSION = "a session that remembers";
+    private static final Object SESSION = "a session with a first-level cache";
 
     private final BoundConnections connections = new BoundConnections(new DefaultListableBeanFactory());
 
@@ -25,7 +25,7 @@ class DetachedUserSourceTest {
     }
 
     @Test
-    void whatARequestHasBoundIsNotSeenByTheSourceAndStandsAfterwards() throws Exception {
+    void theSourceDoesNotSeeTheResourcesOfTheRequestWhichAreBoundAgainAfterwards() throws Exception {
         TransactionSynchronizationManager.bindResource("factory", SESSION);
         UserSource<Long, String> source = detached(ids -> {
             assertThat(TransactionSynchronizationManager.getResourceMap()).isEmpty();
@@ -39,7 +39,7 @@ class DetachedUserSourceTest {
     }
 
     @Test
-    void itStandsAfterAFailureToo() {
+    void theResourcesAreBoundAgainAfterAFailureToo() {
         TransactionSynchronizationManager.bindResource("factory", SESSION);
         UserSource<Long, String> source = detached(ids -> {
             throw new IllegalStateException("the database is gone");
@@ -51,7 +51,7 @@ class DetachedUserSourceTest {
     }
 
     @Test
-    void whatMayHoldAConnectionIsReadOverAndForThisThreadAlone() throws Exception {
+    void aResourceThatMayHoldAConnectionIsUsedAndTheThreadLoadsForItselfAlone() throws Exception {
         Object ofAnUnknownTechnology = new ResourceHolderSupport() {};
         TransactionSynchronizationManager.bindResource("factory", ofAnUnknownTechnology);
         UserSource<Long, String> source = detached(ids -> {

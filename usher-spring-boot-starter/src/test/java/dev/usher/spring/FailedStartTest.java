@@ -22,25 +22,25 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** What a developer reads when an application does not start because of a mistake. */
+/** The reports on applications that do not start because of a mistake. */
 @ExtendWith(OutputCaptureExtension.class)
 class FailedStartTest {
 
     @Test
-    void whoInjectsACacheWithoutASourceIsToldWhichBeanToDeclare(CapturedOutput log) {
+    void aCacheWithoutASourceNamesTheBeanToDeclare(CapturedOutput log) {
         assertFails(Usher.class, NeedsProfiles.class);
 
         assertThat(log)
                 .contains("APPLICATION FAILED TO START")
                 .contains("nothing says where the values come from")
-                // Spring Boot writes the number before it as the locale has it.
+                // Spring Boot formats the number before this text with the default locale.
                 .contains(" of constructor in " + NeedsProfiles.class.getName())
                 .contains("Declare a bean of the type UserSource<Long, UserProfile>")
                 .contains("usher.jdbc.table");
     }
 
     @Test
-    void theTypeOfTheIdsIsThatWhichIsInjected(CapturedOutput log) {
+    void theBeanToDeclareHasTheInjectedTypeOfIds(CapturedOutput log) {
         assertFails(Usher.class, NeedsStatusesByText.class);
 
         assertThat(log).contains("Declare a bean of the type UserSource<String, UserStatus>");
@@ -57,7 +57,7 @@ class FailedStartTest {
     }
 
     @Test
-    void whoHasSwitchedUsherOffIsReminded(CapturedOutput log) {
+    void aCacheWithUsherSwitchedOffNamesTheSetting(CapturedOutput log) {
         assertFails(new Class<?>[] {Usher.class, NeedsProfiles.class}, "usher.enabled=false");
 
         assertThat(log).contains("usher is switched off").contains("Take usher.enabled=false out of the settings");
@@ -86,7 +86,7 @@ class FailedStartTest {
     }
 
     @Test
-    void aReactiveApplicationIsToldHowToGoOn(CapturedOutput log) {
+    void aReactiveApplicationNamesTheSettingForTheCachesAlone(CapturedOutput log) {
         assertFails(WebApplicationType.REACTIVE, "spring.data.redis.url=redis://127.0.0.1:1", CurrentUsers.class);
 
         assertThat(log)
@@ -107,7 +107,7 @@ class FailedStartTest {
     }
 
     @Test
-    void anOwnGateOfAnotherTypeIsToldItsType() {
+    void anOwnGateOfAnotherTypeNamesTheRequiredType() {
         UnfitStatusGateException failure = new UnfitStatusGateException();
         assertThat(requireNonNull(new UnfitStatusGateFailureAnalyzer().analyze(failure, failure))
                         .getAction())

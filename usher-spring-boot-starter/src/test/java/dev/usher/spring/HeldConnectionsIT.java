@@ -87,8 +87,8 @@ import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.RestController;
 
 /**
- * A web application with JPA, the open session in view that Spring Boot has by default, and ten connections: a thread that holds one
- * of them reads over it, and never waits for a second.
+ * A web application with JPA, Spring Boot's default open session in view, and ten connections: a thread that holds a connection
+ * reads over it, and never waits for a second one.
  */
 class HeldConnectionsIT {
 
@@ -122,12 +122,12 @@ class HeldConnectionsIT {
                         "--spring.datasource.hikari.maximum-pool-size=" + CONNECTIONS,
                         "--spring.datasource.hikari.connection-timeout=4000",
                         "--spring.jpa.hibernate.ddl-auto=none",
-                        // The first calls of a JVM can take longer than the default.
+                        // The first calls of a JVM can take longer than the default timeout.
                         "--usher.redis.command-timeout=5s");
         pool = application.getBean(HikariDataSource.class);
         elsewhere = new JdbcTemplate(pool);
         elsewhere.execute("CREATE TABLE accounts (id bigint PRIMARY KEY, name text NOT NULL)");
-        // To count them takes its time, as it does in a large table.
+        // Reading the view takes a while, as counting a large table does.
         elsewhere.execute("CREATE VIEW orders AS SELECT 1::bigint AS id FROM pg_sleep(0.04)");
         manager = application.getBean(PlatformTransactionManager.class);
         accounts = application.getBean(Accounts.class);
@@ -148,7 +148,7 @@ class HeldConnectionsIT {
         pages.profiles.invalidate(42L);
     }
 
-    // What is read.
+    // Values.
 
     @Test
     void entitiesAreReadByTheirIds() throws Exception {
@@ -180,7 +180,7 @@ class HeldConnectionsIT {
     }
 
     @Test
-    void whatTheRequestHasChangedAndNotFlushedIsLeftAlone() {
+    void unflushedChangesOfTheRequestAreLeftAlone() {
         inView(() -> {
             Account ann = accounts.findById(42L).orElseThrow();
             ann.name = "Unfinished";
@@ -196,7 +196,7 @@ class HeldConnectionsIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"repository", "table", "connection"})
-    void aTransactionThatTheRequestHasBegunPastSpringIsNotCommitted(String source) {
+    void aTransactionThatTheRequestHasBegunWithoutSpringIsNotCommitted(String source) {
         long id = account();
         inView(() -> {
             EntityManager view = requireNonNull(EntityManagerFactoryUtils.getTransactionalEntityManager(
@@ -214,13 +214,13 @@ class HeldConnectionsIT {
     }
 
     @Test
-    void aSessionThatHasAskedNothingYetHoldsNothingAndItsThreadLoadsForAll() {
+    void aSessionWithoutAQueryHoldsNoConnectionAndItsThreadLoadsForAll() {
         long id = account();
         inView(() -> pages.profiles.find(id));
         assertThat(redisHolds(id)).as("stored when the call returns").isTrue();
     }
 
-    // Many at once.
+    // Many requests at once.
 
     @ParameterizedTest
     @ValueSource(strings = {"view", "transaction"})
@@ -228,7 +228,7 @@ class HeldConnectionsIT {
         assertThat(answered("/" + way + "/without/", CALLERS)).isEqualTo(CALLERS);
         assertThat(answered("/" + way + "/with/", CALLERS)).isEqualTo(CALLERS);
 
-        // What else the machine does may take the time of one measurement, and not of three.
+        // Other work on the machine may slow down one measurement, but hardly all three.
         double least = Double.MAX_VALUE;
         for (int round = 0; round < 3 && least >= 2; round++) {
             long from = System.nanoTime();
@@ -260,7 +260,7 @@ class HeldConnectionsIT {
                 calls.add(() -> {
                     HttpResponse<String> response =
                             client.send(HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString());
-                    return response.statusCode() == 200 && response.body().equals("nobody") ? 1 : 0;
+                    return response.statusCode() == 200 && response.body().equals("no user") ? 1 : 0;
                 });
             }
             int answered = 0;
@@ -273,9 +273,9 @@ class HeldConnectionsIT {
         }
     }
 
-    // Each way to hold a connection, with each source, and each call.
+    // Each way to hold a connection, with each source and each call.
 
-    /** Reads a user in some way, and says by which name. */
+    /** Reads a user in one way, and returns the name. */
     private enum Call {
         FIND {
             @Override
@@ -481,7 +481,7 @@ class HeldConnectionsIT {
                         return e.toString();
                     }
                 }));
-                // No worker may be left waiting for the connection that the next call is to hold.
+                // No worker may still wait for the connection that the next call is to hold.
                 await().pollInterval(Duration.ofMillis(2))
                         .until(() -> pool.getHikariPoolMXBean().getIdleConnections() == 1
                                 && pool.getHikariPoolMXBean().getThreadsAwaitingConnection() == 0);
@@ -505,7 +505,7 @@ class HeldConnectionsIT {
         return !(pages.profiles.explain(id).shared() instanceof Holding.Nothing);
     }
 
-    /** As Spring Boot has it by default ({@code spring.jpa.open-in-view}): a session for the whole request, on its thread. */
+    /** Spring Boot's default ({@code spring.jpa.open-in-view}): a session for the whole request, bound to its thread. */
     private static <T> T inView(Callable<T> call) {
         EntityManagerFactory factory = application.getBean(EntityManagerFactory.class);
         EntityManagerHolder inView = new EntityManagerHolder(factory.createEntityManager());
@@ -617,13 +617,13 @@ class HeldConnectionsIT {
         @GetMapping("/view/without/{id}")
         String inViewWithout(@PathVariable("id") long id) {
             orders.count();
-            return accounts.findById(id).map(Account::name).orElse("nobody");
+            return accounts.findById(id).map(Account::name).orElse("no user");
         }
 
         @GetMapping("/view/with/{id}")
         String inView(@PathVariable("id") long id) {
             orders.count();
-            return profiles.find(id).map(UserProfile::name).orElse("nobody");
+            return profiles.find(id).map(UserProfile::name).orElse("no user");
         }
 
         @GetMapping("/transaction/without/{id}")
@@ -635,12 +635,12 @@ class HeldConnectionsIT {
         String inTransaction(@PathVariable("id") long id) {
             return transaction.execute(status -> {
                 orders.count();
-                return profiles.findAsync(id).join().map(UserProfile::name).orElse("nobody");
+                return profiles.findAsync(id).join().map(UserProfile::name).orElse("no user");
             });
         }
     }
 
-    /** As MyBatis and others do that ask Spring for the connection of the thread. */
+    /** Like MyBatis and other libraries that ask Spring for the connection of the thread. */
     private static Map<Long, String> namesOverAConnectionOfSpring(DataSource database, Set<Long> ids)
             throws SQLException {
         Map<Long, String> found = new HashMap<>();

@@ -33,13 +33,13 @@ import org.springframework.jdbc.datasource.DriverManagerDataSource;
 import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 
 /**
- * Types of columns times spellings of ids times classes of ids: where a database takes such an id into such a column, the user is found by it,
- * or the table is refused. That there is no such user is never the answer.
+ * All combinations of column types, spellings of ids and classes of ids: if a database accepts such an id in such a column, the
+ * user is found by it, or the table is refused. The user is never reported as absent.
  */
 @Execution(ExecutionMode.CONCURRENT)
 class IdColumnsIT {
 
-    /** So many rows show how a table is filled. */
+    /** Enough rows to show how a table is filled. */
     private static final int OTHERS = 15;
 
     private static final String FOUND = "found";
@@ -54,7 +54,7 @@ class IdColumnsIT {
     private static final Spelling BYTES = bytes("bytes", IdColumnsIT::digitsOf);
     private static final List<Spelling> TEXTS = List.of(HYPHENS, UPPER, PLAIN, UPPER_PLAIN);
 
-    /** How the rows of a table spell an id. */
+    /** A spelling of an id in the rows of a table. */
     private record Spelling(String name, boolean isBytes, Function<Object, String> of) {}
 
     private static final Map<Class<?>, List<Spelling>> SPELLINGS = Map.of(
@@ -186,7 +186,7 @@ class IdColumnsIT {
         StatementLog log = new StatementLog(database);
         JdbcUserSource.builder(log, UUID.class)
                 .table("users")
-                .build((row, number) -> "somebody")
+                .build((row, number) -> "a user")
                 .load(Set.of(UUID.randomUUID()));
         String load = log.statements().get(log.statements().size() - 1);
         List<Object> spellings = requireNonNull(IdColumn.of(
@@ -312,7 +312,7 @@ class IdColumnsIT {
         }
     }
 
-    /** What becomes of each cell: {@code UUID | char(36) | upper case}. */
+    /** The outcome of each combination, such as {@code UUID | char(36) | upper case}. */
     private static Map<String, String> cells(
             JdbcTemplate jdbc, String create, Function<String, String> literal, List<String> types) {
         Map<String, String> cells = new LinkedHashMap<>();
@@ -321,7 +321,7 @@ class IdColumnsIT {
             jdbc.execute(create.formatted(table, type));
             IDS.forEach((idClass, ids) -> requireNonNull(SPELLINGS.get(idClass)).forEach(spelling -> {
                 if (type.equals("uuid") && spelling.isBytes && !spelling.equals(BYTES)) {
-                    return; // for the database, that is another UUID
+                    return; // to the database, this is another UUID
                 }
                 List<String> outcomes = new ArrayList<>();
                 for (Object id : ids) {
@@ -338,7 +338,7 @@ class IdColumnsIT {
         return cells;
     }
 
-    /** Makes a table of users with ids of one spelling, as far as the database takes them. */
+    /** Fills a table of users with ids of one spelling, if the database accepts them. */
     private static boolean fill(
             JdbcTemplate jdbc, String table, Spelling spelling, Object id, Function<String, String> literal) {
         jdbc.execute("DELETE FROM " + table);
@@ -371,8 +371,8 @@ class IdColumnsIT {
             Class<K> idClass = (Class<K>) id.getClass();
             JdbcUserSource<K, String> source = JdbcUserSource.builder(requireNonNull(jdbc.getDataSource()), idClass)
                     .table(table)
-                    .build((row, number) -> "somebody");
-            source.probe().look(); // as the start does
+                    .build((row, number) -> "a user");
+            source.probe().check(); // as at the start
             return source.load(Set.of(id)).containsKey(id) ? FOUND : ABSENT;
         } catch (Exception e) {
             return REFUSED;

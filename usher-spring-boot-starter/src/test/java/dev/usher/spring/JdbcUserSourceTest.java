@@ -26,7 +26,7 @@ import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.dao.IncorrectResultSizeDataAccessException;
 import org.springframework.jdbc.core.JdbcTemplate;
 
-/** On a database that speaks MySQL's dialect, in memory: what does not depend on PostgreSQL. */
+/** Tests that do not depend on PostgreSQL, on an in-memory database with MySQL's dialect. */
 class JdbcUserSourceTest {
 
     private final StatementLog database = new StatementLog(h2());
@@ -48,7 +48,7 @@ class JdbcUserSourceTest {
     }
 
     @Test
-    void whatTheTableSaysOfThoseAskedForIsRead() {
+    void theRowsOfTheRequestedUsersAreRead() {
         JdbcUserSource<Long, String> titles = badges(Long.class);
 
         assertThat(titles.load(Set.of(1L, 600L, 601L))).isEqualTo(Map.of(1L, "title 1: 10", 600L, "title 600: 6000"));
@@ -94,13 +94,13 @@ class JdbcUserSourceTest {
             database.statements().clear();
             assertThat(badges.load(Set.of(ann))).containsOnlyKeys(ann);
             assertThat(database.statements())
-                    .as("what the table is, is asked once, and before")
+                    .as("the table is checked once, before the first load")
                     .hasSize(1);
         }
     }
 
     @Test
-    void whoIsTheSameOnlyForTheDatabaseIsSomebodyElse() {
+    void anIdInAnotherCaseBelongsToAnotherUser() {
         jdbc.execute("ALTER TABLE badges ALTER COLUMN user_id varchar_ignorecase(20)");
         jdbc.update("INSERT INTO badges VALUES ('Ann', 'sage', 1)");
 
@@ -108,7 +108,7 @@ class JdbcUserSourceTest {
         assertThat(badges(String.class).load(Set.of("Ann"))).containsOnlyKeys("Ann");
     }
 
-    /** How the row of user 7 cannot be read, and with which exception. */
+    /** The ways in which the row of user 7 cannot be read, and the exception of each. */
     enum Unreadable {
         SECOND_ROW(IncorrectResultSizeDataAccessException.class) {
             @Override
@@ -153,7 +153,7 @@ class JdbcUserSourceTest {
 
     @ParameterizedTest
     @EnumSource
-    void aRowThatCannotBeReadIsItsUsersAloneAndNotAChoice(Unreadable row) {
+    void anUnreadableRowFailsItsOwnUserOnly(Unreadable row) {
         row.spoil(jdbc);
         JdbcUserSource<Long, String> badges = badges(Long.class);
 
@@ -193,7 +193,7 @@ class JdbcUserSourceTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "badges b", "badges; DROP TABLE badges"})
-    void whatIsNoNameIsRefused(String name) {
+    void anInvalidNameIsRefused(String name) {
         JdbcUserSource.Builder<Long> builder = JdbcUserSource.builder(database, Long.class);
 
         assertThatIllegalArgumentException().isThrownBy(() -> builder.table(name));
@@ -218,12 +218,12 @@ class JdbcUserSourceTest {
                 .idColumn("user_id")
                 .columns("`the title`", "karma")
                 .build(JdbcUserSourceTest::badge);
-        badges.probe().look();
+        badges.probe().check();
         database.statements().clear();
         return badges;
     }
 
-    @SuppressWarnings("NullAway") // What a row mapper may not do.
+    @SuppressWarnings("NullAway") // A row mapper must not return null.
     private static String badge(ResultSet row, int number) throws SQLException {
         String title = row.getString("the title");
         if ("legacy".equals(title)) {

@@ -32,7 +32,7 @@ final class MariaDbServer implements AutoCloseable {
         this.url = url;
     }
 
-    /** Where the server's program is, if this machine has one: distributions keep it beside the path of ordinary users. */
+    /** The path of the server's program, if this machine has one: distributions install it outside the PATH of ordinary users. */
     static Optional<Path> program() {
         String path = System.getenv().getOrDefault("PATH", "");
         return Stream.concat(Arrays.stream(path.split(File.pathSeparator)), Stream.of("/usr/sbin", "/usr/local/sbin"))
@@ -56,7 +56,7 @@ final class MariaDbServer implements AutoCloseable {
                         "--socket=" + directory.resolve("socket"),
                         "--bind-address=127.0.0.1",
                         "--port=" + port,
-                        // No accounts: an empty folder is a database then.
+                        // Without accounts, an empty directory is a valid data directory.
                         "--skip-grant-tables",
                         "--innodb-buffer-pool-size=16M",
                         "--innodb-log-file-size=4M",

@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 import org.springframework.transaction.support.TransactionSynchronizationUtils;
 
-/** What twenty requests or transactions log that meet the same fault: one line. */
+/** Twenty requests or transactions with the same fault log one line. */
 class RepeatedRequestsIT {
 
     private static final int CALLS = 20;
@@ -32,7 +32,7 @@ class RepeatedRequestsIT {
         }
     }
 
-    /** An application that starts makes the log anew. */
+    /** The start of an application reinitializes the log, so the shared one is started first. */
     private final Site site = Site.Shared.SITE;
 
     static Stream<Row> rows() {
@@ -43,7 +43,7 @@ class RepeatedRequestsIT {
                 new Row("an announcement that fails", "could not be announced", site -> failAnnouncing()));
     }
 
-    /** Another test may have met the same fault a moment ago. */
+    /** Another test may have logged the same fault a moment ago. */
     @ParameterizedTest
     @MethodSource("rows")
     void aFaultThatEachCallMeetsIsSaidOnce(Row row) {
@@ -71,7 +71,7 @@ class RepeatedRequestsIT {
 
     private static void ban() {
         UserSource<Long, UserStatus> source = ids -> Map.of();
-        // There is no Redis, so that no receipt is confirmed.
+        // Without Redis, no receipt is confirmed.
         try (UserCaches caches =
                 UserCaches.builder().redis("redis://127.0.0.1:1").build()) {
             var statuses = new TransactionAwareUserCache<>(caches.cache(UserStatus.FACET, Long.class, source), source);

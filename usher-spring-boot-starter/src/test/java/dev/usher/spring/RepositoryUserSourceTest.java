@@ -32,7 +32,7 @@ class RepositoryUserSourceTest {
         assertThat(statuses.load(Set.of(1L, 3L, 4L))).hasSize(2);
     }
 
-    /** Finds those of the given entities that are asked for; it can do nothing else. */
+    /** A repository of the given entities that supports findAllById only. */
     @SuppressWarnings("unchecked")
     private static CrudRepository<Account, Long> repositoryOf(Account... accounts) {
         return (CrudRepository<Account, Long>) Proxy.newProxyInstance(

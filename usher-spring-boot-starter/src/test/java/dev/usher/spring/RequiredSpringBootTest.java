@@ -30,9 +30,9 @@ class RequiredSpringBootTest {
         assertThatCode(() -> RequiredSpringBoot.require(version)).doesNotThrowAnyException();
     }
 
-    /** In a JVM of its own: the starter's classes beside the jars of Spring Boot 3.5, and nothing else. */
+    /** In its own JVM, with only the starter's classes and the jars of Spring Boot 3.5. */
     @Test
-    void anApplicationOfSpringBoot3IsToldWhatItNeeds() throws IOException, InterruptedException {
+    void anApplicationOfSpringBoot3ReportsTheRequiredVersion() throws IOException, InterruptedException {
         Process application = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-XX:TieredStopAtLevel=1",

@@ -19,7 +19,7 @@ import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Configuration;
 
-/** A start on a Redis that cannot tell of changes. */
+/** A start on a Redis that cannot push invalidations. */
 @ExtendWith(OutputCaptureExtension.class)
 class Resp3IT {
 
@@ -27,7 +27,7 @@ class Resp3IT {
 
     private final ApplicationContextRunner runner = new ApplicationContextRunner()
             .withConfiguration(AutoConfigurations.of(UsherAutoConfiguration.class, Resp3AutoConfiguration.class))
-            // The first calls of a JVM can take longer than the default.
+            // The first calls of a JVM can take longer than the default timeout.
             .withPropertyValues("usher.redis.command-timeout=5s");
 
     @BeforeAll
@@ -55,7 +55,7 @@ class Resp3IT {
     }
 
     @Test
-    void whoAcceptsItMayGoOn() {
+    void aSettingAcceptsARedisWithoutResp3() {
         runner.withPropertyValues("spring.data.redis.url=" + old.uri(), "usher.redis.require-resp3=false")
                 .run(context -> {
                     CachesHealth health = context.getBean(UserCaches.class).health();
@@ -65,7 +65,7 @@ class Resp3IT {
     }
 
     @Test
-    void aRedisThatRefusesToTrackFailsNoStart() {
+    void aRedisThatForbidsTrackingDoesNotFailTheStart() {
         try (RedisServer strict = RedisServer.start("user default on nopass ~* &* +@all -client")) {
             runner.withPropertyValues("spring.data.redis.url=" + strict.uri()).run(context -> {
                 assertThat(context).hasNotFailed();
@@ -77,13 +77,13 @@ class Resp3IT {
     }
 
     @Test
-    void aRedisThatIsAwayFailsNoStart() {
+    void anUnreachableRedisDoesNotFailTheStart() {
         runner.withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1")
                 .run(context -> assertThat(context).hasNotFailed());
     }
 
     @Test
-    void aRedisThatTellsOfChangesFailsNoStart() {
+    void aRedisWithResp3DoesNotFailTheStart() {
         try (RedisServer current = RedisServer.start()) {
             runner.withPropertyValues("spring.data.redis.url=" + current.uri())
                     .run(context -> assertThat(context).hasNotFailed());

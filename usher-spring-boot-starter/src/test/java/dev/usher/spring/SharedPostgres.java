@@ -2,7 +2,7 @@ package dev.usher.spring;
 
 import dev.usher.testkit.PostgresServer;
 
-/** The PostgreSQL that tests share, each with a database of its own: stopped with the JVM. */
+/** The PostgreSQL that tests share, each with its own database. It ends with the JVM. */
 final class SharedPostgres {
 
     static final PostgresServer POSTGRES = PostgresServer.start();

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 
-/** A web application with the starter, on a real Tomcat and a real Redis, spoken to over HTTP. */
+/** A web application with the starter, on a real Tomcat and a real Redis, called over HTTP. */
 final class Site implements AutoCloseable {
 
     private final HttpClient client = HttpClient.newHttpClient();
@@ -28,7 +28,7 @@ final class Site implements AutoCloseable {
         this.context = context;
     }
 
-    /** What most tests share: started with the first of them, stopped with the JVM. */
+    /** The application that most tests share: it starts with the first of them and ends with the JVM. */
     static final class Shared {
 
         static final RedisServer REDIS = RedisServer.start();
@@ -44,7 +44,7 @@ final class Site implements AutoCloseable {
                 "--server.port=0",
                 "--spring.data.redis.url=" + Shared.REDIS.uri(),
                 "--spring.main.banner-mode=off",
-                // The first calls of a JVM can take longer than the default.
+                // The first calls of a JVM can take longer than the default timeout.
                 "--usher.redis.command-timeout=5s"));
         for (String setting : settings) {
             arguments.add("--" + setting);
@@ -58,7 +58,7 @@ final class Site implements AutoCloseable {
         return context.getBean(type);
     }
 
-    /** What the application answers to somebody who has logged in by that name, or to nobody. */
+    /** The answer to a request with a login by that name, or without a login. */
     Answer get(String path, @Nullable String name) {
         return send("GET", "local.server.port", path, name);
     }
@@ -83,7 +83,7 @@ final class Site implements AutoCloseable {
         }
     }
 
-    /** What was answered. */
+    /** An answer. */
     record Answer(HttpResponse<String> response) {
 
         int status() {

@@ -33,7 +33,7 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.servlet.mvc.method.annotation.StreamingResponseBody;
 
-/** An application that asks who calls, in every way there is. Whoever knows the password logs in by any name. */
+/** An application that uses the current user in every way. Any name can log in with the password. */
 @Configuration(proxyBeanMethods = false)
 @EnableAutoConfiguration
 @Import(SiteApplication.Pages.class)
@@ -47,16 +47,16 @@ class SiteApplication {
     /** Disabled. */
     static final long BOB = 2;
 
-    /** Of whom nobody can say anything. */
+    /** Neither the status nor the profile can be loaded. */
     static final long CARL = 3;
 
-    /** Whose status is known, and whose profile is not. */
+    /** Enabled, but the profile cannot be loaded. */
     static final long DORA = 4;
 
     /** Disabled, and with the role of a service. */
     static final long EVE = 5;
 
-    /** The names of services; one of them reads as the id of a user, and there is no such user. */
+    /** The names of services. One of them is the id of an absent user, and one that of a disabled user. */
     static final Set<String> SERVICES = Set.of("billing", "4712", Long.toString(EVE));
 
     @Bean
@@ -107,7 +107,7 @@ class SiteApplication {
     }
 
     @Bean
-    UserDetailsService anybody() {
+    UserDetailsService anyName() {
         return name -> User.withUsername(name)
                 .password("{noop}" + PASSWORD)
                 .roles(SERVICES.contains(name) ? "SERVICE" : "USER")
@@ -141,7 +141,7 @@ class SiteApplication {
                 .build();
     }
 
-    /** One that leaves paths to whoever comes after it. */
+    /** A firewall that accepts unusual paths, so that they reach the gate. */
     @Bean
     HttpFirewall lenient() {
         StrictHttpFirewall firewall = new StrictHttpFirewall();
@@ -154,7 +154,7 @@ class SiteApplication {
         return firewall;
     }
 
-    /** As applications have it. */
+    /** An annotation of the application with the meta-annotation. */
     @Retention(RetentionPolicy.RUNTIME)
     @CurrentUser
     @interface Me {}
@@ -169,7 +169,7 @@ class SiteApplication {
 
         @GetMapping({"/public/maybe", "/open/maybe"})
         String maybe(@CurrentUser Optional<UserProfile> me) {
-            return me.map(UserProfile::name).orElse("nobody");
+            return me.map(UserProfile::name).orElse("no user");
         }
 
         @GetMapping({"/public/status", "/open/status"})
@@ -179,7 +179,7 @@ class SiteApplication {
 
         @GetMapping({"/public/maybe-status", "/open/maybe-status"})
         String maybeStatus(@CurrentUser Optional<UserStatus> status) {
-            return status.map(UserStatus::name).orElse("nobody");
+            return status.map(UserStatus::name).orElse("no user");
         }
 
         @GetMapping({"/public/id", "/open/id"})

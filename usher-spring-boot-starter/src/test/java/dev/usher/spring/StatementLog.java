@@ -9,7 +9,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import javax.sql.DataSource;
 import org.springframework.jdbc.datasource.DelegatingDataSource;
 
-/** A data source that remembers which statements were made ready through it. */
+/** A data source that records the statements prepared through it. */
 final class StatementLog extends DelegatingDataSource {
 
     private final List<String> statements = new CopyOnWriteArrayList<>();

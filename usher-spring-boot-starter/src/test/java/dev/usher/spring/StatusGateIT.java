@@ -41,7 +41,7 @@ class StatusGateIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"4711", "ops", "partner", "042", "+1", "\u0661"})
-    void aCallerThatIsNoUserIsToldSo(String name) {
+    void aCallerThatIsNotAUserIsRefused(String name) {
         site.get("/secret", name).isNotAUser();
         site.get("/public/maybe", name).isNotAUser();
         site.get("/nowhere", name).isNotAUser();
@@ -49,10 +49,10 @@ class StatusGateIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"billing", "4712", "partner-7"})
-    void aCallerThatIsNoUserPassesWithAnAuthorityOrABeanThatSaysSo(String name) {
+    void aCallerThatIsNotAUserPassesWithAnAuthorityOrAPass(String name) {
         site.get("/secret", name).is(200, "secret");
         site.get("/async", name).is(200, "later");
-        site.get("/public/maybe", name).is(200, "nobody");
+        site.get("/public/maybe", name).is(200, "no user");
         assertThat(site.get("/admin/me", name).body()).doesNotContain("not-a-user");
     }
 
@@ -62,18 +62,18 @@ class StatusGateIT {
     }
 
     @Test
-    void nobodyIsLetInOnAGuess() {
+    void aUserWithoutAKnownStatusDoesNotPass() {
         site.get("/secret", Long.toString(CARL)).isUnavailable();
     }
 
     @Test
-    void whoIsNotAuthenticatedIsLeftToSpringSecurity() {
+    void springSecurityDecidesOnRequestsWithoutAuthentication() {
         assertThat(site.get("/secret", null).status()).isEqualTo(401);
-        site.get("/public/maybe", null).is(200, "nobody");
+        site.get("/public/maybe", null).is(200, "no user");
     }
 
     @Test
-    void whoIsEnabledIsStillJudgedBySpringSecurity() {
+    void springSecurityStillDecidesOnAnEnabledUser() {
         Answer answer = site.get("/admin/me", ANNS_NAME);
 
         assertThat(answer.status()).isEqualTo(403);
@@ -81,7 +81,7 @@ class StatusGateIT {
     }
 
     @Test
-    void aNameThatIsNoIdIsRefusedAndNotLogged(CapturedOutput log) {
+    void aNameThatIsNotAnIdIsRefusedAndNotLogged(CapturedOutput log) {
         try (Site site = Site.start()) {
             site.get("/secret", "13800000009x").isNotAUser();
             site.get("/secret", "13800000009x").isNotAUser();
@@ -129,7 +129,7 @@ class StatusGateIT {
     }
 
     @Test
-    void whatIsExcludedMayNotLeadToWhatIsNot() {
+    void aDispatchFromAnExcludedPathIsChecked() {
         site.get("/open/dispatch", BOBS_NAME).isAccountDisabled();
         site.get("/open/forward", BOBS_NAME).isAccountDisabled();
         site.get("/open/dispatch", ANNS_NAME).is(200, "secret");
@@ -137,13 +137,13 @@ class StatusGateIT {
     }
 
     @Test
-    void anErrorPageIsShownToWhomTheErrorHappened() {
+    void aDisabledUserSeesTheErrorPageOfAnExcludedPath() {
         assertThat(site.get("/open/fail", BOBS_NAME).status()).isEqualTo(418);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"/secret", "/async", "/stream"})
-    void aRequestIsJudgedOnce(String path) {
+    void aRequestIsCheckedOnce(String path) {
         long before = answers();
 
         assertThat(site.get(path, ANNS_NAME).status()).isEqualTo(200);
@@ -153,7 +153,7 @@ class StatusGateIT {
 
     @Test
     @EnabledForJreRange(min = JRE.JAVA_21)
-    void itStandsOnVirtualThreadsToo() {
+    void theGateWorksOnVirtualThreads() {
         try (Site site = Site.start("spring.threads.virtual.enabled=true")) {
             site.get("/me", ANNS_NAME).is(200, "Ann");
             site.get("/async", ANNS_NAME).is(200, "later");
@@ -162,7 +162,7 @@ class StatusGateIT {
     }
 
     @Test
-    void itCanBeSwitchedOff() {
+    void theGateCanBeSwitchedOff() {
         try (Site site = Site.start("usher.web.status-gate.enabled=false")) {
             site.get("/secret", BOBS_NAME).is(200, "secret");
             site.get("/me", BOBS_NAME).is(200, "Bob");

@@ -32,9 +32,9 @@ import org.springframework.boot.data.redis.autoconfigure.DataRedisAutoConfigurat
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 
-/** A Redis that speaks TLS, asks for its clients' certificate, and knows them by name and password. */
+/** A Redis with TLS that requires a client certificate, a user name and a password. */
 @Execution(ExecutionMode.CONCURRENT)
-@ResourceLock("TlsIT") // its tests one after the other
+@ResourceLock("TlsIT") // runs its tests one after the other
 class TlsIT {
 
     private static final String STORE_PASSWORD = "changeit";
@@ -52,7 +52,7 @@ class TlsIT {
             .withUserConfiguration(UsherAutoConfigurationIT.Source.class)
             .withPropertyValues(
                     "spring.data.redis.ssl.bundle=redis",
-                    // The first calls of a JVM can take longer than the default.
+                    // The first calls of a JVM can take longer than the default timeout.
                     "usher.redis.command-timeout=5s");
 
     private final ApplicationContextRunner runner = withoutSpringData
@@ -98,7 +98,7 @@ class TlsIT {
     }
 
     @Test
-    void aRedisWhoseCertificateNobodyHasVouchedForIsNotSpokenTo() {
+    void aRedisWithAnUntrustedCertificateIsNotUsed() {
         runner.withPropertyValues(
                         "spring.data.redis.ssl.bundle=",
                         "spring.data.redis.url=rediss://usher:s3cret@127.0.0.1:" + port)
@@ -120,7 +120,7 @@ class TlsIT {
                     await().until(() -> caches.health().nearOpen());
                     UserProfileCache<Long> profiles = context.getBean(UsherAutoConfigurationIT.Caller.class)
                             .profiles();
-                    // A load that takes longer than its claim on Redis, as on a busy machine, is not stored.
+                    // On a busy machine, a load may outlive its claim, and is then not stored.
                     await().untilAsserted(() -> {
                         assertThat(profiles.find(42L)).isPresent();
                         assertThat(profiles.explain(42L).shared()).isInstanceOf(Holding.Value.class);

@@ -42,7 +42,7 @@ class TransactionAwareUserCacheTest {
         TransactionSynchronizationManager.clear();
     }
 
-    /** A snapshot shows what was true when it was taken, however late the row is read. */
+    /** A snapshot shows the state of the moment it was taken, however late the row is read. */
     @Test
     void aRowOfATransactionIsNoYoungerThanTheTransaction() {
         Instant begun = Instant.now();
@@ -66,7 +66,7 @@ class TransactionAwareUserCacheTest {
         assertThatNullPointerException().isThrownBy(() -> offerNothing(cache));
     }
 
-    /** How a source cannot read user 13, of three. */
+    /** The ways in which a source cannot read user 13, one of three. */
     enum Way {
         REPORTED(true) {
             @Override
@@ -131,7 +131,7 @@ class TransactionAwareUserCacheTest {
         boolean unused = cache.save(42L, null, Instant.now());
     }
 
-    /** Notes as of when a row is offered. */
+    /** Records the read moment of each offered row. */
     @SuppressWarnings("unchecked")
     private UserCache<Long, String> recording() {
         return (UserCache<Long, String>) Proxy.newProxyInstance(

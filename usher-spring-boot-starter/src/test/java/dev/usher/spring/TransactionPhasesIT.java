@@ -42,8 +42,9 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 import org.springframework.transaction.support.TransactionTemplate;
 
 /**
- * When a change that is announced in some phase of a transaction reaches Redis, and what its caller is told: each phase, with each
- * call, with a transaction manager that the starter {@linkplain BeginOfTransaction listens} to and with one that it does not know.
+ * When a change that is announced in a phase of a transaction reaches Redis, and what the call returns. It tries each phase
+ * with each call, with a transaction manager that the starter {@linkplain BeginOfTransaction listens} to and with one that it
+ * does not.
  */
 class TransactionPhasesIT {
 
@@ -88,7 +89,7 @@ class TransactionPhasesIT {
         redisServer.close();
     }
 
-    /** When Redis has it. */
+    /** When the change has reached Redis. */
     private enum When {
         /** When the call returns. */
         AT_ONCE,
@@ -97,7 +98,7 @@ class TransactionPhasesIT {
         NEVER
     }
 
-    /** What a service calls. Each says whether it was told that all is done. */
+    /** The calls of a service. Each returns whether the cache confirmed the change. */
     private enum Call {
         INVALIDATE {
             @Override
@@ -172,7 +173,7 @@ class TransactionPhasesIT {
         }
     }
 
-    /** Runs a call at some moment of transactions, and returns when they have ended. */
+    /** Runs a call in a phase of transactions, and returns after they have ended. */
     @FunctionalInterface
     private interface Phase {
 
@@ -201,7 +202,7 @@ class TransactionPhasesIT {
             });
         }
 
-        /** The database refuses the commit, and this manager does not know what became of it. */
+        /** The database refuses the commit, and this manager reports an unknown outcome. */
         void commitInVain(Runnable work) {
             try {
                 commit(() -> {
@@ -225,7 +226,7 @@ class TransactionPhasesIT {
         }
     }
 
-    /** A synchronization of the application. */
+    /** A synchronization that the application registers. */
     private record Callback(
             int getOrder,
             Runnable beforeCommitted,
@@ -256,7 +257,7 @@ class TransactionPhasesIT {
 
         private static void nothing() {}
 
-        /** The same, called before all others. */
+        /** This callback, called before all others. */
         Callback first() {
             return new Callback(Ordered.HIGHEST_PRECEDENCE, beforeCommitted, beforeCompleted, committed, completed);
         }
@@ -286,13 +287,13 @@ class TransactionPhasesIT {
         }
     }
 
-    /** What a phase does to a change, and to a row that is offered. */
+    /** When a change, and an offered row, of a phase reach Redis. */
     record Row(String name, Phase phase, When change, When offer) {}
 
     private static List<Row> rows(boolean listenedTo) {
-        // Only a manager that is listened to says when its transactions begin, and so how old a row may be.
+        // Only a manager with the listener reports when a transaction begins, and so how old a row may be.
         When saved = listenedTo ? When.AFTERWARDS : When.NEVER;
-        // And only there is usher told of the commit before all other callbacks.
+        // Only with the listener does usher hear of the commit before all other callbacks run.
         When committed = listenedTo ? When.AT_ONCE : When.AFTERWARDS;
         When savedCommitted = listenedTo ? When.AT_ONCE : When.NEVER;
         List<Row> rows = new ArrayList<>(List.of(
@@ -403,7 +404,7 @@ class TransactionPhasesIT {
                                 inner -> inner.executeWithoutResult(status -> call.run())),
                         When.AT_ONCE,
                         When.NEVER),
-                // To forget what is still true is harmless; to store what was undone is not.
+                // To invalidate a true entry is harmless; to store an undone row is not.
                 new Row(
                         "in a part that is rolled back",
                         (t, call) -> t.commit(() -> t.inside(
@@ -451,7 +452,7 @@ class TransactionPhasesIT {
                             call.run();
                         }),
                         When.AFTERWARDS,
-                        // A row that follows a change of the same transaction is not offered.
+                        // A row is not offered after a change in the same transaction.
                         When.NEVER)));
         for (TransactionPhase phase : TransactionPhase.values()) {
             boolean before = phase == TransactionPhase.BEFORE_COMMIT;

@@ -46,7 +46,7 @@ import org.springframework.transaction.support.TransactionTemplate;
 
 /** The caches inside Spring's transactions, on a real database. */
 @Execution(ExecutionMode.CONCURRENT)
-@ResourceLock("TransactionsIT") // its tests one after the other
+@ResourceLock("TransactionsIT") // runs its tests one after the other
 class TransactionsIT {
 
     private static final Facet<String> NAME = Facet.of("name", String.class);
@@ -113,7 +113,7 @@ class TransactionsIT {
             rename(42, "Anna");
             assertThat(names.invalidate(42L)).isFalse();
             assertThat(redis.get("user:42:name")).isEqualTo("\"Ann\"");
-            // On a thread of its own, which has no transaction.
+            // On another thread, which has no transaction.
             assertThat(otherNames.findAsync(43L)).succeedsWithin(Duration.ofSeconds(5));
         });
 
@@ -137,14 +137,14 @@ class TransactionsIT {
         assertThat(redis.get("user:42:name")).isEqualTo("\"Ann\"");
         assertThat(names.find(42L)).contains("Ann");
         assertThat(statuses.isEnabled(42L)).isTrue();
-        assertThat(queries).as("what is cached has stayed").hasValue(before);
+        assertThat(queries).as("the entry is still cached").hasValue(before);
     }
 
     @Test
-    void whatMayHaveBeenCommittedIsAnnounced() {
+    void aChangeWithAnUnknownOutcomeIsAnnounced() {
         warm(42);
 
-        // The database refuses the commit, and this manager does not know what became of it.
+        // The database refuses the commit, and this manager reports an unknown outcome.
         TransactionTemplate uncertain = new TransactionTemplate(new DataSourceTransactionManager(database));
         assertThatExceptionOfType(TransactionSystemException.class)
                 .isThrownBy(() -> uncertain.executeWithoutResult(status -> {
@@ -157,7 +157,7 @@ class TransactionsIT {
     }
 
     @Test
-    void whatATransactionInsideAnotherOneHasCommittedStandsWhenTheOuterOneIsRolledBack() {
+    void aCommittedInnerTransactionIsAnnouncedThoughTheOuterOneIsRolledBack() {
         warm(42);
         warm(43);
         TransactionTemplate inner = transactions();
@@ -190,7 +190,9 @@ class TransactionsIT {
 
             assertThat(otherStatuses.isEnabled(id)).isFalse();
             assertThat(statuses.isEnabled(id)).isFalse();
-            assertThat(inside.confirmed()).as("before the commit nobody knows").isFalse();
+            assertThat(inside.confirmed())
+                    .as("no node can confirm before the commit")
+                    .isFalse();
             assertThat(inside.reason()).isEqualTo(RevocationReceipt.Reason.AWAITING_COMMIT);
             assertThat(inside.nodesConfirmed()).isEmpty();
         }
@@ -198,7 +200,7 @@ class TransactionsIT {
 
     @Test
     void manyBansOfOneTransactionAreSentTogetherAndWaitedForOnce() {
-        statuses.disable(1L, () -> setStatus(1, 0)); // the scripts are known to Redis, the connection is warm
+        statuses.disable(1L, () -> setStatus(1, 0)); // loads the scripts into Redis and warms the connection
         long signalsBefore = calls("hincrby");
         long fencesBefore = calls("evalsha");
 
@@ -277,7 +279,7 @@ class TransactionsIT {
     }
 
     @Test
-    void anIdThatCannotBeIsRefusedWhenItIsAnnounced() {
+    void anInvalidIdIsRefusedWhenItIsAnnounced() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> transaction.executeWithoutResult(status -> {
                     @SuppressWarnings({"unchecked", "rawtypes"})
@@ -288,7 +290,7 @@ class TransactionsIT {
     // Reads.
 
     @Test
-    void fromAnAnnouncementOnATransactionReadsWhatItHasWritten() {
+    void afterAnAnnouncementATransactionReadsItsOwnWrites() {
         warm(42);
 
         transaction.executeWithoutResult(status -> {
@@ -313,10 +315,10 @@ class TransactionsIT {
     }
 
     @Test
-    void whatIsRolledBackHasNeverBeenStored() {
+    void aRolledBackRowIsNeverStored() {
         transaction.executeWithoutResult(status -> {
             rename(42, "Anna");
-            assertThat(names.find(42L)).as("nobody has it cached").contains("Anna");
+            assertThat(names.find(42L)).as("not cached yet").contains("Anna");
             status.setRollbackOnly();
         });
 
@@ -342,7 +344,7 @@ class TransactionsIT {
     }
 
     @Test
-    void whatIsCachedAnswersInsideATransactionToo() {
+    void aCachedEntryAnswersInsideATransactionToo() {
         warm(42);
         int before = queries.get();
         transaction.executeWithoutResult(status -> {
@@ -354,7 +356,7 @@ class TransactionsIT {
     }
 
     @Test
-    void whoOnlyReadsInsideTransactionsFillsTheCacheAllTheSame() {
+    void readsInsideTransactionsStillFillTheCache() {
         transaction.setReadOnly(true);
         transaction.executeWithoutResult(status -> assertThat(names.find(42L)).contains("Ann"));
         await().until(() -> redis.exists("user:42:name") == 1);
@@ -418,7 +420,7 @@ class TransactionsIT {
         jdbc.sql("UPDATE users SET status = ? WHERE id = ?").params(status, id).update();
     }
 
-    /** How often Redis has been asked for a command, by clients and by scripts. */
+    /** How often clients and scripts have called a command of Redis. */
     private static long calls(String command) {
         return Pattern.compile("^cmdstat_" + command + ":calls=(\\d+),", Pattern.MULTILINE)
                 .matcher(redis.info("commandstats"))

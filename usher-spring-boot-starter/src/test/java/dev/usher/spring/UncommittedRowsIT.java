@@ -48,13 +48,13 @@ import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.jdbc.support.JdbcTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
 
-/** No reading call stores what a transaction has not committed, whichever executor the caches have, and whoever else loads. */
+/** No reading call stores an uncommitted row, whichever executor the caches have, and whichever other caller loads. */
 class UncommittedRowsIT {
 
     private static final AtomicLong IDS = new AtomicLong(1000);
     private static final Duration SOON = Duration.ofSeconds(10);
 
-    /** Of one query at a time, so that a load may be taken along by another. */
+    /** One query at a time, so that loads share a batch. */
     private static final CachePolicy ONE_AT_A_TIME =
             CachePolicy.of(Duration.ofMinutes(10)).withMaxLoads(1);
 
@@ -76,7 +76,7 @@ class UncommittedRowsIT {
     private static JdbcTemplate jdbc;
     private static TransactionTemplate transaction;
 
-    /** Whose load holds the only place among the queries under way. */
+    /** The id whose load blocks the only query slot. */
     private static volatile long blockingId;
 
     private static volatile CountDownLatch blocking = new CountDownLatch(1);
@@ -263,7 +263,7 @@ class UncommittedRowsIT {
     }
 
     @Test
-    void norIsItWhenAnEntryIsRefreshedAheadOnTheCallersThread() {
+    void aRefreshAheadOnTheCallersThreadStoresNoUncommittedRow() {
         long id = user();
         try (UserCaches node = caches(Runnable::run)) {
             CachePolicy soonDue = CachePolicy.of(Duration.ofSeconds(3)).withRefreshAhead(0.97);
@@ -272,7 +272,7 @@ class UncommittedRowsIT {
 
             transaction.executeWithoutResult(status -> {
                 jdbc.update("UPDATE users SET name = 'Uncommitted' WHERE id = ?", id);
-                await().pollInSameThread() // that of the transaction
+                await().pollInSameThread() // the thread of the transaction
                         .during(Duration.ofMillis(400))
                         .atMost(SOON)
                         .until(() -> names.find(id).equals(Optional.of("Ann")));
@@ -281,7 +281,7 @@ class UncommittedRowsIT {
 
             assertThat(names.stats().refreshes()).isZero();
             assertThat(redis.get("user:" + id + ":due")).isEqualTo("\"Ann\"");
-            // It had been due, as it is outside.
+            // Outside the transaction the entry is due and is refreshed.
             await().until(() -> names.find(id).isPresent() && names.stats().refreshes() > 0);
         }
     }
@@ -340,7 +340,7 @@ class UncommittedRowsIT {
         }
     }
 
-    /** A call on a thread of its own. */
+    /** A call on its own thread. */
     private record Task<T>(FutureTask<T> call, Thread thread) {
 
         static <T> Task<T> start(Callable<T> call) {
@@ -350,7 +350,7 @@ class UncommittedRowsIT {
             return new Task<>(task, thread);
         }
 
-        /** Until it waits for another thread, or has ended. */
+        /** Waits until the call waits for another thread, or has ended. */
         void awaitWaiting() {
             await().pollInterval(Duration.ofMillis(5))
                     .during(Duration.ofMillis(20))

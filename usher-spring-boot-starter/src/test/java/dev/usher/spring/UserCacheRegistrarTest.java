@@ -33,7 +33,7 @@ class UserCacheRegistrarTest {
 
     private final ApplicationContextRunner runner = new ApplicationContextRunner()
             .withConfiguration(AutoConfigurations.of(UsherAutoConfiguration.class))
-            // Nobody listens there, and no answer is waited for.
+            // A port without a server: no test here waits for Redis.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
 
     record Badges(int karma) {}
@@ -55,7 +55,7 @@ class UserCacheRegistrarTest {
         });
     }
 
-    /** Those of the specification are read by others, too. */
+    /** Other services read the facets of the specification too, so their JSON is fixed. */
     @Test
     void theApplicationsMapperWritesItsOwnFacetsAndNoOthers() {
         runner.withUserConfiguration(Specified.class, Own.class, Consumer.class)
@@ -84,7 +84,7 @@ class UserCacheRegistrarTest {
     }
 
     @Test
-    void theTextOfAnIdIsUnderstoodBeforeAnybodyWasAskedFor() {
+    void anIdIsParsedBeforeTheFirstLookup() {
         runner.withUserConfiguration(Specified.class, Own.class, Consumer.class).run(context -> {
             Consumer consumer = context.getBean(Consumer.class);
             assertThat(consumer.badges.idOf("42")).isEqualTo(42L);
@@ -124,7 +124,7 @@ class UserCacheRegistrarTest {
     }
 
     @Test
-    void aFacetOfTheSpecificationThatIsDeclaredTakesThePlaceOfTheUsualOne() {
+    void aDeclaredFacetOfTheSpecificationReplacesTheDefaultOne() {
         runner.withUserConfiguration(Specified.class, OwnProfileFacet.class).run(context -> {
             assertThat(context.getBean(UserProfileCache.class).cache().facet().name())
                     .isEqualTo("card");
@@ -143,7 +143,7 @@ class UserCacheRegistrarTest {
     }
 
     @Test
-    void withoutSpringsTransactionsTheCachesAreWhatTheyAre() {
+    void withoutSpringsTransactionsTheCachesAreNotWrapped() {
         runner.withClassLoader(new FilteredClassLoader("org.springframework.transaction"))
                 .withUserConfiguration(Specified.class, Own.class, Consumer.class)
                 .run(context -> assertThat(context).hasNotFailed());

@@ -34,23 +34,23 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Scope;
 import org.springframework.web.bind.annotation.RequestMapping;
 
-/** The type of the ids in an application: said once, and by everybody in the same way. */
+/** The type of the ids in an application: every declaration agrees. */
 class UserIdClassesTest {
 
     private static final UUID ID = UUID.randomUUID();
 
-    /** The context that was started last: one that has failed is not handed out. */
+    /** The last context: the runner does not hand out a failed one. */
     private final AtomicReference<ConfigurableApplicationContext> last = new AtomicReference<>();
 
     private final ApplicationContextRunner runner = new ApplicationContextRunner()
             .withConfiguration(AutoConfigurations.of(UsherAutoConfiguration.class, UsherJdbcAutoConfiguration.class))
-            // Nobody listens there, and no answer is waited for.
+            // A port without a server: no test here waits for Redis.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1", "usher.jdbc.check-at-start=false")
             .withInitializer(last::set);
 
     private static final String TABLE = "usher.jdbc.table=users";
 
-    /** A type of ids, and all that can say it. */
+    /** A type of ids, and everything that can declare it. */
     private enum Ids {
         LONG(Long.class, LongStatuses.class, LongProfiles.class, LongUser.class, NeedsLongs.class),
         UUIDS(UUID.class, UuidStatuses.class, UuidProfiles.class, UuidUser.class, NeedsUuids.class),
@@ -75,7 +75,7 @@ class UserIdClassesTest {
         }
     }
 
-    /** Two that say what ids are, and what a start makes of it. */
+    /** Each pair of declarations, and the outcome of the start. */
     @TestFactory
     Stream<DynamicTest> idsAreOfOneTypeOrTheStartFailsWithBothNamed() {
         List<DynamicTest> tests = new ArrayList<>();
@@ -113,7 +113,7 @@ class UserIdClassesTest {
                 .isInstanceOf(one.type);
     }
 
-    /** What Spring Boot would print. */
+    /** The report that Spring Boot would print. */
     private String reportOf(AssertableApplicationContext context) {
         Throwable failure = requireNonNull(context.getStartupFailure(), "the start has not failed");
         FailureAnalysis analysis = new IdTypesFailureAnalyzer().analyze(failure);
@@ -134,7 +134,7 @@ class UserIdClassesTest {
     }
 
     @Test
-    void withoutAnythingThatSaysItIdsInATableAreLongs() {
+    void withoutADeclarationIdsInATableAreLongs() {
         runner.withPropertyValues(TABLE)
                 .withBean(JdbcDataSource.class)
                 .run(context -> assertThat(
@@ -143,7 +143,7 @@ class UserIdClassesTest {
     }
 
     @Test
-    void idsInATableAreOfTheTypeThatTheRestOfTheApplicationSays() {
+    void idsInATableHaveTheTypeThatTheRestOfTheApplicationDeclares() {
         for (Class<?> configuration : new Class<?>[] {UuidStatuses.class, UuidProfiles.class, UuidUser.class}) {
             withTable(configuration).run(context -> {
                 assertThat(context).hasNotFailed();
@@ -156,7 +156,7 @@ class UserIdClassesTest {
     }
 
     @Test
-    void whoInjectsUuidsFromATableOfLongsIsToldTheSetting() {
+    void injectingUuidsFromATableOfLongsNamesTheSetting() {
         withTable(NeedsUuids.class)
                 .run(context -> assertThat(reportOf(context)).contains("set usher.jdbc.id-type=uuid"));
     }
@@ -179,7 +179,7 @@ class UserIdClassesTest {
     }
 
     @Test
-    void aSourceThatDoesNotSayWhatIdsAreFailsTheStart() {
+    void aSourceWithoutATypeOfIdsFailsTheStart() {
         with(Untyped.class)
                 .run(context -> assertThat(reportOf(context))
                         .contains("The source of the facet 'status' does not say what the ids of users are")
@@ -187,7 +187,7 @@ class UserIdClassesTest {
     }
 
     @Test
-    void whatIdsAreIsKnownOfASourceInAParentContextAndOfOneThatIsMadeEachTime() {
+    void theTypeOfIdsComesFromASourceInAParentContextAndFromAPrototype() {
         try (var parent = new AnnotationConfigApplicationContext(UuidStatuses.class)) {
             runner.withParent(parent)
                     .run(context -> assertThat(context.getBean(UserStatusCache.class)
@@ -236,7 +236,7 @@ class UserIdClassesTest {
         }
     }
 
-    /** By the class of the source, where the method does not say it. */
+    /** Declares the type by the class of the source, not by the return type of the method. */
     @Configuration(proxyBeanMethods = false)
     static class StringStatuses {
         @Bean

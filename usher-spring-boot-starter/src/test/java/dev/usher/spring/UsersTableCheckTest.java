@@ -31,7 +31,7 @@ import org.springframework.jdbc.datasource.AbstractDataSource;
 import org.springframework.jdbc.datasource.DataSourceTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
 
-/** What a start says of a table that is not as the settings, or a source, describe it. */
+/** The reports on a table that differs from the description by the settings or a source. */
 @ExtendWith(OutputCaptureExtension.class)
 class UsersTableCheckTest {
 
@@ -41,7 +41,7 @@ class UsersTableCheckTest {
     private final ApplicationContextRunner runner = new ApplicationContextRunner()
             .withConfiguration(AutoConfigurations.of(UsherAutoConfiguration.class, UsherJdbcAutoConfiguration.class))
             .withBean(DataSource.class, () -> database)
-            // Nobody listens there, and no answer is waited for.
+            // A port without a server: no test here waits for Redis.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1", "usher.jdbc.table=users");
 
     @AfterEach
@@ -72,7 +72,7 @@ class UsersTableCheckTest {
                     users | bigint | uuid | smallint | usher.jdbc.columns.is-media: the column is_media of users is of the type UUID, which holds neither numbers nor booleans
                     users | bigint | boolean | varbinary(8) | usher.jdbc.columns.status: the column status of users is of the type BINARY VARYING, which holds neither
                     """)
-    void whatDiffersIsSaidByTheNameOfItsSetting(
+    void aDifferenceIsReportedWithItsSetting(
             String table, String id, String media, String status, String problem, CapturedOutput log) {
         String columns = (id == null ? "other int" : "id " + id)
                 + REST
@@ -84,7 +84,7 @@ class UsersTableCheckTest {
     }
 
     @Test
-    void allThatDiffersIsSaidAtOnce() {
+    void allDifferencesAreReportedAtOnce() {
         create("id uuid, mobile varchar(16), status date");
         runner.run(context -> assertThat(reportOf(context.getStartupFailure()))
                 .contains("usher.jdbc.columns.name: there is no column name in users")
@@ -102,7 +102,7 @@ class UsersTableCheckTest {
     }
 
     @Test
-    void aTextThatSaysSomethingElseForEverybodyFailsTheStartAndOneOfSeveralDoesNot() {
+    void otherTextsInAllRowsFailTheStartButInSomeRowsDoNot() {
         create("id bigint" + REST + ", is_media boolean, status varchar(16)");
         jdbc.update("INSERT INTO users (id, status) VALUES (42, 'ACTIVE'), (43, '13800000000'), (44, NULL)");
         runner.run(context -> assertThat(reportOf(context.getStartupFailure()))
@@ -140,7 +140,7 @@ class UsersTableCheckTest {
     }
 
     @Test
-    void aTableThatIsMadeLaterIsLookedAtLater() {
+    void aTableThatIsCreatedLaterIsCheckedLater() {
         runner.withPropertyValues("usher.jdbc.check-at-start=false").run(context -> {
             assertThat(context).hasNotFailed();
             UserStatusCache<Long> statuses = statusesOf(context.getBean(UserStatusCache.class));
@@ -152,7 +152,7 @@ class UsersTableCheckTest {
     }
 
     @Test
-    void aDatabaseThatIsAwayFailsNoStartAndItsTableIsCheckedBeforeTheFirstAnswer(CapturedOutput log) {
+    void anUnreachableDatabaseDoesNotFailTheStartAndItsTableIsCheckedBeforeTheFirstAnswer(CapturedOutput log) {
         create("id uuid" + REST + FLAGS);
         database.isAway = true;
         runner.run(context -> {
@@ -173,7 +173,7 @@ class UsersTableCheckTest {
     }
 
     @Test
-    void aDatabaseThatDoesNotAnswerHoldsUpNoStart(CapturedOutput log) {
+    void aDatabaseThatDoesNotAnswerDoesNotBlockTheStart(CapturedOutput log) {
         CountDownLatch end = new CountDownLatch(1);
         DefaultListableBeanFactory beans = new DefaultListableBeanFactory();
         DataSource silent = new AbstractDataSource() {
@@ -201,7 +201,7 @@ class UsersTableCheckTest {
     }
 
     @Test
-    void whatIsNotKnownToBeWrongFailsNoStart(CapturedOutput log) {
+    void anUnknownFailureDoesNotFailTheStart(CapturedOutput log) {
         DefaultListableBeanFactory beans = new DefaultListableBeanFactory();
         DataSource routing = new AbstractDataSource() {
             @Override
@@ -222,14 +222,14 @@ class UsersTableCheckTest {
                 .contains("The table users could not be checked at the start (java.lang.IllegalStateException);");
     }
 
-    /** A statement that the database refuses would take the work of the transaction with it. */
+    /** A refused statement would abort the transaction. */
     @Test
-    void insideATransactionOnlyTheTypesOfTheColumnsAreLookedAt() {
+    void insideATransactionOnlyTheTypesOfTheColumnsAreChecked() {
         UUID id = UUID.randomUUID();
         create("id varchar(40)");
         jdbc.update("INSERT INTO users VALUES (?)", "{" + id + "}");
         JdbcUserSource<UUID, String> users =
-                JdbcUserSource.builder(database, UUID.class).table("users").build((row, number) -> "somebody");
+                JdbcUserSource.builder(database, UUID.class).table("users").build((row, number) -> "a user");
         new TransactionTemplate(new DataSourceTransactionManager(database))
                 .executeWithoutResult(
                         transaction -> assertThat(users.load(Set.of(id))).isEmpty());
@@ -249,7 +249,7 @@ class UsersTableCheckTest {
                 .getDescription();
     }
 
-    /** A database in memory that can be away. */
+    /** An in-memory database that can be made unreachable. */
     private static final class SwitchedDataSource extends AbstractDataSource {
 
         private final JdbcDataSource h2 = new JdbcDataSource();

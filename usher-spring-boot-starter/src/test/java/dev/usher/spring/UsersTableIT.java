@@ -33,7 +33,7 @@ import org.springframework.jdbc.datasource.DriverManagerDataSource;
 import org.springframework.transaction.support.TransactionTemplate;
 
 @Execution(ExecutionMode.CONCURRENT)
-@ResourceLock("UsersTableIT") // its tests one after the other
+@ResourceLock("UsersTableIT") // runs its tests one after the other
 class UsersTableIT {
 
     private static PostgresServer postgres;
@@ -59,7 +59,7 @@ class UsersTableIT {
     }
 
     @Test
-    void whatARowDoesNotSayIsAnEmptyTextOrFalse() throws Exception {
+    void nullIsAnEmptyTextOrFalse() throws Exception {
         assertThat(profiles(Long.class).load(Set.of(42L, 43L, 45L)))
                 .isEqualTo(Map.of(
                         42L,
@@ -85,7 +85,7 @@ class UsersTableIT {
         "varchar(8), '''TRUE''', '''false'''",
         "char(8), '''t''', '''f'''",
     })
-    void aColumnThatIsEitherTrueOrFalseMayBeOfAnyType(String type, String yes, String no) throws Exception {
+    void aFlagMayBeOfAnyType(String type, String yes, String no) throws Exception {
         changeTypes(type);
         jdbc.execute("UPDATE users SET is_media = " + yes + ", status = " + yes + " WHERE id = 42");
         jdbc.execute("UPDATE users SET is_media = " + no + ", status = " + no + " WHERE id = 43");
@@ -100,7 +100,7 @@ class UsersTableIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"NULL", "2", "-1", "'yes'", "''", "'13800000000'"})
-    void aStatusThatIsNeitherIsNotGuessed(String value) {
+    void anInvalidStatusIsNotGuessed(String value) {
         changeTypes("varchar(16)");
         jdbc.execute("UPDATE users SET status = '0' WHERE id = 43");
         jdbc.execute("UPDATE users SET status = " + value + " WHERE id = 42");
@@ -118,7 +118,7 @@ class UsersTableIT {
     }
 
     @Test
-    void aMediaAccountThatIsNeitherIsNotGuessed() {
+    void anInvalidMediaFlagIsNotGuessed() {
         changeTypes("varchar(16)");
         jdbc.execute("UPDATE users SET is_media = 'maybe' WHERE id = 42");
 
@@ -147,7 +147,7 @@ class UsersTableIT {
     }
 
     @Test
-    void aQueryThatTakesTooLongIsGivenUp() {
+    void aQueryThatTakesTooLongIsCancelled() {
         jdbc.execute("CREATE VIEW slow AS SELECT users.* FROM users, LATERAL (SELECT pg_sleep(60 + id)) AS s");
 
         assertThatThrownBy(() -> table("usher.jdbc.table", "slow", "usher.jdbc.query-timeout", "50ms")

@@ -29,7 +29,7 @@ class UsherAutoConfigurationIT {
                             "spring.data.redis.password=s3cret",
                             "spring.data.redis.database=2",
                             "usher.key-prefix=tenant7",
-                            // The first calls of a JVM can take longer than the default.
+                            // The first calls of a JVM can take longer than the default timeout.
                             "usher.redis.command-timeout=5s",
                             "usher.profile.ttl=10m",
                             "usher.profile.jitter=0")

@@ -36,7 +36,7 @@ import org.springframework.core.env.StandardEnvironment;
 
 class UsherAutoConfigurationTest {
 
-    /** Nobody listens there, and no answer is waited for. */
+    /** A port without a server: no test here waits for Redis. */
     private static final String NOWHERE = "redis://127.0.0.1:1";
 
     private final ApplicationContextRunner springData = new ApplicationContextRunner()

@@ -15,7 +15,7 @@ class UsherEndpointAutoConfigurationTest {
     private final ApplicationContextRunner runner = new ApplicationContextRunner()
             .withConfiguration(
                     AutoConfigurations.of(UsherAutoConfiguration.class, UsherEndpointAutoConfiguration.class))
-            // Nobody listens there, and no answer is waited for.
+            // A port without a server: no test here waits for Redis.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
 
     private final ApplicationContextRunner exposed =

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The endpoint as an operator calls it, on a port of its own. */
+/** The endpoint, on its own management port. */
 class UsherEndpointIT {
 
     private static final String OPERATOR = Long.toString(ANN);
@@ -31,7 +31,7 @@ class UsherEndpointIT {
     }
 
     @Test
-    void itShowsWhatEachCacheHasDoneAndHowTheyAreDoing() {
+    void itShowsTheStatisticsAndTheHealthOfTheCaches() {
         JsonNode summary = json(call("GET", "", OPERATOR));
 
         assertThat(summary.path("health").path("redis").asString()).isEqualTo("ANSWERING");
@@ -42,7 +42,7 @@ class UsherEndpointIT {
     }
 
     @Test
-    void itShowsWhatIsHeldOfAUserWithoutTheMobileNumber() {
+    void itShowsTheEntriesOfAUserWithoutTheMobileNumber() {
         site.bean(Pages.class).profiles().find(ANN);
 
         Answer answer = call("GET", "/" + ANN, OPERATOR);
@@ -75,13 +75,13 @@ class UsherEndpointIT {
     }
 
     @Test
-    void anIdThatIsNoneIsABadRequest() {
+    void anInvalidIdIsABadRequest() {
         assertThat(call("GET", "/ann", OPERATOR).status()).isEqualTo(400);
         assertThat(call("DELETE", "/1x", OPERATOR).status()).isEqualTo(400);
     }
 
     @Test
-    void theGateAndSpringSecurityStandBeforeItOnItsOwnPortToo() {
+    void theGateAndSpringSecurityGuardTheManagementPortToo() {
         assertThat(call("GET", "", null).status()).isEqualTo(401);
         call("GET", "", Long.toString(BOB)).isAccountDisabled();
     }

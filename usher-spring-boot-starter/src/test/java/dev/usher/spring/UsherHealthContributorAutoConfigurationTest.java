@@ -18,7 +18,7 @@ class UsherHealthContributorAutoConfigurationTest {
     private final ApplicationContextRunner usher = new ApplicationContextRunner()
             .withConfiguration(
                     AutoConfigurations.of(UsherAutoConfiguration.class, UsherHealthContributorAutoConfiguration.class))
-            // Nobody listens there, and no answer is waited for.
+            // A port without a server: no test here waits for Redis.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
 
     private final ApplicationContextRunner runner = usher.withConfiguration(AutoConfigurations.of(

@@ -19,7 +19,7 @@ import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 class UsherHealthIndicatorTest {
 
     @Test
-    void whatIsWellIsUpAndSaysNothingOfTroubles() {
+    void healthyCachesAreUpWithoutErrors() {
         Health health = healthOf(new CachesHealth(
                 CachesHealth.Redis.ANSWERING,
                 null,
@@ -44,7 +44,7 @@ class UsherHealthIndicatorTest {
     }
 
     @Test
-    void whatIsNotWellIsDegradedAndSaysAllThatIsKnown() {
+    void cachesWithProblemsAreDegradedWithAllDetails() {
         Health health = healthOf(new CachesHealth(
                 CachesHealth.Redis.UNREACHABLE,
                 "is not connected",
@@ -76,7 +76,7 @@ class UsherHealthIndicatorTest {
     }
 
     @Test
-    void aSourceThatFailsIsDegradedByItself() {
+    void aFailingSourceAloneIsDegraded() {
         Health health = healthOf(new CachesHealth(
                 CachesHealth.Redis.ANSWERING,
                 null,
@@ -96,7 +96,7 @@ class UsherHealthIndicatorTest {
     }
 
     @Test
-    void toBeDegradedTakesNobodyOutOfRotation() {
+    void degradedHealthIsAnsweredWith200() {
         Status overall = StatusAggregator.getDefault().getAggregateStatus(Status.UP, UsherHealthIndicator.DEGRADED);
 
         assertThat(overall).isEqualTo(Status.UP);
@@ -109,7 +109,7 @@ class UsherHealthIndicatorTest {
     }
 
     @Test
-    void anApplicationThatUsesTheCachesAloneSaysThatNothingElseIsThere() {
+    void anApplicationThatUsesTheCachesAloneReportsThat() {
         CachesHealth well = new CachesHealth(
                 CachesHealth.Redis.ANSWERING,
                 null,

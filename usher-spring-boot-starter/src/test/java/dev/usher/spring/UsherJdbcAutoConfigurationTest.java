@@ -35,7 +35,7 @@ class UsherJdbcAutoConfigurationTest {
                     UsherJdbcAutoConfiguration.class,
                     DataSourceAutoConfiguration.class,
                     JdbcTemplateAutoConfiguration.class))
-            // Nobody listens there, and no answer is waited for.
+            // A port without a server: no test here waits for Redis.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
 
     private final ApplicationContextRunner runner = withoutTable.withPropertyValues(
@@ -45,7 +45,7 @@ class UsherJdbcAutoConfigurationTest {
                             + " profile_photo varchar(64), is_media boolean, introduction varchar(64),"
                             + " certificate varchar(64), status smallint)"));
 
-    /** A setting of an empty database in memory, for which each connection runs a statement first. */
+    /** The URL setting of an empty in-memory database on which each connection runs a statement first. */
     private static String databaseWith(String statement) {
         return "spring.datasource.url=jdbc:h2:mem:" + UUID.randomUUID() + ";DB_CLOSE_DELAY=-1;INIT=" + statement;
     }
@@ -64,7 +64,7 @@ class UsherJdbcAutoConfigurationTest {
     }
 
     @Test
-    void aTableThatSaysLessIsReadAsFarAsItGoes() {
+    void aTableWithFewerColumnsIsReadToo() {
         runner.withUserConfiguration(Caller.class)
                 .withPropertyValues(
                         "usher.jdbc.table=\"Accounts\"",
@@ -180,10 +180,10 @@ class UsherJdbcAutoConfigurationTest {
                 .hasMessageContaining("usher.jdbc.data-source"));
         two.withPropertyValues("usher.jdbc.data-source=users")
                 .run(context -> assertThat(context).hasNotFailed());
-        two.withPropertyValues("usher.jdbc.data-source=nobodys")
+        two.withPropertyValues("usher.jdbc.data-source=missing")
                 .run(context -> assertThat(context)
                         .getFailure()
-                        .hasStackTraceContaining("Property usher.jdbc.data-source with value 'nobodys'"));
+                        .hasStackTraceContaining("Property usher.jdbc.data-source with value 'missing'"));
         runner.withBean("users", DataSource.class, JdbcDataSource::new, definition -> definition.setPrimary(true))
                 .withBean("orders", DataSource.class, JdbcDataSource::new)
                 .run(context -> assertThat(context).hasNotFailed());

@@ -77,7 +77,7 @@ class UsherJdbcPropertiesTest {
         "usher.jdbc.columns.certificate, a;b",
         "usher.jdbc.columns.status, 1=1",
     })
-    void whatMustNotStandInAStatementIsRefusedByTheNameOfItsProperty(String property, String value) {
+    void anUnsafeNameIsRefusedWithItsProperty(String property, String value) {
         Map<String, String> settings = new HashMap<>(Map.of("usher.jdbc.table", "users"));
         settings.put(property, value);
 

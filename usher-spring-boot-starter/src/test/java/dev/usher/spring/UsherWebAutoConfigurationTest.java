@@ -27,7 +27,7 @@ import org.springframework.security.config.Customizer;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 
-/** Which of the parts for web applications are there, and when they are not. */
+/** Which parts for web applications are present, and when. */
 class UsherWebAutoConfigurationTest {
 
     private static final AutoConfigurations USHER = AutoConfigurations.of(
@@ -38,7 +38,7 @@ class UsherWebAutoConfigurationTest {
 
     private final WebApplicationContextRunner withoutSources = new WebApplicationContextRunner()
             .withConfiguration(USHER)
-            // Nobody listens there, and no answer is waited for.
+            // A port without a server: no test here waits for Redis.
             .withPropertyValues("spring.data.redis.url=redis://127.0.0.1:1");
 
     private final WebApplicationContextRunner runner = withoutSources.withUserConfiguration(Sources.class);
@@ -97,7 +97,7 @@ class UsherWebAutoConfigurationTest {
     }
 
     @Test
-    void anApplicationThatIsNoWebApplicationHasNone() {
+    void anApplicationThatIsNotAWebApplicationHasNone() {
         new ApplicationContextRunner()
                 .withConfiguration(USHER)
                 .withUserConfiguration(Sources.class)
@@ -112,7 +112,7 @@ class UsherWebAutoConfigurationTest {
     }
 
     @Test
-    void withoutSpringSecurityNobodyIsTheCurrentUser() {
+    void withoutSpringSecurityThereIsNoCurrentUser() {
         runner.withClassLoader(new FilteredClassLoader("org.springframework.security"))
                 .run(context -> {
                     assertThat(context)
@@ -125,7 +125,7 @@ class UsherWebAutoConfigurationTest {
     }
 
     @Test
-    void whereUsherIsSwitchedOffNobodyIsTheCurrentUser() {
+    void withUsherSwitchedOffThereIsNoCurrentUser() {
         runner.withPropertyValues("usher.enabled=false").run(context -> {
             assertThat(context)
                     .doesNotHaveBean(CurrentUserId.class)
@@ -154,12 +154,12 @@ class UsherWebAutoConfigurationTest {
 
     @ParameterizedTest
     @MethodSource
-    void whatSpringSecurityDoesNotApplyReplacesNoGate(Object own) {
+    void aBeanThatSpringSecurityDoesNotApplyFailsTheStart(Object own) {
         runner.withInitializer(context -> context.getBeanFactory().registerSingleton("usherStatusGate", own))
                 .run(context -> assertThat(context).getFailure().isInstanceOf(UnfitStatusGateException.class));
     }
 
-    static Stream<Object> whatSpringSecurityDoesNotApplyReplacesNoGate() {
+    static Stream<Object> aBeanThatSpringSecurityDoesNotApplyFailsTheStart() {
         Filter filter = (request, response, chain) -> chain.doFilter(request, response);
         return Stream.of(filter, new ForAnother());
     }
@@ -211,7 +211,7 @@ class UsherWebAutoConfigurationTest {
     }
 
     @Test
-    void aPathThatIsNoneFailsTheStartByName() {
+    void anInvalidPathFailsTheStartByName() {
         runner.withPropertyValues("usher.web.status-gate.excluded-paths=logout")
                 .run(context -> assertThat(context)
                         .getFailure()
@@ -220,15 +220,15 @@ class UsherWebAutoConfigurationTest {
 
     @Test
     void theyBackOffFromTheApplicationsOwn() {
-        CurrentUserId<Long> nobody = authentication -> Optional.empty();
+        CurrentUserId<Long> own = authentication -> Optional.empty();
         WebMvcConfigurer configurer = new WebMvcConfigurer() {};
         UnavailableUserAdvice advice = new UnavailableUserAdvice();
-        runner.withBean(CurrentUserId.class, () -> nobody)
+        runner.withBean(CurrentUserId.class, () -> own)
                 .withUserConfiguration(OwnGate.class)
                 .withBean("usherWebMvcConfigurer", WebMvcConfigurer.class, () -> configurer)
                 .withBean("ownAdvice", UnavailableUserAdvice.class, () -> advice)
                 .run(context -> {
-                    assertThat(context.getBean(CurrentUserId.class)).isSameAs(nobody);
+                    assertThat(context.getBean(CurrentUserId.class)).isSameAs(own);
                     assertThat(context.getBean("usherStatusGate")).isSameAs(OwnGate.OPEN);
                     assertThat(context.getBean(WebMvcConfigurer.class)).isSameAs(configurer);
                     assertThat(context.getBean(UnavailableUserAdvice.class)).isSameAs(advice);

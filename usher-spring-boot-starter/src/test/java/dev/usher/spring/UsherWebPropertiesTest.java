@@ -15,7 +15,7 @@ import org.springframework.boot.context.properties.source.MapConfigurationProper
 class UsherWebPropertiesTest {
 
     @Test
-    void byDefaultTheGateIsThereAndOpenNowhere() {
+    void byDefaultTheGateIsOnWithoutExcludedPaths() {
         UsherWebProperties defaults = bind(Map.of());
 
         assertThat(defaults.statusGate().enabled()).isTrue();
@@ -40,7 +40,7 @@ class UsherWebPropertiesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"logout", "", "/a/{b", "/**/a/**/b"})
-    void whatIsNoPathPatternIsRefusedByTheNameOfItsProperty(String pattern) {
+    void anInvalidPathPatternIsRefusedWithItsProperty(String pattern) {
         UsherWebProperties properties = bind(Map.of(
                 "usher.web.status-gate.excluded-paths[0]",
                 "/logout",
