@@ -44,7 +44,7 @@ final class JavaProcess implements AutoCloseable {
                 .start());
     }
 
-    void tell(String line) {
+    void send(String line) {
         commands.println(line);
     }
 
@@ -53,7 +53,7 @@ final class JavaProcess implements AutoCloseable {
      *
      * @throws IOException if the JVM has ended instead
      */
-    String hear() throws IOException {
+    String receive() throws IOException {
         String line = answers.readLine();
         if (line == null) {
             throw new IOException("the JVM " + process.pid() + " has ended");

@@ -28,7 +28,7 @@ final class Memory implements Measurement {
                         List.of("-Xms512m", "-Xmx512m"),
                         MemoryNode.class,
                         List.of(peer.name(), redis.uri(), String.valueOf(users)))) {
-                    double onHeap = Double.parseDouble(node.hear());
+                    double onHeap = Double.parseDouble(node.receive());
                     double inRedis = (RedisFigures.of(redis.uri()).usedMemory() - before) / (double) users;
                     double later = peer.isUsher() ? (withoutFences(redis, plan) - before) / (double) users : inRedis;
                     rows.add(List.of(

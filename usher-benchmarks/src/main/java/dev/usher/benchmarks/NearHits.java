@@ -21,7 +21,7 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /** Row 1: users in the memory of the process. */
 final class NearHits implements Measurement {
 
-    private static final int MOST_THREADS = 2;
+    private static final int MAX_THREADS = 2;
     private static final String IN_TURN = "inTurn";
     private static final String OVERLAPPED = "overlapped";
     private static final List<Peer> OVERLAPPING = List.of(Peer.USHER, Peer.CAFFEINE);
@@ -44,7 +44,7 @@ final class NearHits implements Measurement {
         try (StoredUsers stored = new StoredUsers(plan.nearUsers())) {
             for (int round = 0; round < rounds; round++) {
                 for (Peer peer : peers) {
-                    for (int threads = 1; threads <= MOST_THREADS; threads++) {
+                    for (int threads = 1; threads <= MAX_THREADS; threads++) {
                         run(plan, IN_TURN, peer, stored, threads, taken);
                     }
                     if (plan.overlapped() && OVERLAPPING.contains(peer)) {
@@ -61,7 +61,7 @@ final class NearHits implements Measurement {
                         plan.nearUsers()));
         List<Point> bars = new ArrayList<>();
         for (String spread : plan.spreads()) {
-            for (int threads = 1; threads <= MOST_THREADS; threads++) {
+            for (int threads = 1; threads <= MAX_THREADS; threads++) {
                 Map<Peer, Taken> ofWay = Objects.requireNonNull(taken.get(new Way(IN_TURN, spread, threads)));
                 section.text("**" + (spread.equals("zipf") ? "Zipf" : "Uniform") + ", " + threads
                                 + (threads == 1 ? " thread**" : " threads**"))

@@ -21,7 +21,7 @@ record ProfileLoader(UserSource<Long, UserProfile> source) {
         } catch (RuntimeException e) {
             throw e;
         } catch (Exception e) {
-            throw new IllegalStateException("the source cannot say", e);
+            throw new IllegalStateException("the source has failed", e);
         }
     }
 }

@@ -23,11 +23,11 @@ enum Promise {
             UserProfile row = new UserProfile(
                     "13800000000", "\u5b89 \"Ann\" \ud83d\ude42", "", true, "\u00fcber\n\\u0000 \u2028", "");
             trial.source().put(id, row);
-            unless(row.equals(trial.node().find(id)), "what was loaded is not what the source has");
-            unless(row.equals(trial.node().find(id)), "what was remembered is not what the source has");
+            unless(row.equals(trial.node().find(id)), "the loaded profile differs from the source");
+            unless(row.equals(trial.node().find(id)), "the cached profile differs from the source");
             unless(
                     Map.of(id, row).equals(trial.node().findAll(List.of(id))),
-                    "what a list has is not what the source has");
+                    "the profile in a list differs from the source");
         }
     },
 
@@ -56,7 +56,7 @@ enum Promise {
             Long id = trial.user();
             UserProfile row = Users.profile(id);
             trial.node().fill(id, row, Instant.now());
-            unless(row.equals(trial.node().find(id)), "what was filled in was not found");
+            unless(row.equals(trial.node().find(id)), "the filled profile was not found");
             asked(trial, id, 0);
         }
     },
@@ -96,7 +96,9 @@ enum Promise {
         void check(Trial trial) {
             Long id = trial.user();
             trial.node().find(id);
-            unless(Users.profile(id).equals(trial.otherNode().find(id)), "what another node has stored was not found");
+            unless(
+                    Users.profile(id).equals(trial.otherNode().find(id)),
+                    "an entry that another node has stored was not found");
             asked(trial, id, 1);
         }
     },
@@ -113,10 +115,10 @@ enum Promise {
             } finally {
                 trial.source().fail(false);
             }
-            unless(Users.profile(id).equals(trial.node().find(id)), "a failure was remembered");
+            unless(Users.profile(id).equals(trial.node().find(id)), "a failure was cached");
             unless(
                     Map.of(listed, Users.profile(listed)).equals(trial.node().findAll(List.of(listed))),
-                    "a failure of a list was remembered");
+                    "a failure of a list was cached");
         }
     },
 
@@ -138,7 +140,7 @@ enum Promise {
                 }
                 start.countDown();
                 for (Future<Boolean> answer : answers) {
-                    unless(answer.get(30, TimeUnit.SECONDS), "a thread was given what it did not ask for");
+                    unless(answer.get(30, TimeUnit.SECONDS), "a thread was given another user");
                 }
             } finally {
                 trial.source().setDelay(Duration.ZERO);

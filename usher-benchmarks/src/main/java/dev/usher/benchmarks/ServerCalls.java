@@ -52,12 +52,12 @@ final class ServerCalls implements Measurement {
             // On two processors the second compiler (C2) takes minutes with a server, and most of one processor.
             List<String> options = List.of("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1");
             try (JavaProcess usher = JavaProcess.start(options, MeasuredServer.class, arguments)) {
-                int port = Integer.parseInt(usher.hear());
+                int port = Integer.parseInt(usher.receive());
                 String token = token(port);
                 try (JavaProcess constant = JavaProcess.start(options, MeasuredServer.class, ungated);
                         HttpCall me = new HttpCall(port, MeasuredServer.ANSWERED_BY_USHER, token);
                         HttpCall other =
-                                new HttpCall(Integer.parseInt(constant.hear()), MeasuredServer.CONSTANT, token)) {
+                                new HttpCall(Integer.parseInt(constant.receive()), MeasuredServer.CONSTANT, token)) {
                     return section(plan, Map.of(USHER, usher, CONSTANT, constant), me, other);
                 }
             }

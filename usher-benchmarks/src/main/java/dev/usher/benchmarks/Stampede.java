@@ -37,8 +37,8 @@ final class Stampede implements Measurement {
             try (RedisServer redis = RedisServer.start();
                     JavaProcess first = node(peer, redis);
                     JavaProcess second = node(peer, redis)) {
-                first.hear();
-                second.hear();
+                first.receive();
+                second.receive();
                 List<JavaProcess> one = List.of(first);
                 List<JavaProcess> two = List.of(first, second);
                 // Warms up the compiler.
@@ -96,12 +96,12 @@ final class Stampede implements Measurement {
         long first = next;
         next += CALLERS;
         long start = System.currentTimeMillis() + LEAD.toMillis();
-        nodes.forEach(node -> node.tell(first + " " + step + " " + start));
+        nodes.forEach(node -> node.send(first + " " + step + " " + start));
         long queries = 0;
         long micros = 0;
         long wrong = 0;
         for (JavaProcess node : nodes) {
-            String[] answer = node.hear().split(" ");
+            String[] answer = node.receive().split(" ");
             queries += Long.parseLong(answer[0]);
             micros = Math.max(micros, Long.parseLong(answer[1]));
             wrong += Long.parseLong(answer[2]);

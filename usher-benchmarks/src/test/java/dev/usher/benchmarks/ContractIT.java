@@ -49,7 +49,7 @@ class ContractIT {
             return dynamicTest(
                     "known gap: " + promise.title() + " - but " + gap.get(),
                     () -> assertThat(Contract.violations(trial, List.of(promise)))
-                            .as("%s, of which a gap is known: %s", peer.title(), promise.title())
+                            .as("%s, with a known gap: %s", peer.title(), promise.title())
                             .isNotEmpty());
         }
         return dynamicTest(

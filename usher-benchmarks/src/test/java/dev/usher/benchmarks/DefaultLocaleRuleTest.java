@@ -58,7 +58,7 @@ class DefaultLocaleRuleTest {
                 .importPackages("dev.usher");
 
         assertThat(usher.stream().map(JavaClass::getPackageName).distinct())
-                .as("the modules that are looked at")
+                .as("the modules under test")
                 .contains(
                         "dev.usher",
                         "dev.usher.spring",
