@@ -81,7 +81,7 @@ class AheadOfTimeIT {
                     .forEach(command::add);
         }
         int result = ToolProvider.getSystemJavaCompiler().run(null, null, null, command.toArray(String[]::new));
-        assertThat(result).as("what the compiler of the generated sources says").isZero();
+        assertThat(result).as("the result of compiling the generated sources").isZero();
         return classes;
     }
 

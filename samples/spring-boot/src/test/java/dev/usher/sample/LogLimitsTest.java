@@ -86,7 +86,7 @@ class LogLimitsTest {
 
         assertThat(unlimited).allSatisfy(line -> assertThat(OTHERWISE.keySet()).anyMatch(line::startsWith));
         assertThat(OTHERWISE.keySet())
-                .as("lines that there are")
+                .as("the log lines in the sources")
                 .allSatisfy(known -> assertThat(unlimited).anyMatch(line -> line.startsWith(known)));
     }
 
