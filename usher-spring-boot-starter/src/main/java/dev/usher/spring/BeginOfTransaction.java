@@ -11,8 +11,8 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
 /**
  * Records when a transaction begins, and registers the callback that announces its changes before all other callbacks run.
  *
- * <p>A callback that announces a change after the commit then runs after the transaction is known to be committed, and an
- * offered row is known to be read no earlier than the transaction began.
+ * <p>usher then knows of the commit before another callback announces a change, and knows that an offered row was read no
+ * earlier than the transaction began.
  */
 final class BeginOfTransaction implements TransactionExecutionListener {
 

@@ -45,7 +45,7 @@ import org.springframework.jdbc.core.RowMapper;
  * <p>Ids are mapped by the type that the column has: numbers are looked up in columns of exact numbers, texts in those of
  * texts, and UUIDs in columns of UUIDs, of 16 bytes, and of texts, with hyphens or without, in lower case or in upper case. Any
  * other combination fails the start of a Spring Boot application, or else each load: it is never mistaken for an absent user.
- * To know that, the source looks once, before the first load, at the columns of the table and at some of its rows.
+ * For this check, the source reads the column types of the table and some of its rows once, before the first load.
  *
  * <p>Thread-safe.
  *

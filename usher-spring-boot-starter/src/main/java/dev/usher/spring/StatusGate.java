@@ -97,7 +97,7 @@ final class StatusGate<K> extends OncePerRequestFilter {
         return excluded.matches(request);
     }
 
-    /** An excluded request can be dispatched to a path that is not excluded. */
+    /** Asynchronous dispatches are checked too: an excluded request can be dispatched to a path that is not excluded. */
     @Override
     protected boolean shouldNotFilterAsyncDispatch() {
         return false;

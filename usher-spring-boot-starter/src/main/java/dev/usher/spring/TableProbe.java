@@ -29,7 +29,8 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
  * Checks a table before users are looked up in it: whether it exists, which types its columns have, and whether its users are
  * found by their ids. A table that fails the check answers no lookup: it would report existing users as absent.
  *
- * <p>A table that has passed is not checked again. A table that has failed is, because it may have been corrected.
+ * <p>A table that has passed is not checked again. A table that has failed is checked again, because it may have been
+ * corrected.
  *
  * @param <K> the type of the ids
  */
@@ -164,7 +165,7 @@ final class TableProbe<K> {
             types = typesOf(Stream.concat(Stream.of(table.idColumn()), table.columns().stream())
                     .toList());
         } catch (BadSqlGrammarException e) {
-            throw new UnfitUsersTableException(whatIsMissing(e));
+            throw new UnfitUsersTableException(missingNames(e));
         }
         List<String> problems = new ArrayList<>();
         IdColumn<K> column = IdColumn.of(idClass, types.get(0));
@@ -213,7 +214,7 @@ final class TableProbe<K> {
     }
 
     /** Tests each name separately: the error messages of databases for several names differ. */
-    private List<String> whatIsMissing(BadSqlGrammarException refusal) {
+    private List<String> missingNames(BadSqlGrammarException refusal) {
         String rest = ", or this account may not read it" + codeOf(refusal);
         if (isRefused("1")) {
             return List.of(table.inTable() + "there is no table or view " + table.table() + rest);
@@ -273,7 +274,7 @@ final class TableProbe<K> {
                     + " holds UUIDs with their bytes in another order, as UUID_TO_BIN(…, 1)"
                     + " or Windows has them; a view can put them in order");
         } else {
-            problems.addAll(whyNotFound(column, sample));
+            problems.addAll(lookupProblems(column, sample));
         }
         sample.readableFlags.forEach((name, readable) -> {
             if (!readable) {
@@ -314,7 +315,7 @@ final class TableProbe<K> {
     }
 
     /** Looks up the users of the sample as a load does; if there are none, an example id, so that the database checks its type. */
-    private List<String> whyNotFound(IdColumn<K> column, Sample sample) {
+    private List<String> lookupProblems(IdColumn<K> column, Sample sample) {
         List<Object> parameters = new ArrayList<>();
         Set<K> asked = sample.ids.keySet();
         asked.forEach(id -> parameters.addAll(column.spellingsOf(id)));

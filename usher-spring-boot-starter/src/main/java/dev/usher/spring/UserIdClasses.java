@@ -75,7 +75,7 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
             completeTypes(UserProfileCache.class, idClass, beans);
             completeTypes(UserStatusCache.class, idClass, beans);
         }
-        // The earlier types may be cached.
+        // Spring may have cached the earlier types.
         beans.clearMetadataCache();
     }
 

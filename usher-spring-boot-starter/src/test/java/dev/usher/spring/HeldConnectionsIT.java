@@ -169,7 +169,7 @@ class HeldConnectionsIT {
                     .extracting(UserProfile::name)
                     .isEqualTo("Anna");
             assertThat(accounts.findById(42L))
-                    .as("what the request has seen is still its own")
+                    .as("the request still sees its own row")
                     .get()
                     .extracting(Account::name)
                     .isEqualTo("Ann");

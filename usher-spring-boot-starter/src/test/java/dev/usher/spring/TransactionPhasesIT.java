@@ -203,7 +203,7 @@ class TransactionPhasesIT {
         }
 
         /** The database refuses the commit, and this manager reports an unknown outcome. */
-        void commitInVain(Runnable work) {
+        void commitWithUnknownOutcome(Runnable work) {
             try {
                 commit(() -> {
                     work.run();
@@ -293,14 +293,14 @@ class TransactionPhasesIT {
     private static List<Row> rows(boolean listenedTo) {
         // Only a manager with the listener reports when a transaction begins, and so how old a row may be.
         When saved = listenedTo ? When.AFTERWARDS : When.NEVER;
-        // Only with the listener does usher hear of the commit before all other callbacks run.
+        // Only with the listener does usher know of the commit before all other callbacks run.
         When committed = listenedTo ? When.AT_ONCE : When.AFTERWARDS;
         When savedCommitted = listenedTo ? When.AT_ONCE : When.NEVER;
         List<Row> rows = new ArrayList<>(List.of(
                 new Row("outside", (t, call) -> call.run(), When.AT_ONCE, When.AT_ONCE),
                 new Row("inside, committed", Transactions::commit, When.AFTERWARDS, saved),
                 new Row("inside, rolled back", Transactions::rollBack, When.NEVER, When.NEVER),
-                new Row("inside, unknown", Transactions::commitInVain, When.AFTERWARDS, When.NEVER),
+                new Row("inside, unknown", Transactions::commitWithUnknownOutcome, When.AFTERWARDS, When.NEVER),
                 new Row(
                         "before commit",
                         (t, call) -> t.commit(Callback.beforeCommit(call)::register),
@@ -355,7 +355,7 @@ class TransactionPhasesIT {
                         When.NEVER),
                 new Row(
                         "after completion, unknown",
-                        (t, call) -> t.commitInVain(
+                        (t, call) -> t.commitWithUnknownOutcome(
                                 Callback.afterCompletion(TransactionSynchronization.STATUS_UNKNOWN, call)::register),
                         When.AT_ONCE,
                         When.NEVER),

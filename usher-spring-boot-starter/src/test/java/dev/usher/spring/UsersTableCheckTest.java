@@ -168,7 +168,7 @@ class UsersTableCheckTest {
             String line =
                     "A table of users cannot be read as it is described: usher.jdbc.id-type: the column id of users is of"
                             + " the type UUID, in which a Long cannot be looked up";
-            assertThat(log.getOut().split(line, -1)).as("said once").hasSize(2);
+            assertThat(log.getOut().split(line, -1)).as("logged once").hasSize(2);
         });
     }
 
@@ -235,7 +235,7 @@ class UsersTableCheckTest {
                         transaction -> assertThat(users.load(Set.of(id))).isEmpty());
         assertThatThrownBy(() -> users.load(Set.of(id))).isInstanceOf(UnfitUsersTableException.class);
         jdbc.update("UPDATE users SET id = ?", id);
-        assertThat(users.load(Set.of(id))).as("once it is mended").containsKey(id);
+        assertThat(users.load(Set.of(id))).as("after the row is corrected").containsKey(id);
     }
 
     @SuppressWarnings("unchecked")
