@@ -1,8 +1,10 @@
 -- OFFER: stores a row that the caller had read already, only if nothing is known of the user and no fence can have
 -- expired since the row was read.
--- ARGV: value, ttl, fence, and the moment by this server's clock from which the row is too old (milliseconds).
+-- ARGV: value, ttl, fence, and the moment by this server's clock from which the row is too old (milliseconds): the moment of its
+-- reading, and a fence. A clock that shows less than the moment of the reading has been set back, and cannot tell how old the row is.
 -- Answers 1, or 0 when it is refused.
-if now() >= tonumber(ARGV[4]) then return 0 end
+local moment, tooOldFrom = now(), tonumber(ARGV[4])
+if moment >= tooOldFrom or moment < tooOldFrom - tonumber(ARGV[3]) then return 0 end
 if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
   -- No guard of usher's lives for twice a fence. One that does would refuse all offers; from here on it is a fence that begins now.
   local left = redis.call('PTTL', KEYS[2])

@@ -227,7 +227,7 @@ class GuardInterleavingsIT {
     @Test
     void withoutRule5AnOfferOutlivesTheFenceThatShouldStopIt() throws Exception {
         Scripts scripts = new Scripts();
-        scripts.offer = without(scripts.offer, "if now() >= tonumber(ARGV[4]) then return 0 end", "");
+        scripts.offer = without(scripts.offer, "if moment >= tooOldFrom or ", "if ");
         assertOldValue(scripts, Fault.NONE, WITHOUT_REFRESH, Map.of(A_FENCE_PASSES, 1));
     }
 

@@ -196,7 +196,15 @@ class GuardScriptsIT {
     void anOfferIsRefusedFromTheMomentOnThatItNames() {
         assertThat(offerUntil(serverTime())).isEqualTo(0);
         assertThat(redis.exists(KEY)).isZero();
-        assertThat(offerUntil(serverTime() + 10_000)).isEqualTo(1);
+        assertThat(offerUntil(serverTime() + GuardProtocol.FENCE.toMillis())).isEqualTo(1);
+    }
+
+    @Test
+    void anOfferThatWasReadLaterThanTheServersClockShowsIsRefused() {
+        // The clock has been set back since: nothing tells how old the row is.
+        assertThat(offerUntil(serverTime() + GuardProtocol.FENCE.toMillis() + 10_000))
+                .isEqualTo(0);
+        assertThat(redis.exists(KEY)).isZero();
     }
 
     @Test
