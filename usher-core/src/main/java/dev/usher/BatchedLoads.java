@@ -166,14 +166,17 @@ final class BatchedLoads<K, V> {
     }
 
     private Map<K, V> queryWithRiders(Wish<K, V> wish, Bulkhead.Call call) throws Exception {
-        boolean answered = false;
         call.loadBegins();
         try {
             Map<K, V> answer = query(takeAlong(wish));
-            answered = true;
+            call.loadAnswered();
             return answer;
+        } catch (Throwable failure) {
+            boolean isCalledOff = failure instanceof InterruptedException
+                    || Thread.currentThread().isInterrupted();
+            call.loadFailed(!isCalledOff && !SourceFailure.mayBeOfOneRow(failure));
+            throw failure;
         } finally {
-            call.loadEnds(answered);
             // Before the riders are woken, so that the source need not wait for that.
             passOn();
         }

@@ -87,8 +87,8 @@ final class Bulkhead {
         return new Call();
     }
 
-    /** Whether no further call may wait now. */
-    private boolean isFull() {
+    /** Whether no further call finds a place now. */
+    boolean isFull() {
         return places.availablePermits() <= 0;
     }
 
@@ -144,6 +144,9 @@ final class Bulkhead {
             try {
                 return coming.get(left, TimeUnit.NANOSECONDS);
             } catch (TimeoutException e) {
+                if (!holdsPlace && takePlace()) {
+                    return await(coming);
+                }
                 if (holdsPlace || nanosLeft() <= 0) {
                     throw new OverdueException();
                 }
@@ -164,18 +167,27 @@ final class Bulkhead {
 
         /** That this call begins to query the source. */
         void loadBegins() {
-            boolean isFirst = loading.getAndIncrement() == 0;
-            if (isFirst && !hasFailed) {
+            boolean isFirstSinceAnAnswer = answeredAt - loadingSince >= 0 || loading.get() == 0;
+            if (isFirstSinceAnAnswer && !hasFailed) {
                 loadingSince = nanoTime.getAsLong();
             }
+            loading.incrementAndGet();
         }
 
-        /** That the query has ended. */
-        void loadEnds(boolean answered) {
-            hasFailed = !answered;
-            if (answered) {
-                answeredAt = nanoTime.getAsLong();
-            }
+        /** That the source has answered the query. */
+        void loadAnswered() {
+            hasFailed = false;
+            answeredAt = nanoTime.getAsLong();
+            loading.decrementAndGet();
+        }
+
+        /**
+         * That the query has failed.
+         *
+         * @param isOfSource whether the failure says anything of the source
+         */
+        void loadFailed(boolean isOfSource) {
+            hasFailed |= isOfSource;
             loading.decrementAndGet();
         }
 

@@ -30,8 +30,8 @@ import java.util.function.Consumer;
  *     caller's load of the same user, for a load of another process. A caller that would have to wait when so many do waits for 100 ms
  *     at most, and not at all when the source has not answered for as long; then the user is unavailable, unless memory or Redis can answer. Each of them
  *     holds a thread
- * @param maxWait how long one call may wait for such loads, all its waits together; zero or more. Then the user is unavailable. It does not
- *     bound a query that the caller itself makes: the source's own timeouts do
+ * @param maxWait how long after it came a call may still wait for such loads; zero or more. Then the user is unavailable. A query that the
+ *     caller itself makes counts, and is not cut off: the source's own timeouts bound it
  */
 public record CachePolicy(
         Duration ttl,

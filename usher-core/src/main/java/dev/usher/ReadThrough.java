@@ -42,6 +42,9 @@ final class ReadThrough<K, V> {
     /** A source that hangs does not keep the entries from other processes for longer. */
     private static final Duration LONGEST_CLAIM = Duration.ofSeconds(30);
 
+    /** How long a load waits for another process while all places are taken: well within the grace of those that wait for it. */
+    private static final Duration CROWD_WAIT = Bulkhead.GRACE.dividedBy(2);
+
     private static final int MAX_IN_VAIN = 10_000;
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
@@ -162,7 +165,9 @@ final class ReadThrough<K, V> {
     /** The shared tier; then claims, and the source; or whatever other processes, which hold the claims, have stored. */
     private void askShared(List<Miss<K, V>> misses, Bulkhead.Call call)
             throws SharedTierException, InterruptedException {
-        long givesUpAt = System.nanoTime() + policy.claimWait().toNanos();
+        long begin = System.nanoTime();
+        long givesUpAt = begin + policy.claimWait().toNanos();
+        long crowdGivesUpAt = begin + CROWD_WAIT.toNanos();
         Duration pause = Duration.ZERO;
         List<CompletableFuture<Void>> awaited = List.of();
         List<Miss<K, V>> left = misses;
@@ -192,6 +197,10 @@ final class ReadThrough<K, V> {
                 left.forEach(this::noteAwaitedInVain);
             }
             patience = Math.min(patience, call.nanosLeft());
+            if (bulkhead.isFull()) {
+                // Callers without a place wait for this load, and not for long.
+                patience = Math.min(patience, crowdGivesUpAt - System.nanoTime());
+            }
             if (patience > 0 && held.isZero()) {
                 continue; // something unreadable has been stored meanwhile, and the read will meet it
             }
@@ -206,11 +215,25 @@ final class ReadThrough<K, V> {
                 pause = nextPause(pause);
                 long longest = shared.session() == null ? pause.toNanos() : held.toNanos();
                 caches.requireOpen();
-                WakeUps.awaitAny(awaited, Math.min(patience, longest));
+                awaitFill(awaited, Math.min(patience, longest), crowdGivesUpAt);
                 caches.requireOpen();
             }
             // Before the next read: what is stored after that read is pushed.
             awaited = wakeUps.of(left.stream().map(miss -> miss.id).toList());
+        }
+    }
+
+    /** Waits until something may have been stored; no longer than is given, and not so long while all places are taken. */
+    private void awaitFill(List<CompletableFuture<Void>> awaited, long nanos, long crowdGivesUpAt)
+            throws InterruptedException {
+        long until = System.nanoTime() + nanos;
+        long left = nanos;
+        while (left > 0 && awaited.stream().noneMatch(CompletableFuture::isDone)) {
+            WakeUps.awaitAny(awaited, Math.min(left, CROWD_WAIT.toNanos()));
+            if (bulkhead.isFull() && System.nanoTime() - crowdGivesUpAt >= 0) {
+                return;
+            }
+            left = until - System.nanoTime();
         }
     }
 

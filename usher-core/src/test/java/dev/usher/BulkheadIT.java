@@ -200,27 +200,42 @@ class BulkheadIT extends NodesOnRedis {
     void aWaitForAnotherProcessIsOneOfThem() throws Exception {
         TieredUserCache<Long, UserProfile> other = cacheOf(NARROW);
         List<Future<Optional<UserProfile>>> leaders = occupySource(other);
-        TieredUserCache<Long, UserProfile> cache = (TieredUserCache<Long, UserProfile>) open(patient(server.uri()))
-                .<Long, UserProfile>cache(
-                        NARROW.with(NARROW.policy()
-                                .withClaimWait(Duration.ofMinutes(5))
-                                .withMaxWait(Duration.ofSeconds(1))
-                                .withMaxWaitingLoads(1)),
-                        Long.class,
-                        ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> ANN)));
-        await().until(() -> cache.stats().nearOpen());
-        Future<Optional<UserProfile>> waits = threads.submit(() -> cache.find(1L));
-        await().until(() -> cache.stats().claimWaits() == 1);
-        assertThat(cache.find(2L)).as("finds no place, and asks the source").contains(ANN);
-        assertThat(cache.stats().claimWaits()).isEqualTo(1);
-        assertThat(waits.get(10, TimeUnit.SECONDS))
+        UserCache<Long, UserProfile> withoutPlaces = besides(0, Duration.ofMinutes(1));
+        assertThat(withoutPlaces.find(1L))
+                .as("finds no place, and asks the source")
+                .contains(ANN);
+        assertThat(withoutPlaces.stats().claimWaits()).isZero();
+
+        UserCache<Long, UserProfile> withOne = besides(1, Duration.ofMinutes(1));
+        Future<Optional<UserProfile>> inTheLastPlace = threads.submit(() -> withOne.find(1L));
+        assertThat(inTheLastPlace.get(10, TimeUnit.SECONDS)).as("asks it soon").contains(ANN);
+        assertThat(withOne.stats().claimWaits()).isEqualTo(1);
+
+        UserCache<Long, UserProfile> withTwo = besides(2, Duration.ofSeconds(1));
+        Future<Optional<UserProfile>> inAPlace = threads.submit(() -> withTwo.find(1L));
+        assertThat(inAPlace.get(10, TimeUnit.SECONDS))
                 .as("asks it at its deadline")
                 .contains(ANN);
-        assertThat(cache.stats().loadsRejected()).isZero();
+        assertThat(List.of(withoutPlaces, withOne, withTwo))
+                .allSatisfy(cache -> assertThat(cache.stats().loadsRejected()).isZero());
         gate.countDown();
         for (Future<Optional<UserProfile>> leader : leaders) {
             assertThat(leader.get()).contains(ANN);
         }
+    }
+
+    /** The cache of another process, whose own source answers. */
+    private UserCache<Long, UserProfile> besides(int places, Duration maxWait) {
+        UserCache<Long, UserProfile> cache = open(patient(server.uri()))
+                .cache(
+                        NARROW.with(NARROW.policy()
+                                .withClaimWait(Duration.ofMinutes(5))
+                                .withMaxWait(maxWait)
+                                .withMaxWaitingLoads(places)),
+                        Long.class,
+                        ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> ANN)));
+        await().until(() -> cache.stats().nearOpen());
+        return cache;
     }
 
     /** As many queries are under way as may be, of the users 1 to 3. */

@@ -2,6 +2,7 @@ package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.Bulkhead.Call;
 import dev.usher.Bulkhead.CrowdedException;
@@ -31,7 +32,7 @@ class BulkheadTest {
         pass(Duration.ofMillis(1));
         assertRefused(bulkhead.begin());
 
-        leader.loadEnds(true);
+        leader.loadAnswered();
         requireMayWait(bulkhead.begin());
 
         pass(Duration.ofHours(1));
@@ -45,14 +46,57 @@ class BulkheadTest {
         takeAllPlaces();
         leader.loadBegins();
         pass(Duration.ofSeconds(2));
-        leader.loadEnds(false);
+        leader.loadFailed(true);
         assertRefused(bulkhead.begin());
         leader.loadBegins();
         assertRefused(bulkhead.begin());
         pass(Duration.ofSeconds(2));
         assertRefused(bulkhead.begin());
-        leader.loadEnds(true);
+        leader.loadAnswered();
         requireMayWait(bulkhead.begin());
+    }
+
+    @Test
+    void oneQueryThatHangsMakesNoSourceThatAnswersOthersStalled() throws Exception {
+        takeAllPlaces();
+        Call hanging = bulkhead.begin();
+        hanging.loadBegins();
+        leader.loadBegins();
+        leader.loadAnswered();
+        pass(Duration.ofSeconds(1));
+        leader.loadBegins();
+        requireMayWait(bulkhead.begin());
+        pass(Bulkhead.GRACE.plusMillis(1));
+        assertRefused(bulkhead.begin());
+    }
+
+    @Test
+    void aFailureThatSaysNothingOfTheSourceLeavesTheGrace() throws Exception {
+        takeAllPlaces();
+        leader.loadBegins();
+        pass(Duration.ofSeconds(1));
+        leader.loadFailed(false);
+        requireMayWait(bulkhead.begin());
+        leader.loadBegins();
+        requireMayWait(bulkhead.begin());
+    }
+
+    @Test
+    void aCallWhoseGraceIsOverTakesAPlaceThatIsFreeByThen() throws Exception {
+        Call placed = takeAllPlaces();
+        Call call = bulkhead.begin();
+        CompletableFuture<String> comes = new CompletableFuture<>();
+        CompletableFuture<String> answer = CompletableFuture.supplyAsync(() -> {
+            try {
+                return call.await(comes);
+            } catch (Exception e) {
+                return e.toString();
+            }
+        });
+        placed.close();
+        await().until(() -> bulkhead.isFull());
+        comes.complete("Ann");
+        assertThat(answer.get()).isEqualTo("Ann");
     }
 
     @Test
