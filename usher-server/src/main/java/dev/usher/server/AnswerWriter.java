@@ -12,6 +12,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import org.springframework.http.HttpHeaders;
 import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.util.ContentCachingResponseWrapper;
@@ -29,17 +30,24 @@ final class AnswerWriter extends OncePerRequestFilter {
     private static final int SMALL = 2048;
 
     private final Duration timeout;
+    private final ProblemResponses problems;
+
+    /** How many bytes of large answers may still be on their way. */
+    private final AtomicLong room;
 
     /**
      * A writer.
      *
      * @param timeout within what time a client has to take a large answer
+     * @param room how many bytes of large answers may be on their way at a time
      */
-    AnswerWriter(Duration timeout) {
+    AnswerWriter(Duration timeout, long room, ProblemResponses problems) {
         this.timeout = timeout;
+        this.room = new AtomicLong(room);
+        this.problems = problems;
     }
 
-    /** An answer that {@link BodyReader} goes on behind must not end. */
+    /** An answer behind which {@link BodyReader} reads on must not end. */
     @Override
     protected boolean shouldNotFilter(HttpServletRequest request) {
         return request.getAttribute(BodyReader.PROBLEM) != null;
@@ -55,6 +63,11 @@ final class AnswerWriter extends OncePerRequestFilter {
             return;
         }
         byte[] body = answer.getContentAsByteArray();
+        if (room.addAndGet(-body.length) < 0) {
+            room.addAndGet(body.length);
+            problems.send(response, ProblemType.UNAVAILABLE);
+            return;
+        }
         response.setHeader(HttpHeaders.CONTENT_LENGTH, Integer.toString(body.length));
         AsyncContext async = request.startAsync();
         async.setTimeout(timeout.toMillis());
@@ -65,7 +78,7 @@ final class AnswerWriter extends OncePerRequestFilter {
     }
 
     /** One answer, on its way. The container calls one method after the other. */
-    private static final class Writing implements WriteListener, AsyncListener {
+    private final class Writing implements WriteListener, AsyncListener {
 
         private static final int PART = 8192;
 
@@ -112,7 +125,9 @@ final class AnswerWriter extends OncePerRequestFilter {
         }
 
         @Override
-        public void onComplete(AsyncEvent event) {}
+        public void onComplete(AsyncEvent event) {
+            room.addAndGet(body.length);
+        }
 
         @Override
         public void onStartAsync(AsyncEvent event) {}

@@ -223,7 +223,10 @@ final class BodyReader implements Filter {
             release();
         }
 
+        /** The answer is on its way without a thread, as the body was: the container tells no more of the body then. */
         @Override
-        public void onStartAsync(AsyncEvent event) {}
+        public void onStartAsync(AsyncEvent event) {
+            release();
+        }
     }
 }

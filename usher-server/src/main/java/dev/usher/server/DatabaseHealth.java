@@ -1,5 +1,6 @@
 package dev.usher.server;
 
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -22,7 +23,7 @@ import org.springframework.stereotype.Component;
  * How the database is doing, as Spring Boot says it, but looked at by a thread of its own: a database that is frozen holds no caller
  * of health for longer than a moment, and few of them.
  *
- * <p>A look that takes longer than that is answered with what the last one has said, for five seconds, and then with "down".
+ * <p>A look that takes longer than that is answered with what the one before has said, for five seconds, and then with "down".
  */
 @Component("dbHealthContributor")
 @ConditionalOnEnabledHealthIndicator("db")
@@ -40,11 +41,13 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
     });
     private final Semaphore waiting = new Semaphore(MAX_WAITING);
     private @Nullable CompletableFuture<Health> underWay;
+    private long begunAt;
     private Health last = Health.unknown().build();
-    private long lastAt = System.nanoTime();
 
-    DatabaseHealth(DataSource database) {
-        this.database = new DataSourceHealthIndicator(database);
+    /** It needs no place among the callers that wait for a connection: it is one thread, and the database may be well while they wait. */
+    DatabaseHealth(DataSource database) throws SQLException {
+        this.database = new DataSourceHealthIndicator(
+                database.unwrap(PreparedDataSource.class).unbounded());
     }
 
     @Override
@@ -71,6 +74,7 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
     private synchronized CompletableFuture<Health> look() {
         CompletableFuture<Health> current = underWay;
         if (current == null || current.isDone()) {
+            begunAt = System.nanoTime();
             current = CompletableFuture.supplyAsync(database::health, thread);
             underWay = current.thenApply(this::remember);
             current = underWay;
@@ -80,12 +84,12 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
 
     private synchronized Health remember(Health health) {
         last = health;
-        lastAt = System.nanoTime();
         return health;
     }
 
+    /** What was known before the look under way, which may only be slow. */
     private synchronized Health lastKnown() {
-        if (System.nanoTime() - lastAt < LAST_KNOWN.toNanos()) {
+        if (System.nanoTime() - begunAt < LAST_KNOWN.toNanos()) {
             return last;
         }
         return Health.down().withDetail("error", "the database does not answer").build();

@@ -3,6 +3,7 @@ package dev.usher.server;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
+import java.util.Objects;
 import java.util.concurrent.Semaphore;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -63,10 +64,31 @@ final class PreparedDataSource extends DelegatingDataSource {
         }
     }
 
-    private void requireEntry() throws SQLException {
+    /** The same database for one thread that waits whatever others wait, once it is prepared. */
+    DataSource unbounded() {
+        return new DelegatingDataSource(Objects.requireNonNull(getTargetDataSource())) {
+            @Override
+            public Connection getConnection() throws SQLException {
+                requirePrepared();
+                return super.getConnection();
+            }
+
+            @Override
+            public Connection getConnection(String username, String password) throws SQLException {
+                requirePrepared();
+                return super.getConnection(username, password);
+            }
+        };
+    }
+
+    private void requirePrepared() throws SQLException {
         if (!prepared && preparing != Thread.currentThread()) {
             throw new NoConnection("the database is not prepared yet");
         }
+    }
+
+    private void requireEntry() throws SQLException {
+        requirePrepared();
         if (!waiting.tryAcquire()) {
             throw new NoConnection("too many callers wait for a connection to the database already");
         }

@@ -43,10 +43,13 @@ class RefreshTokens {
     /** Longer ago than any statement lasts, so that no token can be added to such a family any more. */
     private static final String REVOKED = "revoked_at < now() - interval '1 hour'";
 
+    private static final String WHICH = "<which>";
+
     /** Tokens of families that have ended so, of one kind. Family by family, for the table may be large and these are few. */
     private static final String ENDED = "SELECT token.token_hash FROM ("
             + "SELECT DISTINCT family_id FROM refresh_tokens WHERE " + REVOKED + ") AS ended"
-            + " CROSS JOIN LATERAL (SELECT token_hash FROM refresh_tokens WHERE family_id = ended.family_id AND %s"
+            + " CROSS JOIN LATERAL (SELECT token_hash FROM refresh_tokens WHERE family_id = ended.family_id AND "
+            + WHICH
             + " LIMIT " + PORTION + " FOR UPDATE SKIP LOCKED) AS token";
 
     private final JdbcClient jdbc;
@@ -156,9 +159,9 @@ class RefreshTokens {
     void prune() {
         deleteAll("SELECT token_hash FROM refresh_tokens WHERE expires_at < now() AND revoked_at IS NULL"
                 + " ORDER BY expires_at LIMIT " + PORTION + " FOR UPDATE SKIP LOCKED");
-        deleteAll(ENDED.formatted("revoked_at IS NULL") + " LIMIT " + PORTION);
+        deleteAll(ENDED.replace(WHICH, "revoked_at IS NULL") + " LIMIT " + PORTION);
         // What tells of a revocation goes last.
-        deleteAll(ENDED.formatted(REVOKED) + " WHERE NOT EXISTS ("
+        deleteAll(ENDED.replace(WHICH, REVOKED) + " WHERE NOT EXISTS ("
                 + "SELECT 1 FROM refresh_tokens WHERE family_id = ended.family_id AND revoked_at IS NULL) LIMIT "
                 + PORTION);
     }

@@ -12,6 +12,7 @@ import org.springframework.util.unit.DataSize;
  * @param bodyTimeout Within what time a request's body must have arrived, and a large answer must have been taken, from a
  *     millisecond to an hour.
  * @param bufferedBodies Memory for all the bodies of more than 4 KB that are on their way at a time.
+ * @param bufferedAnswers Memory for all the answers of more than 2 KB that are on their way at a time.
  * @param waitingReceipts How many receipts are waited for at a time, each by a thread; 0 for none.
  * @param waitingForDatabase How many threads wait for a connection to the database at a time, at least 1; the next one answers 503.
  */
@@ -20,6 +21,7 @@ record ServerLimits(
         @DefaultValue("5s") Duration headTimeout,
         @DefaultValue("5s") Duration bodyTimeout,
         @DefaultValue("32MB") DataSize bufferedBodies,
+        @DefaultValue("64MB") DataSize bufferedAnswers,
         @DefaultValue("20") int waitingReceipts,
         @DefaultValue("40") int waitingForDatabase) {
 

@@ -39,12 +39,12 @@ class SlowClients {
         return filter;
     }
 
-    /** Of requests without a body: of the others, no answer is large. */
+    /** Of requests with a body too, which come by a dispatch. */
     @Bean
-    FilterRegistrationBean<AnswerWriter> answerWriter(ServerLimits limits) {
-        FilterRegistrationBean<AnswerWriter> filter =
-                new FilterRegistrationBean<>(new AnswerWriter(limits.bodyTimeout()));
-        filter.setDispatcherTypes(DispatcherType.REQUEST);
+    FilterRegistrationBean<AnswerWriter> answerWriter(ServerLimits limits, ProblemResponses problems) {
+        FilterRegistrationBean<AnswerWriter> filter = new FilterRegistrationBean<>(
+                new AnswerWriter(limits.bodyTimeout(), limits.bufferedAnswers().toBytes(), problems));
+        filter.setDispatcherTypes(EnumSet.of(DispatcherType.REQUEST, DispatcherType.ASYNC));
         filter.setOrder(Ordered.HIGHEST_PRECEDENCE);
         return filter;
     }

@@ -81,9 +81,13 @@ class ProblemAdviceTest {
     }
 
     private void meet(Exception fault) {
-        Object unused = fault instanceof RuntimeException known && !(fault instanceof IllegalStateException)
-                ? advice.handleFailureOfDatabase(known)
-                : advice.handleUnexpected(fault);
+        if (fault instanceof BusyException busy) {
+            var unused = advice.handleUnavailable(busy);
+        } else if (fault instanceof RuntimeException known && !(fault instanceof IllegalStateException)) {
+            var unused = advice.handleFailureOfDatabase(known);
+        } else {
+            var unused = advice.handleUnexpected(fault);
+        }
     }
 
     private static ListAppender<ILoggingEvent> linesOf(Runnable action) {

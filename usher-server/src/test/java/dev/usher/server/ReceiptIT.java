@@ -65,7 +65,7 @@ class ReceiptIT {
 
     @Test
     void soManyReceiptsAreWaitedForAtATimeAndTheOthersAreAnsweredAtOnce() {
-        int bans = 6;
+        int bans = 4;
         try (Fragile fragile = Fragile.whole();
                 LostNode lost = new LostNode(fragile.keyPrefix(), fragile.redis())) {
             lost.fallSilent();

@@ -18,7 +18,12 @@ class ServerLimitsTest {
     void theDefaultsNeedNoSettings() {
         assertThat(bind(Map.of()))
                 .isEqualTo(new ServerLimits(
-                        Duration.ofSeconds(5), Duration.ofSeconds(5), DataSize.ofMegabytes(32), 20, 40));
+                        Duration.ofSeconds(5),
+                        Duration.ofSeconds(5),
+                        DataSize.ofMegabytes(32),
+                        DataSize.ofMegabytes(64),
+                        20,
+                        40));
     }
 
     @Test
@@ -27,10 +32,16 @@ class ServerLimitsTest {
                         "usher.server.limits.head-timeout", "2s",
                         "usher.server.limits.body-timeout", "1m",
                         "usher.server.limits.buffered-bodies", "64KB",
+                        "usher.server.limits.buffered-answers", "2MB",
                         "usher.server.limits.waiting-receipts", "3",
                         "usher.server.limits.waiting-for-database", "7")))
-                .isEqualTo(
-                        new ServerLimits(Duration.ofSeconds(2), Duration.ofMinutes(1), DataSize.ofKilobytes(64), 3, 7));
+                .isEqualTo(new ServerLimits(
+                        Duration.ofSeconds(2),
+                        Duration.ofMinutes(1),
+                        DataSize.ofKilobytes(64),
+                        DataSize.ofMegabytes(2),
+                        3,
+                        7));
     }
 
     @ParameterizedTest

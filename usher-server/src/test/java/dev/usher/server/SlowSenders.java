@@ -47,7 +47,9 @@ final class SlowSenders implements AutoCloseable {
         THE_EXTENSION_OF_A_CHUNK(chunked("1;a="), "b"),
         TRAILERS(chunked("2\r\n{}\r\n0\r\n"), "a: b\r\n"),
         ANSWERS_THAT_ARE_NOT_READ("GET /v3/api-docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(90), ""),
-        ANSWERS_THAT_ARE_READ_SLOWLY("GET /v3/api-docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(90), "");
+        ANSWERS_THAT_ARE_READ_SLOWLY("GET /v3/api-docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(90), ""),
+        ANSWERS_TO_BODIES_THAT_ARE_NOT_READ(
+                "GET /v3/api-docs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n ".repeat(90), "");
 
         private final String start;
         private final String next;
@@ -55,6 +57,11 @@ final class SlowSenders implements AutoCloseable {
         Kind(String start, String next) {
             this.start = start;
             this.next = next;
+        }
+
+        /** Whether the client takes nothing of what it is answered. */
+        boolean isNotRead() {
+            return this == ANSWERS_THAT_ARE_NOT_READ || this == ANSWERS_TO_BODIES_THAT_ARE_NOT_READ;
         }
 
         private static String chunked(String body) {
@@ -74,7 +81,7 @@ final class SlowSenders implements AutoCloseable {
         private Sender(Kind kind, int port) throws IOException {
             this.kind = kind;
             channel = SocketChannel.open();
-            if (kind == Kind.ANSWERS_THAT_ARE_NOT_READ || kind == Kind.ANSWERS_THAT_ARE_READ_SLOWLY) {
+            if (kind.isNotRead() || kind == Kind.ANSWERS_THAT_ARE_READ_SLOWLY) {
                 channel.setOption(StandardSocketOptions.SO_RCVBUF, 1024);
             }
             channel.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
@@ -113,7 +120,7 @@ final class SlowSenders implements AutoCloseable {
                 return;
             }
             try {
-                if (kind == Kind.ANSWERS_THAT_ARE_NOT_READ) {
+                if (kind.isNotRead()) {
                     return;
                 }
                 ByteBuffer read = ByteBuffer.allocate(2048);

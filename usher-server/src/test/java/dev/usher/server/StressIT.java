@@ -74,10 +74,18 @@ class StressIT {
                     // The short form runs on a busy machine.
                     "usher.redis.command-timeout",
                     IS_SHORT ? "1s" : "100ms",
-                    // A few callers read for all strangers.
+                    "usher.server.limits.head-timeout",
+                    IS_SHORT ? "2s" : "5s",
+                    "usher.server.limits.body-timeout",
+                    IS_SHORT ? "2s" : "5s",
+                    "spring.datasource.hikari.connection-timeout",
+                    IS_SHORT ? "1000" : "3000",
+                    "spring.datasource.hikari.data-source-properties.socketTimeout",
+                    IS_SHORT ? "2" : "5",
                     // As in production: other tests hash cheap passwords, many at once.
                     "usher.server.passwords.max-at-once",
                     "0",
+                    // A few callers read for all strangers.
                     "usher.server.reads.per-caller",
                     "0",
                     "spring.datasource.hikari.minimum-idle",
