@@ -5,6 +5,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.nimbusds.jwt.JWTClaimsSet;
 import dev.usher.server.Node.Shared;
+import dev.usher.server.SlowSenders.Kind;
+import dev.usher.server.SlowSenders.Sender;
 import dev.usher.server.SteadyCalls.Result;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
@@ -26,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongFunction;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.awaitility.core.ConditionTimeoutException;
@@ -210,25 +213,34 @@ class StressIT {
     @Test
     void requestsAreSentByteByByte() throws IOException {
         int count = IS_SHORT ? 260 : 1000;
-        try (SlowRequests senders = new SlowRequests(count, node.address("/"));
+        List<Kind> kinds = List.of(
+                Kind.A_HEAD_BYTE_BY_BYTE, Kind.A_BODY_BYTE_BY_BYTE, Kind.A_BODY_THAT_STOPS, Kind.A_CHUNK_BYTE_BY_BYTE);
+        try (SlowSenders senders = new SlowSenders(node.address("/").getPort(), kinds, count / kinds.size());
                 SteadyCalls health = new SteadyCalls(5, 50, n -> node.request("GET", "/actuator/health", null, null))) {
             Result known = row("3 " + count + " senders of slow heads and bodies", null);
-            String remaining = "";
+            Map<Kind, Long> left = Map.of();
             try {
-                await().atMost(Duration.ofSeconds(15)).until(() -> senders.notCutOff() == 0);
+                await().atMost(Duration.ofSeconds(15))
+                        .until(() -> senders.all().stream().allMatch(Sender::isCutOff));
             } catch (ConditionTimeoutException e) {
-                remaining = ", " + senders.notCutOff() + " not cut off: " + senders.remaining();
+                left = senders.all().stream()
+                        .filter(sender -> !sender.isCutOff())
+                        .collect(Collectors.groupingBy(Sender::kind, Collectors.counting()));
             }
+            Duration longest = senders.all().stream()
+                    .map(Sender::cutOffAfter)
+                    .max(Duration::compareTo)
+                    .orElseThrow();
             Result healthy = health.end();
             note(String.format(
                     Locale.ROOT,
-                    "3   health p99 %s, %d failures; the last sender cut off after %s%s",
+                    "3   health p99 %s, %d failures; the last sender cut off after %s, not cut off %s",
                     text(healthy.percentile(0.99)),
                     healthy.failures(),
-                    text(senders.longest()),
-                    remaining));
-            assertThat(remaining).isEmpty();
-            assertThat(senders.longest()).isLessThan(Duration.ofSeconds(IS_SHORT ? 15 : 10));
+                    text(longest),
+                    left));
+            assertThat(left).isEmpty();
+            assertThat(longest).isLessThan(Duration.ofSeconds(IS_SHORT ? 15 : 10));
             assertThat(healthy.failures()).isZero();
             requireAnswered(known, Duration.ofMillis(100));
         }
