@@ -114,33 +114,23 @@ final class BatchedLoads<K, V> {
     private @Nullable Map<K, V> awaitTurn(Wish<K, V> wish, Bulkhead.Call call)
             throws InterruptedException, ExecutionException, CrowdedException, OverdueException {
         enqueue(List.of(wish));
-        return await(wish, call);
+        try {
+            return call.await(wish);
+        } catch (Throwable failure) {
+            if (wish.cancel(false)) {
+                waiting.remove(wish);
+            } else if (wish.isToLead()) {
+                // Given to a caller who was about to leave.
+                passOn();
+            }
+            throw failure;
+        }
     }
 
     private void enqueue(List<Wish<K, V>> wishes) {
         waiting.addAll(wishes);
         // The last query under way may have ended just before they were added.
         if (places.tryAcquire()) {
-            passOn();
-        }
-    }
-
-    /** The answer, or {@code null} when the caller is to lead. */
-    private @Nullable Map<K, V> await(Wish<K, V> wish, Bulkhead.Call call)
-            throws InterruptedException, ExecutionException, CrowdedException, OverdueException {
-        try {
-            return call.await(wish);
-        } catch (Throwable failure) {
-            withdraw(wish);
-            throw failure;
-        }
-    }
-
-    private void withdraw(Wish<K, V> wish) {
-        if (wish.cancel(false)) {
-            waiting.remove(wish);
-        } else if (wish.isToLead()) {
-            // Given to a caller who was about to leave.
             passOn();
         }
     }

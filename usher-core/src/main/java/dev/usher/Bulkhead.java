@@ -44,7 +44,7 @@ final class Bulkhead {
      * A bulkhead.
      *
      * @param maxWaiting how many calls may wait at a time; with 0 none waits, not even for a moment
-     * @param maxWait for how long one call may wait, all its waits together
+     * @param maxWait for how long after its beginning a call may wait
      * @param nanoTime as {@link System#nanoTime}
      */
     Bulkhead(int maxWaiting, Duration maxWait, LongSupplier nanoTime) {

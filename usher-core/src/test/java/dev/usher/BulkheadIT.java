@@ -55,14 +55,7 @@ class BulkheadIT extends NodesOnRedis {
     @ValueSource(booleans = {true, false})
     void onlySoManyQueriesAreUnderWayOnlySoManyCallersWaitAndTheRestIsToldAtOnce(boolean withRedis) throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache = open(UserCaches.builder()
-                            .redis("redis://" + proxy.host() + ":" + proxy.port())
-                            .commandTimeout(Duration.ofSeconds(5)))
-                    .cache(NARROW, Long.class, this::load);
-            if (!withRedis) {
-                proxy.refuse();
-                await().until(() -> !cache.stats().nearOpen());
-            }
+            UserCache<Long, UserProfile> cache = narrowBehind(proxy, withRedis);
             List<Future<Optional<UserProfile>>> callers = new ArrayList<>();
             LongStream.range(0, 3).forEach(id -> callers.add(threads.submit(() -> cache.find(id))));
             // A query that begins later would take along who waits by then.
@@ -107,14 +100,7 @@ class BulkheadIT extends NodesOnRedis {
     @ValueSource(booleans = {true, false})
     void callersThatWaitForAnotherCallersLoadOfTheSameUserAreCountedToo(boolean withRedis) throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache = open(UserCaches.builder()
-                            .redis("redis://" + proxy.host() + ":" + proxy.port())
-                            .commandTimeout(Duration.ofSeconds(5)))
-                    .cache(NARROW, Long.class, this::load);
-            if (!withRedis) {
-                proxy.refuse();
-                await().until(() -> !cache.stats().nearOpen());
-            }
+            UserCache<Long, UserProfile> cache = narrowBehind(proxy, withRedis);
             Future<Optional<UserProfile>> leader = threads.submit(() -> cache.find(1L));
             await().until(() -> underWay.get() == 1);
             List<Future<Optional<UserProfile>>> waiters = new ArrayList<>();
@@ -222,6 +208,18 @@ class BulkheadIT extends NodesOnRedis {
         for (Future<Optional<UserProfile>> leader : leaders) {
             assertThat(leader.get()).contains(ANN);
         }
+    }
+
+    private UserCache<Long, UserProfile> narrowBehind(FaultProxy proxy, boolean withRedis) {
+        UserCache<Long, UserProfile> cache = open(UserCaches.builder()
+                        .redis("redis://" + proxy.host() + ":" + proxy.port())
+                        .commandTimeout(Duration.ofSeconds(5)))
+                .cache(NARROW, Long.class, this::load);
+        if (!withRedis) {
+            proxy.refuse();
+            await().until(() -> !cache.stats().nearOpen());
+        }
+        return cache;
     }
 
     /** The cache of another process, whose own source answers. */
