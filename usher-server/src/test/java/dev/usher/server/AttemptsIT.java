@@ -151,7 +151,7 @@ class AttemptsIT {
         Map<String, String> settings = Map.of(
                 "usher.server.attempts.per-mobile", "10",
                 "usher.key-prefix", "guesses",
-                "usher.redis.command-timeout", "100ms");
+                "usher.redis.command-timeout", "1s");
         try (Node one = node(settings);
                 Node other = node(settings)) {
             Map<String, String> guess = Map.of("mobile", one.register().mobile(), "password", "wrong horse");

