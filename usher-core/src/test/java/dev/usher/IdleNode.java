@@ -12,6 +12,7 @@ final class IdleNode {
     public static void main(String[] args) throws IOException {
         try (UserCaches caches = UserCaches.builder()
                 .redis(args[0])
+                .commandTimeout(Duration.ofSeconds(5))
                 .timing(Timing.STANDARD.withSilence(Duration.parse(args[1])))
                 .build()) {
             System.out.println(caches.health().redis() == CachesHealth.Redis.ANSWERING ? "connected" : "alone");

