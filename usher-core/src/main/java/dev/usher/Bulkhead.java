@@ -72,7 +72,7 @@ final class Bulkhead {
         private static final long serialVersionUID = 1L;
 
         OverdueException() {
-            super("the call has waited as long as it may (maxWait)");
+            super("the call has waited for maxWait");
         }
 
         @Override

@@ -230,7 +230,7 @@ final class Changeable {
             try {
                 content = field.get(value);
             } catch (IllegalAccessException e) {
-                throw new IllegalStateException("a field that may be read cannot be", e);
+                throw new IllegalStateException("an accessible field could not be read", e);
             }
         }
         at(path, field.getGenericType(), content);

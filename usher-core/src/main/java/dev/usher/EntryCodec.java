@@ -145,7 +145,8 @@ final class EntryCodec<V> {
         try {
             byte[] bytes = codec.encode(value);
             if (Arrays.equals(bytes, ABSENT)) {
-                throw new IllegalArgumentException("a value may not be encoded as null, which means an absent user");
+                throw new IllegalArgumentException(
+                        "a codec must not encode a value as null, which stands for an absent user");
             }
             return bytes;
         } catch (RuntimeException | LinkageError | StackOverflowError e) {
@@ -168,7 +169,7 @@ final class EntryCodec<V> {
         Misfit misfit = look(value);
         if (misfit != null) {
             refuse("an entry", misfit);
-            throw new UnreadableEntryException("it could be changed", bytes);
+            throw new UnreadableEntryException("the value is mutable", bytes);
         }
         return new Entry<>(value);
     }

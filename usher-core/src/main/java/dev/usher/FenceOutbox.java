@@ -254,7 +254,7 @@ final class FenceOutbox {
                 .toList();
         if (!left.isEmpty()) {
             log.error(
-                    "{} invalidations could not be sent before the end: Redis may hold old values of {}{}",
+                    "{} invalidations could not be sent before the caches were closed: Redis may hold old values of {}{}",
                     left.size(),
                     left.subList(0, Math.min(20, left.size())),
                     left.size() > 20 ? " and others" : "");
@@ -262,8 +262,8 @@ final class FenceOutbox {
         Overflow overflowed = overflow.get();
         if (overflowed != null) {
             log.error(
-                    "{} more invalidations had found no room, and there was no time to flush Redis before the end: it may"
-                            + " hold old values of any {}",
+                    "{} more invalidations did not fit into the outbox, and the caches were closed before Redis was flushed:"
+                            + " it may hold old values of the facets {}",
                     overflowed.changes(),
                     overflowed.facets());
         }
@@ -275,8 +275,8 @@ final class FenceOutbox {
         if (before == null) {
             overflows.increment();
             log.warn(
-                    "{} invalidations are not confirmed, and there is no room for more: no {} in Redis is believed until it"
-                            + " has been flushed of them",
+                    "{} invalidations are not confirmed, and the outbox is full: entries of the facet {} in Redis are not used"
+                            + " until they have been flushed",
                     pending.size(),
                     KeySpace.facetOf(key));
         }
@@ -304,7 +304,7 @@ final class FenceOutbox {
                         doubted = 0;
                         trouble = SILENT;
                         if (warned.compareAndSet(true, false)) {
-                            log.info("All invalidations that were kept have been sent");
+                            log.info("All pending invalidations have been sent");
                         }
                     }
                 });
@@ -320,7 +320,9 @@ final class FenceOutbox {
                         if (failure != null) {
                             trouble = "the flush failed: " + RedisTroubles.reasonOf(failure);
                         } else if (overflow.compareAndSet(overflowed, null)) {
-                            log.info("Redis has been flushed of every {}, and is believed again", overflowed.facets());
+                            log.info(
+                                    "The entries of the facets {} have been flushed from Redis; Redis is used for them again",
+                                    overflowed.facets());
                         }
                         flushing.set(false);
                     });
@@ -370,7 +372,7 @@ final class FenceOutbox {
         if (oldest != null && nextWarningAt.compareAndSet(due, now + WARNING.toNanos())) {
             warned.set(true);
             log.warn(
-                    "{} invalidations are not confirmed, the first for {} s, and are sent until they are ({})",
+                    "{} invalidations are not confirmed, the oldest for {} s; they are sent again until they are ({})",
                     size(),
                     oldest.toSeconds(),
                     trouble);

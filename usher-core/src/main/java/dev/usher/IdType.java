@@ -78,7 +78,7 @@ enum IdType {
     Object idOf(String text) {
         Object id = parseOrNull(text);
         if (id == null) {
-            throw new IllegalArgumentException("this is not the text of " + text());
+            throw new IllegalArgumentException("the text is not that of " + text());
         }
         return id;
     }

@@ -14,7 +14,7 @@ import tools.jackson.databind.exc.InvalidDefinitionException;
  */
 record Misfit(String reason, boolean isCopied) {
 
-    private static final String OWN_CODEC = "Mend the FacetCodec of the facet";
+    private static final String OWN_CODEC = "Correct the FacetCodec of the facet";
 
     /**
      * A value that its codec does not write.
@@ -22,7 +22,7 @@ record Misfit(String reason, boolean isCopied) {
      * @param isJson whether Jackson writes it
      */
     static Misfit unwritable(Class<?> type, boolean isJson, Throwable why) {
-        String remedy = isJson ? "Let it be a record, or give the facet a FacetCodec of its own" : OWN_CODEC;
+        String remedy = isJson ? "Make it a record, or give the facet a FacetCodec of its own" : OWN_CODEC;
         return new Misfit("a " + type.getName() + " cannot be written (" + name(why) + "). " + remedy, false);
     }
 
@@ -53,13 +53,13 @@ record Misfit(String reason, boolean isCopied) {
 
     private static String remedy(Class<?> type) {
         if (isOfKotlin(type)) {
-            return "It is a class of Kotlin: add tools.jackson.module:jackson-module-kotlin, and hand in a JsonMapper that has its module,"
-                    + " by jsonMapper(…) of UserCaches.builder(), as Spring Boot's has by itself";
+            return "It is a Kotlin class: add tools.jackson.module:jackson-module-kotlin, and pass a JsonMapper with that module to"
+                    + " jsonMapper(…) of UserCaches.builder(); the JsonMapper of Spring Boot has the module by itself";
         } else if (type.isInterface() || Modifier.isAbstract(type.getModifiers())) {
-            return "It is no class that can be made: name a record or a class instead, or say by @JsonTypeInfo and @JsonSubTypes which"
-                    + " there are";
+            return "It is an interface or an abstract class, which Jackson cannot instantiate: use a record or a class instead, or"
+                    + " declare its subtypes by @JsonTypeInfo and @JsonSubTypes";
         }
-        return "Let it be a record, or give it a constructor that Jackson can use (@JsonCreator), or give the facet a FacetCodec of"
+        return "Make it a record, or give it a constructor that Jackson can use (@JsonCreator), or give the facet a FacetCodec of"
                 + " its own";
     }
 

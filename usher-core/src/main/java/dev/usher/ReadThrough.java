@@ -570,7 +570,8 @@ final class ReadThrough<K, V> {
                 miss.replaced = granted.value();
                 loadUnderClaim(List.of(miss), call);
                 if (miss.failure() != null) {
-                    log.debug("{} could not be refreshed; it stands until its end", miss.key, miss.failure());
+                    log.debug(
+                            "{} could not be refreshed; its entry is used until it expires", miss.key, miss.failure());
                 } else if (miss.isRefused) {
                     // What was to be replaced is there no more, and who has missed it since waits for a value.
                     miss.replaced = null;
@@ -584,7 +585,7 @@ final class ReadThrough<K, V> {
         } catch (RuntimeException | Error e) {
             // An executor may run this on the thread of the caller, who has its answer.
             refreshLog.warn(
-                    "The refresh of {} broke off ({})", miss.key, e.getClass().getName());
+                    "The refresh of {} failed ({})", miss.key, e.getClass().getName());
         } finally {
             wakeUps.wake(id);
         }

@@ -46,7 +46,7 @@ final class RedisLink {
     static final Duration PULSE = Duration.ofMillis(250);
 
     /** What is wrong while the breaker is open. */
-    static final String NOT_ASKED = "does not answer, and is not asked until it does";
+    static final String NOT_ASKED = "does not answer, and its circuit breaker is open";
 
     private static final Duration LATELY = Duration.ofSeconds(2);
 

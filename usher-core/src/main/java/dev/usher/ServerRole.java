@@ -11,7 +11,7 @@ enum ServerRole {
     PRIMARY(null),
 
     /** One that copies a primary. */
-    REPLICA("a replica, to which nothing can be written. Name its primary"),
+    REPLICA("a replica, which accepts no writes. Name its primary"),
 
     /** One of the servers among which the slots of a Redis Cluster are divided. */
     CLUSTER_NODE(

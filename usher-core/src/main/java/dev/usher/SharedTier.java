@@ -477,7 +477,7 @@ final class SharedTier implements AutoCloseable {
 
     private void distrust() {
         log.debug(
-                "This machine has stood still, or a clock was set: memory is closed until Redis has said what has changed");
+                "This machine was paused, or a clock was set: nothing is answered from memory until Redis has sent the changes");
         session.distrust(System.nanoTime());
     }
 
@@ -488,7 +488,7 @@ final class SharedTier implements AutoCloseable {
             eviction = now;
             if (now != null && now.takesYoungGuards() && !now.equals(before)) {
                 log.warn(
-                        "This Redis evicts by {}, which may take a guard that was written a moment ago: a login may then"
+                        "The maxmemory-policy {} of this Redis may evict a guard that was written a moment ago: a login may then"
                                 + " store a row from before a change. Choose allkeys-lru, allkeys-lfu or noeviction",
                         now.policy());
             }
@@ -517,7 +517,7 @@ final class SharedTier implements AutoCloseable {
         try {
             var unused = lookAtClock(scriptLink.commands());
         } catch (SharedTierException e) {
-            log.debug("The clock cannot be looked at: {}", e.getMessage());
+            log.debug("The clock of Redis cannot be read: {}", e.getMessage());
         }
     }
 
@@ -536,7 +536,7 @@ final class SharedTier implements AutoCloseable {
                 task.run();
             } catch (RuntimeException e) {
                 // Otherwise it would never be run again.
-                log.debug("A periodic task has failed, and is tried again", e);
+                log.debug("A periodic task has failed, and is run again", e);
             }
         };
         var unused = scheduler.scheduleAtFixedRate(safely, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);

@@ -286,7 +286,7 @@ final class SingleFlight<K, V> {
     void requireNotFlying() {
         if (flying.get() != null) {
             // For whichever key: two sources that ask for each other's would wait for ever.
-            throw new IllegalStateException("a source may not ask the cache that it fills");
+            throw new IllegalStateException("a source must not call the cache that it fills");
         }
     }
 
@@ -296,7 +296,7 @@ final class SingleFlight<K, V> {
             load.run(mine, call);
             for (Flight<K, V> flight : mine) {
                 if (!flight.hasLanded()) {
-                    throw new IllegalStateException("a flight was not landed");
+                    throw new IllegalStateException("a load was neither completed nor failed");
                 }
             }
         } catch (Throwable failure) {

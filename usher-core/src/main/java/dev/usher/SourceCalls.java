@@ -154,14 +154,14 @@ final class SourceCalls<K, V> {
 
     private Loaded<V> loadedOf(@Nullable V value) {
         return value == null
-                ? Loaded.failed(new IllegalStateException("the source answered a null value"))
+                ? Loaded.failed(new IllegalStateException("the source returned a null value"))
                 : Loaded.of(value);
     }
 
     @SuppressWarnings("unchecked") // It equals one of them.
     private static <K, V> void put(Map<K, Loaded<V>> answer, Set<K> ids, Object id, Loaded<V> loaded) {
         if (!ids.contains(id)) {
-            throw new IllegalStateException("the source answered an id that was not asked for");
+            throw new IllegalStateException("the source returned an id that it was not asked for");
         }
         answer.put((K) id, loaded);
     }

@@ -562,7 +562,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     private UserUnavailableException notLanded(Set<K> ids, Exception why) {
         if (why instanceof InterruptedException) {
             Thread.currentThread().interrupt();
-            return UserUnavailableException.of(keys, ids, "interrupted while it was loaded elsewhere", why);
+            return UserUnavailableException.of(
+                    keys, ids, "the caller was interrupted while it waited for another load", why);
         }
         return why instanceof TimeoutException
                 ? readThrough.tooLong(ids)
@@ -596,7 +597,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             counters.unavailable.increment();
             throw e;
         } catch (InterruptedException e) {
-            throw new IllegalStateException("a load by itself waits for nobody", e);
+            throw new IllegalStateException("a load that no caller can join does not wait", e);
         } finally {
             wakeUps.wake(id);
         }

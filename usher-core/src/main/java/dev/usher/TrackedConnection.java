@@ -127,7 +127,8 @@ final class TrackedConnection {
                         if (failure == null) {
                             answered(current, sentAt, look);
                         } else if (isRefusal(failure)) {
-                            refuse("it refuses to, or to let usher register: " + RedisTroubles.reasonOf(failure));
+                            refuse("it refuses CLIENT TRACKING, or the script that registers this node: "
+                                    + RedisTroubles.reasonOf(failure));
                         } else if ("WRONGTYPE".equals(RedisTroubles.codeOf(failure))) {
                             // Something else stands where the register or its bell should, until it is written again.
                             var unused = register.register();
@@ -165,8 +166,8 @@ final class TrackedConnection {
         if (!refused) {
             refused = true;
             log.warn(
-                    "This Redis does not track reads ({}); what it answers is kept in memory for the staleness bound at most,"
-                            + " and not at all where stale answers are not allowed",
+                    "This Redis does not track reads ({}); its answers are cached in memory for the staleness bound at most,"
+                            + " and not at all with a serveStaleFor of 0",
                     why);
             session.replace(Session.untracked());
         }
@@ -183,7 +184,7 @@ final class TrackedConnection {
             }
         } catch (RuntimeException e) {
             // A change that could not be understood may be any change.
-            pushLog.error("A push of Redis could not be understood; everything is forgotten", e);
+            pushLog.error("A push message of Redis could not be parsed; the near tier is emptied", e);
         }
         session.renew();
         flushed.run();

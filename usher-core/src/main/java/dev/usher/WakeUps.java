@@ -27,7 +27,7 @@ final class WakeUps<K> {
         } catch (TimeoutException e) {
             // It was long enough.
         } catch (ExecutionException e) {
-            throw new IllegalStateException("none of them ever fails", e);
+            throw new IllegalStateException("a wake-up is never completed with an exception", e);
         }
     }
 

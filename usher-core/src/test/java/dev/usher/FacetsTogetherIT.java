@@ -180,7 +180,7 @@ class FacetsTogetherIT extends NodesOnRedis {
         assertThat(knowing.facet()).isSameAs(STATUS);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> knowing.idOf("13800000000x"))
-                .withMessage("this is not the text of a Long");
+                .withMessage("the text is not that of a Long");
         UserCache<String, String> names = caches.cache(Facet.of("nick", String.class), String.class, ids -> Map.of());
         assertThat(names.idOf("ann")).isEqualTo("ann");
         assertThatIllegalArgumentException().isThrownBy(() -> names.idOf("a}b"));

@@ -311,7 +311,7 @@ class FenceOutboxIT extends NodesOnRedis {
                 await().until(() -> here.fences().size() == 0);
                 changeAll(cache, 1, 100);
             });
-            assertThat(later).containsExactly("All invalidations that were kept have been sent");
+            assertThat(later).containsExactly("All pending invalidations have been sent");
         }
     }
 

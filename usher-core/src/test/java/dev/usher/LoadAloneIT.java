@@ -176,7 +176,7 @@ class LoadAloneIT extends NodesOnRedis {
                 .isThrownBy(() -> names.find(42L))
                 .havingCause()
                 .isInstanceOf(IllegalStateException.class)
-                .withMessage("a source may not ask the cache that it fills");
+                .withMessage("a source must not call the cache that it fills");
     }
 
     private UserCache<Long, String> cache(@Nullable Executor executor) {

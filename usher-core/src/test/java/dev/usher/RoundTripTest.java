@@ -277,7 +277,7 @@ class RoundTripTest {
                         Named.class,
                         () -> "13800000000",
                         "Named is written, and cannot be read back",
-                        "name a record or a class"),
+                        "use a record or a class"),
                 Row.misfit(
                         Half.class,
                         new Half() {
@@ -287,12 +287,12 @@ class RoundTripTest {
                             }
                         },
                         "Half is written, and cannot be read back",
-                        "name a record or a class"),
+                        "use a record or a class"),
                 Row.misfit(
                         OfInterface.class,
                         new OfInterface(() -> "13800000000"),
                         "at dev.usher.RoundTripTest$Named",
-                        "name a record or a class"),
+                        "use a record or a class"),
                 Row.misfit(
                         Pair.class,
                         new Pair<>("13800000000", 1),

@@ -28,7 +28,7 @@ class ServerRoleIT {
         try (RedisServer replica = RedisServer.start("replicaof 127.0.0.1 1")) {
             assertThat(linesOfAStartOn(replica))
                     .containsOnlyOnce("Redis at " + replica.host() + ":" + replica.port()
-                            + " is a replica, to which nothing can be written. Name its primary" + SETTINGS);
+                            + " is a replica, which accepts no writes. Name its primary" + SETTINGS);
         }
     }
 

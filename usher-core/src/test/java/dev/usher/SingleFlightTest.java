@@ -156,7 +156,7 @@ class SingleFlightTest {
                     }
                     return landing("never", 0);
                 }))
-                .withMessage("a source may not ask the cache that it fills");
+                .withMessage("a source must not call the cache that it fills");
     }
 
     @Test
@@ -312,7 +312,7 @@ class SingleFlightTest {
         assertThatIllegalStateException()
                 .isThrownBy(() -> flights.flyAlone(
                         1L, bulkhead.begin(), (mine, call) -> flights.flyAlone(1L, call, (again, same) -> {})))
-                .withMessage("a source may not ask the cache that it fills");
+                .withMessage("a source must not call the cache that it fills");
     }
 
     @Test

@@ -88,7 +88,7 @@ final class CurrentUserArgumentResolver<K> implements HandlerMethodArgumentResol
         UserCache<K, ?> cache = cacheOf(type);
         if (cache == null) {
             throw new IllegalStateException(
-                    "A parameter with @CurrentUser is the user's id, or the value of a facet that has a"
+                    "A parameter with @CurrentUser must be the user's id, or the value of a facet that has a"
                             + " cache, or an Optional of either; there is no cache with values of the type " + type);
         }
         return cache::find;
@@ -114,9 +114,8 @@ final class CurrentUserArgumentResolver<K> implements HandlerMethodArgumentResol
 
     private static Object requireInstance(Class<?> type, Object id) {
         if (!type.isInstance(id)) {
-            throw new IllegalStateException(
-                    "A parameter with @CurrentUser is to be the user's id as a " + type.getSimpleName()
-                            + ", but ids are of the type " + id.getClass().getSimpleName());
+            throw new IllegalStateException("A parameter with @CurrentUser has the type " + type.getSimpleName()
+                    + ", but ids are of the type " + id.getClass().getSimpleName());
         }
         return id;
     }

@@ -117,7 +117,7 @@ final class CurrentUserParameterCheck implements SmartInitializingSingleton {
         MergedAnnotations annotations =
                 MergedAnnotations.from(parameter.getAnnotatedElement(), SearchStrategy.TYPE_HIERARCHY);
         if (WEB.stream().noneMatch(annotations::isPresent)) {
-            return "the method is none that Spring MVC calls, and what else calls it does not know @CurrentUser";
+            return "Spring MVC does not call the method, and the framework that calls it does not know @CurrentUser";
         }
         String other = annotations.stream()
                 .map(annotation -> annotation.getType().getName())
@@ -125,8 +125,8 @@ final class CurrentUserParameterCheck implements SmartInitializingSingleton {
                 .findFirst()
                 .orElse(null);
         if (other != null) {
-            return "the method is called by Spring MVC, and because of @" + ClassUtils.getShortName(other)
-                    + " by another framework as well, which does not know @CurrentUser";
+            return "the method is called by Spring MVC, and also, because of @" + ClassUtils.getShortName(other)
+                    + ", by another framework, which does not know @CurrentUser";
         }
         if (hasBean(WEBFLUX)) {
             return "Spring WebFlux calls the method, and would fill the parameter from the request";

@@ -55,7 +55,7 @@ final class CurrentUserParameters implements HandlerMethodArgumentResolver {
             throws Exception {
         if (resolver == null) {
             throw new IllegalStateException(
-                    "No bean can say who the current user is: @CurrentUser needs Spring Security, a UserSource for a cache, usher"
+                    "No bean supplies the current user: @CurrentUser needs Spring Security, a UserSource for a cache, usher"
                             + " switched on, and no usher.web.current-user=none");
         }
         return resolver.resolveArgument(parameter, container, request, binders);

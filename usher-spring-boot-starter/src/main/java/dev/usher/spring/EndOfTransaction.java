@@ -172,7 +172,7 @@ final class EndOfTransaction implements TransactionSynchronization {
         try {
             announcement.run();
         } catch (Throwable e) {
-            log.error("A change has been committed, and could not be announced to the caches", e);
+            log.error("A committed change could not be announced to the caches", e);
         }
     }
 }

@@ -117,7 +117,7 @@ public final class JdbcUserSource<K, V> implements UserSource<K, V> {
     /** Reads one row; a failure concerns its user alone. */
     private void read(ResultSet row, K id, Map<K, V> found, Map<K, Exception> failures) throws SQLException {
         try {
-            V value = requireNonNull(mapper.mapRow(row, found.size()), "the row mapper has made nothing of a row");
+            V value = requireNonNull(mapper.mapRow(row, found.size()), "the row mapper returned null for a row");
             if (found.put(id, value) != null) {
                 failures.put(
                         id, new IncorrectResultSizeDataAccessException("user " + id + " has more than one row", 1));

@@ -77,7 +77,7 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
         if (!environment.getProperty("usher.enabled", Boolean.class, true)) {
             return new FailureAnalysis(
                     description + "usher is switched off.",
-                    "Take usher.enabled=false out of the settings, or declare the cache where it is off.",
+                    "Remove usher.enabled=false from the settings, or declare a bean for the cache where usher is off.",
                     cause);
         }
         Collection<String> sources = sourcesOf(value);
@@ -86,25 +86,26 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
         if (wanted != null && held != null && wanted != held) {
             return new FailureAnalysis(
                     description + "the source of such values, the bean " + quoted(sources)
-                            + ", is asked for ids of the type " + held.getSimpleName() + ", not "
+                            + ", takes ids of the type " + held.getSimpleName() + ", not "
                             + wanted.getSimpleName() + ".",
                     "Inject the cache with ids of the type " + held.getSimpleName()
-                            + ", or let the source be asked for " + wanted.getSimpleName() + settingOf(sources, wanted)
+                            + ", or change the type of the source's ids to " + wanted.getSimpleName()
+                            + settingOf(sources, wanted)
                             + ".",
                     cause);
         }
         if (!sources.isEmpty()) {
             return new FailureAnalysis(
                     description + "the source of such values, the bean " + quoted(sources)
-                            + ", is asked for ids of another type, or there is no Facet for it.",
+                            + ", takes ids of another type, or there is no Facet for it.",
                     "Inject the cache with the type of the source's ids" + facetOf(value) + ".",
                     cause);
         }
         return new FailureAnalysis(
-                description + "nothing says where the values come from.",
+                description + "there is no UserSource for such values.",
                 "Declare a bean of the type UserSource<" + idOf(type) + ", " + value.getSimpleName()
-                        + ">, which loads them from where the truth is"
-                        + (isSpecified(value) ? ", or set usher.jdbc.table, if it is a table" : facetOf(value))
+                        + ">, which loads them from the database or service that owns them"
+                        + (isSpecified(value) ? ", or set usher.jdbc.table, if a table holds them" : facetOf(value))
                         + ".",
                 cause);
     }
@@ -133,9 +134,7 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
 
     /** The bean that an application's own facet needs in addition. */
     private static String facetOf(Class<?> value) {
-        return isSpecified(value)
-                ? ""
-                : ", and see to it that there is a bean of the type Facet<" + value.getSimpleName() + ">";
+        return isSpecified(value) ? "" : ", and declare a bean of the type Facet<" + value.getSimpleName() + ">";
     }
 
     private static boolean isSpecified(Class<?> value) {
@@ -151,9 +150,9 @@ final class MissingUserCacheFailureAnalyzer extends AbstractInjectionFailureAnal
         Collection<String> names = cause.getBeanNamesFound();
         return new FailureAnalysis(
                 "There are several sources of " + value.toClass().getSimpleName()
-                        + " values, and none of them comes first: the" + " beans "
-                        + (names == null ? "are not known by name" : quoted(names)) + ".",
-                "A facet has one source. Make one of them @Primary, or take the others out of the context.",
+                        + " values, and none of them is @Primary"
+                        + (names == null ? "." : ": the beans " + quoted(names) + "."),
+                "A facet has one source. Make one of them @Primary, or remove the others from the context.",
                 cause);
     }
 

@@ -40,9 +40,9 @@ final class NameAsUserId<K> implements CurrentUserId<K> {
         if (warned.compareAndSet(false, true)) {
             // The log line omits the name: it may be a mobile number.
             log.warn(
-                    "The name of an authentication is not the id of a user, and its caller is treated as no user; this is said only"
-                            + " once. Where names are not ids, declare a bean of type dev.usher.spring.CurrentUserId, which says whose"
-                            + " authentication it is");
+                    "The name of an authentication is not a user's id: its caller is not taken for a user; this is logged only once."
+                            + " Where names are not ids, declare a bean of type dev.usher.spring.CurrentUserId, which returns the id of"
+                            + " the authenticated user");
         }
         return Optional.empty();
     }

@@ -6,6 +6,6 @@ final class PushlessRedisException extends IllegalStateException {
     private static final long serialVersionUID = 1L;
 
     PushlessRedisException() {
-        super("Redis speaks RESP2 only, which has no way to tell of changes");
+        super("Redis speaks RESP2 only, which has no push messages for changes");
     }
 }

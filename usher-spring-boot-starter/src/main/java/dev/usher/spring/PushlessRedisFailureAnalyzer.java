@@ -9,11 +9,11 @@ final class PushlessRedisFailureAnalyzer extends AbstractFailureAnalyzer<Pushles
     @Override
     protected FailureAnalysis analyze(Throwable rootFailure, PushlessRedisException cause) {
         return new FailureAnalysis(
-                "The Redis of spring.data.redis speaks RESP2 only. It is older than Redis 6, or there is a proxy in front of it"
-                        + " that does not know RESP3. It cannot tell usher of changes, so that users could hardly be answered from"
-                        + " memory: statuses never, profiles for the staleness bound.",
+                "The Redis of spring.data.redis speaks RESP2 only: it is older than Redis 6, or a proxy in front of it does not"
+                        + " support RESP3. Redis then cannot push changes to usher. Without them usher answers no status from"
+                        + " memory, and a profile for the staleness bound at most.",
                 "Use Redis 6 or newer, or Valkey, and connect to it without such a proxy. Or set"
-                        + " usher.redis.require-resp3=false to go on without: answers are as right as before, and slower.",
+                        + " usher.redis.require-resp3=false to run without RESP3: answers are as correct, but slower.",
                 cause);
     }
 }

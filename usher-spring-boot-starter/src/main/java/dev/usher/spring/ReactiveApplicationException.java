@@ -6,6 +6,6 @@ final class ReactiveApplicationException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
     ReactiveApplicationException() {
-        super("usher has neither the current user nor the status gate in a reactive web application");
+        super("usher supports neither @CurrentUser nor the status gate in a reactive web application");
     }
 }

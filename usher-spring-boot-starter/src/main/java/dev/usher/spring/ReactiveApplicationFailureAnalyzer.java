@@ -9,11 +9,12 @@ final class ReactiveApplicationFailureAnalyzer extends AbstractFailureAnalyzer<R
     @Override
     protected FailureAnalysis analyze(Throwable rootFailure, ReactiveApplicationException cause) {
         return new FailureAnalysis(
-                "This is a reactive web application. usher-spring-boot-starter has no status gate there yet, so that disabled users"
-                        + " would not be refused, and no @CurrentUser, so that such a parameter would hold what the caller sends.",
-                "Set usher.web.current-user=none to use the caches alone: the application itself then asks UserStatusCache whether a"
-                        + " caller is enabled, and the health says that nothing else does. Or make it a servlet application, with"
-                        + " spring-boot-starter-webmvc in place of spring-boot-starter-webflux.",
+                "This is a reactive web application, in which usher-spring-boot-starter has neither a status gate nor @CurrentUser"
+                        + " yet. Disabled users would not be refused, and a parameter with @CurrentUser would be filled from the"
+                        + " request.",
+                "Set usher.web.current-user=none to use the caches alone: the application itself must then ask UserStatusCache"
+                        + " whether a caller is enabled, and health shows that usher does not. Or make it a servlet application,"
+                        + " with spring-boot-starter-webmvc in place of spring-boot-starter-webflux.",
                 cause);
     }
 }

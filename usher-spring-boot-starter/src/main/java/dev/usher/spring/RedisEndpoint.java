@@ -88,9 +88,9 @@ public record RedisEndpoint(RedisURI uri, ClientOptions options) {
                     "spring.data.redis." + topology + ".nodes",
                     null,
                     "usher does not support Redis as a " + topology + " yet. Name a standalone server with"
-                            + " spring.data.redis.host and spring.data.redis.port, or with spring.data.redis.url. Where the"
-                            + " application needs this one for something else, declare a bean of type"
-                            + " dev.usher.spring.RedisEndpoint, which names another one for the caches.");
+                            + " spring.data.redis.host and spring.data.redis.port, or with spring.data.redis.url. If the"
+                            + " application uses the " + topology + " for other purposes, declare a bean of type"
+                            + " dev.usher.spring.RedisEndpoint, which names a standalone server for the caches.");
         }
     }
 }

@@ -69,7 +69,8 @@ public final class RepositoryUserSource<E, K, V> implements UserSource<K, V> {
         for (E entity : repository.findAllById(ids)) {
             K user = id.apply(entity);
             try {
-                found.put(user, requireNonNull(value.apply(entity), "nothing has been made of an entity"));
+                found.put(
+                        user, requireNonNull(value.apply(entity), "the mapping function returned null for an entity"));
             } catch (RuntimeException e) {
                 failures.put(user, e);
             }

@@ -344,10 +344,9 @@ final class TableProbe<K> {
         boolean allFound = sample.ids.entrySet().stream().allMatch(id -> id.getValue() || found.contains(id.getKey()));
         return allFound
                 ? List.of()
-                : List.of(
-                        table.inIdType() + idColumnText()
-                                + " holds ids in a spelling in which they are not looked up: a text as"
-                                + " it is, a UUID with hyphens or without, in lower case or in upper case, neither with spaces behind");
+                : List.of(table.inIdType() + idColumnText()
+                        + " holds ids in a form that usher does not look up. It looks up a text as it is, and"
+                        + " a UUID with or without hyphens, in lower or upper case, without trailing spaces");
     }
 
     // Texts.

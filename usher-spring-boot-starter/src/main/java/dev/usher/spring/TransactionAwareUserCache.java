@@ -181,7 +181,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         Object value = values.get(id);
         if (value == null && values.containsKey(id)) {
             return Found.unavailable(
-                    unavailable(Set.of(id), new IllegalStateException("the source answered a null value")));
+                    unavailable(Set.of(id), new IllegalStateException("the source returned a null value")));
         }
         return new Found<>(Optional.ofNullable((V) value), Duration.ZERO);
     }

@@ -6,6 +6,6 @@ final class UnfitStatusGateException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
     UnfitStatusGateException() {
-        super("the bean 'usherStatusGate' replaces the status gate, and is no Customizer<HttpSecurity>");
+        super("the bean 'usherStatusGate' replaces the status gate, but is not a Customizer<HttpSecurity>");
     }
 }

@@ -9,9 +9,9 @@ final class UnservedCurrentUserFailureAnalyzer extends AbstractFailureAnalyzer<U
     @Override
     protected FailureAnalysis analyze(Throwable rootFailure, UnservedCurrentUserException cause) {
         return new FailureAnalysis(
-                "There are parameters with @CurrentUser that usher does not fill. They would hold what the caller sends: "
+                "There are parameters with @CurrentUser that usher does not fill. They would be filled from the request: "
                         + cause.getMessage() + ".",
-                "Take @CurrentUser off these parameters. It works in controllers of Spring MVC only. Elsewhere, take the id from the"
+                "Remove @CurrentUser from these parameters. It works in controllers of Spring MVC only. Elsewhere, take the id from the"
                         + " authentication, such as the Principal of a message, and ask UserStatusCache and UserProfileCache with it.",
                 cause);
     }

@@ -79,7 +79,7 @@ final class UserCacheRegistrar implements BeanDefinitionRegistryPostProcessor {
         Class<?> value = typeOf(beans, facet).as(Facet.class).getGeneric(0).resolve();
         if (value == null || value == Object.class) {
             throw new IllegalStateException("the facet '" + facet
-                    + "' does not say what its values are; declare it as Facet<Badges>, or whatever they are");
+                    + "' does not declare the type of its values; declare it as Facet<Badges>, with that type");
         }
         if (!SPECIFIED.contains(value) && !hasCacheOf(value, beans)) {
             register(registry, facet + "UserCache", idOf(value, beans), value, () -> make(facet, value, beans));

@@ -34,8 +34,8 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
     static final String TABLE_OF_STATUSES = "usherJdbcStatusSource";
 
     private static final String ID_TYPE = "usher.jdbc.id-type";
-    private static final String ADVICE = "A user has one id. Let the sources of profiles and statuses, " + ID_TYPE
-            + ", CurrentUserId and the parameters that are an id agree on its type.";
+    private static final String ADVICE = "A user has one id. The sources of profiles and statuses, " + ID_TYPE
+            + ", CurrentUserId and the parameters that are an id must all have the same type for it.";
     private static final boolean SECURITY = ClassUtils.isPresent(
             "org.springframework.security.core.Authentication", UserIdClasses.class.getClassLoader());
 
@@ -49,7 +49,7 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
     private record Declaration(String name, Class<?> idClass) {
 
         String text() {
-            return name + " says " + idClass.getSimpleName();
+            return name + " declares " + idClass.getSimpleName();
         }
     }
 
@@ -216,7 +216,7 @@ final class UserIdClasses implements BeanDefinitionRegistryPostProcessor, Ordere
         }
         if (idClass == null) {
             throw new IdTypesException(
-                    "The source of the facet '" + facet + "' does not say what the ids of users are",
+                    "The source of the facet '" + facet + "' does not declare the type of its ids",
                     "Declare the bean with its full type, such as UserSource<Long, " + value.getSimpleName() + ">.");
         }
         return idClass;

@@ -48,7 +48,7 @@ public record UsherProperties(
      * @param nearTtl Longest life of what this process remembers by itself.
      * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
-     * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
+     * @param serveStaleFor For how long the last known answer is given when neither Redis nor the source answers; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
      * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another. By default a quarter of the
      *     web server's threads, or 1000 where there are none or they are virtual.
@@ -85,7 +85,7 @@ public record UsherProperties(
      * @param nearTtl Longest life of what this process remembers by itself.
      * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
      * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
-     * @param serveStaleFor For how long the last known answer is given when nobody can say; 0 for never.
+     * @param serveStaleFor For how long the last known answer is given when neither Redis nor the source answers; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
      * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another. By default a quarter of the
      *     web server's threads, or 1000 where there are none or they are virtual.

@@ -153,7 +153,7 @@ class CurrentUserBindingTest {
             for (Method method : handlersOf(Kinds.class)) {
                 assertThat(answer(client, method.getName()))
                         .as(method.toString())
-                        .contains("No bean can say who the current user is")
+                        .contains("No bean supplies the current user")
                         .doesNotContain(EVIL, "666", "DISABLED");
             }
         });

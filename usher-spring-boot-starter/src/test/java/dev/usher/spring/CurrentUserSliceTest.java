@@ -47,7 +47,7 @@ class CurrentUserSliceTest {
 
         assertThatThrownBy(() -> client.perform(get("/me?name=Evil")))
                 .hasRootCauseMessage(
-                        "No bean can say who the current user is: @CurrentUser needs Spring Security, a UserSource for a"
+                        "No bean supplies the current user: @CurrentUser needs Spring Security, a UserSource for a"
                                 + " cache, usher switched on, and no usher.web.current-user=none");
     }
 

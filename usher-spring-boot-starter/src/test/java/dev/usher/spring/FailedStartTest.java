@@ -32,7 +32,7 @@ class FailedStartTest {
 
         assertThat(log)
                 .contains("APPLICATION FAILED TO START")
-                .contains("nothing says where the values come from")
+                .contains("there is no UserSource for such values")
                 // Spring Boot formats the number before this text with the default locale.
                 .contains(" of constructor in " + NeedsProfiles.class.getName())
                 .contains("Declare a bean of the type UserSource<Long, UserProfile>")
@@ -60,7 +60,7 @@ class FailedStartTest {
     void aCacheWithUsherSwitchedOffNamesTheSetting(CapturedOutput log) {
         assertFails(new Class<?>[] {Usher.class, NeedsProfiles.class}, "usher.enabled=false");
 
-        assertThat(log).contains("usher is switched off").contains("Take usher.enabled=false out of the settings");
+        assertThat(log).contains("usher is switched off").contains("Remove usher.enabled=false from the settings");
     }
 
     @Test
@@ -101,9 +101,9 @@ class FailedStartTest {
 
         assertThat(log)
                 .contains("APPLICATION FAILED TO START")
-                .contains("They would hold what the caller sends: parameter 1 of " + Listener.class.getName()
+                .contains("They would be filled from the request: parameter 1 of " + Listener.class.getName()
                         + ".listen: ")
-                .contains("Take @CurrentUser off these parameters");
+                .contains("Remove @CurrentUser from these parameters");
     }
 
     @Test

@@ -116,7 +116,7 @@ class UserCacheRegistrarTest {
         runner.withBean("badges", Facet.class, () -> null)
                 .run(context -> assertThat(context)
                         .getFailure()
-                        .hasStackTraceContaining("the facet 'badges' does not say what its values are"));
+                        .hasStackTraceContaining("the facet 'badges' does not declare the type of its values"));
         runner.withUserConfiguration(FacetOnly.class)
                 .run(context -> assertThat(context)
                         .getFailure()

@@ -174,15 +174,15 @@ class UserIdClassesTest {
                                         .analyze(requireNonNull(context.getStartupFailure())))
                                 .getDescription())
                         .isEqualTo(
-                                "The ids of users are of two types: the cache 'userStatusCache' says Long, and parameter 0 of "
-                                        + TakesUuid.class.getName() + ".get says UUID."));
+                                "The ids of users are of two types: the cache 'userStatusCache' declares Long, and parameter 0 of "
+                                        + TakesUuid.class.getName() + ".get declares UUID."));
     }
 
     @Test
     void aSourceWithoutATypeOfIdsFailsTheStart() {
         with(Untyped.class)
                 .run(context -> assertThat(reportOf(context))
-                        .contains("The source of the facet 'status' does not say what the ids of users are")
+                        .contains("The source of the facet 'status' does not declare the type of its ids")
                         .contains("UserSource<Long, UserStatus>"));
     }
 

@@ -117,8 +117,10 @@ class UsersTableCheckTest {
         create("id varchar(40)" + REST + FLAGS);
         jdbc.update("INSERT INTO users (id, status) VALUES (?, 1)", "{" + UUID.randomUUID() + "}");
         runner.withPropertyValues("usher.jdbc.id-type=uuid")
-                .run(context -> assertThat(reportOf(context.getStartupFailure()))
-                        .contains("usher.jdbc.id-type: the column id of users holds ids in a spelling"));
+                .run(
+                        context -> assertThat(reportOf(context.getStartupFailure()))
+                                .contains(
+                                        "usher.jdbc.id-type: the column id of users holds ids in a form that usher does not look up"));
     }
 
     @Test
