@@ -6,17 +6,17 @@ import com.github.benmanes.caffeine.cache.Ticker;
 import java.time.Duration;
 
 /**
- * Which absences are worth a key in Redis: those of ids that were found absent before, a limited number of them in each life of a
- * stored absence. An invented id is asked for once.
+ * Decides which absences are stored in Redis: those of ids that were found absent before, and a limited number of them in each TTL of a
+ * stored absence. An invented id is usually asked for once.
  *
  * <p>Thread-safe.
  */
 final class Absences<K> {
 
-    /** How many ids are remembered. Those that are asked for often stay, whatever else is asked for. */
+    /** How many ids are remembered. Ids that are asked for often stay, however many others are asked for. */
     static final int REMEMBERED = 10_000;
 
-    /** How many absences are stored in each life of one. */
+    /** How many absences are stored in each TTL of an absence. */
     static final int STORED = 10_000;
 
     private final Cache<K, Boolean> found;
@@ -26,9 +26,9 @@ final class Absences<K> {
     private int stored;
 
     /**
-     * Nothing is known yet.
+     * An instance without any ids.
      *
-     * @param life of a stored absence
+     * @param life the TTL of a stored absence
      */
     Absences(Duration life, Ticker ticker) {
         this.ticker = ticker;
@@ -38,12 +38,12 @@ final class Absences<K> {
                 .executor(Runnable::run)
                 .ticker(ticker)
                 .maximumSize(REMEMBERED)
-                // Of an absence that has been stored, the next load comes when its life is over.
+                // The next load of a stored absence comes when its TTL is over.
                 .expireAfterWrite(life.multipliedBy(2))
                 .build();
     }
 
-    /** Notes that an id was found absent, and says whether that is to be stored. */
+    /** Notes that an id was found absent, and returns whether the absence is to be stored. */
     boolean isWorthAKey(K id) {
         return found.asMap().put(id, true) != null && hasRoom();
     }

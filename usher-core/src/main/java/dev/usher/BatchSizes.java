@@ -3,7 +3,7 @@ package dev.usher;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.IntConsumer;
 
-/** How many reads rode together in each call of the shared tier. Thread-safe. */
+/** The number of reads in each call of the shared tier. Thread-safe. */
 final class BatchSizes implements IntConsumer {
 
     private final LongAdder batches = new LongAdder();
@@ -11,9 +11,9 @@ final class BatchSizes implements IntConsumer {
     private final IntConsumer listener;
 
     /**
-     * Nothing has been sent yet.
+     * An instance without any calls.
      *
-     * @param listener is told of each size as well
+     * @param listener gets each size as well
      */
     BatchSizes(IntConsumer listener) {
         this.listener = listener;

@@ -66,7 +66,7 @@ final class Bulkhead {
         }
     }
 
-    /** A call that may wait no longer; without a stack trace, too. */
+    /** A call that has waited for as long as it may; without a stack trace, too. */
     static final class OverdueException extends TimeoutException {
 
         private static final long serialVersionUID = 1L;
@@ -126,7 +126,7 @@ final class Bulkhead {
         /**
          * Waits for the source, or for a load of another caller: in a place, or for a moment without one.
          *
-         * @return what has come
+         * @return the value of the future
          * @throws CrowdedException when there is no place, and the source does not answer at once
          * @throws OverdueException when this call may wait no longer
          */
@@ -165,7 +165,7 @@ final class Bulkhead {
             }
         }
 
-        /** That this call begins to query the source. */
+        /** Notes that this call begins to query the source. */
         void loadBegins() {
             boolean isFirstSinceAnAnswer = answeredAt - loadingSince >= 0 || loading.get() == 0;
             if (isFirstSinceAnAnswer && !hasFailed) {
@@ -174,7 +174,7 @@ final class Bulkhead {
             loading.incrementAndGet();
         }
 
-        /** That the source has answered the query. */
+        /** Notes that the source has answered the query. */
         void loadAnswered() {
             hasFailed = false;
             answeredAt = nanoTime.getAsLong();
@@ -182,9 +182,9 @@ final class Bulkhead {
         }
 
         /**
-         * That the query has failed.
+         * Notes that the query has failed.
          *
-         * @param isOfSource whether the failure says anything of the source
+         * @param isOfSource whether the source is the reason
          */
         void loadFailed(boolean isOfSource) {
             hasFailed |= isOfSource;
@@ -206,7 +206,7 @@ final class Bulkhead {
             return until - nanoTime.getAsLong();
         }
 
-        /** Gives the place back, if this call holds one: it waits no more, or not now. */
+        /** Gives the place back, if this call holds one: it does not wait any more, or not now. */
         void leave() {
             if (holdsPlace) {
                 holdsPlace = false;

@@ -35,21 +35,21 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Looks for what a caller could change in a value, and would change for all others who are handed the same object: arrays, fields
- * that are not final, setters, collections that take another element, and classes of the JDK that are not known to be immutable.
+ * Finds the mutable parts of a value, which one caller could change for all callers that share the object: arrays, fields that are not
+ * final, setters, collections that accept another element, and classes of the JDK that are not known to be immutable.
  *
- * <p>Only what a class shows is looked at: fields that are not private, and private ones with an accessor. The value is looked at as
- * far as it goes, and the declared types where it has nothing. To be called with a value that nobody else holds: collections
- * are tried. Of one thread.
+ * <p>Only the visible parts of a class are checked: fields that are not private, and private ones with an accessor. Where the value has
+ * an object, that object is checked, else the declared type. To be called with a value that no other thread holds, since the check tries
+ * to change collections. Not thread-safe.
  */
 final class Changeable {
 
-    /** A value is a small thing; of a large one, a part is as good as the whole. */
+    /** Values are small; for a large one, the check of a part is enough. */
     private static final int MAX_LOOKS = 1_000;
 
     private static final Pattern SETTER = Pattern.compile("set(\\p{Lu}.*)?|.+_\\$eq");
 
-    /** Of an immutable class, such methods return another value. */
+    /** Methods with these names change an object, unless they return another value, as those of immutable classes do. */
     private static final Pattern MUTATOR = Pattern.compile("(add|put|remove|clear)(\\p{Lu}.*)?");
 
     private static final Set<Class<?>> IMMUTABLE = Set.of(
@@ -81,10 +81,10 @@ final class Changeable {
 
     private final boolean isJson;
 
-    /** Classes that were looked at by their declarations, and may lead back to themselves. */
+    /** Classes whose declarations have been checked: they may refer back to themselves. */
     private final Set<Class<?>> seen = new HashSet<>();
 
-    /** Objects that were looked at. */
+    /** Objects that have been checked. */
     private final Set<Object> held = Collections.newSetFromMap(new IdentityHashMap<>());
 
     private int looks;
@@ -96,17 +96,17 @@ final class Changeable {
     }
 
     /**
-     * What was found.
+     * The result of a check.
      *
-     * @param part a part that can be changed, in words; {@code null} when there is none
-     * @param isOpen whether other values of the same type may differ, for the type allows for any class somewhere
+     * @param part a description of a mutable part, or {@code null} when there is none
+     * @param isOpen whether other values of the same type may differ, since the type allows any class somewhere
      */
     record Finding(@Nullable String part, boolean isOpen) {}
 
     /**
-     * Looks at a value.
+     * Checks a value.
      *
-     * @param type of which the value is declared to be
+     * @param type the declared type of the value
      * @param isJson whether collections are made by {@link JsonFacetCodec}, and so unmodifiable
      */
     static Finding look(Type type, Object value, boolean isJson) {
@@ -146,7 +146,7 @@ final class Changeable {
         }
     }
 
-    /** What else a value may hold in this place, as far as its type says. */
+    /** Checks the declared type of a part: other values may hold other objects there. */
     private void atSubclasses(String path, Class<?> declared) {
         if (Modifier.isFinal(declared.getModifiers()) || isImmutable(declared) || declared == Optional.class) {
             return;
@@ -181,7 +181,7 @@ final class Changeable {
         at(path + "[]", argument(declared, 1), null);
     }
 
-    /** Where this value has none, another one may have one. */
+    /** Checks the type arguments: where this value has no element, another value may have one. */
     private void atMissingCollection(String path, Type declared, Class<?> type) {
         if (!type.isInterface() && type.getName().startsWith("java.")) {
             found(path, "a " + type.getName());
@@ -279,7 +279,7 @@ final class Changeable {
         return !isRefused(() -> map.put(null, null));
     }
 
-    /** Whatever else it throws: it could be changed in another way. */
+    /** Whether the collection does not support the change. After any other exception, another change might succeed. */
     private static boolean isRefused(Runnable change) {
         try {
             change.run();

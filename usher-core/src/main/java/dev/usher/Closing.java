@@ -2,12 +2,12 @@ package dev.usher;
 
 import org.jspecify.annotations.Nullable;
 
-/** The steps of an end, each of which is taken whatever the others throw. Not thread-safe. */
+/** Runs all steps of a shutdown, even when some of them throw. Not thread-safe. */
 final class Closing {
 
     private @Nullable Throwable failure;
 
-    /** Takes a step, and keeps what it throws. */
+    /** Runs a step, and remembers its exception. */
     @SuppressWarnings("ReferenceEquality") // nothing can be suppressed in itself
     Closing step(Runnable step) {
         try {
@@ -22,7 +22,7 @@ final class Closing {
         return this;
     }
 
-    /** Throws what a step has thrown first; what later ones have thrown is suppressed in it. */
+    /** Throws the first exception of the steps; the later ones are suppressed in it. */
     void end() {
         if (failure instanceof Error error) {
             throw error;
@@ -35,7 +35,7 @@ final class Closing {
         }
     }
 
-    /** Closes what a failure would leave open. What that throws is suppressed in the failure. */
+    /** Closes resources that a failure would leave open. Their exceptions are suppressed in the failure. */
     static void after(Throwable failure, Runnable step) {
         new Closing().with(failure).step(step);
     }

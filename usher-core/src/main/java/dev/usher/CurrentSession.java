@@ -21,8 +21,8 @@ final class CurrentSession {
     }
 
     /**
-     * As {@link #replace}, if the session under way is still the one that the caller knows: what he knows of the connection
-     * may be over.
+     * As {@link #replace}, if the session under way is still the one that the caller knows: otherwise the caller's knowledge of the
+     * connection is outdated.
      */
     synchronized boolean replace(Session known, Session next) {
         if (closed || session != known) {
@@ -38,7 +38,7 @@ final class CurrentSession {
     }
 
     /**
-     * Time has passed that this machine has not counted: nothing is answered that was read before, until it is known to be true
+     * Notes that time has passed which this machine has not counted: earlier answers are not given until they are known to be true
      * again.
      */
     synchronized void distrust(long now) {
@@ -49,7 +49,7 @@ final class CurrentSession {
         }
     }
 
-    /** Ends the session under way for good: none begins any more. */
+    /** Ends the session under way, and lets no other one begin. */
     synchronized void close() {
         replace(Session.ended());
         closed = true;

@@ -8,8 +8,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The time by which something is to be complete. {@link CompletableFuture#orTimeout} has a thread of the JDK's that never ends, and holds
- * the class loader of the application by which it was started; this has the timer that ends with the caches.
+ * Completes a future exceptionally after a time. {@link CompletableFuture#orTimeout} uses a thread of the JDK that never ends, and that
+ * holds the class loader of the application that has started it; this class uses the timer of the caches, which ends with them.
  */
 final class Deadline {
 

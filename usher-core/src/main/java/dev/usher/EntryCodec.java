@@ -11,12 +11,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Entries as they stand in Redis: what the facet's codec writes, or JSON's {@code null} for a known-absent user.
+ * The form of entries in Redis: the bytes of the facet's codec, or JSON's {@code null} for a user that is known to be absent.
  *
- * <p>Whether values can be cached at all is tried with the first of them: it is written, read back, and looked at for what a caller
- * could change. While that fails, values are only loaded, and each one is a new try. Callers share one object of a
- * value: what was read back, of which the source holds no part. The values of the specification are immutable, and always read back: they
- * are shared as they were loaded. Thread-safe.
+ * <p>The first value of a facet shows whether its values can be cached: it is written, read back, and checked for mutable parts. While
+ * that fails, values are not cached, and each value is a new trial. Callers share one object: the copy that was read back, of which the
+ * source holds no part. The values of the specification are immutable and can always be read back, so callers share the loaded object.
+ * Thread-safe.
  */
 final class EntryCodec<V> {
 
@@ -30,7 +30,7 @@ final class EntryCodec<V> {
     private final boolean isSpecified;
     private final RateLimitedLog valueLog = new RateLimitedLog(log);
 
-    /** What the trials have shown; {@code null} before the first. */
+    /** The result of the trials; {@code null} before the first. */
     private final AtomicReference<@Nullable Verdict> verdict = new AtomicReference<>();
 
     EntryCodec(Facet<V> facet) {
@@ -45,8 +45,8 @@ final class EntryCodec<V> {
         /**
          * Values can be cached.
          *
-         * @param type that of the value that has shown it
-         * @param isOpen whether each value is to be looked at
+         * @param type the class of the value of the trial
+         * @param isOpen whether each value has to be checked
          */
         record Fit(Class<?> type, boolean isOpen) implements Verdict {
 
@@ -63,12 +63,12 @@ final class EntryCodec<V> {
      * A value that was loaded, ready to be handed out and stored.
      *
      * @param entry for all callers
-     * @param bytes for Redis, or {@code null} when the value may neither be stored nor be kept in memory
+     * @param bytes for Redis, or {@code null} when the value must neither be stored nor be cached in memory
      */
     @SuppressWarnings("ArrayRecordComponent")
     record Prepared<V>(Entry<V> entry, byte @Nullable [] bytes) {}
 
-    /** Why values are not cached, or {@code null} while nothing is known against it. */
+    /** The reason for which values are not cached, or {@code null} while none is known. */
     @Nullable String misfit() {
         return verdict.get() instanceof Verdict.Unfit unfit ? unfit.misfit.reason() : null;
     }
@@ -77,19 +77,19 @@ final class EntryCodec<V> {
         return verdict.get() instanceof Verdict.Unfit;
     }
 
-    /** Whether each caller gets a copy of what memory holds. */
+    /** Whether each caller gets a copy of the cached value. */
     boolean isCopied() {
         return isCopied;
     }
 
-    /** What a caller is handed of an entry. */
+    /** The value of an entry for one caller. */
     Optional<V> handOut(Entry<V> entry) {
         V value = entry.value();
         boolean copies = isCopied || (verdict.get() instanceof Verdict.Unfit unfit && unfit.misfit.isCopied());
         return Optional.ofNullable(value == null || !copies ? value : copyOf(value));
     }
 
-    /** A copy, as far as the value can be written; such as cannot is not kept, and its callers have nothing better. */
+    /** A copy, or the value itself if it cannot be written: such a value is not cached, so only the waiters of its load share it. */
     V copyOf(V value) {
         try {
             return codec.decode(codec.encode(value));
@@ -99,7 +99,7 @@ final class EntryCodec<V> {
     }
 
     /**
-     * What is stored of a value, or {@code null} when it cannot be.
+     * The bytes to store for a value, or {@code null} when it cannot be stored.
      *
      * @param key for the log
      */
@@ -110,7 +110,7 @@ final class EntryCodec<V> {
     }
 
     /**
-     * Prepares what a source has said.
+     * Prepares a value that a source has returned.
      *
      * @param key for the log
      * @param value or {@code null} for an absent user
@@ -163,7 +163,7 @@ final class EntryCodec<V> {
         try {
             value = Objects.requireNonNull(codec.decode(bytes));
         } catch (RuntimeException | LinkageError | StackOverflowError e) {
-            // Neither kept as the cause nor quoted: a parser's message shows the text around what it stumbled over.
+            // The exception is neither the cause nor quoted: the message of a parser shows text of the value.
             throw new UnreadableEntryException(e.getClass().getSimpleName(), bytes);
         }
         Misfit misfit = look(value);
@@ -174,14 +174,14 @@ final class EntryCodec<V> {
         return new Entry<>(value);
     }
 
-    /** Looks at a value that no caller holds yet, where the ones before have not told enough. */
+    /** Checks a value that no caller holds yet, unless the values before it have shown that its type is immutable. */
     private @Nullable Misfit look(V read) {
         Verdict before = verdict.get();
         if (before instanceof Verdict.Fit fit && fit.isSure(read)) {
             return null;
         }
         boolean isOpen = false;
-        // What each caller gets a copy of may be changed, also by being looked at.
+        // Each caller gets a copy, so the value may be mutable.
         if (!isCopied) {
             Finding finding = Changeable.look(typeOf(read), read, isJson());
             if (finding.part() != null) {
@@ -197,7 +197,7 @@ final class EntryCodec<V> {
         return null;
     }
 
-    /** Of a facet whose values are cached otherwise, it is about this value; else about all. */
+    /** Logs that this value is not cached, if others of the facet are; else that no value of the facet is. */
     private void refuse(String key, Misfit misfit) {
         Verdict before = verdict.get();
         if (before instanceof Verdict.Fit) {

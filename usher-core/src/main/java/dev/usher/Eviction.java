@@ -17,7 +17,7 @@ record Eviction(String policy, long maxMemory) {
     private static final Pattern POLICY = Pattern.compile("^maxmemory_policy:(\\S+)", Pattern.MULTILINE);
     private static final Pattern MAX_MEMORY = Pattern.compile("^maxmemory:(\\d{1,20})", Pattern.MULTILINE);
 
-    /** What the memory section of {@code INFO} says, or {@code null} when it says nothing of it. */
+    /** Parses the memory section of {@code INFO}; {@code null} when it does not name the policy. */
     static @Nullable Eviction parse(String info) {
         Matcher policy = POLICY.matcher(info);
         Matcher maxMemory = MAX_MEMORY.matcher(info);
@@ -29,7 +29,7 @@ record Eviction(String policy, long maxMemory) {
                 : null;
     }
 
-    /** Whether a guard may go that was written a moment ago, long before the values that are read all the time. */
+    /** Whether Redis may evict a guard that was written a moment ago, long before values that are read all the time. */
     boolean takesYoungGuards() {
         return maxMemory > 0 && (policy.equals("volatile-ttl") || policy.endsWith("-random"));
     }

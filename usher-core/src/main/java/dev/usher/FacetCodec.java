@@ -14,8 +14,7 @@ public interface FacetCodec<V> {
 
     /**
      * A codec that writes compact JSON in UTF-8 with Jackson, and that ignores unknown fields when it reads. Collections are read as
-     * unmodifiable ones. Where the caches have a {@linkplain UserCaches.Builder#jsonMapper mapper of the application's}, that one writes
-     * and reads.
+     * unmodifiable ones. If the caches have a {@linkplain UserCaches.Builder#jsonMapper mapper of the application's}, the codec uses it.
      *
      * @param type the class of the values: a record, an enum or another class that Jackson can bind
      * @param <V> the type of the values
@@ -26,7 +25,7 @@ public interface FacetCodec<V> {
     }
 
     /**
-     * A codec that writes JSON with a mapper of the application's and its modules, and else is like the other one.
+     * As {@link #json(Class)}, with a mapper of the application's and its modules.
      *
      * @param type the class of the values
      * @param mapper it is copied; a later change of the original is not noticed
@@ -40,7 +39,7 @@ public interface FacetCodec<V> {
     /**
      * Encodes a value.
      *
-     * @param value what to write
+     * @param value the value to write
      * @return its bytes
      */
     byte[] encode(V value);
@@ -48,7 +47,7 @@ public interface FacetCodec<V> {
     /**
      * Decodes a value.
      *
-     * @param bytes what stands in Redis, written by whichever program
+     * @param bytes the content of the key in Redis, which any program may have written
      * @return the value
      * @throws RuntimeException when the bytes are not a value; the entry is then loaded again and overwritten. The
      *     exception is not logged, since it may quote the value

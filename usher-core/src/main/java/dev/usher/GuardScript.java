@@ -13,11 +13,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One of the scripts that keep the shared tier free of old values. Each works on two keys of one slot, a value and its
- * guard, and says in its own file what it does.
+ * One of the scripts that keep old values out of the shared tier. Each works on two keys of one slot, a value and its guard; its file
+ * describes it.
  *
  * @param source the text that Redis runs
- * @param sha1 the name under which Redis knows it
+ * @param sha1 the digest by which Redis runs it without the text
  */
 record GuardScript(String source, String sha1) {
 
@@ -44,7 +44,7 @@ record GuardScript(String source, String sha1) {
     }
 
     /**
-     * The command that a script calls: some servers name it by its line alone when they refuse it.
+     * The command in a line of a script: some servers name only the line of a refused command.
      *
      * @param sha1 of the script
      * @param line counted from 1
@@ -62,7 +62,7 @@ record GuardScript(String source, String sha1) {
                 .orElse(null);
     }
 
-    /** A script that is no part of the guard protocol, and stands by itself. */
+    /** A script that is not part of the guard protocol. */
     static GuardScript alone(String name) {
         return of(resource(name));
     }

@@ -2,7 +2,7 @@ package dev.usher;
 
 import org.jspecify.annotations.Nullable;
 
-/** What all ids of a cache are, and how the text of an id, as it stands in a key, becomes the id again. */
+/** The type of all ids of a cache, which parses the text of an id, as it is part of a key. */
 enum IdType {
     LONG(Long.class) {
         @Override
@@ -51,8 +51,8 @@ enum IdType {
     }
 
     /**
-     * Takes an id for one of this type. The compiler sees to it, except where a caller casts, or hands on a type that only a
-     * configuration says.
+     * Checks that an id is of this type. The compiler checks it too, except where a caller casts, or where only the configuration
+     * declares the type.
      *
      * @throws IllegalArgumentException when it is of another type; both are named, and the id is not
      */
@@ -63,7 +63,7 @@ enum IdType {
         }
     }
 
-    /** What an id is, for people: {@code a Long}. */
+    /** The type in words, for messages: {@code a Long}. */
     String text() {
         return (this == INTEGER ? "an " : "a ") + type.getSimpleName();
     }
@@ -71,9 +71,10 @@ enum IdType {
     abstract Object parse(String text);
 
     /**
-     * The id that has a text.
+     * Parses an id.
      *
-     * @throws IllegalArgumentException when no id of this type has it; it is not quoted, for it may hold anything
+     * @throws IllegalArgumentException when the text is not that of an id of this type; the message does not quote the text, which may
+     *     hold anything
      */
     Object idOf(String text) {
         Object id = parseOrNull(text);

@@ -11,10 +11,10 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * JSON in UTF-8, whose collections are read as unmodifiable ones. Without a mapper of the application's own it is compact, and scalars are
- * read as what they are: a number in quotes is not a number.
+ * JSON in UTF-8, whose collections are read as unmodifiable ones. Without a mapper of the application's own, it is compact, and a scalar of
+ * another type is an error: a number in quotes is not a number.
  *
- * <p>Each codec has a mapper to itself: a mapper remembers the classes that it has met, and with them their class loader.
+ * <p>Each codec has a mapper of its own: a mapper holds the classes that it has written and read, and with them their class loader.
  */
 final class JsonFacetCodec<V> implements FacetCodec<V> {
 
@@ -23,13 +23,13 @@ final class JsonFacetCodec<V> implements FacetCodec<V> {
     private final ObjectReader reader;
     private final ObjectWriter writer;
 
-    /** Written by usher's own mapper. */
+    /** A codec with usher's own mapper. */
     JsonFacetCodec(Class<V> type) {
         this(type, null);
     }
 
     /**
-     * Written by a mapper of the application's.
+     * A codec with a mapper of the application's.
      *
      * @param own with its modules, or {@code null} for usher's
      */
@@ -39,11 +39,11 @@ final class JsonFacetCodec<V> implements FacetCodec<V> {
         JsonMapper mapper = (own == null ? strict() : own.rebuild())
                 .addModule(new UnmodifiableCollections())
                 .build();
-        // Nodes of two versions of an application read each other's entries.
+        // Unknown fields are ignored: nodes of two versions of an application read each other's entries.
         this.reader = mapper.readerFor(type)
                 .without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
                 .with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
-        // A class of which Jackson sees nothing would be written as {}, and read back empty.
+        // An error here: a class without properties would be written as {}, and read back empty.
         this.writer = mapper.writerFor(type).with(SerializationFeature.FAIL_ON_EMPTY_BEANS);
     }
 

@@ -5,7 +5,7 @@ import static java.util.Objects.requireNonNull;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a source has said of one user who exists, or why it could not say anything.
+ * The answer of a source for one existing user, or the reason why there is none.
  *
  * @param value the value, or {@code null} when the user could not be read
  * @param failure why not, or {@code null}

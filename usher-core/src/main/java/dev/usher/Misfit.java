@@ -6,10 +6,10 @@ import java.util.Arrays;
 import tools.jackson.databind.exc.InvalidDefinitionException;
 
 /**
- * Why values of a type cannot be cached, and what is to be changed. It never quotes a value: classes and fields have names, and the
- * messages of codecs are left out.
+ * The reason why values of a type cannot be cached, and the remedy. It names classes and fields, and never quotes a value: the messages of
+ * codecs are left out.
  *
- * @param reason in words
+ * @param reason and remedy, in words
  * @param isCopied whether values can be copied by writing and reading them
  */
 record Misfit(String reason, boolean isCopied) {

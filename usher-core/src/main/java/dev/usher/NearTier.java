@@ -14,41 +14,41 @@ import org.jspecify.annotations.Nullable;
  * What this process knows by itself, of one facet, keyed by the id itself.
  *
  * <p>A load first {@linkplain #reserve reserves} the id's place, then reads, and {@linkplain #publish publishes} only into that
- * very reservation. A change {@linkplain #forget removes} whatever stands there; what had been read before it then finds no
- * place any more.
+ * very reservation. A change {@linkplain #forget empties} the place; an answer that was read before the change then finds no
+ * reservation, and is not cached.
  *
- * <p>What stood there is remembered, until it is replaced or a change removes it, however old it grows: it is {@linkplain
- * #lastKnown the last known answer}, for when nobody can say.
+ * <p>The entry from before a reservation, however old, is kept until it is replaced or a change removes it: it is {@linkplain
+ * #lastKnown the last known answer} while neither Redis nor the source answers.
  *
- * <p>Thread-safe, and without a lock when a resident is found.
+ * <p>Thread-safe, and without a lock when an answer is found.
  */
 final class NearTier<K, V> {
 
-    /** Longer than anything is kept. */
+    /** Longer than any TTL. */
     static final Duration NEVER = Duration.ofDays(36500);
 
-    /** How many absent users are remembered, however many are asked for. */
+    /** How many absent users are cached at most. */
     private static final long MAX_ABSENT = 1000;
 
-    /** How long the last known answer is repeated before somebody is asked again. */
+    /** How long the last known answer is repeated before Redis and the source are asked again. */
     private static final Duration REPEATED = Duration.ofSeconds(1);
 
     private final Cache<K, Place> places;
 
-    /** Absent users have places of their own, so that invented ids cannot drive out those that exist. */
+    /** Absent users have places of their own, so that invented ids cannot evict existing users. */
     private final Cache<K, Place> absentPlaces;
 
-    /** Ids that were found absent once: only when asked for again are they worth a place. */
+    /** Ids that were found absent once: an absence is cached only when its id is asked for again. */
     private final Cache<K, Boolean> foundAbsent;
 
     private final BiConsumer<K, Resident<V>> due;
 
     /**
-     * What Caffeine has to do now and then: to note who was read, and to choose who goes. At most one task of each map is in
-     * here. Left to who keeps something, who has waited for Redis anyway: to wake a thread for it would cost him more, and to do
-     * it would cost those more who are answered from memory. Until then some readings go unnoted.
+     * Caffeine's pending maintenance: it records reads and evicts entries. The queue holds at most one task of each map. The thread
+     * that publishes an entry runs them: it has just waited for Redis, so the cost is lost in the noise. A hit in memory would pay
+     * more for it, and so would a wake-up of another thread. Until then Caffeine may miss some reads.
      */
-    private final Queue<Runnable> upkeep = new ConcurrentLinkedQueue<>();
+    private final Queue<Runnable> maintenance = new ConcurrentLinkedQueue<>();
 
     private final boolean enabled;
     private final long boundNanos;
@@ -56,19 +56,19 @@ final class NearTier<K, V> {
     private final long untrackedNanos;
     private final long staleNanos;
 
-    /** Of what is repeated for want of anything better. */
+    /** The session of last known answers that are repeated. */
     private final Session always = Session.untracked();
 
-    /** Of what is remembered, and not answered. */
+    /** The session of entries that serve as last known answers only. */
     private final Session ended = Session.ended();
 
     private volatile boolean closed;
 
     /**
-     * Nobody is known yet.
+     * An empty near tier.
      *
-     * @param policy sizes and lives
-     * @param due is told when a resident is found that is {@linkplain Resident#dueIn due}, once
+     * @param policy the sizes and TTLs
+     * @param due called once for each entry that is found when it is {@linkplain Resident#dueIn due}
      */
     NearTier(CachePolicy policy, BiConsumer<K, Resident<V>> due) {
         this.due = due;
@@ -84,36 +84,39 @@ final class NearTier<K, V> {
     }
 
     private <T> Cache<K, T> mapOf(long size) {
-        return Caffeine.newBuilder().executor(upkeep::add).maximumSize(size).build();
+        return Caffeine.newBuilder()
+                .executor(maintenance::add)
+                .maximumSize(size)
+                .build();
     }
 
-    /** Does the upkeep that has come due. To be called after something, or much, has been published. */
+    /** Runs the pending maintenance. To be called after one or more entries have been published. */
     void keepUp() {
-        for (Runnable task = upkeep.poll(); task != null; task = upkeep.poll()) {
+        for (Runnable task = maintenance.poll(); task != null; task = maintenance.poll()) {
             task.run();
         }
     }
 
-    /** What stands at an id's place. */
+    /** The content of an id's place. */
     sealed interface Place {}
 
-    /** Stands at a place for a reservation. Equal only to itself. */
-    private static final class Kept implements Place {
+    /** Holds a place for a reservation. Equal only to itself. */
+    private static final class Reserved implements Place {
 
-        /** What stood there, and is put back if nothing is read. */
+        /** The entry from before the reservation, which is put back if nothing is read. */
         private @Nullable Resident<?> last;
     }
 
-    /** The places, among users and among the absent, that are kept for what is about to be read. */
+    /** The places, among existing and among absent users, that are reserved for an answer before it is read. */
     static final class Reservation {
 
-        private final Kept present = new Kept();
-        private final Kept absent = new Kept();
+        private final Reserved present = new Reserved();
+        private final Reserved absent = new Reserved();
         private final Session session;
         private final long madeAt = System.nanoTime();
         private final Duration dueIn;
 
-        /** Whether a place among the absent may be kept. */
+        /** Whether a place among the absent users is reserved. */
         private boolean hasAbsent;
 
         private Reservation(Session session, Duration dueIn) {
@@ -122,7 +125,7 @@ final class NearTier<K, V> {
         }
     }
 
-    /** An answer. */
+    /** A cached answer. */
     static final class Resident<V> implements Place {
 
         @SuppressWarnings("rawtypes")
@@ -149,12 +152,12 @@ final class NearTier<K, V> {
             return answer;
         }
 
-        /** Whether it is the last known answer, which nobody vouches for. */
+        /** Whether it is only the last known answer, which may be outdated. */
         boolean isStale() {
             return stale;
         }
 
-        /** How long ago it was last known to be true, if it is stale; else zero. */
+        /** The time since it was last known to be true, if it is stale; else zero. */
         Duration staleFor() {
             return stale ? Duration.ofNanos(Math.max(1, System.nanoTime() - knownUntil())) : Duration.ZERO;
         }
@@ -163,42 +166,43 @@ final class NearTier<K, V> {
             return session.knownUntil(readAt);
         }
 
-        /** Who finds this resident from then on is to see to it that it stays known. */
+        /** Sets the time from which a caller that finds this answer starts its refresh. */
         void dueIn(Duration delay) {
             // A foreign writer's entry may live longer than nanoseconds can count.
             dueAt = System.nanoTime() + (delay.compareTo(NEVER) < 0 ? delay : NEVER).toNanos();
         }
 
-        /** Whether it is due, and this caller is the first to find it so. */
+        /** Whether the answer is due, and this caller is the first to find it due. */
         private boolean takeTurn(long now) {
             long due = dueAt;
             return now - due >= 0 && DUE_AT.compareAndSet(this, due, now + NEVER.toNanos());
         }
     }
 
-    /** The answer for an id, or {@code null} when this process cannot vouch for one. */
+    /** The cached answer for an id, or {@code null} when there is none within its session, bound and TTL. */
     @Nullable Resident<V> find(K id) {
         Resident<V> resident = find(places, id, true);
         return resident != null ? resident : find(absentPlaces, id, true);
     }
 
-    /** As {@link #find}, for somebody who only wants to see. */
+    /** As {@link #find}, without starting a refresh. */
     @Nullable Resident<V> peek(K id) {
         Resident<V> resident = find(places, id, false);
         return resident != null ? resident : find(absentPlaces, id, false);
     }
 
     @SuppressWarnings("unchecked")
-    private @Nullable Resident<V> find(Cache<K, Place> from, K id, boolean matters) {
+    private @Nullable Resident<V> find(Cache<K, Place> from, K id, boolean mayRefresh) {
         if (!(from.getIfPresent(id) instanceof Resident<?> resident)) {
             return null;
         }
-        // Read now, not before: a process that was frozen in between must not answer from before the freeze.
+        // The clock is read here, not earlier: a process that was frozen in between must not answer from before the
+        // freeze.
         long now = System.nanoTime();
         if (!isAnswer(resident, now)) {
             return null;
         }
-        if (matters && resident.takeTurn(now)) {
+        if (mayRefresh && resident.takeTurn(now)) {
             due.accept(id, (Resident<V>) resident);
         }
         return (Resident<V>) resident;
@@ -209,10 +213,10 @@ final class NearTier<K, V> {
     }
 
     /**
-     * The last answer that this process knows for an id, for when nobody can say: as it stands if memory can vouch for it, else
-     * marked as stale, and found by who asks in the next moment.
+     * The last answer that this process knows for an id, for callers that neither Redis nor the source has answered. An answer that is
+     * still valid is returned as it is; any other one is marked as stale, and repeated to later callers for a moment.
      *
-     * @return {@code null} when none is known, a change has removed it, or it was known to be true too long ago
+     * @return {@code null} when none is known, a change has removed it, or it was last known to be true too long ago
      */
     @Nullable Resident<V> lastKnown(K id) {
         if (closed) {
@@ -238,58 +242,59 @@ final class NearTier<K, V> {
         }
         long expiresAt = now + Math.min(REPEATED.toNanos(), left);
         Resident<V> stale = new Resident<>(last.answer, always, knownUntil, true, expiresAt, now + NEVER.toNanos());
-        // Not if another load has reserved the place since: what it reads is better.
+        // Not if another load has reserved the place since: its answer is newer.
         in.asMap().replace(id, last, stale);
         return stale;
     }
 
     @SuppressWarnings("unchecked")
     private static <V> @Nullable Resident<V> lastOf(@Nullable Place place) {
-        return (Resident<V>) (place instanceof Kept kept ? kept.last : place);
+        return (Resident<V>) (place instanceof Reserved reserved ? reserved.last : place);
     }
 
     /**
-     * Keeps the id's place for what is read from now on.
+     * Reserves the id's place for an answer that is read from now on.
      *
-     * @param session in which it will be read, or {@code null} when what is read may not be answered again: then it is only
-     *     remembered as the last known answer, and displaces none that memory can vouch for
-     * @param dueIn after which what is read is due, if somebody exists
-     * @return {@code null} when there is nothing to publish into
+     * @param session in which it will be read, or {@code null} when the answer must not be given to later callers: then it serves as the
+     *     last known answer only, and replaces no answer that is still valid
+     * @param dueIn the time after which the answer is due for a refresh, if the user exists
+     * @return {@code null} when the answer would not be cached at all
      */
     @Nullable Reservation reserve(K id, @Nullable Session session, Duration dueIn) {
-        Session kept = session == null || (!session.isTracked() && untrackedNanos == 0) ? ended : session;
-        boolean answers = kept != ended;
+        Session usable = session == null || (!session.isTracked() && untrackedNanos == 0) ? ended : session;
+        boolean answers = usable != ended;
         if (!enabled || (!answers && staleNanos == 0)) {
             return null;
         }
-        Reservation reservation = new Reservation(kept, dueIn);
+        Reservation reservation = new Reservation(usable, dueIn);
         boolean wasAbsent = foundAbsent.getIfPresent(id) != null;
-        places.asMap().compute(id, (same, place) -> keep(reservation.present, place, true, answers));
-        // Most are neither, and a look costs less than a step of the map.
+        places.asMap().compute(id, (same, place) -> reserve(reservation.present, place, true, answers));
+        // Few ids are absent, and a look-up costs less than a computation in the map.
         if (wasAbsent || absentPlaces.asMap().containsKey(id)) {
-            absentPlaces.asMap().compute(id, (same, place) -> keep(reservation.absent, place, wasAbsent, answers));
+            absentPlaces.asMap().compute(id, (same, place) -> reserve(reservation.absent, place, wasAbsent, answers));
             reservation.hasAbsent = true;
         }
         return reservation;
     }
 
-    /** What is to stand at a place. What stood there is taken over in the same step, so that no change is missed. */
-    private @Nullable Place keep(Kept kept, @Nullable Place place, boolean evenIfFree, boolean evenOverAnAnswer) {
-        boolean mayKeep = place == null
+    /** The new content of a place. The reservation takes over the entry from before it in the same step, so that no change is missed. */
+    private @Nullable Place reserve(
+            Reserved reserved, @Nullable Place place, boolean evenIfFree, boolean evenOverAnAnswer) {
+        boolean mayReserve = place == null
                 ? evenIfFree
                 : evenOverAnAnswer || !(place instanceof Resident<?> resident && isAnswer(resident, System.nanoTime()));
-        if (!mayKeep) {
+        if (!mayReserve) {
             return place;
         }
-        kept.last = lastOf(place);
-        return kept;
+        reserved.last = lastOf(place);
+        return reserved;
     }
 
     /**
-     * Puts what was read into its reservation, if that still stands.
+     * Caches an entry in its reservation, if that still stands.
      *
-     * @param entry what was read, or {@code null} when nothing was, and the reservation is given back to what stood there
-     * @return whether the answer is kept
+     * @param entry the entry that was read, or {@code null} when none was: the entry from before the reservation is put back
+     * @return whether the entry is cached
      */
     boolean publish(K id, @Nullable Reservation reservation, @Nullable Entry<V> entry) {
         if (reservation == null) {
@@ -307,7 +312,7 @@ final class NearTier<K, V> {
         }
         replace(places, id, reservation.present, null);
         if (reservation.session != ended) {
-            // What is only remembered will be read again by the same caller, who counts once.
+            // An entry that is only the last known answer is read again by the same caller, which counts once.
             foundAbsent.put(id, true);
         }
         return replaceAbsent(id, reservation, resident);
@@ -317,8 +322,8 @@ final class NearTier<K, V> {
         return reservation.hasAbsent && replace(absentPlaces, id, reservation.absent, with);
     }
 
-    private static <K> boolean replace(Cache<K, Place> in, K id, Kept kept, @Nullable Resident<?> with) {
-        return with == null ? in.asMap().remove(id, kept) : in.asMap().replace(id, kept, with);
+    private static <K> boolean replace(Cache<K, Place> in, K id, Reserved reserved, @Nullable Resident<?> with) {
+        return with == null ? in.asMap().remove(id, reserved) : in.asMap().replace(id, reserved, with);
     }
 
     private Resident<V> residentOf(Reservation reservation, Entry<V> entry) {
@@ -333,13 +338,13 @@ final class NearTier<K, V> {
                 madeAt + (entry.value() == null ? NEVER : reservation.dueIn).toNanos());
     }
 
-    /** Forgets the id; a reservation that was made before cannot be published any more, and nothing is known any more. */
+    /** Empties the id's places: an earlier reservation can no longer be published, and there is no last known answer any more. */
     void forget(K id) {
         places.asMap().remove(id);
         absentPlaces.asMap().remove(id);
     }
 
-    /** Nothing more is answered as the last known answer; what is answered otherwise ends with its session. */
+    /** Gives no last known answer any more; all other answers end with their session. */
     void close() {
         closed = true;
         always.end();

@@ -5,13 +5,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Changes whose keys are forgotten.
+ * Changes that did not fit into the outbox, without their keys.
  *
- * @param changes how many
- * @param facets of which facets
- * @param first when the first of them was announced, in {@link System#nanoTime()}
- * @param last when the last of them was
- * @param lastKey of the last of them, for a proof that Redis takes fences
+ * @param changes their number
+ * @param facets their facets
+ * @param first the time of the first announcement, in {@link System#nanoTime()}
+ * @param last the time of the last announcement
+ * @param lastKey the key of the last change; fencing it proves that Redis accepts fences
  */
 record Overflow(int changes, Set<String> facets, long first, long last, String lastKey) {
 
@@ -25,12 +25,12 @@ record Overflow(int changes, Set<String> facets, long first, long last, String l
         return new Overflow(changes + 1, all, first, now, key);
     }
 
-    /** The same, and yet another object. */
+    /** An equal copy with an identity of its own. */
     Overflow anew() {
         return new Overflow(changes, facets, first, last, lastKey);
     }
 
-    /** Whether the key may be one of the forgotten ones. */
+    /** Whether one of the changes may be of the key. */
     boolean covers(String key) {
         return facets.contains(KeySpace.facetOf(key));
     }

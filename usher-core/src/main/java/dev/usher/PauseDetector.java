@@ -3,14 +3,14 @@ package dev.usher;
 import java.time.Duration;
 
 /**
- * Notices that this machine has stood still, as a virtual machine that was paused or a computer that slept: another clock has gone on
+ * Detects that this machine was paused, such as a virtual machine that was stopped or a computer that slept: another clock has advanced
  * meanwhile, and {@link System#nanoTime} has not.
  *
- * <p>A clock that is set forward looks the same. Thread-safe.
+ * <p>A clock that is set forward has the same effect. Thread-safe.
  */
 final class PauseDetector {
 
-    /** Shorter pauses go unnoticed: two clocks, and two readings of one, always differ a little. */
+    /** Shorter pauses are ignored: two clocks, and two readings of one clock, always differ a little. */
     private static final long TOLERANCE = Duration.ofMillis(50).toNanos();
 
     /** A clock that is being corrected runs slower or faster by a twelfth at most. */
@@ -21,12 +21,12 @@ final class PauseDetector {
     private long from;
 
     /**
-     * Looks at the other clock.
+     * Compares a reading of the other clock with the reading before.
      *
-     * @param shown what it showed, in milliseconds
-     * @param askedAt a moment before, by the clock of this machine in nanoseconds
-     * @param answeredAt a moment after
-     * @return whether this machine has stood still since the look before
+     * @param shown the time of the other clock, in milliseconds
+     * @param askedAt a moment before the reading, by the clock of this machine in nanoseconds
+     * @param answeredAt a moment after the reading
+     * @return whether this machine was paused between the two readings
      */
     synchronized boolean look(long shown, long askedAt, long answeredAt) {
         long mostPassed = answeredAt - from;
@@ -41,7 +41,7 @@ final class PauseDetector {
         return stoodStill;
     }
 
-    /** Forgets the look before: the next one may be at another clock. */
+    /** Drops the reading before: the next one may be of another clock. */
     synchronized void forget() {
         isKnown = false;
     }

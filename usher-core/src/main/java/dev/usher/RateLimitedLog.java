@@ -8,10 +8,11 @@ import org.slf4j.Logger;
 import org.slf4j.event.Level;
 
 /**
- * A log line that any number of calls may cause: it is written once in ten seconds at most. The next line that is written ends with
- * the number of those that were left out in between. Thread-safe.
+ * A log line that any number of calls may cause: it is written at most once in ten seconds. The next written line ends with
+ * the number of lines that were left out in between. Thread-safe.
  *
- * <p>Lines that must not hide each other have an instance each: one for each facet, say. It is public for usher's own modules.
+ * <p>Lines that must not hide each other need an instance each, for instance one for each facet. The class is public for usher's own
+ * modules.
  */
 public final class RateLimitedLog {
 
@@ -38,7 +39,7 @@ public final class RateLimitedLog {
     }
 
     /**
-     * Warns, unless that was done less than ten seconds ago.
+     * Writes a warning, unless the last line was written less than ten seconds ago.
      *
      * @param message as of SLF4J, with {@code {}} for each argument
      * @param arguments an exception at their end is written with its stack trace
@@ -49,7 +50,7 @@ public final class RateLimitedLog {
     }
 
     /**
-     * Reports an error, unless that was done less than ten seconds ago.
+     * Writes an error, unless the last line was written less than ten seconds ago.
      *
      * @param message as of SLF4J, with {@code {}} for each argument
      * @param arguments an exception at their end is written with its stack trace

@@ -6,15 +6,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** The keys whose fences Redis has confirmed in the last minute, the latest of them if they are many. Thread-safe. */
+/** The keys whose fences Redis has confirmed in the last minute; if there are too many, the latest ones. Thread-safe. */
 final class RecentFences {
 
-    /** As much as a Redis that comes back with older data may have lost: an append-only file loses a second or two. */
+    /** The time that a Redis which comes back with older data may have lost: an append-only file loses a second or two. */
     private static final Duration RECENT = Duration.ofSeconds(60);
 
     private final int limit;
 
-    /** When each was confirmed, the earliest first. */
+    /** The time of each confirmation, the earliest first. */
     private final Map<String, Long> confirmedAt = new LinkedHashMap<>();
 
     RecentFences(int limit) {
@@ -32,7 +32,7 @@ final class RecentFences {
         dropEarliest(now);
     }
 
-    /** The keys, which are then forgotten. */
+    /** Returns the keys and removes them. */
     synchronized List<String> takeAll(long now) {
         dropEarliest(now);
         List<String> keys = List.copyOf(confirmedAt.keySet());

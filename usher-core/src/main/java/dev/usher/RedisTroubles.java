@@ -15,26 +15,26 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What goes wrong with a Redis, and since when; said in the log now and then, not for each call that fails. Thread-safe. */
+/** Logs the failures of a Redis, at most one line in ten seconds, and remembers the last one. Thread-safe. */
 final class RedisTroubles {
 
     private static final Logger log = LoggerFactory.getLogger(RedisTroubles.class);
 
-    /** How often trouble is logged while it lasts. */
+    /** The interval of log lines while a failure lasts. */
     private static final Duration WARNING = Duration.ofSeconds(10);
 
-    /** What an operator looks for; inside a script it stands behind other words. */
+    /** The error codes that operators search for. Inside a script, other words stand before the code. */
     private static final Pattern ERROR_CODE =
             Pattern.compile("\\b(OOM|READONLY|NOPERM|NOAUTH|WRONGPASS|MISCONF|LOADING|NOREPLICAS|BUSY|MASTERDOWN"
                     + "|CLUSTERDOWN|max number of clients)\\b");
 
-    /** Within a script, Redis does not say {@code NOPERM}. */
+    /** The words of Redis within a script, where it does not use the code {@code NOPERM}. */
     private static final Pattern REFUSED_IN_SCRIPT =
             Pattern.compile("ACL failure|can't run this command|can't access at least one of the keys");
 
     private static final Pattern CODE = Pattern.compile("[A-Z][A-Z0-9_]*");
 
-    /** All that usher sends, and what the client library sends for it. Only these words of an error go further. */
+    /** The commands that usher and the client library send. Of an error's words, only these are shown. */
     private static final Set<String> COMMANDS = Set.of(
             "auth",
             "client",
@@ -70,14 +70,14 @@ final class RedisTroubles {
     private static final Pattern FORBIDDEN_KEY =
             Pattern.compile("access (a|one of the|at least one of the|the '.*') key");
 
-    /** Also in the words of proxies. */
+    /** An unknown command, in the words of Redis and of proxies. */
     private static final Pattern UNKNOWN_COMMAND = Pattern.compile(
             "(?:unknown|unsupported|disabled)(?: redis)? command\\b:?(?: [`'\"]?(\\w+)[`'\"]?)?", CASE_INSENSITIVE);
 
     private static final Pattern SCRIPT = Pattern.compile("(?:\\bf_|script: ?)([0-9a-f]{40})");
     private static final Pattern SCRIPT_LINE = Pattern.compile("user_script: ?(\\d{1,4})");
 
-    /** What the other end of a TLS connection has refused, by its name in RFC 8446. */
+    /** The name, from RFC 8446, of the alert by which the other end of a TLS connection has refused it. */
     private static final Pattern ALERT = Pattern.compile("fatal alert: ([a-z_]{1,40})\\b");
 
     private final String address;
@@ -91,12 +91,12 @@ final class RedisTroubles {
                 : uri.getHost() + ":" + uri.getPort();
     }
 
-    /** Whether the address is that of Sentinels, which say where the primary is. */
+    /** Whether the address is that of Sentinels, which return the address of the primary. */
     static boolean isNamedBySentinels(RedisURI uri) {
         return !uri.getSentinels().isEmpty();
     }
 
-    /** Where the server is, without a user name and a password. */
+    /** The address of the server, without the user name and the password. */
     String address() {
         return address;
     }
@@ -109,7 +109,7 @@ final class RedisTroubles {
     /**
      * Notes that a call has failed.
      *
-     * @param errorCode with which Redis has refused it, or {@code null} when it has not answered
+     * @param errorCode of the answer of Redis, or {@code null} when it has not answered
      */
     SharedTierException failed(String what, @Nullable String errorCode) {
         var exception = new SharedTierException("Redis at " + address + " " + what, errorCode);
@@ -123,28 +123,28 @@ final class RedisTroubles {
         return exception;
     }
 
-    /** Notes that it is known now why there is no connection: the next failure says so in the log, whenever the last line was. */
+    /** Notes that the reason for a missing connection is now known: the next failure is logged at once, with that reason. */
     void isKnown() {
         nextWarningAt.set(System.nanoTime());
     }
 
-    /** Notes that a call has been answered where the last one had failed. */
+    /** Notes that a call has been answered after the last one had failed. */
     void ended() {
-        // Not while it answers one call and refuses the next.
+        // Not while Redis answers one call and refuses the next.
         if (warned && System.nanoTime() - nextWarningAt.get() > 0) {
             warned = false;
             log.info("Redis at {} answers again", address);
         }
     }
 
-    /** What went wrong last, or {@code null} when nothing ever has; without a word of what was asked for. */
+    /** The last failure, or {@code null} when there has been none; without any argument of the call. */
     @Nullable String latest() {
         return latest;
     }
 
     /**
-     * What went wrong, and with which command if that was refused, without the texts of Redis: they quote the arguments of the
-     * command, and so the user.
+     * The reason of a failure, with the command if Redis has refused it, but without the text of Redis, which quotes the arguments of
+     * the command, and so the user.
      */
     static String reasonOf(@Nullable Throwable failure) {
         String reason = "unknown";
@@ -163,7 +163,7 @@ final class RedisTroubles {
         return reason;
     }
 
-    /** Which command or what else was refused, or {@code null} when the error does not say, or is another one. */
+    /** The refused command or key, or {@code null} when the error does not name it, or is not a refusal. */
     private static @Nullable String detailOf(String message) {
         Matcher forbidden = FORBIDDEN_COMMAND.matcher(message);
         if (forbidden.find()) {
@@ -195,7 +195,7 @@ final class RedisTroubles {
         return COMMANDS.contains(lower) ? lower : null;
     }
 
-    /** The code of the error that Redis has answered, or {@code null} when it has not answered. */
+    /** The error code of the answer of Redis, or {@code null} when it has not answered. */
     static @Nullable String codeOf(@Nullable Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof RedisCommandExecutionException) {

@@ -7,10 +7,10 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The clock of the Redis server, known from looks at it now and then: of a moment after a look it can be told what the server
- * had shown at least.
+ * The clock of the Redis server, known from samples: for a moment after a sample, it computes the earliest time that the server's clock
+ * can have shown.
  *
- * <p>Thread-safe. The looks are written by the event loop of one connection.
+ * <p>Thread-safe. The event loop of one connection writes the samples.
  */
 final class ServerClock {
 
@@ -21,15 +21,15 @@ final class ServerClock {
 
     private static final Duration FRESH_FOR = Duration.ofSeconds(30);
 
-    private volatile Looks looks = new Looks(new Object(), null, null);
+    private volatile Samples samples = new Samples(new Object(), null, null);
 
     /**
-     * What the server showed.
+     * A sample of the server's clock.
      *
      * @param millis in milliseconds since the epoch
      * @param receivedAt when the answer had come, in {@link System#nanoTime()}
      */
-    private record Look(long millis, long receivedAt) {
+    private record Sample(long millis, long receivedAt) {
 
         boolean covers(long nanoTime) {
             long since = nanoTime - receivedAt;
@@ -45,12 +45,14 @@ final class ServerClock {
     }
 
     /**
-     * The two that are needed to know one from before a moment that has just been.
+     * The last two samples. The earlier one is needed for a moment that is older than the latest.
      *
      * @param server another object after each {@link #forget}
      */
-    private record Looks(
-            Object server, @Nullable Look latest, @Nullable Look earlier) {
+    private record Samples(
+            Object server,
+            @Nullable Sample latest,
+            @Nullable Sample earlier) {
 
         long leastAt(long nanoTime) {
             if (latest != null && latest.covers(nanoTime)) {
@@ -61,7 +63,7 @@ final class ServerClock {
     }
 
     /**
-     * Adds a look.
+     * Adds a sample.
      *
      * @param time what {@code TIME} answers: seconds and microseconds
      * @param receivedAt when it had come, in {@link System#nanoTime()}
@@ -71,8 +73,8 @@ final class ServerClock {
         if (millis == ReadMark.UNKNOWN) {
             return;
         }
-        Looks known = looks;
-        looks = new Looks(known.server, new Look(millis, receivedAt), known.latest);
+        Samples known = samples;
+        samples = new Samples(known.server, new Sample(millis, receivedAt), known.latest);
     }
 
     /**
@@ -92,25 +94,25 @@ final class ServerClock {
                 : ReadMark.UNKNOWN;
     }
 
-    /** Forgets all looks: who answers next may be another server, with another clock. */
+    /** Drops all samples: the next one may be of another server, with another clock. */
     void forget() {
-        looks = new Looks(new Object(), null, null);
+        samples = new Samples(new Object(), null, null);
     }
 
     /**
-     * A moment, by the clock of the server that is connected.
+     * A moment, by the clock of the connected server.
      *
-     * @param nanoTime the moment, of {@link System#nanoTime()}. Where there was no look before it, or only long before it, the
-     *     mark is worth nothing
+     * @param nanoTime the moment, of {@link System#nanoTime()}. Without a sample before it, or with an old one only, the mark is
+     *     {@linkplain ReadMark#UNKNOWN unknown}, and its row is refused
      */
     ReadMark markAt(long nanoTime) {
-        Looks known = looks;
+        Samples known = samples;
         return new ReadMark(known.server, known.leastAt(nanoTime));
     }
 
-    /** Whether the server is still the one whose clock a mark is of, and has forgotten nothing since. */
+    /** Whether a mark is by the clock of the connected server, and the server has not been flushed or reconnected since. */
     @SuppressWarnings("ReferenceEquality") // a server is told apart by identity
     boolean isOf(ReadMark mark) {
-        return looks.server == mark.server();
+        return samples.server == mark.server();
     }
 }

@@ -4,21 +4,21 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What a server of Redis is among others: only one of these can be the shared tier. */
+/** The role of a Redis server. Only a {@link #PRIMARY} can be the shared tier. */
 enum ServerRole {
 
     /** A standalone server, or the primary of its replicas. */
     PRIMARY(null),
 
-    /** One that copies a primary. */
+    /** A replica of a primary. */
     REPLICA("a replica, which accepts no writes. Name its primary"),
 
-    /** One of the servers among which the slots of a Redis Cluster are divided. */
+    /** A node of a Redis Cluster, which holds a part of the slots. */
     CLUSTER_NODE(
             "a node of a Redis Cluster, which usher does not support: users in the slots of other nodes are read from the"
                     + " source each time, and their changes reach no other process. Name a standalone Redis"),
 
-    /** One that watches a primary for its replicas. */
+    /** A Sentinel, which watches a primary and its replicas. */
     SENTINEL("a Sentinel, which stores nothing. Name the primary that it watches");
 
     private static final Pattern MODE = Pattern.compile("^(?:redis|server)_mode:(\\w+)", Pattern.MULTILINE);
@@ -31,8 +31,7 @@ enum ServerRole {
     }
 
     /**
-     * What the sections {@code server} and {@code replication} of {@code INFO} say. A server that does not say is taken for one
-     * that will do.
+     * Parses the sections {@code server} and {@code replication} of {@code INFO}. A server without this information counts as a primary.
      */
     static ServerRole parse(String info) {
         String mode = firstOf(MODE, info);
@@ -50,7 +49,7 @@ enum ServerRole {
         return found.find() ? found.group(1) : null;
     }
 
-    /** What is wrong with it and which server to name instead, or {@code null} when it will do. */
+    /** The problem and the server to use instead, in words, or {@code null} for a server that can be the shared tier. */
     @Nullable String advice() {
         return advice;
     }

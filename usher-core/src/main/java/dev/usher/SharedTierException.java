@@ -3,9 +3,9 @@ package dev.usher;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Redis did not do what it was asked: it cannot be reached, was too slow, or refused.
+ * A call of Redis has failed: Redis cannot be reached, was too slow, or refused.
  *
- * <p>It has no stack trace: while Redis is away, each call meets one, and the cache handles it.
+ * <p>It has no stack trace: while Redis is away, each call gets one, and the cache handles it.
  */
 final class SharedTierException extends Exception {
 
@@ -16,14 +16,14 @@ final class SharedTierException extends Exception {
     /**
      * A failure.
      *
-     * @param errorCode with which Redis has refused, or {@code null} when it has not answered
+     * @param errorCode of the answer of Redis, or {@code null} when it has not answered
      */
     SharedTierException(String message, @Nullable String errorCode) {
         super(message, null, false, false);
         this.errorCode = errorCode;
     }
 
-    /** The code of the error with which Redis has refused, or {@code null} when it has not answered. */
+    /** The error code of the answer of Redis, or {@code null} when it has not answered. */
     @Nullable String errorCode() {
         return errorCode;
     }

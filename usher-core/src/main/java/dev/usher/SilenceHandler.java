@@ -7,15 +7,15 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Closes a connection on which nothing comes, although it is asked for. It looks twice: a process that was frozen finds every
- * connection silent when it wakes.
+ * Closes a connection that receives nothing, although the pulse asks for an answer. It checks twice: a process that was frozen finds
+ * every connection silent when it wakes.
  */
 final class SilenceHandler extends IdleStateHandler {
 
     /**
-     * Of one connection.
+     * The handler of one connection.
      *
-     * @param silence for how long nothing has come when it is closed
+     * @param silence the time without any data after which the connection is closed
      */
     SilenceHandler(Duration silence) {
         super(silence.dividedBy(2).toMillis(), 0, 0, TimeUnit.MILLISECONDS);

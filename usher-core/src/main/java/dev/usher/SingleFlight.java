@@ -19,14 +19,14 @@ import org.jspecify.annotations.Nullable;
 /**
  * One load for all callers of this process that miss the same entry at the same time.
  *
- * <p>A caller may be answered by a flight that began before it came, but never by what was read before it came: a
- * change may lie between the two. So each flight counts its steps, each read on the way begins a new one, and a caller
- * accepts only what was read in a step after the one in which it joined.
+ * <p>A caller may join a load that began before it came, but must not get an answer that was read before it came: a change may lie
+ * between the two. So each load counts its steps, each of its reads begins a new step, and a caller accepts only an answer that was
+ * read in a later step than the one in which it joined.
  *
- * <p>A caller who asks for several entries loads those that nobody is loading, and then waits for the others: never the other
- * way round, so that no two callers wait for each other.
+ * <p>A caller that asks for several entries first loads those that no other caller is loading, and then waits for the others: never the
+ * other way round, so that no two callers wait for each other.
  *
- * @param <K> the type of what is loaded
+ * @param <K> the type of the keys
  * @param <V> the type of its value
  */
 final class SingleFlight<K, V> {
@@ -34,28 +34,28 @@ final class SingleFlight<K, V> {
     private final ConcurrentMap<K, Flight<K, V>> flights = new ConcurrentHashMap<>();
 
     /** Set on a thread that is loading. */
-    private final ThreadLocal<@Nullable Boolean> flying = new ThreadLocal<>();
+    private final ThreadLocal<@Nullable Boolean> loading = new ThreadLocal<>();
 
-    /** What a caller does who has to load. */
+    /** The work of the leader: the caller that loads for all. */
     @FunctionalInterface
     interface Load<K, V> {
 
         /**
-         * Loads, tells each flight of each read {@linkplain Flight#nextStep before} it is sent, and {@linkplain Flight#land
-         * lands} or {@linkplain Flight#fail fails} each of them.
+         * Loads. It begins a {@linkplain Flight#nextStep step} of each flight before each read, and {@linkplain Flight#land completes} or
+         * {@linkplain Flight#fail fails} each flight.
          *
-         * @param call that loads, and may have to wait
+         * @param call the leader's call, which may have to wait
          */
         void run(List<Flight<K, V>> flights, Bulkhead.Call call) throws InterruptedException;
     }
 
     /**
-     * An entry, and where and when it was read.
+     * The result of a load.
      *
-     * @param entry what was read
-     * @param tier where
+     * @param entry the entry that was read
+     * @param tier the tier that had it
      * @param readIn the step in which it was read
-     * @param isWithinBound whether it is young enough for callers who have no better way to know
+     * @param isWithinBound whether it is within the staleness bound, which is enough for callers that cannot ask Redis
      */
     record Landing<V>(Entry<V> entry, Tier tier, int readIn, boolean isWithinBound) {}
 
@@ -64,13 +64,13 @@ final class SingleFlight<K, V> {
 
         private final K key;
 
-        /** Completed with {@code null} when the pilot has given up, and the passengers have to ask anew. */
+        /** Completed with {@code null} when the leader has given up, and the waiters have to ask anew. */
         private final CompletableFuture<@Nullable Landing<V>> landing = new CompletableFuture<>();
 
         private final ConcurrentMap<K, Flight<K, V>> flights;
         private volatile int step;
 
-        /** Why nothing was brought. Of the loading thread, which is told even where the passengers have to ask anew. */
+        /** The leader's failure, which it gets also where the waiters only have to ask anew. Written and read by its thread. */
         private @Nullable RuntimeException failure;
 
         private Flight(K key, ConcurrentMap<K, Flight<K, V>> flights) {
@@ -82,27 +82,27 @@ final class SingleFlight<K, V> {
             return key;
         }
 
-        /** Begins a step. To be called by the loading thread only, right before it sends what may answer. */
+        /** Begins a step. To be called by the leader's thread only, right before it sends a read. */
         int nextStep() {
             int next = step + 1;
             step = next;
             return next;
         }
 
-        /** Answers the passengers. The first landing counts. */
+        /** Completes the load with a result, which the waiters get. The first result counts. */
         void land(Landing<V> answer) {
-            // Removed first: a passenger who has to ask anew must not meet this flight again.
+            // Removed first: a waiter that has to ask anew must not join this flight again.
             flights.remove(key, this);
             landing.complete(answer);
         }
 
-        /** Ends without an answer, for its pilot and its passengers. Other flights of the same load go on. */
+        /** Fails for the leader and the waiters. Other flights of the same load go on. */
         void fail(RuntimeException why) {
             failure = why;
-            crash(why);
+            failWaiters(why);
         }
 
-        /** Ends without an answer for its pilot alone. Its passengers, each of which may wait, ask anew. */
+        /** Fails for the leader alone. The waiters, each of which may still wait, ask anew. */
         void refuse(RuntimeException why) {
             failure = why;
             flights.remove(key, this);
@@ -113,24 +113,24 @@ final class SingleFlight<K, V> {
             return landing.isDone();
         }
 
-        /** What was brought, or {@code null} when the flight had to be begun anew; for the pilot, once it is over. */
-        private @Nullable Landing<V> landedOrThrow() {
+        /** The result, or {@code null} when the leader has to ask anew; for the leader, once the load is over. */
+        private @Nullable Landing<V> resultOrThrow() {
             if (failure != null) {
                 throw failure;
             }
-            return landed();
+            return result();
         }
 
-        /** What was brought, or {@code null} when nothing was. */
-        private @Nullable Landing<V> landed() {
+        /** The result, or {@code null} when there is none. */
+        private @Nullable Landing<V> result() {
             return landing.isDone() && !landing.isCompletedExceptionally() ? landing.join() : null;
         }
 
-        private void crash(Throwable failure) {
+        private void failWaiters(Throwable failure) {
             flights.remove(key, this);
             if (failure instanceof InterruptedException
                     || Thread.currentThread().isInterrupted()) {
-                // That one caller was called off is no reason for the others to fail.
+                // The interrupt of one caller must not fail the others.
                 landing.complete(null);
             } else {
                 landing.completeExceptionally(failure);
@@ -138,10 +138,10 @@ final class SingleFlight<K, V> {
         }
     }
 
-    /** A place in somebody else's flight, taken while it was in a certain step. */
-    private record Seat<K, V>(Flight<K, V> flight, int joinedIn) {
+    /** A caller that has joined another caller's flight, and the step in which it has joined. */
+    private record Waiter<K, V>(Flight<K, V> flight, int joinedIn) {
 
-        /** What the flight brings, or {@code null} when its passenger has to ask anew. */
+        /** The result, or {@code null} when the waiter has to ask anew. */
         private @Nullable Landing<V> await(Bulkhead.Call call, Predicate<K> contentWithinBound)
                 throws InterruptedException, ExecutionException, TimeoutException, CrowdedException {
             Landing<V> landing = call.await(flight.landing);
@@ -152,55 +152,55 @@ final class SingleFlight<K, V> {
         }
     }
 
-    /** A flight by itself, which nobody can join. */
+    /** A flight that no caller can join. */
     static <K, V> Flight<K, V> alone(K key) {
         return new Flight<>(key, new ConcurrentHashMap<>());
     }
 
     /**
-     * Loads one entry by itself, whoever else is loading it; nobody can join.
+     * Loads one entry, even while another caller is loading it. No other caller can join.
      *
-     * @throws IllegalStateException when the calling thread is loading something for these flights already
+     * @throws IllegalStateException when the calling thread is already loading for this instance
      */
     Landing<V> flyAlone(K key, Bulkhead.Call call, Load<K, V> load) throws InterruptedException {
         requireNotFlying();
         Flight<K, V> flight = alone(key);
-        pilot(List.of(flight), call, load);
-        return requireNonNull(flight.landedOrThrow());
+        lead(List.of(flight), call, load);
+        return requireNonNull(flight.resultOrThrow());
     }
 
     /**
-     * Loads what nobody is loading, or waits for the load that is under way.
+     * Loads an entry, or waits for another caller's load that is under way.
      *
-     * @param call that loads or waits
-     * @param contentWithinBound whether this caller has no way to know better than by what is within the staleness bound
-     * @return what was brought, or {@code null} when the flight under way had read before this caller came: ask anew
+     * @param call the call that loads or waits
+     * @param contentWithinBound whether this caller cannot ask Redis, and accepts an answer within the staleness bound
+     * @return the result, or {@code null} when the load under way had read before this caller came: ask anew
      * @throws InterruptedException when the caller was interrupted while it waited
      * @throws ExecutionException when a load under way has failed
      * @throws TimeoutException when a load under way takes longer than the call may wait
      * @throws CrowdedException when the call would have to wait, and there is no place for it
-     * @throws IllegalStateException when the calling thread is loading something for these flights already
+     * @throws IllegalStateException when the calling thread is already loading for this instance
      */
     @Nullable Landing<V> fly(K key, Bulkhead.Call call, Predicate<K> contentWithinBound, Load<K, V> load)
             throws InterruptedException, ExecutionException, TimeoutException, CrowdedException {
         requireNotFlying();
         Flight<K, V> mine = new Flight<>(key, flights);
-        Seat<K, V> seat = seatIn(flights.putIfAbsent(key, mine));
-        if (seat != null) {
-            return seat.await(call, contentWithinBound);
+        Waiter<K, V> waiter = waiterFor(flights.putIfAbsent(key, mine));
+        if (waiter != null) {
+            return waiter.await(call, contentWithinBound);
         }
-        pilot(List.of(mine), call, load);
-        return mine.landedOrThrow();
+        lead(List.of(mine), call, load);
+        return mine.resultOrThrow();
     }
 
     /**
-     * As {@link #fly(Object, Bulkhead.Call, Predicate, Load)} for each key, but first loads what no other caller is loading. Each key
-     * fails for itself.
+     * As {@link #fly(Object, Bulkhead.Call, Predicate, Load)} for each key, but first loads the keys that no other caller is loading. Each
+     * key fails for itself.
      *
      * @param keys each of them once
-     * @param landings takes what was brought, also when something is thrown for the rest
-     * @param failures takes why nothing was brought, as {@link #fly(Object, Bulkhead.Call, Predicate, Load)} would throw it. A key that
-     *     is in neither of the two is to be asked for anew
+     * @param landings gets the results, also when this throws for the rest
+     * @param failures gets the failures that {@link #fly(Object, Bulkhead.Call, Predicate, Load)} would throw. A key in neither of the
+     *     two maps is to be asked for anew
      */
     void fly(
             Collection<K> keys,
@@ -212,54 +212,54 @@ final class SingleFlight<K, V> {
             throws InterruptedException {
         requireNotFlying();
         List<Flight<K, V>> mine = new ArrayList<>(keys.size());
-        List<Seat<K, V>> others = new ArrayList<>();
+        List<Waiter<K, V>> others = new ArrayList<>();
         for (K key : keys) {
             Flight<K, V> flight = new Flight<>(key, flights);
-            Seat<K, V> seat = seatIn(flights.putIfAbsent(key, flight));
-            if (seat == null) {
+            Waiter<K, V> waiter = waiterFor(flights.putIfAbsent(key, flight));
+            if (waiter == null) {
                 mine.add(flight);
             } else {
-                others.add(seat);
+                others.add(waiter);
             }
         }
         try {
             if (!mine.isEmpty()) {
-                pilot(mine, call, load);
+                lead(mine, call, load);
             }
         } finally {
             for (Flight<K, V> flight : mine) {
-                Landing<V> landed = flight.landed();
-                if (landed != null) {
-                    landings.put(flight.key, landed);
+                Landing<V> result = flight.result();
+                if (result != null) {
+                    landings.put(flight.key, result);
                 } else if (flight.failure != null) {
                     failures.put(flight.key, flight.failure);
                 }
             }
         }
-        for (Seat<K, V> seat : others) {
+        for (Waiter<K, V> waiter : others) {
             try {
-                Landing<V> landing = seat.await(call, contentWithinBound);
-                if (landing != null) {
-                    landings.put(seat.flight.key, landing);
+                Landing<V> result = waiter.await(call, contentWithinBound);
+                if (result != null) {
+                    landings.put(waiter.flight.key, result);
                 }
             } catch (ExecutionException | TimeoutException | CrowdedException e) {
-                failures.put(seat.flight.key, e);
+                failures.put(waiter.flight.key, e);
             }
         }
     }
 
     /** Runs a load whose answer is for the calling thread alone, which is {@linkplain #requireNotFlying not loading} yet. */
     <T> T runAlone(Callable<T> load) throws Exception {
-        flying.set(true);
+        loading.set(true);
         try {
             return load.call();
         } finally {
-            flying.set(null);
+            loading.set(null);
         }
     }
 
-    private static <K, V> @Nullable Seat<K, V> seatIn(@Nullable Flight<K, V> under) {
-        return under == null ? null : new Seat<>(under, under.step);
+    private static <K, V> @Nullable Waiter<K, V> waiterFor(@Nullable Flight<K, V> underWay) {
+        return underWay == null ? null : new Waiter<>(underWay, underWay.step);
     }
 
     /** How many entries are being loaded, about. */
@@ -273,25 +273,25 @@ final class SingleFlight<K, V> {
         return flight == null ? 0 : flight.landing.getNumberOfDependents();
     }
 
-    /** Lets callers who come from now on begin anew; those who have joined already are answered as before. */
+    /** Lets callers that come from now on begin a new load; callers that have joined already still get this one's result. */
     void forget(K key) {
         flights.remove(key);
     }
 
     /**
-     * Refuses a thread that is loading something for these flights already.
+     * Refuses a thread that is already loading for this instance.
      *
-     * @throws IllegalStateException when it is
+     * @throws IllegalStateException when the calling thread is such a one
      */
     void requireNotFlying() {
-        if (flying.get() != null) {
-            // For whichever key: two sources that ask for each other's would wait for ever.
+        if (loading.get() != null) {
+            // For any key: two sources that ask for each other's user would wait for ever.
             throw new IllegalStateException("a source must not call the cache that it fills");
         }
     }
 
-    private void pilot(List<Flight<K, V>> mine, Bulkhead.Call call, Load<K, V> load) throws InterruptedException {
-        flying.set(true);
+    private void lead(List<Flight<K, V>> mine, Bulkhead.Call call, Load<K, V> load) throws InterruptedException {
+        loading.set(true);
         try {
             load.run(mine, call);
             for (Flight<K, V> flight : mine) {
@@ -300,11 +300,11 @@ final class SingleFlight<K, V> {
                 }
             }
         } catch (Throwable failure) {
-            mine.forEach(flight -> flight.crash(failure));
+            mine.forEach(flight -> flight.failWaiters(failure));
             throw failure;
         } finally {
-            // Not removed: it would have to be made again for each load.
-            flying.set(null);
+            // Set to null and not removed: the slot of the thread is used again by its next load.
+            loading.set(null);
         }
     }
 }

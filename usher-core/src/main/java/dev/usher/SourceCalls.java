@@ -14,27 +14,28 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Calls of a source, counted, and judged by user: a row that cannot be read makes its own user unavailable, and no other.
+ * The calls of a source: counted, and with a result for each user. A row that cannot be read makes its own user unavailable, and no
+ * other.
  *
- * <p>A source that can tell such users apart {@linkplain UnreadableUsersException says so}. The call of another one fails as a
- * whole. Unless no row can be the reason, it is then repeated in parts: first for single users, until one of them is answered,
- * then by halves. A source that answers none of the first {@value #PROBES} is taken for one that fails, and for a second its
- * failures are not looked into any more.
+ * <p>A source may {@linkplain UnreadableUsersException name} the users that it cannot read. Any other failure is that of the whole
+ * call. If a row can be the reason, the call is repeated in parts: first for single users, until one of them is answered, then by
+ * halves. A source that answers none of the first {@value #PROBES} counts as failing, and for a second its failed calls are not
+ * repeated.
  *
  * <p>Thread-safe.
  */
 final class SourceCalls<K, V> {
 
-    /** How many users are asked for one by one, to see whether the source answers for any. */
+    /** How many users are asked for one by one, to find out whether the source answers for any. */
     static final int PROBES = 8;
 
-    /** How many calls may follow on one that has failed: enough for five users among 500. */
+    /** How many calls may follow a failed one: enough to find five unreadable users among 500. */
     static final int MAX_REPEATED = 64;
 
-    /** For how long after the beginning of a call that fails others may follow on it. */
+    /** For how long after the beginning of a failed call its parts may be called. */
     static final Duration REPEATED_FOR = Duration.ofSeconds(2);
 
-    /** For how long a source that answered for no user is not asked in parts. */
+    /** For how long the failed calls of a source that answered for no user are not repeated in parts. */
     static final Duration LEFT_ALONE = Duration.ofSeconds(1);
 
     private final UserSource<K, V> source;
@@ -42,7 +43,7 @@ final class SourceCalls<K, V> {
     private final SourceTroubles troubles;
     private final LongSupplier nanoTime;
 
-    /** Until when calls that fail are not repeated in parts. */
+    /** The time until which failed calls are not repeated in parts. */
     private volatile long leftAloneUntil;
 
     SourceCalls(UserSource<K, V> source, Counters counters, SourceTroubles troubles, LongSupplier nanoTime) {
@@ -54,10 +55,10 @@ final class SourceCalls<K, V> {
     }
 
     /**
-     * What the source says of the given users.
+     * Loads the given users.
      *
-     * @return an entry for each of them, but for those that do not exist
-     * @throws Exception when it could not say anything of any of them
+     * @return an entry for each user that exists
+     * @throws Exception when the source has answered for none of them
      */
     Map<K, Loaded<V>> load(Set<K> ids) throws Exception {
         Map<K, Loaded<V>> answer;
@@ -83,7 +84,7 @@ final class SourceCalls<K, V> {
         return ids.size() > 1 && SourceFailure.mayBeOfOneRow(failure) && nanoTime.getAsLong() - leftAloneUntil >= 0;
     }
 
-    /** Whether the caller's interrupt is the reason: that says nothing of the source. */
+    /** Whether the caller's interrupt is the reason: then the source has not failed. */
     private static boolean isCalledOff(Exception failure) {
         return failure instanceof InterruptedException || Thread.currentThread().isInterrupted();
     }
@@ -110,7 +111,7 @@ final class SourceCalls<K, V> {
         return failures;
     }
 
-    /** One call of the source, for however many callers. */
+    /** One call of the source, for one or many callers. */
     private Map<K, Loaded<V>> call(Set<K> ids) throws Exception {
         counters.loadBegins(ids.size());
         long from = System.nanoTime();
@@ -136,7 +137,7 @@ final class SourceCalls<K, V> {
         } catch (UnreadableUsersException e) {
             for (Exception failure : e.failures().values()) {
                 if (!SourceFailure.mayBeOfOneRow(failure)) {
-                    // What could not be read for such a reason may be missing from both maps, too.
+                    // Users that were not read because of it may be missing from both maps.
                     throw failure;
                 }
             }
@@ -166,10 +167,10 @@ final class SourceCalls<K, V> {
         answer.put((K) id, loaded);
     }
 
-    /** A call that has failed, repeated for parts of its users. Of the thread that loads. */
+    /** The repetition of a failed call, for parts of its users. Used by the loading thread only. */
     private final class Parts {
 
-        /** Who has not been answered for has failed. */
+        /** By id, the failures of the users for which the source has not answered. */
         private final Map<K, Loaded<V>> answer = new HashMap<>();
 
         private final List<K> ids;
@@ -181,9 +182,9 @@ final class SourceCalls<K, V> {
         private Parts(Set<K> ids, Exception failure, long from) {
             ids.forEach(id -> answer.put(id, Loaded.failed(failure)));
             this.ids = new ArrayList<>(ids);
-            // The same users should not stand first each time.
+            // Shuffled, so that the probes are not the same users each time.
             Collections.shuffle(this.ids, ThreadLocalRandom.current());
-            // From the first call: one that hung is not to be made again, whatever it has thrown in the end.
+            // Counted from the first call: a call that hung is not repeated, whatever it has thrown in the end.
             this.until = from + REPEATED_FOR.toNanos();
         }
 
@@ -202,7 +203,7 @@ final class SourceCalls<K, V> {
             return isAnswered;
         }
 
-        /** Asks for all but the probes. Where one of these has failed, it may have been the reason. */
+        /** Asks for all users but the probes. If a probe has failed, its row may have been the reason. */
         private void askRest(List<K> rest, boolean aProbeFailed) throws Exception {
             if (rest.isEmpty()) {
                 return;
@@ -214,7 +215,7 @@ final class SourceCalls<K, V> {
             }
         }
 
-        /** Asks for the halves of what has failed, those of the largest parts first. */
+        /** Asks for the halves of the failed parts, the largest part first. */
         private void narrow(List<K> failed) throws Exception {
             Queue<List<K>> parts = new ArrayDeque<>();
             parts.add(failed);
@@ -230,7 +231,7 @@ final class SourceCalls<K, V> {
             }
         }
 
-        /** Whether a part has been answered; else it is kept, if it can be divided. */
+        /** Whether a part has been answered. A failed part is added to the parts that are still to be divided, if it has two users. */
         private boolean askOrKeep(List<K> part, Queue<List<K>> parts) throws Exception {
             boolean answered = mayGoOn() && ask(part);
             if (!answered && part.size() > 1 && mayGoOn()) {
@@ -243,7 +244,7 @@ final class SourceCalls<K, V> {
             return !isOver && repeated < MAX_REPEATED && nanoTime.getAsLong() - until < 0;
         }
 
-        /** Whether the source has answered for a part; what it has not answered keeps its latest failure. */
+        /** Whether the source has answered for a part. Users without an answer keep their latest failure. */
         private boolean ask(List<K> part) throws Exception {
             repeated++;
             try {

@@ -15,10 +15,10 @@ import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What an exception of a source says: whether a single row may be to blame, and its kind in a few words. */
+/** Classifies an exception of a source: whether a single row may be the reason, and its kind in a few words. */
 final class SourceFailure {
 
-    /** Of which no row can be the reason. A timeout is among them, for what has taken too long is not to be asked for again. */
+    /** Exceptions of which no row can be the reason. Timeouts are among them: a query that took too long must not be repeated. */
     private static final List<Class<? extends Exception>> OF_THE_WHOLE = List.of(
             SQLTransientException.class, // lost connections, timeouts, deadlocks
             SQLRecoverableException.class,
@@ -31,7 +31,7 @@ final class SourceFailure {
             InterruptedException.class);
 
     /**
-     * Classes of SQLSTATE of which no row can be the reason: connection, feature, transaction, authorization, catalog, schema,
+     * Classes of SQLSTATEs of which no row can be the reason: connection, feature, transaction, authorization, catalog, schema,
      * rollback, syntax and access, resources, locks, intervention, system, and timeouts by ODBC's code.
      */
     private static final Set<String> STATES_OF_THE_WHOLE =
@@ -39,12 +39,12 @@ final class SourceFailure {
 
     private static final Pattern STATE = Pattern.compile("[0-9A-Z]{5}");
 
-    /** More than any chain of causes that is none in a circle. */
+    /** Longer than any chain of causes that does not run in a circle. */
     private static final int LONGEST_CHAIN = 20;
 
     private SourceFailure() {}
 
-    /** Whether the source may be able to read other users, so that it is worth asking for them. */
+    /** Whether a single row may be the reason, so that the source may still answer for other users. */
     static boolean mayBeOfOneRow(Throwable failure) {
         return failure instanceof Exception && chainOf(failure).stream().noneMatch(SourceFailure::isOfTheWhole);
     }
@@ -59,7 +59,7 @@ final class SourceFailure {
 
     /**
      * The class of an exception, that of its first cause, and the SQLSTATE, as far as there are any: {@code BadSqlGrammarException,
-     * caused by PSQLException, SQLSTATE 42P01}. Without a message, for that may quote a value.
+     * caused by PSQLException, SQLSTATE 42P01}. Without the message, which may quote a value.
      */
     static String describe(Throwable failure) {
         List<Throwable> chain = chainOf(failure);
@@ -77,13 +77,13 @@ final class SourceFailure {
         return text.toString();
     }
 
-    /** Just its form is believed: a driver might say anything. */
+    /** The SQLSTATE, if it has the form of one: a driver might return any text. */
     private static @Nullable String stateOf(SQLException failure) {
         String state = failure.getSQLState();
         return state != null && STATE.matcher(state).matches() ? state : null;
     }
 
-    /** Without the package; that of a class without a name is what stands behind the last dot. */
+    /** The name of a class without its package; for a class without a simple name, the text behind the last dot. */
     private static String nameOf(Throwable failure) {
         String name = failure.getClass().getName();
         return name.substring(name.lastIndexOf('.') + 1);

@@ -9,14 +9,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What goes wrong with the source of a facet; said in the log now and then, not for each call that fails. The lines name exceptions
- * by their classes, and never quote one: its message may hold a value. Thread-safe.
+ * Logs the failures of a facet's source, at most one line in ten seconds. A line names exceptions by their classes, and never quotes
+ * their messages, which may hold values. Thread-safe.
  */
 final class SourceTroubles {
 
     private static final Logger log = LoggerFactory.getLogger(SourceTroubles.class);
 
-    /** For how long a failure counts, and is not followed by the line that it is over. */
+    /** For how long a failure counts, and the line about its end is held back. */
     private static final Duration RECENT = Duration.ofSeconds(10);
 
     private final KeySpace keys;
@@ -67,7 +67,7 @@ final class SourceTroubles {
             return;
         }
         latest = null;
-        // Not while it answers one call and fails the next.
+        // Not while the source answers one call and fails the next.
         if (warned && nanoTime.getAsLong() - warnedAt > RECENT.toNanos()) {
             warned = false;
             log.info("The source of {} answers again", facet());
@@ -75,8 +75,8 @@ final class SourceTroubles {
     }
 
     /**
-     * How the last call has failed, or {@code null} when it has been answered, there was none, or it was so long ago that nothing is
-     * known any more: a node that no user asks would else be taken for ill for ever.
+     * The failure of the last call, or {@code null} when that was answered, there was none, or it was too long ago. Without that limit a
+     * node without requests would report an old failure for ever.
      */
     @Nullable String latest() {
         String what = latest;

@@ -5,7 +5,7 @@ import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 
-/** A clock that nobody sets: it shows no time of day, but how much time has passed. Thread-safe. */
+/** A clock that is never set: it does not show the time of day, but measures the time that passes. Thread-safe. */
 final class SteadyClock extends Clock {
 
     private final long startedAt = System.nanoTime();

@@ -1,6 +1,6 @@
 package dev.usher;
 
-/** Where an answer came from. */
+/** The origin of an answer. */
 enum Tier {
     SHARED,
     SOURCE

@@ -3,9 +3,9 @@ package dev.usher;
 import java.time.Duration;
 
 /**
- * How long the engine waits where only a test would have it wait less.
+ * Times of the engine that only tests shorten.
  *
- * @param silence after which a connection is given up and made anew, although the pulse asks for a sign of life
+ * @param silence after which a connection that receives nothing, not even the answer of the pulse, is replaced
  * @param registerLife after which a node that does not report is dropped from the register of nodes
  * @param offersEnd for how long after a change a row from before it may be offered, and some more, as clocks differ
  */

@@ -25,8 +25,8 @@ import tools.jackson.databind.type.CollectionType;
 import tools.jackson.databind.type.MapType;
 
 /**
- * Has Jackson read collections that cannot be changed, wherever they are declared by an interface such as {@code List}. Those that are
- * declared by a class, such as {@code ArrayList}, are what they are declared to be.
+ * Makes Jackson return unmodifiable collections wherever they are declared by an interface such as {@code List}. A collection that is
+ * declared by a class, such as {@code ArrayList}, is of that class.
  */
 final class UnmodifiableCollections extends SimpleModule {
 
@@ -55,15 +55,15 @@ final class UnmodifiableCollections extends SimpleModule {
         });
     }
 
-    /** Reads what another one reads, and wraps it where the wrapper fits. */
+    /** Reads with another deserializer, and wraps the result where the declared type allows it. */
     private static final class Unmodifiable extends DelegatingDeserializer {
 
         private final Class<?> declared;
 
         /**
-         * A wrapping one.
+         * A deserializer that wraps.
          *
-         * @param declared where the collection is to stand
+         * @param declared the declared type of the collection
          */
         Unmodifiable(ValueDeserializer<?> deserializer, Class<?> declared) {
             super(deserializer);
@@ -77,7 +77,7 @@ final class UnmodifiableCollections extends SimpleModule {
 
         @Override
         public ValueDeserializer<?> createContextual(DeserializationContext context, @Nullable BeanProperty property) {
-            // The type that is declared; that of the deserializer is a class by which Jackson implements it.
+            // The declared type: that of the deserializer is the class by which Jackson implements it.
             JavaType type = context.getContextualType();
             ValueDeserializer<?> contextual = context.handleSecondaryContextualization(
                     _delegatee, property, type == null ? context.constructType(handledType()) : type);

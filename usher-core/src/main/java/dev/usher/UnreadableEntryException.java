@@ -2,12 +2,12 @@ package dev.usher;
 
 import org.jspecify.annotations.Nullable;
 
-/** What stands in Redis under a value's key is not a value. It never quotes what stands there, and has no stack trace. */
+/** The content of a value's key in Redis is not a value. The message never quotes the content, and there is no stack trace. */
 final class UnreadableEntryException extends Exception {
 
     private static final long serialVersionUID = 1L;
 
-    /** The bytes that could not be decoded, or {@code null} when there is something else than a string. */
+    /** The bytes that could not be decoded, or {@code null} when the key does not hold a string. */
     @SuppressWarnings("ArrayRecordComponent")
     private final transient byte @Nullable [] bytes;
 

@@ -5,8 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * A {@link UserSource} could read some of the users it was asked for, and not the others: a row holds what no value can be made of.
- * It carries the values that were read, and by id why the rest could not be. Only these users are unavailable then.
+ * A {@link UserSource} could read some of the users that it was asked for, but not the others, whose rows have no valid value. The exception
+ * carries the values that were read, and by id the failures of the other users. Only these users are unavailable then.
  *
  * <pre>{@code
  * if (!failures.isEmpty()) {
@@ -15,10 +15,10 @@ import java.util.Map;
  * return found;
  * }</pre>
  *
- * <p>A user that is in neither map does not exist. When the database itself fails, in whatever way, a source throws that failure
- * and not this: nothing is known of any user then.
+ * <p>A user that is in neither map does not exist. When the database itself fails, a source throws that failure and not this
+ * exception, since it then knows nothing about any user.
  *
- * <p>It has no stack trace, for the failures have theirs.
+ * <p>It has no stack trace, since the failures have theirs.
  */
 public final class UnreadableUsersException extends RuntimeException {
 
@@ -28,11 +28,11 @@ public final class UnreadableUsersException extends RuntimeException {
     private final transient Map<Object, Exception> failures;
 
     /**
-     * What a load has brought, and what it could not bring.
+     * The result of a load in which some users failed.
      *
      * @param found by id, the values of the users that were read
-     * @param failures by id, why the others could not be read; not empty
-     * @throws IllegalArgumentException when there is no failure: then a source returns what it has found
+     * @param failures by id, the failures of the other users; not empty
+     * @throws IllegalArgumentException when there is no failure: then a source returns the values
      */
     public UnreadableUsersException(Map<?, ?> found, Map<?, ? extends Exception> failures) {
         super(failures.size() + " users cannot be read", firstOf(failures), false, false);
@@ -52,7 +52,7 @@ public final class UnreadableUsersException extends RuntimeException {
         return found;
     }
 
-    /** By id, why the others could not be read. Unmodifiable. */
+    /** By id, the failures of the other users. Unmodifiable. */
     public Map<Object, Exception> failures() {
         return failures;
     }

@@ -26,7 +26,7 @@ public final class UserProfileCache<K> {
     /**
      * The specification's view of a cache.
      *
-     * @param cache what it is a view of
+     * @param cache the cache to view
      */
     public UserProfileCache(UserCache<K, UserProfile> cache) {
         this.cache = cache;
@@ -47,7 +47,7 @@ public final class UserProfileCache<K> {
         return cache.lookUp(id);
     }
 
-    /** The user's profile as the source says it now, past all tiers. See {@link UserCache#findFresh}. */
+    /** The user's profile from the source, past all tiers. See {@link UserCache#findFresh}. */
     public Optional<UserProfile> findFresh(K id) {
         return cache.findFresh(id);
     }
@@ -68,10 +68,10 @@ public final class UserProfileCache<K> {
     }
 
     /**
-     * Makes sure that the user's profile is cached: the source is read when nothing is.
+     * Makes sure that the user's profile is cached: reads the source if it is not.
      *
      * @return the profile, or empty when there is no such user
-     * @throws UserUnavailableException when nothing is cached and the source cannot say
+     * @throws UserUnavailableException when the profile is not cached and the source does not answer
      */
     public Optional<UserProfile> save(K id) {
         return cache.find(id);
@@ -83,11 +83,11 @@ public final class UserProfileCache<K> {
     }
 
     /**
-     * Makes sure that the user's profile is cached, with what a row that the caller has read said, and without a query. See {@link
+     * Offers the profile of a row that the caller has read, so that it is cached without another query. See {@link
      * UserCache#save(Object, Object, ReadMark)}.
      *
-     * @param id whose profile
-     * @param user what the row said
+     * @param id of the user
+     * @param user the profile of the row
      * @param mark taken before the query that read the row
      * @return whether the profile was stored
      */
@@ -99,8 +99,8 @@ public final class UserProfileCache<K> {
      * As {@link #save(Object, UserProfile, ReadMark)}, for a caller that knows only by its own clock when the row was read. See {@link
      * UserCache#save(Object, Object, Instant)}.
      *
-     * @param id whose profile
-     * @param user what the row said
+     * @param id of the user
+     * @param user the profile of the row
      * @param readAt a moment not later than the query that read the row
      * @return whether the profile was stored
      */
@@ -129,9 +129,9 @@ public final class UserProfileCache<K> {
     }
 
     /**
-     * As {@link #invalidate}, and waits until every node that is known has forgotten the profile, so that whoever asks next, and
-     * wherever, sees the change. See {@link UserCache#revoke}: as long as profiles may be {@linkplain CachePolicy#serveStaleFor
-     * stale}, the receipt is not confirmed.
+     * As {@link #invalidate}, and waits until every known node has forgotten the profile, so that later calls on all nodes see the
+     * change. See {@link UserCache#revoke}: as long as profiles may be {@linkplain CachePolicy#serveStaleFor stale}, the receipt is not
+     * confirmed.
      */
     public RevocationReceipt revoke(K id) {
         return cache.revoke(id);
@@ -142,12 +142,12 @@ public final class UserProfileCache<K> {
         return cache.revokeAll(ids);
     }
 
-    /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */
+    /** The values of the user in each tier and in the source, and whether they agree. See {@link UserCache#explain}. */
     public Explanation<UserProfile> explain(K id) {
         return cache.explain(id);
     }
 
-    /** What this cache has done. See {@link UserCache#stats}. */
+    /** The statistics of this cache. See {@link UserCache#stats}. */
     public CacheStats stats() {
         return cache.stats();
     }

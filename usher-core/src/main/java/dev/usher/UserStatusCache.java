@@ -26,7 +26,7 @@ public final class UserStatusCache<K> {
     /**
      * The specification's view of a cache.
      *
-     * @param cache what it is a view of
+     * @param cache the cache to view
      */
     public UserStatusCache(UserCache<K, UserStatus> cache) {
         this.cache = cache;
@@ -42,7 +42,7 @@ public final class UserStatusCache<K> {
         return cache.find(id);
     }
 
-    /** The user's status as the source says it now, past all tiers. See {@link UserCache#findFresh}. */
+    /** The user's status from the source, past all tiers. See {@link UserCache#findFresh}. */
     public Optional<UserStatus> findFresh(K id) {
         return cache.findFresh(id);
     }
@@ -60,9 +60,10 @@ public final class UserStatusCache<K> {
     /**
      * Whether the user may act.
      *
-     * @return what was true within the staleness bound, or, when nobody can say, within {@link CachePolicy#serveStaleFor} (by
-     *     default not at all): {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist
-     * @throws UserUnavailableException when it cannot be said; nobody is let in on a guess
+     * @return {@code true} for an enabled user, {@code false} for a disabled one and for one that does not exist. The answer was true
+     *     within the staleness bound or, when neither Redis nor the source answers, within {@link CachePolicy#serveStaleFor}, which is
+     *     zero by default
+     * @throws UserUnavailableException when the status is unavailable; the cache does not guess
      */
     public boolean isEnabled(K id) {
         return cache.find(id).orElse(UserStatus.DISABLED) == UserStatus.ENABLED;
@@ -74,11 +75,11 @@ public final class UserStatusCache<K> {
     }
 
     /**
-     * Makes sure that the user's status is cached, with what a row that the caller has read said, and without a query. See {@link
+     * Offers the status of a row that the caller has read, so that it is cached without another query. See {@link
      * UserCache#save(Object, Object, ReadMark)}.
      *
-     * @param id whose status
-     * @param status what the row said
+     * @param id of the user
+     * @param status of the row
      * @param mark taken before the query that read the row
      * @return whether the status was stored
      */
@@ -90,8 +91,8 @@ public final class UserStatusCache<K> {
      * As {@link #save(Object, UserStatus, ReadMark)}, for a caller that knows only by its own clock when the row was read. See {@link
      * UserCache#save(Object, Object, Instant)}.
      *
-     * @param id whose status
-     * @param status what the row said
+     * @param id of the user
+     * @param status of the row
      * @param readAt a moment not later than the query that read the row
      * @return whether the status was stored
      */
@@ -126,26 +127,26 @@ public final class UserStatusCache<K> {
      * RevocationReceipt receipt = statuses.disable(42L, () -> repository.setStatus(42L, UserStatus.DISABLED));
      * }</pre>
      *
-     * @param id whom
+     * @param id of the user
      * @param commit writes the row and commits; not to be called inside a transaction that is committed later
-     * @return which nodes have provably stopped honouring the user, see {@link UserCache#revoke}
-     * @throws IllegalArgumentException when there can be no such id; nothing is committed then
+     * @return a receipt that names the nodes which have provably stopped honouring the user, see {@link UserCache#revoke}
+     * @throws IllegalArgumentException when the id is not valid; nothing is committed then
      * @throws IllegalStateException when the caches are closed; nothing is committed then
-     * @throws RuntimeException what {@code commit} throws; the status is {@linkplain #invalidate invalidated} all the same, for
-     *     nobody knows what was committed
+     * @throws RuntimeException the exception of {@code commit}; the status is {@linkplain #invalidate invalidated} all the same, since
+     *     the change may have been committed
      */
     public RevocationReceipt disable(K id, Runnable commit) {
         return change(List.of(id), commit);
     }
 
     /**
-     * As {@link #disable}, of several users who are banned in one commit, with one wait for all of them.
+     * As {@link #disable}, of several users that are banned in one commit, with one wait for all of them.
      *
-     * @param ids whom
+     * @param ids of the users
      * @param commit writes the rows and commits; see {@link #disable}
-     * @return which nodes have provably stopped honouring all of them, see {@link UserCache#revokeAll}
-     * @throws IllegalArgumentException when one of them can be no id; nothing is committed then
-     * @throws RuntimeException what {@code commit} throws
+     * @return a receipt that names the nodes which have provably stopped honouring all of them, see {@link UserCache#revokeAll}
+     * @throws IllegalArgumentException when one of the ids is not valid; nothing is committed then
+     * @throws RuntimeException the exception of {@code commit}
      */
     public RevocationReceipt disableAll(Collection<? extends K> ids, Runnable commit) {
         return change(List.copyOf(ids), commit);
@@ -154,10 +155,10 @@ public final class UserStatusCache<K> {
     /**
      * Lets a user in again: commits it, and waits until every node does.
      *
-     * @param id whom
+     * @param id of the user
      * @param commit writes the row and commits; see {@link #disable}
-     * @return which nodes have provably forgotten that the user was disabled, see {@link UserCache#revoke}
-     * @throws RuntimeException what {@code commit} throws
+     * @return a receipt that names the nodes which have provably forgotten that the user was disabled, see {@link UserCache#revoke}
+     * @throws RuntimeException the exception of {@code commit}
      */
     public RevocationReceipt enable(K id, Runnable commit) {
         return change(List.of(id), commit);
@@ -166,17 +167,17 @@ public final class UserStatusCache<K> {
     /**
      * As {@link #enable}, of several users in one commit, with one wait for all of them.
      *
-     * @param ids whom
+     * @param ids of the users
      * @param commit writes the rows and commits; see {@link #disable}
-     * @return which nodes have provably forgotten that the users were disabled, see {@link UserCache#revokeAll}
-     * @throws RuntimeException what {@code commit} throws
+     * @return a receipt that names the nodes which have provably forgotten that the users were disabled, see {@link UserCache#revokeAll}
+     * @throws RuntimeException the exception of {@code commit}
      */
     public RevocationReceipt enableAll(Collection<? extends K> ids, Runnable commit) {
         return change(List.copyOf(ids), commit);
     }
 
     private RevocationReceipt change(List<? extends K> ids, Runnable commit) {
-        // Before the commit: a change that cannot be announced is not to be committed.
+        // Checked before the commit: a change that cannot be announced must not be committed.
         ids.forEach(cache::keyOf);
         try {
             commit.run();
@@ -195,12 +196,12 @@ public final class UserStatusCache<K> {
         }
     }
 
-    /** What each tier and the source hold of the user, and whether they agree. See {@link UserCache#explain}. */
+    /** The values of the user in each tier and in the source, and whether they agree. See {@link UserCache#explain}. */
     public Explanation<UserStatus> explain(K id) {
         return cache.explain(id);
     }
 
-    /** What this cache has done. See {@link UserCache#stats}. */
+    /** The statistics of this cache. See {@link UserCache#stats}. */
     public CacheStats stats() {
         return cache.stats();
     }

@@ -4,11 +4,10 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Neither a tier of the cache nor the source could say what was asked of a user. It does not mean that the user is
- * absent or disabled.
+ * Neither a tier of the cache nor the source has answered for a user. It does not mean that the user is absent or disabled.
  *
- * <p>The message names the facet and an id; the cause is what the source threw. {@link #ids} names all users of a list that are
- * unavailable: the others are not, and can be asked for again without them.
+ * <p>The message names the facet and an id; the cause is the exception of the source. {@link #ids} names all unavailable users of a list:
+ * the other users can be asked for again without them.
  */
 public final class UserUnavailableException extends RuntimeException {
 
@@ -16,25 +15,25 @@ public final class UserUnavailableException extends RuntimeException {
 
     private final Set<?> ids;
 
-    /** What the message says behind the name of the user, or nothing. */
+    /** The end of the message, behind the name of the user, or an empty text. */
     private final String why;
 
     /**
-     * An answer that cannot be given. Public so that tests of an application can stand in for a cache that fails.
+     * The exception for one user. Public, so that tests of an application can simulate a cache that fails.
      *
-     * @param message which user's which facet, and why
-     * @param cause what went wrong, if anything was thrown
+     * @param message names the user, the facet and the reason
+     * @param cause the exception behind it, if there is one
      */
     public UserUnavailableException(String message, @Nullable Throwable cause) {
         this(message, Set.of(), cause);
     }
 
     /**
-     * Answers that cannot be given.
+     * The exception for several users.
      *
-     * @param message which user's which facet, and why
+     * @param message names a user, the facet and the reason
      * @param ids of the users that are unavailable
-     * @param cause what went wrong, if anything was thrown
+     * @param cause the exception behind it, if there is one
      */
     public UserUnavailableException(String message, Set<?> ids, @Nullable Throwable cause) {
         this(message, "", ids, cause, true);
@@ -55,12 +54,12 @@ public final class UserUnavailableException extends RuntimeException {
         return new UserUnavailableException(messageOf(keys, ids, why), why, ids, cause, true);
     }
 
-    /** Without a stack trace: a caller that is refused at once must cost next to nothing, for there are many. */
+    /** Without a stack trace: there may be many refused callers, so a refusal must be cheap. */
     static UserUnavailableException ofRefusal(KeySpace keys, Set<?> ids, String why) {
         return new UserUnavailableException(messageOf(keys, ids, why), why, ids, null, false);
     }
 
-    /** That others are unavailable for the same reason. */
+    /** The part of the message that counts the other users, which are unavailable for the same reason. */
     UserUnavailableException of(KeySpace keys, Set<?> others) {
         return new UserUnavailableException(messageOf(keys, others, why), why, others, getCause(), !isRefusal);
     }

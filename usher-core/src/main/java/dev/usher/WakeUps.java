@@ -8,7 +8,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** Who waits for what another process is loading, to be woken by whoever hears that something has come of it. Thread-safe. */
+/**
+ * The callers that wait for a load of another process. The push of its fill, or of another change of the key, wakes them. Thread-safe.
+ */
 final class WakeUps<K> {
 
     private final ConcurrentMap<K, CompletableFuture<Void>> waiting = new ConcurrentHashMap<>();
@@ -25,7 +27,7 @@ final class WakeUps<K> {
         try {
             CompletableFuture.anyOf(wakeUps.toArray(CompletableFuture[]::new)).get(nanos, TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
-            // It was long enough.
+            // The time is over: the caller decides what to do.
         } catch (ExecutionException e) {
             throw new IllegalStateException("a wake-up is never completed with an exception", e);
         }

@@ -1,7 +1,7 @@
 -- CLAIM: the right to load a missing entry.
 -- ARGV: token, lease, fence (milliseconds), and optionally a value that the caller could not read.
--- Answers {'stored', the value that is there}, {'held', the milliseconds that another's claim has left, its token} or {'granted'},
--- with a second word: 'WRONGTYPE' when something else than a string stands there, 'FREE' when there was neither a value nor a guard.
+-- Returns {'stored', the value}, {'held', the milliseconds that another claim has left, its token} or {'granted'}, with a second
+-- word: 'WRONGTYPE' when the key does not hold a string, 'FREE' when there was neither a value nor a guard.
 local value = redis.pcall('GET', KEYS[1])
 if type(value) == 'string' and value ~= ARGV[4] then return { 'stored', value } end
 
@@ -9,7 +9,7 @@ local token, left, awaited = others(ARGV[1], tonumber(ARGV[2]))
 if token then
   if not awaited then
     local guard = redis.call('GET', KEYS[2])
-    -- A Redis that is full refuses, and the claimant does not learn that it is awaited.
+    -- A full Redis refuses the write; the claimant then does not learn that its claim is awaited.
     redis.pcall('SET', KEYS[2], string.gsub(guard, ' ', ' 0'), 'KEEPTTL')
   end
   return { 'held', left, token }

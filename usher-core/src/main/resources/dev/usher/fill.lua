@@ -1,7 +1,7 @@
--- FILL: stores what the claimant has loaded, only if nothing came between: the guard still holds its claim, and what stands
--- there is what it was granted to replace, or still nothing.
+-- FILL: stores the value that the claimant has loaded, unless the user has changed since: the guard must still hold the claim, and the
+-- key must still hold the value that the claim may replace, or still no value.
 -- ARGV: token, value, ttl, fence (milliseconds), and optionally the value that may be replaced.
--- Answers 1, or 0 when it is refused.
+-- Returns 1, or 0 when it is refused.
 if claim() ~= ARGV[1] then return 0 end
 local value = redis.pcall('GET', KEYS[1])
 local text = type(value) == 'string' and value or nil

@@ -1,10 +1,10 @@
--- REGISTER: a node says that it is there, and what it has seen. KEYS[1] is the register, a hash with a field for each node.
--- KEYS[2] is the bell.
--- ARGV: node, the number of the last revocation that it has seen, in which epoch, how long it may answer after its last sign
--- of life (by facet), the life of an entry (milliseconds), and a name that no epoch has had.
--- Nodes that have not registered for that long are dropped. A register that has lost a node, or is new, is in a new epoch:
--- until all that may have been lost is past its bound, nobody takes it for complete. So is one with anything in it that no node has
--- written: what it says cannot be believed, and would stay.
+-- REGISTER: a node registers itself with the last revocation that it has seen. KEYS[1] is the register, a hash with a field for each
+-- node. KEYS[2] is the key of the revocation signal.
+-- ARGV: node, the number of the last revocation that it has seen, the epoch of that revocation, how long the node may answer after its
+-- last sign of life (by facet), the lifetime of a registration (milliseconds), and a new name for an epoch.
+-- Nodes that have not registered for that long are dropped. A register that has lost a node, or is new, begins a new epoch: no node
+-- takes it for complete until the bound of every node that may have been lost has passed. The same holds for a register with data that
+-- no node has written: such data cannot be believed, and would otherwise stay.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local life = tonumber(ARGV[5])
@@ -14,13 +14,13 @@ end
 
 local known = redis.pcall('HMGET', KEYS[1], '#epoch', '#revocations')
 if isOfAnotherType(known) then redis.call('DEL', KEYS[1]) end
-local bell = redis.pcall('STRLEN', KEYS[2])
-if isOfAnotherType(bell) then redis.call('DEL', KEYS[2]) end
+local signal = redis.pcall('STRLEN', KEYS[2])
+if isOfAnotherType(signal) then redis.call('DEL', KEYS[2]) end
 local epoch, revocations = known[1], known[2]
 local lost = redis.call('HEXISTS', KEYS[1], '#epoch') == 0
 if epoch and (#epoch > 100 or not string.match(epoch, '^[!-~][!-~]+$')) then lost = true end
 
--- HDEL first: a Redis that is full lets nothing begin that takes memory, but lets a script end that has begun to write.
+-- HDEL first: a full Redis refuses a script that begins with a write that needs memory, but not one that has already written.
 redis.call('HDEL', KEYS[1], ARGV[1])
 if revocations and (#revocations > 15 or not string.match(revocations, '^[1-9]%d*$')) then
   redis.call('HDEL', KEYS[1], '#revocations')

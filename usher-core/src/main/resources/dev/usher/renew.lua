@@ -1,6 +1,6 @@
--- RENEW: more time for a claim that is still held. A lease of 0 gives the claim up.
--- ARGV: token, lease, fence (milliseconds), and 'FREE' where a claim is given up that was granted over nothing: its guard goes, as
--- if it had never been asked for. Answers 1, or 0 when the claim is lost.
+-- RENEW: extends a claim that is still held. A lease of 0 gives the claim up.
+-- ARGV: token, lease, fence (milliseconds), and 'FREE' to give up a claim that was granted where there was neither a value nor a guard:
+-- its guard is then deleted. Returns 1, or 0 when the claim is lost.
 local token, _, awaited = claim()
 if token ~= ARGV[1] then return 0 end
 
