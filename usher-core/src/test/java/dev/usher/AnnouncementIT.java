@@ -31,7 +31,7 @@ class AnnouncementIT extends NodesOnRedis {
 
     private static final List<Long> HUNDRED = LongStream.range(100, 200).boxed().toList();
 
-    /** A call that announces, of one user and of many. */
+    /** A call that announces changes of one user or of many. */
     private record Call(
             String name,
             Function<UserCache<Long, UserStatus>, Object> ofOne,
@@ -63,14 +63,14 @@ class AnnouncementIT extends NodesOnRedis {
 
     private volatile UserStatus row = UserStatus.ENABLED;
 
-    /** On a network that is so slow that the number of round trips is what counts. */
+    /** On a network so slow that only the number of round trips matters. */
     @Test
     void aHundredUsersTakeAsManyRoundTripsAsOne() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserStatus> cache =
                     node(proxy).cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
             letTheRegisterBeBelieved();
-            cache.invalidate(42L); // the script is known to Redis
+            cache.invalidate(42L); // Redis then knows the script
             proxy.delay(Duration.ofMillis(20));
             for (Call call : CALLS) {
                 Duration one = took(

@@ -7,22 +7,22 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
 
-/** Judges the calls that got no answer, and those that got a stale one, by when the database could have been asked. */
+/** Checks the calls without an answer, and those with a stale one, against the times in which the database could be reached. */
 final class AvailabilityChecker {
 
     private static final int EXAMPLES = 10;
 
-    /** A load that began before the database was back may fail after it, also for those who came in between. */
+    /** A load that began before the database was back may fail afterwards, also for callers that joined it in between. */
     private static final Duration LAST_FAILURES = Duration.ofMillis(100);
 
     /** For how long a stale answer may be given again without asking the source anew. */
     private static final Duration STALE_AGAIN = Duration.ofSeconds(1);
 
-    /** What can be wrong with such a call. */
+    /** The ways in which such a call can be wrong. */
     enum Rule {
         /** No answer, although the database could be reached all the time. */
         COULD_HAVE_BEEN_LOADED,
-        /** No answer for a user whom the node had answered before and nobody has changed. */
+        /** No answer for a user that the node had answered before and that has not changed since. */
         COULD_HAVE_BEEN_REMEMBERED,
         /** A stale answer, although the database could be reached all the time. */
         STALE_WITHOUT_NEED
@@ -41,13 +41,13 @@ final class AvailabilityChecker {
     /**
      * A checker of one run.
      *
-     * @param isRemembered whether every node has answered a user before, and nobody changes that user
+     * @param isRemembered whether every node has answered a user before, and the user never changes
      */
     AvailabilityChecker(IntPredicate isRemembered) {
         this.isRemembered = isRemembered;
     }
 
-    /** Judges the calls of one thread of a node that got no answer. */
+    /** Checks the calls of one thread of a node that got no answer. */
     void check(int node, List<Outage> outages, ReadLog reads) {
         for (int row = 0; row < reads.size(); row++) {
             if (reads.version(row) == ReadLog.UNAVAILABLE) {
@@ -60,7 +60,7 @@ final class AvailabilityChecker {
         }
     }
 
-    /** Judges the answers to one thread of a node that were stale, and said so. */
+    /** Checks the answers to one thread of a node that were marked as stale. */
     void checkStale(int node, List<Outage> outages, ReadLog stale) {
         for (int row = 0; row < stale.size(); row++) {
             if (!isWithin(outages, LAST_FAILURES.plus(STALE_AGAIN), stale, row)) {
@@ -81,7 +81,7 @@ final class AvailabilityChecker {
         }
     }
 
-    /** How many calls broke each rule that was broken. */
+    /** The number of violations of each rule. */
     Map<Rule, Long> violations() {
         return Map.copyOf(counts);
     }

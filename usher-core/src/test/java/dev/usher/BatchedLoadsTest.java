@@ -93,7 +93,7 @@ class BatchedLoadsTest {
         Call shared = nextCall();
         assertThat(shared.ids()).as("without the one who was refused").hasSize(3);
         assertThat(loads.waiting()).isZero();
-        waitingCaller(Set.of(8L)); // the one who leads has left its seat
+        waitingCaller(Set.of(8L)); // the leader has given its place back
         assertThat(failureOf(caller(Set.of(7L))))
                 .as("who rides still waits")
                 .isInstanceOf(Bulkhead.CrowdedException.class);
@@ -313,7 +313,7 @@ class BatchedLoadsTest {
         loads = of(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids));
         for (int i = 0; i < 300; i++) {
             CompletableFuture<Thread> toInterrupt = new CompletableFuture<>();
-            // Gives the lead to the one that waits first, and interrupts it before it has been woken.
+            // Passes the lead to the first waiter, and interrupts it before it has woken.
             start(Set.of(GATED), () -> {
                 Map<Long, String> answer = load(Set.of(GATED));
                 toInterrupt.get().interrupt();
@@ -343,7 +343,7 @@ class BatchedLoadsTest {
         List<Call> underWay = occupyAllPlaces();
         underWay.get(0).answer();
         soon(callers.get(0)::isDone);
-        // One place is left, for two who come at the same time, again and again.
+        // In each round, one place is left for two callers that come at the same time.
         Phaser rounds = new Phaser(2);
         Callable<Map<Long, String>> loadsInEachRound = () -> {
             try {
@@ -374,7 +374,7 @@ class BatchedLoadsTest {
         stress(true);
     }
 
-    /** Many callers against a source that answers when it was read; and with trouble, which fails and calls off at random. */
+    /** Many callers, and a source that answers with the time of its reading. With trouble, queries fail and callers are interrupted at random. */
     private void stress(boolean trouble) throws Exception {
         AtomicLong clock = new AtomicLong();
         AtomicInteger underWay = new AtomicInteger();
@@ -442,7 +442,7 @@ class BatchedLoadsTest {
         return random().nextInt(many) == 0;
     }
 
-    /** A query under way, until it is told how to end. */
+    /** A query under way, until the test completes or fails it. */
     private record Call(Set<Long> ids, CompletableFuture<Map<Long, String>> end) {
 
         void answer() {
@@ -485,7 +485,7 @@ class BatchedLoadsTest {
         return requireNonNull(calls.poll(10, TimeUnit.SECONDS), "no query has begun");
     }
 
-    /** A thread that asks, and what comes of it. */
+    /** A thread that calls, and its result. */
     private record Caller(Set<Long> ids, Thread thread, FutureTask<Map<Long, String>> outcome) {
 
         boolean isDone() {
@@ -513,7 +513,7 @@ class BatchedLoadsTest {
         });
     }
 
-    /** A caller that finds no place, once it waits. */
+    /** Starts a caller that finds no place, and returns once it waits. */
     private Caller waitingCaller(Set<Long> ids) {
         int before = loads.waiting();
         Caller caller = caller(ids);
@@ -521,7 +521,7 @@ class BatchedLoadsTest {
         return caller;
     }
 
-    /** Callers that find no place and wait, each for as many ids of its own. */
+    /** Starts callers that find no place and wait, each for the same number of ids of its own. */
     private List<Caller> waitingCallers(int count, int idsOfEach) {
         return IntStream.range(0, count)
                 .mapToObj(caller -> waitingCaller(LongStream.range(0, idsOfEach)
@@ -530,7 +530,7 @@ class BatchedLoadsTest {
                 .toList();
     }
 
-    /** Four queries, all under way at once. */
+    /** Starts four queries, which are all under way at once. */
     private List<Call> occupyAllPlaces() throws InterruptedException {
         List<Call> underWay = new ArrayList<>();
         for (int i = 0; i < 4; i++) {
@@ -540,7 +540,7 @@ class BatchedLoadsTest {
         return underWay;
     }
 
-    /** Four places, no less and no more, once all callers have gone. */
+    /** Asserts that there are exactly four places once all callers have gone. */
     private void assertAllPlacesAreFree() throws Exception {
         awaitAllCallers();
         assertThat(calls).isEmpty();

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** However many ask, the source is never asked more than it can bear, with Redis and without. */
+/** However many callers there are, the number of queries of the source is limited, with Redis and without. */
 class BulkheadIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
@@ -58,7 +58,7 @@ class BulkheadIT extends NodesOnRedis {
             UserCache<Long, UserProfile> cache = narrowBehind(proxy, withRedis);
             List<Future<Optional<UserProfile>>> callers = new ArrayList<>();
             LongStream.range(0, 3).forEach(id -> callers.add(threads.submit(() -> cache.find(id))));
-            // A query that begins later would take along who waits by then.
+            // A query that begins later would load the users of callers that wait by then.
             await().until(() -> underWay.get() == 3);
             LongStream.range(3, 50).forEach(id -> callers.add(threads.submit(() -> cache.find(id))));
             await().until(() -> callers.stream().filter(Future::isDone).count() == 50 - 3 - 10);
@@ -236,7 +236,7 @@ class BulkheadIT extends NodesOnRedis {
         return cache;
     }
 
-    /** As many queries are under way as may be, of the users 1 to 3. */
+    /** Waits until as many queries are under way as the policy allows, of the users 1 to 3. */
     private List<Future<Optional<UserProfile>>> occupySource(UserCache<Long, UserProfile> cache) {
         List<Future<Optional<UserProfile>>> leaders = LongStream.range(1, 4)
                 .mapToObj(id -> threads.submit(() -> cache.find(id)))

@@ -6,26 +6,26 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * A change of one user, as its writer saw it. All times are of {@link System#nanoTime()}.
+* A change of one user, as its writer recorded it. All times are of {@link System#nanoTime()}.
  *
- * @param id whose
+ * @param id of the user
  * @param version 1 for the first change of this user, and so on: the row's own counter, so the order of the commits
  * @param writer the node that made it, or {@link #FOREIGN}
  * @param commitStarted before the statement was sent
  * @param commitDone when the database had confirmed it
- * @param announced when Redis had confirmed that it knows
- * @param by how Redis was told
+ * @param announced when Redis had confirmed the announcement
+ * @param by the kind of its announcement
  */
 record Change(int id, int version, int writer, long commitStarted, long commitDone, long announced, Announcement by) {
 
-    /** The writer that knows nothing of usher. */
+    /** The writer without usher. */
     static final int FOREIGN = -1;
 
-    /** How a writer tells Redis. */
+    /** The ways to announce a change to Redis. */
     enum Announcement {
         /** {@link UserCache#invalidate} returned {@code true}. */
         FENCE('F'),
-        /** {@link UserCache#invalidate} returned {@code false}, and the fence landed later. */
+        /** {@link UserCache#invalidate} returned {@code false}, and the fence was confirmed later. */
         LATE_FENCE('L'),
         /** A foreign writer stored the new value. */
         SETEX('S'),
@@ -46,7 +46,7 @@ record Change(int id, int version, int writer, long commitStarted, long commitDo
         }
     }
 
-    /** The same, of which Redis was only told later. */
+    /** The same change, announced at a later time. */
     Change announcedLate(long moment) {
         return new Change(id, version, writer, commitStarted, commitDone, moment, Announcement.LATE_FENCE);
     }

@@ -15,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Of an application that has ended nothing stays, where usher itself stays: in the loader above those of several applications. */
+/** usher, in the class loader above those of several applications, holds nothing of an application that has ended. */
 class ClassLoadersIT extends NodesOnRedis {
 
     private static final String APPLICATION = DepartingApplication.class.getName();
@@ -53,8 +53,7 @@ class ClassLoadersIT extends NodesOnRedis {
 
     @Test
     void ofTenApplicationsThatHaveEndedNoClassLoaderStays() throws Exception {
-        // Netty keeps, for ever, the stack trace of whoever uses it first. That is one, and not one for each
-        // application.
+        // Netty holds the stack trace of its first use for ever: one for each JVM, not one for each application.
         new DepartingApplication(server.uri()).run();
         List<WeakReference<ClassLoader>> loaders = new ArrayList<>();
         for (int i = 0; i < 10; i++) {

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 import org.slf4j.Marker;
 
-/** The end of a node: in which order, and what is left when a step of it, or of its beginning, throws. */
+/** The shutdown of a node: its order, and its completeness when a step of it, or of the start, throws. */
 class CloseIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
@@ -52,7 +52,7 @@ class CloseIT extends NodesOnRedis {
         threads.shutdownNow();
     }
 
-    /** It has begun before the end, and comes to the memory when the node has left, and its connections still stand. */
+    /** The caller has begun before the shutdown, and reaches the near tier when the node has left the register and is still connected. */
     @Test
     void noCallerIsAnsweredFromMemoryOnceTheNodeHasLeftTheRegister() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
@@ -87,7 +87,7 @@ class CloseIT extends NodesOnRedis {
         table.put(42L, ANN);
         warm(cache);
         Session before = node.shared().session();
-        redis.flushall(); // ends the session, and what was read in it is the last known answer
+        redis.flushall(); // ends the session: its answers become last known answers
         await().until(() -> node.shared().session() != before);
         int queries = table.queries.get();
         table.failure = new IllegalStateException("the database is down");
@@ -181,7 +181,7 @@ class CloseIT extends NodesOnRedis {
                 patient(server.uri()).meterRegistry(registry).clientOptions(null), NullPointerException.class);
     }
 
-    /** The first connection stands when the second is refused, and the log cannot take it. */
+    /** The first connection is open when the second is refused, and the logger throws. */
     @Test
     void aStartThatFailsWithAConnectionLeavesNone() {
         String most = redis.configGet("maxclients").get("maxclients");
@@ -235,7 +235,7 @@ class CloseIT extends NodesOnRedis {
         }
     }
 
-    /** All but that of this test. */
+    /** All connections but that of this test. */
     private static long connections() {
         return Pattern.compile("^id=", Pattern.MULTILINE)
                         .matcher(redis.clientList())
@@ -251,7 +251,7 @@ class CloseIT extends NodesOnRedis {
                 .collect(Collectors.toSet());
     }
 
-    /** A list whose only element is handed out when the test says so. */
+    /** A list whose iterator returns its only element when the test allows it. */
     private static final class Paused extends AbstractList<Long> {
 
         private final CountDownLatch reached = new CountDownLatch(1);

@@ -13,12 +13,12 @@ import java.util.PriorityQueue;
 import java.util.function.Predicate;
 
 /**
- * Judges the reads of a run by the changes of that run, in a time that grows with the number of reads.
+* Checks the reads of a run against the changes of that run, in a time proportional to the number of reads.
  *
- * <p>A change is <em>settled</em> when its writer has been told that Redis knows of it; if it was announced by a bare
- * {@code DEL}, when the life of an entry has passed since (a load under way may still fill in what it read before). For each
- * user there is a floor, the version below which no read may fall, and it only rises. So the changes are put in the order
- * in which they raise it, the reads of a node in the order in which they were asked, and both are walked through once.
+ * <p>A change is <em>settled</em> when Redis has confirmed its announcement; if it was announced by a bare {@code DEL}, when the TTL
+ * of an entry has passed since (a load under way may still store the old row). For each user there is a floor, the version below
+ * which no read may fall, and it only rises. So the changes are sorted by the order in which they raise the floor, the reads of a
+ * node by the order in which they began, and both are merged in one pass.
  *
  * <p>Times are plain numbers of {@link System#nanoTime()}: on Linux that is the kernel's monotonic clock, the same for all
  * processes of a machine.
@@ -27,7 +27,7 @@ final class CoherenceChecker {
 
     private static final int EXAMPLES = 10;
 
-    /** What can be wrong with a read. */
+    /** The ways in which a read can be wrong. */
     enum Rule {
         /** A newer version had been settled for longer than the bound when the read was asked. */
         STALE,
@@ -41,7 +41,7 @@ final class CoherenceChecker {
         BACKWARDS,
         /** The version had not been committed: an error of this harness, or of its clocks. */
         FROM_THE_FUTURE,
-        /** The value of another user, or nobody's. */
+        /** The value of another user, or of no user. */
         ANOTHERS_VALUE,
         /** Everything was quiet, and this was not the last version. */
         OLD_AT_THE_END
@@ -50,7 +50,7 @@ final class CoherenceChecker {
     /**
      * A read that was wrong.
      *
-     * @param version what it answered
+* @param version of the answer
      * @param least the oldest version that would have been right
      */
     record Violation(Rule rule, int node, int id, int version, int least, long asked, long answered) {}
@@ -99,7 +99,7 @@ final class CoherenceChecker {
 
     private final long[] commitStarted;
 
-    /** {@link Long#MIN_VALUE} for a version whose change nobody recorded. */
+    /** {@link Long#MIN_VALUE} for a version whose change was not recorded. */
     private final long[] settled;
 
     /** When the first of the newer versions was announced, those by {@code DEL} left aside. */
@@ -123,7 +123,7 @@ final class CoherenceChecker {
      * A checker of one run.
      *
      * @param bound how old an answer may ever be
-     * @param grace the life of an entry, for which a bare {@code DEL} may be undone
+     * @param grace the TTL of an entry, for which a bare {@code DEL} may be undone
      * @param users ids are from 0 to this, exclusive
      * @param changes all of them, in any order
      */
@@ -173,7 +173,7 @@ final class CoherenceChecker {
         static final Comparator<Raise> IN_TIME = Comparator.comparingLong(Raise::after);
     }
 
-    /** The floor of every user, as time goes by. */
+    /** The floor of every user at the current time of the pass. */
     private final class Floor {
 
         private final int[] floor = new int[firstOf.length - 1];
@@ -245,7 +245,7 @@ final class CoherenceChecker {
         }
     }
 
-    /** Judges all reads of a node, which may be those of several threads. */
+    /** Checks all reads of a node, which may be those of several threads. */
     void check(int node, List<ReadLog> threads) {
         Floor stale = new Floor(raises);
         Floor staleWithoutGrace = new Floor(raisesWithoutGrace);
@@ -313,7 +313,7 @@ final class CoherenceChecker {
         }
     }
 
-    /** Judges what a node answers when everything has been quiet for longer than the bound. */
+    /** Checks the answers of a node when there has been no change for longer than the bound. */
     void checkLast(int node, ReadLog answers) {
         for (int row = 0; row < answers.size(); row++) {
             reads++;
@@ -340,7 +340,7 @@ final class CoherenceChecker {
         }
     }
 
-    /** How many reads broke each rule that was broken. */
+    /** The number of violations of each rule. */
     Map<Rule, Long> violations() {
         return Map.copyOf(counts);
     }
@@ -350,7 +350,7 @@ final class CoherenceChecker {
         return List.copyOf(examples);
     }
 
-    /** How many reads have been judged. */
+    /** How many reads have been checked. */
     long reads() {
         return reads;
     }

@@ -205,7 +205,7 @@ class CoherenceCheckerTest {
         assertThat(checker.oldest()).isEqualTo(Duration.ofMillis(29));
     }
 
-    /** A change whose times nobody knows: that of the user after it makes the version known. */
+    /** A change without recorded times: the user's next change makes its version known. */
     private void unrecorded(int version) {
         changes.add(new Change(USER, version + 1, 2, nanos(50_000), nanos(50_001), nanos(50_002), Announcement.FENCE));
     }

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Several nodes, in processes of their own and in this one, that read and change the same users; a foreign program that
- * changes some of them as well; and every single read judged afterwards by {@link CoherenceChecker}.
+ * changes some of them as well; and {@link CoherenceChecker} checks every single read afterwards.
  *
  * <p>The thorough form has a fault every few seconds; the long one, {@code ./usher dev coherence}, goes on for five minutes.
  */
@@ -51,7 +51,7 @@ class CoherenceIT {
             client = RedisClient.create(server.uri());
             RedisCommands<String, String> redis = client.connect().sync();
             table.create(CoherenceRun.existing());
-            // The first node has no proxy, ever: while others suffer, its changes reach Redis at once.
+            // The first node has no proxy: while others are cut off, its changes reach Redis at once.
             List<String> addresses = new ArrayList<>(List.of(server.uri()));
             for (int node = 1; node < run.nodes(); node++) {
                 if (withFaults) {
@@ -107,7 +107,7 @@ class CoherenceIT {
             letPass(run.bound().plusMillis(100));
             readLast(local, processes, users);
             noteOld(redis, checker, users, oldInRedis);
-            // Redis had no way of hearing of a change by DEL that met a load: those entries have to end by themselves.
+            // Redis cannot know of a change by DEL during a load: those entries have to expire.
             List<Range> mixed = List.of(new Range(Group.MIXED.first(), CoherenceRun.existing()));
             letPass(CoherenceRun.BRIEF_TTL);
             readLast(local, processes, mixed);
@@ -145,7 +145,7 @@ class CoherenceIT {
         }
     }
 
-    /** Whether {@link System#nanoTime()} means the same in that process: on Linux it does, elsewhere nobody promises it. */
+    /** Checks that {@link System#nanoTime()} means the same in that process: on Linux it does, elsewhere that is not guaranteed. */
     private static void compareClocks(JavaProcess process) {
         long before = System.nanoTime();
         long there = Long.parseLong(process.ask("clock"));
@@ -205,7 +205,7 @@ class CoherenceIT {
     /** Users from one id to another, exclusive. */
     private record Range(int from, int to) {}
 
-    /** Those who were registered on a node. */
+    /** The users that were registered on a node. */
     private static Range registered(int node, List<Change> changes) {
         int from = CoherenceRun.registered(Math.max(node, 0), 0);
         int to = changes.stream().mapToInt(change -> change.id() + 1).max().orElse(from);

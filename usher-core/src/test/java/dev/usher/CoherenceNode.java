@@ -23,7 +23,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * One node of a coherence run: threads that read and one that changes users, each of which records what it did. Run as a
- * process, it is told on its standard input what to do, and answers when it is done.
+ * process, it reads commands from its standard input, and answers each when it is done.
  */
 final class CoherenceNode implements AutoCloseable {
 
@@ -128,7 +128,7 @@ final class CoherenceNode implements AutoCloseable {
             } else if (choice < groups.length * 4) {
                 read(log, groups[choice / 4].pick(random.nextDouble()));
             } else {
-                // Who has not been registered yet on that node.
+                // A user that has not been registered on that node yet is not read.
                 int of = random.nextInt(registered.length);
                 int next = CoherenceRun.registered(of, registered[of]);
                 if (read(log, next) > 0 && CoherenceRun.canRegister(registered[of] + 1)) {
@@ -209,7 +209,7 @@ final class CoherenceNode implements AutoCloseable {
             LockSupport.parkNanos(MEAN_PAUSE);
         }
         long announced = System.nanoTime();
-        // Whoever saves a form and reloads the page.
+        // As a user that saves a form and reloads the page.
         read(log, id);
         changes.add(new Change(
                 id,

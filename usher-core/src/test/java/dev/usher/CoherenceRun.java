@@ -5,9 +5,9 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * What all processes of a coherence run agree on.
+* The parameters that all processes of a coherence run share.
  *
- * <p>The users are in five groups, told apart by who changes them and how Redis is told.
+* <p>The users are in five groups, by the writer that changes them and the kind of its announcements.
  *
  * @param reads how many reads are made, by all threads of all nodes together
  * @param duration the time over which they are spread
@@ -21,7 +21,7 @@ record CoherenceRun(long reads, Duration duration, Duration bound, int processes
 
     static final int LOCAL_NODES = 2;
 
-    /** The life of an entry of the second facet: so short that entries also end by themselves during a run. */
+    /** The TTL of an entry of the second facet: so short that entries also expire during a run. */
     static final Duration BRIEF_TTL = Duration.ofSeconds(2);
 
     private static final int GROUP_SIZE = 16;
@@ -52,7 +52,7 @@ record CoherenceRun(long reads, Duration duration, Duration bound, int processes
             return id >= first && id < first + GROUP_SIZE;
         }
 
-        /** One of the group; the first ones far more often than the last ones. */
+        /** A random user of the group; the first users far more often than the last ones. */
         int pick(double random) {
             return first + (int) (GROUP_SIZE * random * random * random);
         }
@@ -76,7 +76,7 @@ record CoherenceRun(long reads, Duration duration, Duration bound, int processes
         return existing() + nodes() * REGISTRATIONS;
     }
 
-    /** The n-th user that is registered on a node; before that, readers find nobody. */
+    /** The n-th user that is registered on a node; before that, readers find no such user. */
     static int registered(int node, int n) {
         return existing() + node * REGISTRATIONS + Math.min(n, REGISTRATIONS - 1);
     }

@@ -8,8 +8,8 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
- * Connections to a database that are used again, as the pool of an application does it: one that has failed is closed, with
- * all that lay idle then, and one that has lain idle for long is tried first. Thread-safe.
+ * Connections to a database that are reused, as in the pool of an application: a connection that has failed is closed, together with
+ * all idle ones, and a connection that was idle for long is tested first. Thread-safe.
  */
 final class ConnectionPool implements AutoCloseable {
 
@@ -23,7 +23,7 @@ final class ConnectionPool implements AutoCloseable {
         this.url = url;
     }
 
-    /** What is done with a connection. */
+    /** Work with a connection. */
     @FunctionalInterface
     interface Work<T> {
         T on(Connection connection) throws SQLException;
@@ -69,7 +69,7 @@ final class ConnectionPool implements AutoCloseable {
         try {
             connection.close();
         } catch (SQLException e) {
-            // It was broken; that it cannot be closed in good order is no news.
+            // The connection was broken before: a failure to close it adds nothing.
         }
     }
 

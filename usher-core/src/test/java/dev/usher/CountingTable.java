@@ -17,11 +17,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.postgresql.PGConnection;
 
 /**
- * Versions of users in a table of PostgreSQL, whose queries take their time and count each other at the database: as it
- * begins, each takes a lock that many may hold, and looks who else holds it. So the last one of any crowd sees all of it.
+ * Versions of users in a table of PostgreSQL, whose queries are slow and count each other in the database: at its beginning, each
+ * query takes a shared lock and counts the holders of that lock. So the last of several concurrent queries counts all of them.
  *
- * <p>A query of which the client has given up hearing goes on at the server, and may even begin there when the client has
- * long turned to the next one. It is told by its connection, and is not counted: no client can do anything about it.
+ * <p>A query that its client has given up goes on in the server, and may even begin there after the client has sent its next one. Such a
+ * query is recognised by its connection and not counted, since no client can prevent it.
  *
  * <p>Thread-safe.
  */
@@ -38,7 +38,7 @@ final class CountingTable implements AutoCloseable {
     /**
      * The view that one part of an application has of a table.
      *
-     * @param crowd tells apart whose queries are counted together
+     * @param crowd the key of the lock: queries with the same key count each other
      */
     CountingTable(String url, String name, int crowd) {
         this.connections = new ConnectionPool(url);
@@ -100,7 +100,7 @@ final class CountingTable implements AutoCloseable {
         });
     }
 
-    /** The same by a plain query, as of somebody who logs in. */
+    /** The same by a plain query, as in a login. */
     Map<Long, Integer> rows(Set<Long> ids) throws SQLException {
         return connections.with(connection -> {
             try (PreparedStatement query =
@@ -119,7 +119,7 @@ final class CountingTable implements AutoCloseable {
 
     private static void addTo(Map<Long, Integer> versions, ResultSet row) throws SQLException {
         int version = row.getInt(2);
-        // Nobody found, the join leaves a row without a user.
+        // If no user was found, the join returns a row without a user.
         if (!row.wasNull()) {
             versions.put(row.getLong(1), version);
         }
@@ -133,8 +133,8 @@ final class CountingTable implements AutoCloseable {
     }
 
     /**
-     * Raises a user's version, unless it is there already: whoever does not know what became of it may do it again. Committed
-     * when this returns.
+     * Raises a user's version, unless it is as high already, so that a change with an unknown outcome can be repeated. Committed when
+     * this returns.
      */
     void raise(int id, int version) throws SQLException {
         boolean unused = connections.with(connection -> {
@@ -148,7 +148,7 @@ final class CountingTable implements AutoCloseable {
         });
     }
 
-    /** The most queries that were under way together. */
+    /** The largest number of concurrent queries. */
     int mostAtOnce() {
         return mostAtOnce.get();
     }

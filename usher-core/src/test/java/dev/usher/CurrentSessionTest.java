@@ -21,7 +21,7 @@ class CurrentSessionTest {
     @Test
     void aSessionThatBeginsTooLateForItsConnectionDoesNotBegin() {
         Session before = current.get();
-        // The connection is lost between the answer that tracking has begun and its being noted.
+        // The connection is lost after the answer that tracking has begun, and before the node has noted it.
         current.replace(Session.untracked());
         assertThat(current.replace(before, Session.tracked(System.nanoTime()))).isFalse();
         assertThat(current.get().isTracked()).isFalse();

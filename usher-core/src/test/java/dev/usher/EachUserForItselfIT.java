@@ -36,7 +36,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A user whose row cannot be read, or of whom this node does not believe Redis, makes no other user unavailable. */
+/** A user with an unreadable row, or with an unconfirmed change, makes no other user unavailable. */
 class EachUserForItselfIT extends NodesOnRedis {
 
     private static final Facet<String> NAME = Facet.of("name", String.class)
@@ -142,20 +142,20 @@ class EachUserForItselfIT extends NodesOnRedis {
         assertThat(node.health().source()).isEmpty();
     }
 
-    /** How the source cannot read one of several users, and where they are asked for. */
+    /** The kind of failure for one of several users, and the place of the call. */
     static Stream<Arguments> ways() {
         return Arrays.stream(Way.values())
                 .flatMap(way -> Arrays.stream(Place.values()).map(place -> Arguments.of(way, place)));
     }
 
-    /** How the source lets it be known. */
+    /** The ways in which a source reports the failure. */
     enum Way {
         REPORTS,
         THROWS,
         ANSWERS_NULL
     }
 
-    /** Where users are asked for. */
+    /** The places of the call. */
     enum Place {
         WITH_REDIS,
         WITHOUT_REDIS,
@@ -261,7 +261,7 @@ class EachUserForItselfIT extends NodesOnRedis {
         assertThat(names.stats().unavailable()).isEqualTo(600);
     }
 
-    /** They are no sign of a source that fails, however many they are: the rest of the list is asked of it all the same. */
+    /** Unreadable rows, however many, are no sign of a failing source: the rest of the list is still loaded from it. */
     @Test
     void aListNamesAllUsersThatAreUnavailable() {
         UserCache<Long, String> names = open(patient(server.uri())).cache(NAME, Long.class, ids -> {

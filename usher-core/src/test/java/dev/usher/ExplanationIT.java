@@ -11,7 +11,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What an operator is told of one user. */
+/** The explanation of one user, for operators. */
 class ExplanationIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
@@ -116,7 +116,7 @@ class ExplanationIT extends NodesOnRedis {
         warm(cache);
         redis.pexpire(KEY, 60_000);
         warm(cache);
-        // Whoever asks once the entry is due has it loaded again; whoever only looks does not.
+        // A read of a due entry starts its refresh; an explanation does not.
         await().pollDelay(Duration.ofMillis(1500))
                 .until(() -> cache.explain(42L).agree());
         assertThat(cache.stats().refreshes()).isZero();

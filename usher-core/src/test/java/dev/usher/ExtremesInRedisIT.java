@@ -29,8 +29,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Whatever stands in Redis where usher reads a number or a text: no call fails for it, no call waits longer than for what usher itself writes,
- * no answer is wrong, and the next write puts it right.
+ * Any number or text in Redis, where usher reads one: no call fails because of it, no call waits longer than for data of usher's own, no
+ * answer is wrong, and the next write corrects the data.
  */
 class ExtremesInRedisIT extends NodesOnRedis {
 
@@ -59,7 +59,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
                 Long.class,
                 ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> ANN)));
         statusCache = (TieredUserCache<Long, UserStatus>) node.cache(
-                // Short, as each change of the register is waited out.
+                // Short, since the test waits for each change of the register.
                 UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofMillis(200))),
                 Long.class,
                 ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> UserStatus.ENABLED)));
@@ -73,7 +73,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
         client.shutdown();
     }
 
-    /** Numbers at the edges of what can be counted, and texts that are no numbers. */
+    /** Numbers at the limits of their types, and texts that are not numbers. */
     static Stream<byte[]> extremes() {
         List<byte[]> extremes = new ArrayList<>(Stream.of(
                         "",
@@ -131,7 +131,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
                 }));
     }
 
-    /** Puts something else than a string under a key. */
+    /** Writes another type than a string to a key. */
     static Stream<Consumer<String>> otherTypes() {
         return Stream.of(
                 key -> redis.hset(key, "a", "b"),
@@ -171,7 +171,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
     private void assertGuardIsOvercome(String guard, Runnable plant) throws Exception {
         emptyRedis();
         plant.run();
-        profiles.changed("42"); // as a push would say
+        profiles.changed("42"); // as a push would
         long waits = profiles.stats().claimWaits();
         assertThat(profiles.save(42L, ANN, profiles.beforeRead()))
                 .as("a row is offered beside %s", guard)
@@ -301,11 +301,11 @@ class ExtremesInRedisIT extends NodesOnRedis {
             String field = new String(name, UTF_8);
             assertRegisterIsPutRight(register, field, "1 garbage e profile=1".getBytes(US_ASCII));
         }
-        redis.del(REGISTER); // with the nodes that cannot be told from real ones
+        redis.del(REGISTER); // with the planted nodes, which look like real ones
         awaitConfirmedReceipt();
     }
 
-    /** What is planted is gone or believed for no longer than a node's life, and nothing fails meanwhile. */
+    /** The planted data is removed, or believed for no longer than a node's lifetime, and no call fails meanwhile. */
     private static void assertRegisterIsPutRight(NodeRegister register, String field, byte[] value) throws Exception {
         String described = field + ": " + describe(value);
         bytes.hset(REGISTER, field, value);
@@ -336,7 +336,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
             put.accept(key);
             redis.exec();
             assertThat(profiles.find(42L)).contains(ANN);
-            // Before a revocation rings the bell, which would put that right.
+            // Before a revocation sends the revocation signal, which would correct it.
             await().atMost(Duration.ofSeconds(5))
                     .until(() ->
                             Set.of(key.equals(BELL) ? "none" : "hash", "string").contains(redis.type(key)));

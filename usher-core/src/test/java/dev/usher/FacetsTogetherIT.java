@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Two facets of one user in one round trip, and what is known of users without the source. */
+/** Two facets of one user in one round trip, and answers without the source. */
 class FacetsTogetherIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");

@@ -7,7 +7,7 @@ import io.lettuce.core.protocol.CommandType;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** Something that goes wrong for a while, and is over when {@link #happen} returns. */
+/** A fault that lasts for a while, and is over when {@link #happen} returns. */
 enum Fault {
     NOTHING("nothing goes wrong") {
         @Override
@@ -194,7 +194,7 @@ enum Fault {
         @Override
         void happen(FaultSite site, Duration length) {
             site.database().freeze();
-            // A query is given up after a second; what comes then is to be seen as well.
+            // The source gives a query up after a second; the fault has to last longer than that.
             site.letPass(length.plusSeconds(1));
             site.database().thaw();
         }
@@ -239,7 +239,7 @@ enum Fault {
         this.takesDatabase = takesDatabase;
     }
 
-    /** Goes wrong for about as long, and is good again when this returns. */
+    /** Makes the fault last for about that time; everything is repaired when this returns. */
     abstract void happen(FaultSite site, Duration length);
 
     /** Whether some nodes cannot reach the database meanwhile. */

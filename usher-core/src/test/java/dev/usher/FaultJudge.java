@@ -19,7 +19,7 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** Judges what the nodes have recorded of one fault, and what they have left behind in Redis. */
+/** Checks the records of the nodes during one fault, and the entries that they have left in Redis. */
 final class FaultJudge {
 
     private static final Duration DEADLINE_OF_REDIS = Duration.ofMillis(100);
@@ -34,11 +34,11 @@ final class FaultJudge {
     private final FaultVerdict verdict;
 
     /**
-     * Of what is in a directory.
+     * A judge of the records in a directory.
      *
      * @param from when the fault began
      * @param to when it was over
-     * @param verdict is told
+     * @param verdict gets the result
      */
     FaultJudge(FaultRun run, Fault fault, Path directory, long from, long to, FaultVerdict verdict) {
         this.run = run;
@@ -52,7 +52,7 @@ final class FaultJudge {
     void judgeProfiles() {
         List<Change> changes = changes(FaultRun::changes, 1);
         CoherenceChecker coherence = new CoherenceChecker(run.bound(), Duration.ZERO, FaultRun.users(), changes);
-        // Who is told that an answer is stale is not deceived by its age; all other rules hold for it as well.
+        // An answer that is marked as stale may be old; all other rules hold for it as well.
         CoherenceChecker stale = new CoherenceChecker(LONGEST_STALE, Duration.ZERO, FaultRun.users(), changes);
         AvailabilityChecker availability = new AvailabilityChecker(Group.KNOWN::holds);
         for (int node = 0; node < run.nodes(); node++) {
@@ -109,7 +109,7 @@ final class FaultJudge {
                 .count();
     }
 
-    /** Whether everything that Redis holds is what the tables say. */
+    /** Checks that all entries in Redis agree with the tables. */
     void judgeWhatIsStored(FaultSite site) throws SQLException {
         Map<Long, Integer> profiles = versions(site, "profiles", FaultRun.users());
         Map<Long, Integer> statuses = versions(site, "statuses", FaultRun.STATUSES);
@@ -145,7 +145,7 @@ final class FaultJudge {
         }
     }
 
-    /** How long the readers waited while it went wrong. */
+    /** The waits of the readers during the fault. */
     void measure() {
         LongStream.Builder latencies = LongStream.builder();
         for (int node = 0; node < run.nodes(); node++) {
@@ -179,7 +179,7 @@ final class FaultJudge {
         examples.forEach(verdict::example);
     }
 
-    /** Where one thread of a node has left what it did. */
+    /** The file with the records of one thread of a node. */
     @FunctionalInterface
     private interface LogFile {
         Path of(Path directory, int node, int thread);
@@ -203,7 +203,7 @@ final class FaultJudge {
                 .toList();
     }
 
-    /** Whether Redis has forgotten what it had confirmed; when it is back, it has to be told again. */
+    /** Whether Redis has lost confirmed data: its announcements have to be repeated when it is back. */
     private boolean isForgotten(Change change) {
         return fault == Fault.REDIS_BACK_IN_TIME && from < change.announced() && change.announced() < to;
     }

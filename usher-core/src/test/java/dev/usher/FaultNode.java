@@ -23,9 +23,8 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /**
- * One node of a fault run: threads that read profiles and statuses, and some that change them, each of which records what it
- * did. It is told in lines what to do, and answers each when it is done: in this process, or on its standard input as a
- * process of its own.
+ * One node of a fault run: threads that read profiles and statuses, and some that change them, each of which records its actions. It
+ * gets commands as lines, and answers each when it is done: in this process, or on its standard input as a process of its own.
  */
 final class FaultNode implements AutoCloseable {
 
@@ -51,7 +50,7 @@ final class FaultNode implements AutoCloseable {
     private final List<FaultWriter> writers = new ArrayList<>();
     private final List<Future<?>> working = new ArrayList<>();
 
-    /** How often a call got no answer, by what the exception said. */
+    /** The number of calls without an answer, by the message of the exception. */
     private final ConcurrentMap<String, Long> unavailable = new ConcurrentHashMap<>();
 
     private volatile boolean quiet;
@@ -60,7 +59,7 @@ final class FaultNode implements AutoCloseable {
         this.run = run;
         this.node = node;
         this.directory = directory;
-        // The connections of one node are one application's, and yet each facet's queries are a crowd of their own.
+        // The facets of a node share its connections, but their queries are counted apart.
         this.profileTable = new CountingTable(database, "profiles", node * 3);
         this.statusTable = new CountingTable(database, "statuses", node * 3 + 1);
         this.probeTable = new CountingTable(database, "profiles", node * 3 + 2);
@@ -85,25 +84,25 @@ final class FaultNode implements AutoCloseable {
     }
 
     /**
-     * Does what it is told.
+     * Executes a command.
      *
      * <dl>
      *   <dt>{@code clock}
-     *   <dd>says what time it is here
+     *   <dd>answers the time of this process
      *   <dt>{@code begin lists} or {@code begin singles}
-     *   <dd>begins to read and to change, lists of users as well or only one at a time
+     *   <dd>begins to read and to change, also lists of users, or only single users
      *   <dt>{@code changeProbe} and a version
-     *   <dd>changes the probe, and says when that was committed
+     *   <dd>changes the probe, and answers the time of the commit
      *   <dt>{@code awaitProbe} and a version
-     *   <dd>says when it heard of changes again and had this one from its memory, or -1 if that takes too long
+     *   <dd>answers the time at which it received pushes again and had this version in memory, or -1 if that takes too long
      *   <dt>{@code quiet}
-     *   <dd>ends reading and changing, and says of how many changes Redis could not be told
+     *   <dd>ends reading and changing, and answers the number of changes that could not be announced
      *   <dt>{@code readLast}
-     *   <dd>reads every user once who was ever changed
+     *   <dd>reads every changed user once
      *   <dt>{@code mostQueries}
-     *   <dd>says how many queries of one facet were under way together
+     *   <dd>answers the largest number of concurrent queries of one facet
      *   <dt>{@code unavailable}
-     *   <dd>says why calls got no answer, and how often
+     *   <dd>answers the reasons of calls without an answer, and their numbers
      * </dl>
      */
     String obey(String line) throws ExecutionException, InterruptedException {
@@ -132,7 +131,7 @@ final class FaultNode implements AutoCloseable {
         for (int reader = 0; reader < FaultRun.PROFILE_READERS; reader++) {
             ReadLog log = ReadLog.create(FaultRun.reads(directory, node, reader), CAPACITY);
             ReadLog stale = ReadLog.create(FaultRun.stale(directory, node, reader), CAPACITY);
-            // Some ask for nobody new: whoever waits for a frozen database asks no more questions.
+            // Some readers ask for known users only: a reader that waits for a frozen database makes no other calls.
             boolean strangers = reader < FaultRun.PROFILE_READERS / 2;
             working.add(threads.submit(() -> readProfiles(log, stale, lists, strangers)));
         }
@@ -140,7 +139,7 @@ final class FaultNode implements AutoCloseable {
             ReadLog log = ReadLog.create(FaultRun.statusReads(directory, node, reader), CAPACITY);
             working.add(threads.submit(() -> readStatuses(log)));
         }
-        // Whoever changes a profile reads it as well.
+        // The thread that changes a profile reads it as well.
         ReadLog log = ReadLog.create(FaultRun.reads(directory, node, FaultRun.PROFILE_READERS), CAPACITY);
         ReadLog stale = ReadLog.create(FaultRun.stale(directory, node, FaultRun.PROFILE_READERS), CAPACITY);
         writers.add(
@@ -152,7 +151,7 @@ final class FaultNode implements AutoCloseable {
         return "reading";
     }
 
-    /** Reads until all are answered from memory: what another node stores meanwhile drives them out of it again. */
+    /** Reads until memory answers for all: fills of other nodes invalidate them meanwhile. */
     private void remember(List<Long> ids) {
         long hits;
         do {
@@ -197,7 +196,7 @@ final class FaultNode implements AutoCloseable {
         long givesUpAt = System.nanoTime() + LONGEST_RECOVERY.toNanos();
         while (System.nanoTime() - givesUpAt < 0) {
             try {
-                // In this order: what was kept while nobody told of changes is forgotten when somebody does.
+                // In this order: answers from an untracked session are dropped when tracking begins.
                 boolean hearing = probes.stats().nearOpen();
                 long hits = probes.stats().nearHits();
                 int answered = VersionTable.versionOf(FaultRun.PROBE, probes.find((long) FaultRun.PROBE));
@@ -205,7 +204,7 @@ final class FaultNode implements AutoCloseable {
                     return System.nanoTime();
                 }
             } catch (UserUnavailableException e) {
-                // It is not over yet.
+                // The node has not recovered yet.
             }
             pause(MEAN_PAUSE_OF_READERS);
         }

@@ -12,15 +12,14 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * How far a run of faults has come: a bar on the terminal of whoever waits for it, and where there is none a line for each
- * fault.
+ * The progress of a run of faults: a bar on a terminal, and without one a line for each fault.
  */
 sealed interface FaultProgress extends AutoCloseable {
 
-    /** A fault is next. */
+    /** The next fault begins. */
     void begin(Fault fault);
 
-    /** It is done. */
+    /** The fault is done. */
     void step();
 
     @Override
@@ -28,7 +27,7 @@ sealed interface FaultProgress extends AutoCloseable {
 
     static FaultProgress of(List<Fault> faults) {
         try {
-            // Past Maven, which hands on the output of its tests line by line.
+            // Written past Maven, which passes on the output of tests line by line.
             PrintStream terminal = new PrintStream(new FileOutputStream("/dev/tty"), true, StandardCharsets.UTF_8);
             return new Bar(faults.size(), terminal);
         } catch (IOException e) {
@@ -36,7 +35,7 @@ sealed interface FaultProgress extends AutoCloseable {
         }
     }
 
-    /** On a terminal. */
+    /** The progress on a terminal. */
     final class Bar implements FaultProgress {
 
         private static final int UPDATE_MILLIS = 200;
@@ -74,7 +73,7 @@ sealed interface FaultProgress extends AutoCloseable {
         }
     }
 
-    /** Elsewhere. */
+    /** The progress without a terminal. */
     final class Lines implements FaultProgress {
 
         private final int steps;
@@ -96,7 +95,7 @@ sealed interface FaultProgress extends AutoCloseable {
 
         @Override
         public void close() {
-            // Nothing is kept open.
+            // There is nothing to close.
         }
     }
 }

@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What came of all faults, as a table for people. */
+/** The results of all faults, as a table. */
 final class FaultReport {
 
     private final List<FaultVerdict> verdicts = new ArrayList<>();
@@ -15,7 +15,7 @@ final class FaultReport {
         verdicts.add(verdict);
     }
 
-    /** Prints it, and leaves it in a file. */
+    /** Prints the table, and writes it to a file. */
     void publish(Path file) throws IOException {
         List<String> lines = new ArrayList<>(List.of(FaultVerdict.heading()));
         verdicts.forEach(verdict -> lines.add(verdict.line()));

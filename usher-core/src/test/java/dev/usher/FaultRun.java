@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * What all nodes of a fault run agree on.
+* The parameters that all nodes of a fault run share.
  *
  * @param fault how long a fault lasts
  * @param flapping how long a connection flaps
@@ -17,13 +17,13 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
 
     static final int LOCAL_NODES = 3;
 
-    /** Threads of a node that read profiles: half of them are more than the queries that it may have under way. */
+    /** Threads of a node that read profiles: even half of them are more than the allowed concurrent queries. */
     static final int PROFILE_READERS = 10;
 
-    /** Threads of a node that ask who may act. */
+    /** Threads of a node that read statuses. */
     static final int STATUS_READERS = 3;
 
-    /** Threads of a node that change who may act; each waits for a receipt most of its time. */
+    /** Threads of a node that change statuses; each waits for a receipt most of its time. */
     static final int STATUS_WRITERS = 2;
 
     /** Users with a status, each disabled and enabled in turn by one thread of one node. */
@@ -33,7 +33,7 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
     enum Group {
         /** Each changed by one node. */
         CHANGED(0, 30),
-        /** Never changed, and answered once by every node before anything goes wrong. */
+        /** Never changed, and answered once by every node before the fault. */
         KNOWN(30, 30),
         /** There are no such users. */
         ABSENT(60, 4),
@@ -52,7 +52,7 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
             return first;
         }
 
-        /** After the last one. */
+        /** The id after the last one. */
         int end() {
             return first + size;
         }
@@ -65,14 +65,14 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
             return first + random.nextInt(size);
         }
 
-        /** Any group, those of interest more often than others. */
+        /** A random group, the most interesting ones more often. */
         static Group any(SplittableRandom random, boolean strangersToo) {
             int choice = random.nextInt(strangersToo ? 100 : 60);
             return choice < 40 ? CHANGED : choice < 55 ? KNOWN : choice < 60 ? ABSENT : COLD;
         }
     }
 
-    /** The user whose change, made when a fault has gone, every node has to see. */
+    /** The user that is changed when the fault is over: every node has to see that change. */
     static final int PROBE = Group.COLD.end();
 
     /** Ids of users are from 0 to this, exclusive. */
@@ -92,7 +92,7 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
         return UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(bound));
     }
 
-    /** A facet in which nobody but the probe is asked for. */
+    /** A facet that is used for the probe only. */
     Facet<UserProfile> probes() {
         return new Facet<>("probe", UserProfile.FACET.codec(), profiles().policy());
     }
@@ -101,7 +101,7 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
         return directory.resolve("reads-" + node + "-" + reader);
     }
 
-    /** The answers to a reader that were stale, and said so. */
+    /** The answers to a reader that were marked as stale. */
     static Path stale(Path directory, int node, int reader) {
         return directory.resolve("stale-" + node + "-" + reader);
     }

@@ -15,7 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-/** Lets something go wrong every few seconds, one thing at a time, until it is stopped. */
+/** Causes a fault every few seconds, one at a time, until it is stopped. */
 final class FaultSchedule {
 
     private static final Duration SHORT = Duration.ofMillis(400);
@@ -31,9 +31,9 @@ final class FaultSchedule {
     private final Future<?> going;
 
     /**
-     * Begins.
+     * Starts the schedule.
      *
-     * @param proxies between Redis and each of the nodes that are to suffer
+     * @param proxies between Redis and each of the nodes that are to be disturbed
      */
     FaultSchedule(RedisServer server, RedisCommands<String, String> redis, List<FaultProxy> proxies, Duration bound) {
         this.server = server;
@@ -43,7 +43,7 @@ final class FaultSchedule {
         this.going = thread.submit(this::go);
     }
 
-    /** What can go wrong. */
+    /** The kinds of faults. */
     private enum Fault {
         CUT,
         SHORT_SILENCE,
@@ -59,7 +59,7 @@ final class FaultSchedule {
         SERVER_RESTART
     }
 
-    /** Ends with everything as it should be. Answers what has been done. */
+    /** Ends with everything repaired. Returns the faults that have happened. */
     List<String> stop() throws ExecutionException, InterruptedException {
         stopped.countDown();
         going.get();
@@ -123,7 +123,7 @@ final class FaultSchedule {
         return null;
     }
 
-    /** Whether it was broken off by {@link #stop}. */
+    /** Whether {@link #stop} has ended the pause early. */
     private boolean pause(Duration duration) throws InterruptedException {
         return stopped.await(duration.toMillis(), TimeUnit.MILLISECONDS);
     }

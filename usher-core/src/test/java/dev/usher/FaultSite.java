@@ -26,10 +26,10 @@ import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where things go wrong: a Redis, a database, and the ways of each node to both. The first node's ways are always good:
- * while others suffer, its changes are made and announced all the same.
+ * The environment of the faults: a Redis, a database, and the network between them and each node. The first node's connections always
+ * work: while others are disturbed, its changes are made and announced.
  *
- * <p>For one thread.
+* <p>Not thread-safe.
  */
 final class FaultSite implements AutoCloseable {
 
@@ -48,7 +48,7 @@ final class FaultSite implements AutoCloseable {
     /**
      * A new Redis, and a new schema in a database that is running.
      *
-     * @param nodes how many have ways to them
+     * @param nodes the number of nodes
      */
     FaultSite(PostgresServer server, int nodes) throws SQLException {
         this.database = server;
@@ -60,13 +60,13 @@ final class FaultSite implements AutoCloseable {
             waysToRedis.add(FaultProxy.inFrontOf(redis.host(), redis.port()));
             waysToDatabase.add(FaultProxy.inFrontOf(server.host(), server.port()));
         }
-        // Somebody else than the nodes, whom no password and no rule keeps out.
+        // An operator's client, which no password and no ACL rule of a fault keeps out.
         client = RedisClient.create(RedisURI.builder()
                 .withHost(redis.host())
                 .withPort(redis.port())
                 .withAuthentication(OPERATOR, "any")
                 .build());
-        // What a broken connection leaves undone must not be done by the next one.
+        // A command of a broken connection must not be repeated over the next one.
         client.setOptions(ClientOptions.builder().autoReconnect(false).build());
     }
 
@@ -87,7 +87,7 @@ final class FaultSite implements AutoCloseable {
         return databaseUrlAt(waysToDatabase.get(node).port());
     }
 
-    /** Past all proxies. */
+    /** The address past all proxies. */
     String databaseUrl() {
         return databaseUrlAt(database.port());
     }
@@ -98,17 +98,17 @@ final class FaultSite implements AutoCloseable {
                 + "&connectTimeout=3&socketTimeout=3";
     }
 
-    /** The ways of those who suffer. */
+    /** The proxies between Redis and the disturbed nodes. */
     List<FaultProxy> waysToRedis() {
         return waysToRedis.subList(1, waysToRedis.size());
     }
 
-    /** The ways of those who suffer. */
+    /** The proxies between the database and the disturbed nodes. */
     List<FaultProxy> waysToDatabase() {
         return waysToDatabase.subList(1, waysToDatabase.size());
     }
 
-    /** Commands of somebody who may do everything. */
+    /** Commands of an operator without restrictions. */
     RedisCommands<String, String> operator() {
         StatefulRedisConnection<String, String> connection = operator;
         if (connection == null || !connection.isOpen()) {
@@ -119,7 +119,7 @@ final class FaultSite implements AutoCloseable {
         return connection.sync();
     }
 
-    /** The client library hands a connection out a moment before it takes commands. */
+    /** Waits for the connection: the client library returns it a moment before it accepts commands. */
     private static void awaitConnected(StatefulRedisConnection<String, String> connection) {
         await().pollInSameThread().until(() -> {
             try {
@@ -138,13 +138,13 @@ final class FaultSite implements AutoCloseable {
         operator().clientKill(KillArgs.Builder.typeNormal().skipme());
     }
 
-    /** Restarts Redis with what it holds of those users who matter, which takes about as long. */
+    /** Restarts Redis with its entries of the changed users, which takes about that time. */
     void restartLoading(Duration length) {
         RedisCommands<String, String> commands = operator();
         commands.del(LongStream.range(FaultRun.Group.COLD.first(), FaultRun.Group.COLD.end())
                 .mapToObj(id -> "user:" + id + ":profile")
                 .toArray(String[]::new));
-        // While it loads, Redis looks at its clients once in 2 MB.
+        // While it loads, Redis serves its clients once in 2 MB.
         commands.configSet("rdbcompression", "no");
         for (int i = 0; i < BALLAST; i++) {
             commands.setrange("ballast:" + i, BALLAST_BYTES, "end");
@@ -155,13 +155,13 @@ final class FaultSite implements AutoCloseable {
         try {
             commands.shutdown(true);
         } catch (RedisException e) {
-            // It does not say goodbye.
+            // Redis closes the connection without an answer.
         }
         redis.restart();
         operator().configSet("key-load-delay", "0");
     }
 
-    /** Does something again and again, with a pause after each time, for about as long. */
+    /** Repeats an action, with a pause after each time, for about that time. */
     void again(Duration length, Duration pause, Runnable what) {
         long until = System.nanoTime() + length.toNanos();
         while (System.nanoTime() - until < 0) {
@@ -173,7 +173,7 @@ final class FaultSite implements AutoCloseable {
     void letPass(Duration duration) {
         try {
             if (new CountDownLatch(1).await(duration.toNanos(), TimeUnit.NANOSECONDS)) {
-                throw new IllegalStateException("nobody counts it down");
+                throw new IllegalStateException("the latch is never counted down");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

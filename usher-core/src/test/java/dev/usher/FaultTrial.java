@@ -14,8 +14,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * One fault: nodes that read and change are warmed up, then something goes wrong for a while and is good again, then it is
- * measured how soon every node is as before, and when all is quiet, everything that was done and is left is judged.
+ * One fault: nodes that read and change are warmed up, then the fault lasts for a while. Afterwards the recovery time of every node is
+ * measured, and when all is quiet, the records of the nodes and the entries in Redis are checked.
  */
 final class FaultTrial implements AutoCloseable {
 
@@ -35,7 +35,7 @@ final class FaultTrial implements AutoCloseable {
     private final List<Runnable> ends = new ArrayList<>();
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
-    /** A node, wherever it runs. */
+    /** A node, in this process or in another one. */
     @FunctionalInterface
     private interface Obedient {
         String ask(String line) throws Exception;
@@ -98,7 +98,7 @@ final class FaultTrial implements AutoCloseable {
         return arguments;
     }
 
-    /** Whether {@link System#nanoTime()} means the same everywhere: on Linux it does, elsewhere nobody promises it. */
+    /** Checks that {@link System#nanoTime()} means the same in all processes: on Linux it does, elsewhere that is not guaranteed. */
     private static void compareClocks(Obedient node) throws Exception {
         long before = System.nanoTime();
         long there = Long.parseLong(node.ask("clock"));
@@ -107,7 +107,7 @@ final class FaultTrial implements AutoCloseable {
 
     private void recover(long restoredAt) throws Exception {
         List<Future<String>> recovered = tellAll("awaitProbe 1");
-        // How long the database takes to commit the change is not what a node needs to recover.
+        // Counted from the commit, whose own time is no part of the recovery.
         long committedAt = Long.parseLong(nodes.get(0).ask("changeProbe 1"));
         for (Future<String> node : recovered) {
             long at = Long.parseLong(node.get());

@@ -7,7 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** What came of one {@link Fault}: figures, and what was wrong. Filled in by one thread. */
+/** The result of one {@link Fault}: figures and violations. Filled in by one thread. */
 final class FaultVerdict {
 
     private static final int EXAMPLES = 20;
@@ -16,7 +16,7 @@ final class FaultVerdict {
     private final Map<String, Long> violations = new TreeMap<>();
     private final List<String> examples = new ArrayList<>();
 
-    /** Why calls got no answer, and how often. */
+    /** The reasons of calls without an answer, and their numbers. */
     final Map<String, Long> unavailable = new TreeMap<>();
 
     long reads;
@@ -26,14 +26,14 @@ final class FaultVerdict {
     Duration oldest = Duration.ZERO;
     long staleAnswers;
 
-    /** Reads that took longer than one call of Redis may, while it went wrong. */
+    /** Reads during the fault that took longer than the deadline of a call of Redis. */
     long paid;
 
     Duration p99 = Duration.ZERO;
     Duration longest = Duration.ZERO;
     int mostQueries;
 
-    /** From the end of the fault until every node was as before. */
+    /** The time from the end of the fault until every node has recovered. */
     Duration recovery = Duration.ZERO;
 
     FaultVerdict(Fault fault) {
@@ -97,7 +97,7 @@ final class FaultVerdict {
                 violations.isEmpty() ? "none" : violations);
     }
 
-    /** More about it, as far as there is more to say. */
+    /** Further details, if there are any. */
     List<String> details() {
         List<String> details = new ArrayList<>();
         unavailable.forEach((why, times) ->

@@ -16,9 +16,9 @@ import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 
 /**
- * Changes users of a fault run whom nobody else changes, and records each change when Redis has been told of it.
+ * Changes users of a fault run that no other writer changes, and records each change when it has been announced.
  *
- * <p>For one thread; another one ends it, and then asks.
+ * <p>Runs on one thread; another thread ends it, and then reads the results.
  */
 abstract class FaultWriter {
 
@@ -31,7 +31,7 @@ abstract class FaultWriter {
     private final Change.Log log;
     private final Map<Integer, Integer> versions = new HashMap<>();
 
-    /** Changes of which Redis may not have been told. */
+    /** Changes that may not have been announced. */
     private final List<Change> unconfirmed = new ArrayList<>();
 
     private volatile boolean quiet;
@@ -43,16 +43,16 @@ abstract class FaultWriter {
         this.log = Change.Log.create(log);
     }
 
-    /** Makes a change, or none. */
+    /** Makes one change at most. */
     abstract void writeOnce();
 
-    /** Whether Redis has been told of everything. */
+    /** Whether all changes have been announced. */
     abstract boolean isAllSent();
 
-    /** When a change is in force everywhere, if Redis was told of it late. */
+    /** The time at which a change holds on all nodes, if it was announced late. */
     abstract long settledAt(long announced);
 
-    /** Goes on until it is to be quiet, and Redis has been told of everything. */
+    /** Runs until it is to end and all changes have been announced. */
     final void write() {
         while (!quiet) {
             FaultNode.pauseAbout(MEAN_PAUSE, random);
@@ -73,7 +73,7 @@ abstract class FaultWriter {
         quiet = true;
     }
 
-    /** Of how many changes Redis could not be told. */
+    /** The number of changes that could not be announced. */
     final int unsent() {
         return unsent;
     }
@@ -98,7 +98,7 @@ abstract class FaultWriter {
         unconfirmed.clear();
     }
 
-    /** Raises a user's version as often as it takes to know that it is done. */
+    /** Raises a user's version, and repeats that until the database has confirmed it. */
     static void raise(CountingTable table, int id, int version) {
         while (true) {
             try {
@@ -110,7 +110,7 @@ abstract class FaultWriter {
         }
     }
 
-    /** Changes profiles, and now and then somebody logs in. */
+    /** Changes profiles, with a login now and then. */
     static final class OfProfiles extends FaultWriter {
 
         private final CountingTable table;
@@ -119,9 +119,9 @@ abstract class FaultWriter {
         private final List<Integer> own = new ArrayList<>();
 
         /**
-         * Of a node.
+         * A writer of a node.
          *
-         * @param reload is told of each user whose change is done: whoever saves a form reloads the page
+         * @param reload gets each user whose change is done, and reads it, as a user that saves a form reloads the page
          */
         OfProfiles(
                 FaultRun run,
@@ -161,7 +161,7 @@ abstract class FaultWriter {
                     profiles.save(id, row, readAt);
                 }
             } catch (SQLException e) {
-                // Nobody logs in just now.
+                // The database is away: there is no login now.
             }
         }
 
@@ -182,7 +182,7 @@ abstract class FaultWriter {
         private final CountingTable table;
         private final UserStatusCache<Long> statuses;
 
-        /** When each user is to be changed again. */
+        /** The time of each user's next change. */
         private final Map<Integer, Long> due = new HashMap<>();
 
         OfStatuses(
@@ -229,7 +229,7 @@ abstract class FaultWriter {
             return statuses.stats().pendingFences() == 0;
         }
 
-        /** Nobody waits for the nodes then, but they do not answer from memory what is older than the bound. */
+        /** Without a receipt, a change holds once the bound has passed: no node answers from memory with older values. */
         @Override
         long settledAt(long announced) {
             return announced + run.bound().toNanos();

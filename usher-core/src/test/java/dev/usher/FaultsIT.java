@@ -17,9 +17,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Whatever goes wrong, on a real Redis, a real PostgreSQL, and the network between them and several nodes: nobody is answered
- * older than the bound, no disabled user is let in, no change is lost, nothing wrong is stored, who can be answered is, the
- * database is not overrun, and it is over when the fault is.
+ * All faults of a real Redis, a real PostgreSQL, and the network between them and several nodes: no answer is older than the bound, no
+ * disabled user is let in, no change is lost, no wrong value is stored, users that can be answered are answered, the number of queries is
+ * limited, and the nodes recover when the fault is over.
  *
  * <p>The thorough form takes all faults, the long one, {@code ./usher dev faults}, each of them for ten seconds; {@code
  * ./usher dev faults REDIS_FROZEN,OOM} takes some. The results are also in {@code target/faults.txt}.
@@ -36,7 +36,7 @@ class FaultsIT {
     @TempDir(cleanup = CleanupMode.ON_SUCCESS)
     private Path directory;
 
-    /** One of each kind: of Redis, of the connections, of what Redis refuses, and of the database. */
+    /** One fault of each kind: of Redis, of the connections, of refusals by Redis, and of the database. */
     private static final List<Fault> SHORT_FORM = List.of(
             Fault.REDIS_FROZEN,
             Fault.REDIS_KILLED,

@@ -24,20 +24,20 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Changes whose fences do not reach Redis, or not all of them, and what becomes of the old values there. */
+/** Changes whose fences do not reach Redis, or not all of them, and the old values there. */
 class FenceOutboxIT extends NodesOnRedis {
 
     private static final UserProfile OLD = profile("Old");
     private static final UserProfile NEW = profile("New");
 
-    /** As a fill would have stored it. */
+    /** A value as a fill stores it. */
     private static final String STORED =
             "{\"mobile\":\"13800000000\",\"name\":\"Old\",\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"}";
 
     private static final Facet<UserProfile> PROFILE =
             UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0));
 
-    /** Sooner than the standard, and late enough for a busy machine to have done what a test does before it. */
+    /** Earlier than the default, but late enough for the steps of a test on a busy machine. */
     private static final Duration OFFERS_END = Duration.ofSeconds(3);
 
     private static final Timing SOON = Timing.STANDARD.withOffersEnd(OFFERS_END);
@@ -58,7 +58,7 @@ class FenceOutboxIT extends NodesOnRedis {
         proxy.close();
     }
 
-    // Changes that are kept.
+    // Pending changes.
 
     @Test
     void whatCouldNotBeSentIsSentWhenRedisReturnsAmongNewChanges() {
@@ -142,7 +142,7 @@ class FenceOutboxIT extends NodesOnRedis {
         assertThat(redis.keys("user:*")).isEmpty();
     }
 
-    // More changes than there is room for.
+    // More changes than the outbox can hold.
 
     @Test
     void whatFoundNoRoomIsFlushedAndNothingFromBeforeItStays() throws Exception {
@@ -189,14 +189,14 @@ class FenceOutboxIT extends NodesOnRedis {
 
         await().until(() -> !here.fences().isOverflowed());
         table.gate.countDown();
-        assertThat(claimant.get()).as("who had asked before the change").contains(OLD);
+        assertThat(claimant.get()).as("the caller that had asked before the change").contains(OLD);
         LongStream.rangeClosed(1, 62).forEach(this::assertNotOld);
-        // The fences that had found room are confirmed one by one, behind the flush.
+        // The fences in the outbox are confirmed one by one, after the flush.
         await().until(() -> here.fences().size() == 0);
         assertThat(registry.get("usher.fences.oldest.age").gauge().value()).isZero();
         assertThat(cache.find(60L)).contains(NEW);
         assertThat(cache.find(60L)).contains(NEW);
-        assertThat(cache.stats().sharedHits()).as("Redis is believed again").isPositive();
+        assertThat(cache.stats().sharedHits()).as("Redis is used again").isPositive();
     }
 
     @Test
@@ -227,7 +227,7 @@ class FenceOutboxIT extends NodesOnRedis {
         here.fences().announce(keyOf(1));
         await().until(() -> redis.exists(keyOf(9)) == 0);
         assertThat(RedisCalls.of(redis, "scan")).isEqualTo(1);
-        proxy.cut(); // and stands again before the second pass
+        proxy.cut(); // the connection is restored before the second pass
         await().atMost(Duration.ofSeconds(20)).until(() -> !here.fences().isOverflowed());
         assertThat(RedisCalls.of(redis, "scan")).isGreaterThanOrEqualTo(3);
     }
@@ -291,7 +291,7 @@ class FenceOutboxIT extends NodesOnRedis {
         assertThat(redis.get("abxyc:1:profile")).isEqualTo(STORED);
     }
 
-    // What is said of it.
+    // The log lines.
 
     @Test
     void manyChangesThatCannotBeSentAreAFewLinesInTheLog() {
@@ -350,7 +350,7 @@ class FenceOutboxIT extends NodesOnRedis {
         }
     }
 
-    /** Of changes from long ago, so that it need not wait between its passes. */
+    /** A flush for changes from long ago, so that it does not wait between its passes. */
     private static void flush(UserCaches node, String prefix) throws Exception {
         Overflow overflow = Overflow.of(
                 prefix + ":any:profile",
@@ -371,7 +371,7 @@ class FenceOutboxIT extends NodesOnRedis {
         return "user:" + id + ":profile";
     }
 
-    /** What the outbox says. */
+    /** The log lines of the outbox. */
     private static List<String> logOf(Runnable action) {
         return LogLines.of(FenceOutbox.class.getName(), action);
     }

@@ -192,7 +192,7 @@ class FindFreshIT extends NodesOnRedis {
         assertThat(redis.get(GUARD)).as("fenced").isEqualTo("-");
     }
 
-    /** Without pushes, and where what was stored cannot be read back later: nothing but this node itself can forget. */
+    /** Without pushes, and with a stored value that cannot be read back: only this node itself can drop its older answer. */
     @Test
     void whatThisNodeHasKeptFromBeforeIsForgottenWithTheFill() {
         FacetCodec<UserProfile> json = PATIENT.codec();

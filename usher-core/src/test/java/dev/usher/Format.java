@@ -21,8 +21,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * What a release leaves in Redis after one thing was done: a file in {@code formats/<release>}. Names in angle brackets stand for
- * what differs from time to time.
+ * The keys that a release leaves in Redis after one action: a file in {@code formats/<release>}. Names in angle brackets stand for
+ * variable parts.
  *
  * @param release its version
  * @param name the name of the file
@@ -41,24 +41,24 @@ record Format(String release, String name, Map<String, Stored> keys) {
             "epoch", "[0-9a-f-]{36}",
             "node", "\\d+@\\S+-[0-9a-f]{8}");
 
-    /** Until a test looks, so much of a life may have passed. */
+    /** The part of a TTL that may pass before a test reads it. */
     private static final long PATIENCE = 4000;
 
     /**
-     * What stands under a key.
+     * The content of a key.
      *
-     * @param ttl the life in milliseconds, or {@code null} when it has no end
+     * @param ttl in milliseconds, or {@code null} when the key does not expire
      * @param value of a string
      * @param fields of a hash
      */
     record Stored(@Nullable Long ttl, @Nullable String value, Map<String, String> fields) {}
 
-    /** All of all releases. */
+    /** All files of all releases. */
     static List<Format> all() {
         return releases().stream().flatMap(Format::of).toList();
     }
 
-    /** What today's code is to write: of each file the one of the latest release that has it. */
+    /** The formats that today's code has to write: each file of the latest release that has it. */
     static List<Format> latest() {
         Map<String, Format> latest = new TreeMap<>();
         all().forEach(format -> latest.put(format.name, format));
@@ -104,7 +104,7 @@ record Format(String release, String name, Map<String, Stored> keys) {
                 fields);
     }
 
-    /** Puts it into Redis, with these for what differs. */
+    /** Writes the keys into Redis, with these variable parts. */
     void load(RedisCommands<String, String> redis, Map<String, String> variables) {
         keys.forEach((key, stored) -> {
             if (stored.value == null) {
@@ -125,9 +125,9 @@ record Format(String release, String name, Map<String, Stored> keys) {
     }
 
     /**
-     * That this stands in Redis.
+     * Asserts that Redis holds these keys.
      *
-     * @return what stands for what differs
+     * @return the values of the variable parts
      */
     Map<String, String> assertWritten(RedisCommands<String, String> redis) {
         Map<String, String> variables = new HashMap<>();

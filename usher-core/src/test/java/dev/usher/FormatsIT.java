@@ -25,9 +25,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Old and new nodes share a Redis while an application is upgraded: what each release wrote there is understood, and what is
- * written today is what the latest one wrote. Each file of {@code formats} is played; a release that changes one adds it to
- * a folder of its own.
+ * Old and new nodes share a Redis during a rolling upgrade: today's code understands the data of each release, and writes the data of
+ * the latest one. Each file of {@code formats} is replayed; a release that changes a file adds it in a folder of its own.
  */
 class FormatsIT extends NodesOnRedis {
 
@@ -42,14 +41,14 @@ class FormatsIT extends NodesOnRedis {
     private static final byte[] VALUE = UserProfile.FACET.codec().encode(ANN);
     private static final Duration TTL = Duration.ofMinutes(30);
 
-    /** What a claim has left for which Redis has not been asked yet, in milliseconds. */
+    /** The time that a new claim has left, in milliseconds. */
     private static final long LEASE = GuardProtocol.LEASE.toMillis() - 1;
 
     private static final Map<Long, UserProfile> ROWS = new ConcurrentHashMap<>();
     private static final Map<Long, UserStatus> STATUS_ROWS = new ConcurrentHashMap<>();
     private static final AtomicInteger QUERIES = new AtomicInteger();
 
-    /** One for all tests: it remembers nothing itself. */
+    /** One for all tests: it has no state of its own. */
     private static UserCaches node;
 
     private static UserCache<Long, UserProfile> profiles;
@@ -156,7 +155,7 @@ class FormatsIT extends NodesOnRedis {
         }
     }
 
-    /** The other node stays in the register, what it has seen counts, and it is dropped when it has been silent for long. */
+    /** The other node stays in the register, its last seen revocation counts, and it is dropped after a long silence. */
     private void assertRegisterIsUnderstood(Format format) throws Exception {
         boolean isRevoked = format.name().equals("revocation");
         long number = isRevoked ? 1 : 0;
@@ -198,7 +197,7 @@ class FormatsIT extends NodesOnRedis {
             }
             case "profile-absent" -> {
                 profiles.find(42L);
-                profiles.find(42L); // asked for again, it is stored
+                profiles.find(42L); // asked for again, the absence is stored
             }
             case "status-enabled", "status-disabled" -> {
                 STATUS_ROWS.put(42L, format.name().equals("status-enabled") ? UserStatus.ENABLED : UserStatus.DISABLED);
@@ -283,7 +282,7 @@ class FormatsIT extends NodesOnRedis {
                 == count);
     }
 
-    /** By the clock of Redis, in milliseconds. */
+    /** The time by the clock of Redis, in milliseconds. */
     private static long now() {
         List<String> time = redis.time();
         return Long.parseLong(time.get(0)) * 1000 + Long.parseLong(time.get(1)) / 1000;

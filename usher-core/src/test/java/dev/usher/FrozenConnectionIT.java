@@ -13,11 +13,11 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A process that is stopped for longer than a connection may be silent: it was not Redis that was silent. */
+/** A process that is stopped for longer than a connection may be silent: Redis was not the silent one. */
 @EnabledOnOs(OS.LINUX)
 class FrozenConnectionIT extends NodesOnRedis {
 
-    /** Some times as long as the pause between two pulses. */
+    /** Several times the pause between two pulses. */
     private static final Duration SILENCE = Duration.ofSeconds(1);
 
     @TempDir

@@ -66,7 +66,7 @@ class FrozenNodeIT {
                     long wokenAt = System.nanoTime();
                     send("CONT", process);
                     await().until(() -> log.size() > atTheStop + 100);
-                    // Its end counts, not its beginning.
+                    // The end of the pause counts, not its beginning.
                     assertThat(log.answered(atTheStop)).isGreaterThan(wokenAt);
                     boolean straddles = log.asked(atTheStop) < stoppedAt;
                     int first = log.version(atTheStop);
@@ -78,7 +78,7 @@ class FrozenNodeIT {
                             first,
                             changed);
                     if (straddles && first != changed && caughtInARead == 0) {
-                        // It may have been caught between its last look at the clock and its return. Not twice, though.
+                        // The freeze may have hit the thread between its last reading of the clock and its return; that cannot happen twice.
                         caughtInARead++;
                     } else {
                         assertThat(first).as("the first answer").isEqualTo(changed);

@@ -39,7 +39,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * The guard protocol, explored exhaustively over the real scripts: no interleaving leaves an old value behind, and without
- * any one of the rules some interleaving does.
+* any one of the rules some interleaving leaves one.
  */
 class GuardInterleavingsIT {
 
@@ -54,7 +54,7 @@ class GuardInterleavingsIT {
     private static final Map<Exploration, Finding> EXPLORED = new HashMap<>();
     private static final String REPLACES = "if text ~= ARGV[5] then return 0 end";
 
-    /** What is explored. */
+    /** A scenario to explore. */
     private record Exploration(List<Stored> starts, List<Who> who, Map<Chance, Integer> chances) {}
 
     private static RedisServer server;
@@ -281,7 +281,7 @@ class GuardInterleavingsIT {
                 .endsWith("FOREIGN_DELETER DELETE 2", "REFRESHER_0 FILL 1");
     }
 
-    /** So a claim may be taken for a fence whose deadline is further away than any that usher writes. */
+    /** So a claim with a deadline further away than any that usher writes may count as a fence. */
     @Test
     void aClaimThatTakesAnothersClaimLeavesNoOldValueEither() throws Exception {
         Scripts scripts = new Scripts();
@@ -291,7 +291,7 @@ class GuardInterleavingsIT {
                 .isEmpty();
     }
 
-    /** That a refresh leaves a claim alone which stands saves a query; safe it would be without, too. */
+    /** A refresh leaves a standing claim alone only to save a query; it would be safe to take it. */
     @Test
     void aRefreshThatTakesAnothersClaimLeavesNoOldValueEither() throws Exception {
         Scripts scripts = new Scripts();
@@ -319,14 +319,14 @@ class GuardInterleavingsIT {
                 AS_THEY_ARE.known.size());
     }
 
-    /** With the rules as they are, nothing is found within these chances; with one taken out, something is. */
+    /** With all rules, no old value is found within these chances; without one of them, one is found. */
     private static void assertOldValue(Scripts scripts, Fault fault, List<Who> who, Map<Chance, Integer> chances)
             throws Exception {
         assertThat(asTheyAre(ANYTHING, who, chances).story()).isEmpty();
         assertThat(explore(scripts, fault, who, chances).story()).isNotEmpty();
     }
 
-    /** Explores the rules as they are: once for the same users of them, though several mutants are compared with it. */
+    /** Explores all rules: once for each scenario, although several mutants are compared with it. */
     private static Finding asTheyAre(List<Stored> starts, List<Who> who, Map<Chance, Integer> chances)
             throws Exception {
         Exploration exploration = new Exploration(starts, who, chances);
@@ -355,8 +355,8 @@ class GuardInterleavingsIT {
     }
 
     /**
-     * Runs each call on keys of its own, with times so long that the test's own does not count; and no call twice, as the
-     * same call from the same state does the same.
+     * Runs each call on keys of its own, with TTLs so long that the time of the test does not matter. No call runs twice, since the same
+     * call from the same state has the same result.
      */
     private static final class Scripts implements GuardModel.Redis {
 
@@ -364,7 +364,7 @@ class GuardInterleavingsIT {
 
         private static final long UNIT = Duration.ofMinutes(10).toMillis();
 
-        /** Of a value, in the last part of which it may be refreshed: all of it. */
+        /** The TTL of a value; the refresh is allowed during all of it. */
         private static final long LIFE = 1000 * UNIT;
 
         private final Map<Call, Outcome> known = new HashMap<>();

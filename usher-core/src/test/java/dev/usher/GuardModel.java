@@ -12,17 +12,16 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Every interleaving of readers, refreshers, a login and writers over one user's entry, with the passing of time and the
- * loss of keys; breadth first, so that the first old value found has the shortest story.
+ * Every interleaving of readers, refreshers, a login and writers on one user's entry, with time steps and the loss of keys. The search is
+ * breadth first, so that the first old value is found with the shortest story.
  *
- * <p>What the shared tier does is not modelled: each step that touches it is run by {@link Redis}, from the very state
- * that the interleaving has reached. What is modelled is the rest: who has read which version, and what is yet to come.
- * Time passes only in the steps that say so. A value is always near enough to its end to be refreshed, and its end is one
- * of the things that may happen at any time.
+ * <p>The shared tier itself is not modelled: {@link Redis} runs each of its calls, from the very state that the interleaving has reached.
+ * The model holds the rest: the version that each participant has read, and its next steps. Time passes only in explicit steps. A value is
+ * always near enough to its expiry to be refreshed, and may expire at any time.
  */
 final class GuardModel {
 
-    /** A claim's lease is the unit of time here; a fence lives for five of them. */
+    /** A claim's lease is the unit of time here; the TTL of a fence is five of them. */
     static final int LEASE = 1;
 
     static final int FENCE = 5;
@@ -37,9 +36,9 @@ final class GuardModel {
         LOGIN,
         WRITER_0,
         WRITER_1,
-        /** Knows no guards: after its commit it sets the new value. */
+        /** A writer without guards: after its commit it sets the new value. */
         FOREIGN_SETTER,
-        /** Knows no guards: after its commit it deletes the value. */
+        /** A writer without guards: after its commit it deletes the value. */
         FOREIGN_DELETER
     }
 
@@ -50,7 +49,7 @@ final class GuardModel {
         RENEW,
         RELEASE,
         FILL,
-        /** Ends a load that has found nobody, and stores nothing. */
+        /** Ends a load that has found no user, and stores nothing. */
         ABSENT,
         OFFER,
         FENCE,
@@ -58,7 +57,7 @@ final class GuardModel {
         DELETE
     }
 
-    /** What may happen at any time, as often as a history's budget allows. */
+    /** Events that may happen at any time, as often as a history's budget allows. */
     enum Chance {
         A_LEASE_PASSES,
         A_FENCE_PASSES,
@@ -68,7 +67,7 @@ final class GuardModel {
         A_CLAIM_IS_GIVEN_UP
     }
 
-    /** What is taken out of the rules that callers follow, to see that it is missed. */
+    /** The rule of the callers that is taken out, to show that it is needed. */
     enum Fault {
         NONE,
         READ_BEFORE_CLAIM,
@@ -78,30 +77,30 @@ final class GuardModel {
     }
 
     /**
-     * A guard as it stands in Redis.
+     * The content of a guard in Redis.
      *
-     * @param holder whose claim it is, or {@code null} for a fence
-     * @param lease what the claim has left, 0 when its deadline has passed
-     * @param ttl what the key has left
+     * @param holder of the claim, or {@code null} for a fence
+     * @param lease the time that the claim has left, 0 when its deadline has passed
+     * @param ttl the remaining TTL of the key
      */
     record Guard(@Nullable Who holder, int lease, int ttl) {}
 
-    /** What the shared tier holds: a version and a guard, either of which may be missing. */
+    /** The content of the shared tier: a version and a guard, either of which may be missing. */
     record Stored(@Nullable Integer value, @Nullable Guard guard) {
 
         static final Stored NOTHING = new Stored(null, null);
 
-        /** What was true when it was stored, so long ago that its fence has expired. */
+        /** A value that was true when it was stored, so long ago that its fence has expired. */
         static final Stored A_VALUE = new Stored(1, null);
     }
 
     /**
-     * A call of the shared tier, from the state in which it finds it.
+     * A call of the shared tier, and the state before it.
      *
-     * @param version what is to be stored
-     * @param age how long ago it was read
-     * @param replaced what it may replace
-     * @param free whether the claim was granted over nothing
+     * @param version the version to store
+     * @param age the time since the version was read
+     * @param replaced the version that the call may replace
+     * @param free whether the claim was granted where there was neither a value nor a guard
      */
     record Call(
             Stored from,
@@ -113,12 +112,12 @@ final class GuardModel {
             boolean free) {}
 
     /**
-     * What a call has done.
+     * The result of a call.
      *
      * @param stored the state after it
      * @param accepted whether it was granted or accepted
-     * @param replaced the version that it has allowed to replace
-     * @param free whether it has granted a claim over nothing
+     * @param replaced the version that the claim may replace
+     * @param free whether a claim was granted where there was neither a value nor a guard
      */
     record Outcome(
             Stored stored, boolean accepted, @Nullable Integer replaced, boolean free) {}
@@ -130,7 +129,7 @@ final class GuardModel {
     }
 
     /**
-     * What an exploration has found.
+     * The result of an exploration.
      *
      * @param states how many states were reached
      * @param calls how many calls of the shared tier were made
@@ -207,7 +206,7 @@ final class GuardModel {
             return new State(database, stored, actors, Map.of());
         }
 
-        /** Whether all that may still happen may happen with these chances, too. */
+        /** Whether these chances allow everything that the other ones allow. */
         boolean hasNoMoreThan(Map<Chance, Integer> others) {
             return chances.entrySet().stream()
                     .allMatch(left -> left.getValue() <= others.getOrDefault(left.getKey(), 0));
@@ -222,7 +221,7 @@ final class GuardModel {
                     .with(Who.LOGIN, actor(Who.LOGIN).older(time));
         }
 
-        /** Nobody has anything left to do, and the entry is older than the database. */
+        /** Whether no participant has a step left, and the entry is older than the database. */
         boolean isOldForEver() {
             Integer value = stored.value();
             return value != null
@@ -231,7 +230,7 @@ final class GuardModel {
         }
     }
 
-    /** A step: at once, or with a call of the shared tier. */
+    /** A step, with or without a call of the shared tier. */
     private record Step(State from, String label, @Nullable Call call, Function<Outcome, State> to) {}
 
     private final Redis redis;
@@ -244,11 +243,11 @@ final class GuardModel {
 
     /**
      * Explores until every state has been reached, or an old value that stays has been found. A state that was reached before
-     * with at least as many chances left counts as reached: whatever comes of it, came of that one.
+     * with at least as many chances left is not explored again: its histories are among those of the earlier state.
      *
-     * @param starts what is stored in the beginning
-     * @param idle who takes part
-     * @param chances how often each of them may happen in one history
+     * @param starts the contents of the shared tier at the beginning
+     * @param idle the participants
+     * @param chances how often each event may happen in one history
      */
     Finding explore(List<Stored> starts, List<Who> idle, Map<Chance, Integer> chances) throws Exception {
         Map<Who, Actor> actors = new HashMap<>();
@@ -294,7 +293,7 @@ final class GuardModel {
         return new Finding(reachedBy.size(), made, List.of());
     }
 
-    /** The chances that were left each time that this state, but for its own chances, was reached. */
+    /** For each state without its chances, the chances that were left when it was reached. */
     private static List<Map<Chance, Integer>> chancesLeftIn(
             Map<State, List<Map<Chance, Integer>>> reachedWith, State state) {
         return reachedWith.computeIfAbsent(state.withoutChances(), any -> new ArrayList<>(1));
@@ -302,7 +301,7 @@ final class GuardModel {
 
     private List<Step> stepsFrom(State state) {
         List<Step> steps = new ArrayList<>();
-        // Who are alike begin in order: which of two that have not begun begins, makes no difference.
+        // Equal participants begin in order: it makes no difference which of two idle ones begins.
         addLoaderSteps(steps, state, Who.READER_0);
         if (state.hasBegun(Who.READER_0)) {
             addLoaderSteps(steps, state, Who.READER_1);
@@ -322,7 +321,7 @@ final class GuardModel {
         return steps;
     }
 
-    /** A reader, who claims what is missing, or a refresher, who claims what is there. */
+    /** The steps of a reader, which claims a missing value, or of a refresher, which claims a present one. */
     private void addLoaderSteps(List<Step> steps, State state, Who who) {
         boolean refreshes = who == Who.REFRESHER_0 || who == Who.REFRESHER_1;
         boolean readsFirst = fault == (refreshes ? Fault.READ_BEFORE_REFRESH : Fault.READ_BEFORE_CLAIM);
@@ -337,7 +336,7 @@ final class GuardModel {
             case READ -> {
                 steps.add(readsFirst ? claim(state, claim, who) : store(state, fill, who));
                 if (!refreshes && !readsFirst) {
-                    // As if what it has read were that there is no such user.
+                    // As if the row that it has read were missing.
                     steps.add(store(state, Operation.ABSENT, who));
                 }
                 addRenewals(steps, state, who);

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What each script does to its two keys, and when it refuses. */
+/** The effect of each script on its two keys, and its refusals. */
 class GuardScriptsIT {
 
     private static final String KEY = "user:42:profile";
@@ -65,10 +65,10 @@ class GuardScriptsIT {
 
     @BeforeEach
     void flush() {
-        redis.keys("*").forEach(redis::del); // a FLUSHALL would have the rows that were read before it refused
+        redis.keys("*").forEach(redis::del); // after a FLUSHALL, rows that were read before would be refused
     }
 
-    /** A script that Redis does not know is sent a second time, behind what was sent meanwhile. */
+    /** A script that Redis does not know is sent a second time, after the commands that were sent meanwhile. */
     @BeforeEach
     void loadWhatNobodyWaitsFor() {
         redis.scriptLoad(GuardScript.RENEW.source());
@@ -201,7 +201,7 @@ class GuardScriptsIT {
 
     @Test
     void anOfferThatWasReadLaterThanTheServersClockShowsIsRefused() {
-        // The clock has been set back since: nothing tells how old the row is.
+        // The clock has been set back since: the age of the row is unknown.
         assertThat(offerUntil(serverTime() + GuardProtocol.FENCE.toMillis() + 10_000))
                 .isEqualTo(0);
         assertThat(redis.exists(KEY)).isZero();
@@ -342,7 +342,7 @@ class GuardScriptsIT {
         claim(KEY, "t1", null);
         assertThat(absent("t2", true)).as("another's").isEqualTo(Fill.REFUSED);
         redis.set(KEY, "by the Flask service");
-        assertThat(absent("t1", true)).as("somebody is there").isEqualTo(Fill.REFUSED);
+        assertThat(absent("t1", true)).as("the user exists").isEqualTo(Fill.REFUSED);
         redis.del(KEY);
         fence(shared);
         assertThat(absent("t1", true)).as("fenced").isEqualTo(Fill.REFUSED);

@@ -3,7 +3,7 @@ package dev.usher;
 import java.io.IOException;
 import java.time.Duration;
 
-/** A process with caches that nobody asks, until its input ends. */
+/** A process with caches that are not called, until its input ends. */
 final class IdleNode {
 
     private IdleNode() {}

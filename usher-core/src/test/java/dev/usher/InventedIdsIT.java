@@ -21,13 +21,13 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What is left in Redis of ids that somebody has invented, and that the source is asked once for all who ask together. */
+/** The keys that invented ids leave in Redis, and the single query for concurrent callers. */
 class InventedIdsIT extends NodesOnRedis {
 
     private static final int INVENTED = Thorough.pick(100_000, 4_000);
     private static final int TOGETHER = 500;
 
-    /** Who waits for another node's load does so until it has ended. */
+    /** A facet whose callers wait for another node's load until it has ended. */
     private static final Facet<UserProfile> UNHURRIED = UserProfile.FACET.with(
             UserProfile.FACET.policy().withClaimWait(Duration.ofSeconds(10)).withMaxWait(Duration.ofSeconds(20)));
 

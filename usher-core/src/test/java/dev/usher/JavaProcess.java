@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A class of this test's class path, run in a process of its own, that answers each line it is told with one. */
+/** A class of this test's class path that runs in a process of its own, and answers each line with a line. */
 final class JavaProcess implements AutoCloseable {
 
     private final Process process;
@@ -22,7 +22,7 @@ final class JavaProcess implements AutoCloseable {
     }
 
     /**
-     * Starts it, without waiting for anything.
+     * Starts the process without waiting for it.
      *
      * @param log where its standard error goes
      */
@@ -30,7 +30,7 @@ final class JavaProcess implements AutoCloseable {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), "-Xmx256m", "-XX:+UseSerialGC"));
-        // They start, up to eight at once, and do little.
+        // Up to eight processes start at once, and do little work.
         command.add("-XX:TieredStopAtLevel=1");
         command.add(main.getName());
         command.addAll(arguments);
@@ -47,7 +47,7 @@ final class JavaProcess implements AutoCloseable {
         return process.pid();
     }
 
-    /** Tells it something, without waiting for its answer. */
+    /** Sends a line without waiting for the answer. */
     void tell(String line) {
         try {
             in.write(line + "\n");
@@ -57,7 +57,7 @@ final class JavaProcess implements AutoCloseable {
         }
     }
 
-    /** Its next answer. */
+    /** The next answer. */
     String answer() {
         try {
             String line = out.readLine();
@@ -75,7 +75,7 @@ final class JavaProcess implements AutoCloseable {
         return answer();
     }
 
-    /** Has nothing more to tell it. */
+    /** Ends the input of the process. */
     void endInput() {
         try {
             in.close();
@@ -84,7 +84,7 @@ final class JavaProcess implements AutoCloseable {
         }
     }
 
-    /** Ends it without a warning. */
+    /** Kills the process. */
     void kill() {
         process.destroyForcibly();
     }

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is answered when Redis, the source, or both cannot say: facet by facet, and for how long. */
+/** The answers while Redis, the source, or both do not answer: by facet, and for how long. */
 class LastKnownAnswersIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
@@ -116,7 +116,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
             int before = table.queries.get();
             assertUnavailable(() -> profiles.find(42L));
             assertUnavailable(() -> profiles.find(42L));
-            assertThat(table.queries).as("nobody remembers a failure").hasValue(before + 2);
+            assertThat(table.queries).as("a failure is not remembered").hasValue(before + 2);
             table.failure = null;
             assertThat(profiles.find(42L)).contains(ANN);
         }
@@ -300,7 +300,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         assertThat(profiles.stats().unavailable()).isGreaterThan(before);
     }
 
-    // What is known to be outdated.
+    // Answers that are known to be outdated.
 
     @Test
     void aChangeThatRedisToldOfRemovesTheLastKnownAnswer() {
@@ -370,7 +370,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         assertUnavailable(() -> profiles.find(42L));
     }
 
-    // And when they are back.
+    // Redis and the source are back.
 
     @Test
     void aStaleAnswerIsNotStoredAndEndsSoonAfterTheSourceIsBack() {

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Threads that may not load for others. Here it is the thread of the test, while it says so. */
+/** Threads that may not load for others: here the thread of the test, while its flag is set. */
 class LoadAloneIT extends NodesOnRedis {
 
     private static final Facet<String> NAME = Facet.of("name", String.class)
@@ -111,7 +111,7 @@ class LoadAloneIT extends NodesOnRedis {
         isAlone = true;
         isBroken = true;
         redis.del("user:42:name");
-        // A push has driven it out of memory: it may be outdated.
+        // A push has invalidated the entry in memory: it may be outdated.
         await().until(() -> names.findCached(List.of(42L)).isEmpty());
 
         assertThatExceptionOfType(UserUnavailableException.class)

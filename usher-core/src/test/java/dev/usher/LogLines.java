@@ -6,12 +6,12 @@ import ch.qos.logback.core.read.ListAppender;
 import java.util.List;
 import org.slf4j.LoggerFactory;
 
-/** What is logged, as it would be read. */
+/** The lines of a log. */
 final class LogLines {
 
     private LogLines() {}
 
-    /** The lines of a logger, and of those below it, while something is done. */
+    /** The lines of a logger, and of those below it, during an action. */
     static List<String> of(String name, Runnable action) {
         Logger logger = (Logger) LoggerFactory.getLogger(name);
         ListAppender<ILoggingEvent> appender = new ListAppender<>();

@@ -280,7 +280,7 @@ class ManyUsersIT extends NodesOnRedis {
                 assertThat(caller.get()).isPresent();
             }
             proxy.thaw();
-            // A heartbeat of after the frost has been answered, and so has all that was sent before it.
+            // A heartbeat from after the freeze has been answered, and so have all commands before it.
             await().until(() -> requireNonNull(cache.stats().watermarkAge()).toMillis() < 150);
             assertThat(cache.stats().sharedReads()).isBetween(1L, 16L);
         }
@@ -322,7 +322,7 @@ class ManyUsersIT extends NodesOnRedis {
         cache.findAll(ids(1, 500)); // the scripts are known and the code is warm
         Set<Long> many = ids(1, 20_000);
         assertThat(cache.findAll(many)).hasSize(20_000);
-        // On a busy machine a part of a call may take too long once; the whole of it would take too long each time.
+        // On a busy machine a part of a call may take too long once; the whole call would take too long each time.
         await().pollInSameThread().until(() -> {
             int queries = table.queries.get();
             assertThat(cache.findAll(many)).hasSize(20_000);
@@ -346,7 +346,7 @@ class ManyUsersIT extends NodesOnRedis {
         for (int i = 0; i < others.size(); i++) {
             assertThat(others.get(i).get()).contains(profile(i + 5));
         }
-        assertThat(table.queries.get()).as("four, and those who had waited").isBetween(5, 8);
+        assertThat(table.queries.get()).as("four, and those of the waiters").isBetween(5, 8);
         assertThat(cache.stats().loadedUsers()).isEqualTo(100);
     }
 
@@ -434,7 +434,7 @@ class ManyUsersIT extends NodesOnRedis {
         assertThat(cache.stats().unavailable()).isEqualTo(1);
     }
 
-    /** Asks until memory answers: the push of a node's own fill may drive out what it reads back. */
+    /** Asks until memory answers: the push of a node's own fill may invalidate the entry that it has read back. */
     private static void warm(UserCache<Long, UserProfile> cache, long id) {
         long before = cache.stats().nearPresent();
         await().pollInSameThread().until(() -> {

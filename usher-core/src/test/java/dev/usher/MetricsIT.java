@@ -51,7 +51,7 @@ class MetricsIT extends NodesOnRedis {
                 "usher.loads{facet=profile} 1",
                 "usher.load.duration{facet=profile, outcome=answered} 1",
                 "usher.source.batch.size{facet=profile} 1 of 1",
-                // Redis tells even of this node's own fill, for the node had read that there was nothing.
+                // Redis pushes even this node's own fill, since the node had read the missing key.
                 "usher.near.invalidations{facet=profile} 1",
                 "usher.shared.batch.size{} 2 of 2");
     }
@@ -286,7 +286,7 @@ class MetricsIT extends NodesOnRedis {
     @Test
     void whatIsLoadedBeforeItsEndIsCounted() {
         UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
-        redis.setex(KEY, 60, JSON); // of a life of half an hour
+        redis.setex(KEY, 60, JSON); // of a TTL of half an hour
         await().until(() -> {
             cache.find(42L);
             return redis.pttl(KEY) > Duration.ofMinutes(20).toMillis();
@@ -474,7 +474,7 @@ class MetricsIT extends NodesOnRedis {
                 .containsExactlyInAnyOrder(expected);
     }
 
-    /** By how much each meter has moved since this was asked last; of a distribution, how many and how much in all. */
+    /** The change of each meter since the last call; for a distribution, the change of its count and of its total. */
     private Map<String, String> moved() {
         Map<String, Double> now = new TreeMap<>();
         for (Meter meter : registry.getMeters()) {

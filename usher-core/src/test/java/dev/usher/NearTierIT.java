@@ -37,7 +37,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
-/** The near tier on a real Redis that tracks, loses and forgets. */
+/** The near tier on a real Redis: tracking, lost connections and flushes. */
 class NearTierIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
@@ -90,7 +90,7 @@ class NearTierIT extends NodesOnRedis {
         UserCache<Long, UserProfile> cache = caches.cache(PATIENT, Long.class, this::load);
         warm(cache);
         table.put(42L, profile("Anna"));
-        client("PAUSE", "20000", "WRITE"); // so that the fence stays on its way
+        client("PAUSE", "20000", "WRITE"); // so that the fence is delayed
         try {
             Future<Boolean> announced = threads.submit(() -> cache.invalidate(42L));
             await().until(() -> cache.find(42L).equals(Optional.of(profile("Anna"))));
@@ -141,7 +141,7 @@ class NearTierIT extends NodesOnRedis {
         }
     }
 
-    /** What a reader has got, but not yet kept, when the change comes. */
+    /** An answer that a reader has received, but not yet cached, when the change comes. */
     @Test
     void aPushBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
         HeldCodec held = new HeldCodec();
@@ -165,7 +165,7 @@ class NearTierIT extends NodesOnRedis {
             Future<Optional<UserProfile>> early = held.whileDecoding(threads, () -> cache.find(42L), () -> {
                 proxy.refuse();
                 await().until(() -> !cache.stats().nearOpen());
-                redis.setex(KEY, 1800, json("Anna")); // nobody can say so
+                redis.setex(KEY, 1800, json("Anna")); // without an announcement
                 proxy.restore();
                 await().until(() -> cache.stats().nearOpen());
             });
@@ -227,7 +227,7 @@ class NearTierIT extends NodesOnRedis {
         UserCaches node = open(server.uri());
         UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, this::load);
         await().until(() -> cache.stats().nearOpen());
-        node.fences().announce(KEY); // so that this node does not ask Redis, which then has nothing to tell it
+        node.fences().announce(KEY); // so that this node does not read Redis, which then does not track the key
         cache.find(42L);
         cache.find(42L);
         assertThat(queries).hasValue(2);
@@ -342,7 +342,7 @@ class NearTierIT extends NodesOnRedis {
         redis.dispatch(CommandType.CLIENT, new StatusOutput<>(StringCodec.UTF8), words);
     }
 
-    /** Redis grants the tracking there too, but can push nothing. */
+    /** Redis accepts CLIENT TRACKING there too, but cannot push. */
     @Test
     void aServerThatIsBusyWhenItIsAskedToTrackIsAskedAgain() {
         try (RedisServer busy = RedisServer.start("lua-time-limit 1");
@@ -356,7 +356,7 @@ class NearTierIT extends NodesOnRedis {
             var unused = operator.connect().async().eval("while true do end", ScriptOutputType.STATUS);
             proxy.restore();
             await().until(() -> proxy.connections() == 2);
-            await().during(Duration.ofMillis(300)).until(() -> !cache.stats().nearOpen()); // it has been asked
+            await().during(Duration.ofMillis(300)).until(() -> !cache.stats().nearOpen()); // Redis has been asked
             commands.scriptKill();
             await().until(() -> cache.stats().nearOpen());
         }
@@ -398,7 +398,7 @@ class NearTierIT extends NodesOnRedis {
         });
     }
 
-    /** A codec whose next reading can be held back: on the caller's thread, between Redis' reply and what becomes of it. */
+    /** A codec whose next decoding can be held back: on the caller's thread, between the reply of Redis and its caching. */
     private static final class HeldCodec implements FacetCodec<UserProfile> {
 
         private final CountDownLatch reached = new CountDownLatch(1);
@@ -408,7 +408,7 @@ class NearTierIT extends NodesOnRedis {
             return new Facet<>("profile", this, PATIENT.policy());
         }
 
-        /** Does something while a reader is held back. */
+        /** Runs an action while a reader is held back. */
         Future<Optional<UserProfile>> whileDecoding(
                 ExecutorService threads, Callable<Optional<UserProfile>> reader, Runnable action) throws Exception {
             Future<Optional<UserProfile>> answer = threads.submit(reader);

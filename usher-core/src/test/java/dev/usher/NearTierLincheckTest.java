@@ -31,10 +31,10 @@ import org.junit.jupiter.params.provider.ValueSource;
  * <p>The steps are those of {@link TrackedReads} and {@link TrackedConnection}: a reader takes the session, reserves, and
  * publishes or gives back; an event loop forgets, hears heartbeats, and ends and begins sessions.
  *
- * <p>Two steps take a user's place among those that exist and the one among the absent, one after the other, and that can
- * be told when readers disagree: two that reserve at the same moment may keep an answer each, and one that sees a
- * reservation half made, and forgets, may leave the other half. Neither is answered from before a change, as a read begins
- * only after its reservation is whole. So where the user both comes and goes, only one thread reads here.
+ * <p>A reservation takes two steps: the place among existing users, then the place among absent ones. Readers that disagree can notice
+ * that: two that reserve at the same moment may cache an answer each, and an invalidation between the two steps may leave the second half.
+ * Neither answer is from before a change, since a read begins only after both steps. So where the user both comes and goes, only one
+ * thread reads here.
  */
 @Timeout(value = 15, unit = TimeUnit.MINUTES) // the large budgets, on a machine that is busy with other tests
 class NearTierLincheckTest {
@@ -49,7 +49,7 @@ class NearTierLincheckTest {
     @ParameterizedTest
     @ValueSource(classes = {Existing.class, InSessions.class, Absent.class, ComingAndGoing.class})
     void inChosenSchedules(Class<?> machine) {
-        // Caffeine's own steps are its own business; between its calls any thread may come.
+        // The steps within Caffeine are not explored; between its calls any thread may run.
         var atomicCaffeine = ManagedStrategyGuaranteeKt.forClasses(NearTierLincheckTest::isCaffeine)
                 .allMethods()
                 .treatAsAtomic();
@@ -76,8 +76,8 @@ class NearTierLincheckTest {
     }
 
     /**
-     * The real thing, at the one id of a user that was found absent once, so that the next time is remembered. Each thread
-     * has a place for its reservation.
+     * The real near tier, with one id that was found absent once, so that its next absence is cached. Each thread has a slot for its
+     * reservation.
      */
     @Param(name = "value", gen = IntGen.class, conf = "1:9")
     @Param(name = "thread", gen = ThreadIdGen.class)
@@ -196,7 +196,7 @@ class NearTierLincheckTest {
         }
     }
 
-    /** One reader finds the user at one time and not at another, while others only bring changes. */
+    /** One reader finds the user at one time and not at another, while other threads only make changes. */
     public static class ComingAndGoing extends Machine {
 
         @Operation(nonParallelGroup = "reader")
@@ -227,7 +227,7 @@ class NearTierLincheckTest {
         }
     }
 
-    /** What it should be: one place, and numbered sessions. */
+    /** The sequential specification: one place, and numbered sessions. */
     public static class OneAfterTheOther {
 
         private final Map<Integer, Integer> readsIn = new HashMap<>();
@@ -236,7 +236,7 @@ class NearTierLincheckTest {
         private int session;
         private @Nullable Stay place;
 
-        /** One reader's, from its reservation on. */
+        /** The state of one reader, from its reservation on. */
         private static final class Stay {
 
             private final int session;
@@ -288,7 +288,7 @@ class NearTierLincheckTest {
             place = null;
         }
 
-        /** Says nothing of a session that has ended, and here none grows old. */
+        /** Ignores heartbeats of a session that has ended; here no session grows old. */
         public void beat() {}
 
         public void endSession() {

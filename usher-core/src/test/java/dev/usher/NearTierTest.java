@@ -68,7 +68,7 @@ class NearTierTest {
                     .build();
             SplittableRandom random = new SplittableRandom(run);
             for (int question = 0; question < 60_000; question++) {
-                // About as unequal as users are: half of all questions are about a tenth of them.
+                // A realistic skew: half of all requests are for a tenth of the users.
                 long id = (long) (10_000 * Math.pow(random.nextDouble(), 3.3));
                 if (small.find(id) != null) {
                     hits++;
@@ -182,7 +182,7 @@ class NearTierTest {
         long remembered = LongStream.range(1_000, 21_000)
                 .filter(id -> near.find(id) != null)
                 .count();
-        assertThat(remembered).as("of 20,000 who do not exist").isBetween(500L, 1_200L);
+        assertThat(remembered).as("of 20,000 absent users").isBetween(500L, 1_200L);
     }
 
     @Test
@@ -275,7 +275,7 @@ class NearTierTest {
         long later = seen + 1;
         assertThat(session.knownUntil(later)).isEqualTo(later);
         assertThat(Session.untracked().knownUntil(later))
-                .as("nobody tells of changes")
+                .as("changes are not pushed")
                 .isEqualTo(later);
     }
 
@@ -308,7 +308,7 @@ class NearTierTest {
     void theLaterOfTwoAnswersIsTheLastKnown() {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT);
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
-        // Another source of knowledge, which may not displace what is answered.
+        // An answer that is only a last known one must not replace a valid one.
         near.publish(1L, near.reserve(1L, null, NearTier.NEVER), ABSENT);
         assertThat(answer(1L)).contains("value");
         session.end();
@@ -361,7 +361,7 @@ class NearTierTest {
             assertThat(watched.find(2L)).isNotNull();
         }
         assertThat(due)
-                .as("not the one whose time has not come, nor the one nobody asks for")
+                .as("neither the one that is not due, nor the one that is not asked for")
                 .containsExactly(2L);
         requireNonNull(watched.find(2L)).dueIn(Duration.ZERO);
         watched.find(2L);
@@ -406,7 +406,7 @@ class NearTierTest {
         return new NearTier<>(policy.withServeStaleFor(Duration.ZERO), (id, due) -> {});
     }
 
-    /** {@code null} when memory has none; empty when it knows that there is no such user. */
+    /** {@code null} when memory has no answer; empty when the user is cached as absent. */
     @SuppressWarnings("NullableOptional")
     private @Nullable Optional<String> answer(long id) {
         Resident<String> resident = near.find(id);

@@ -25,7 +25,7 @@ abstract class NodesOnRedis {
         server = RedisServer.start();
         client = RedisClient.create(server.uri());
         redis = client.connect().sync();
-        // No caller waits for a release. A script that Redis does not know is sent a second time, behind the next
+        // No caller waits for a release. A script that Redis does not know is sent a second time, after the next
         // claim.
         redis.scriptLoad(GuardScript.RENEW.source());
     }

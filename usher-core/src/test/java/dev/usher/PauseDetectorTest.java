@@ -13,14 +13,14 @@ class PauseDetectorTest {
 
     private final PauseDetector detector = new PauseDetector();
 
-    /** Between two looks, in milliseconds: by the other clock, and by that of this machine. */
+    /** The times between two readings, in milliseconds: by the other clock, and by that of this machine. */
     @ParameterizedTest
     @CsvSource({
         "250, 250, false",
-        "250, 4_000, false", // this process has not been let run
+        "250, 4_000, false", // this process was not scheduled
         "0, 250, false",
         "-3_600_000, 250, false", // the other clock is set back
-        "275, 250, false", // and one of them is being corrected
+        "275, 250, false", // one of the clocks is being corrected
         "310, 250, false",
         "400, 250, true",
         "1_250, 250, true",

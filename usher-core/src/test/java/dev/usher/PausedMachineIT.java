@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A node whose machine stands still for an hour, and has not counted it: {@link System#nanoTime} stood still as well. */
+/** A node whose machine is paused for an hour, which {@link System#nanoTime} does not count. */
 class PausedMachineIT extends NodesOnRedis {
 
     private static final Facet<UserProfile> PATIENT =
@@ -18,7 +18,7 @@ class PausedMachineIT extends NodesOnRedis {
 
     private final Table table = new Table();
 
-    /** What this machine's clocks have missed. */
+    /** The time that this machine's clocks have missed. */
     private final AtomicLong missedNanos = new AtomicLong();
 
     private volatile Duration setForward = Duration.ZERO;
@@ -39,7 +39,7 @@ class PausedMachineIT extends NodesOnRedis {
         });
     }
 
-    /** The clock of Redis has gone on, and none of this machine: as seen from a virtual machine that was paused. */
+    /** The clock of Redis has advanced, and no clock of this machine: as seen from a paused virtual machine. */
     @Test
     void memoryIsClosedWhenTheClockOfRedisHasGoneOnUntilRedisHasSaidWhatHasChanged() {
         assertIsClosedForAMomentAfter(() -> missedNanos.addAndGet(PAUSE.toNanos()));
@@ -63,7 +63,7 @@ class PausedMachineIT extends NodesOnRedis {
         assertThat(cache.stats().sharedPresent()).isEqualTo(before);
     }
 
-    /** What was read stays, and is answered again when a heartbeat has been answered that was sent after the pause. */
+    /** Entries stay, and are answered again once Redis has answered a heartbeat that was sent after the pause. */
     private void assertIsClosedForAMomentAfter(Runnable pause) {
         long before = cache.stats().sharedPresent();
         Session session = node.shared().session();

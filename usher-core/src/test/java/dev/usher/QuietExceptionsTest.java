@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Exceptions that the cache throws at itself, in each call while Redis is away, fill in no stack trace. */
+/** Internal exceptions, which each call throws and handles while Redis is away, have no stack trace. */
 class QuietExceptionsTest {
 
     static Stream<Throwable> quiet() throws Exception {

@@ -3,12 +3,12 @@ package dev.usher;
 import java.nio.file.Path;
 
 /**
- * The reads of one thread, in their order: when each was asked and answered, in {@link System#nanoTime()}, and with which
- * version of whom.
+ * The reads of one thread, in their order: the time of each call and of its answer, in {@link System#nanoTime()}, the user and the
+ * version.
  */
 final class ReadLog {
 
-    /** The answer was nobody's, or another user's. */
+    /** The answer was the value of no user, or of another one. */
     static final int ANOTHERS_VALUE = -1;
 
     /** There was no answer, but an exception. */

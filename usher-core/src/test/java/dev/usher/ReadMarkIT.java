@@ -20,7 +20,7 @@ class ReadMarkIT extends NodesOnRedis {
     private static final String KEY = "user:42:profile";
     private static final UserProfile OLD = new UserProfile("13800000000", "Old", "", false, "", "");
 
-    /** For longer than a fence lives: a change that came after the query is not known to Redis any more. */
+    /** Longer than the TTL of a fence: Redis no longer knows of a change that came after the query. */
     private static final Duration TOO_LONG = GuardProtocol.FENCE.plusSeconds(1);
 
     private final Table table = new Table();
@@ -40,7 +40,7 @@ class ReadMarkIT extends NodesOnRedis {
         assertThat(cache.save(42L, OLD, young)).as("a row from now").isTrue();
     }
 
-    /** What an {@code Instant} cannot exclude, and why there are marks. */
+    /** The case that an {@code Instant} cannot exclude, and the reason for marks. */
     @Test
     void aClockThatIsSetBackLetsAnOldRowInByAnInstant() {
         UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, Long.class, table);

@@ -21,15 +21,15 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** After a confirmed receipt, no node answers with what was true before the change: also where that is not easily seen. */
+/** After a confirmed receipt, no node answers with the state before the change: the less obvious cases. */
 class ReceiptHolesIT extends NodesOnRedis {
 
-    /** Some times as long as the pause between two entries, so that a busy machine misses none. */
+    /** Several times the pause between two registrations, so that a busy machine misses none. */
     private static final Duration REGISTER_LIFE = Duration.ofSeconds(3);
 
     private static final Duration SERVE_STALE_FOR = Duration.ofSeconds(5);
 
-    /** Lets users in for a while when nobody can say. */
+    /** Lets users in for a while when neither Redis nor the source answers. */
     private static final Facet<UserStatus> FAIL_STATIC =
             UserStatus.FACET.with(UserStatus.FACET.policy().withServeStaleFor(SERVE_STALE_FOR));
 
@@ -151,7 +151,7 @@ class ReceiptHolesIT extends NodesOnRedis {
         await().until(() -> first.stats().nearOpen() && second.stats().nearOpen());
         redis.configSet("maxmemory", "1");
         try {
-            // For longer than an entry in the register lives.
+            // Longer than the lifetime of a registration.
             long until = System.nanoTime()
                     + REGISTER_LIFE.multipliedBy(3).dividedBy(2).toNanos();
             await().failFast("a memory is closed", () -> !(answersFromMemory(first) && answersFromMemory(second)))
@@ -238,7 +238,7 @@ class ReceiptHolesIT extends NodesOnRedis {
                 .until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), limit));
     }
 
-    /** A node whose entry in the register lives for a short time. */
+    /** A node whose registration has a short lifetime. */
     private UserStatusCache<Long> shortLived() {
         return new UserStatusCache<>(open(patient(server.uri()).timing(Timing.STANDARD.withRegisterLife(REGISTER_LIFE)))
                 .cache(UserStatus.FACET, Long.class, ids -> load(ids, null)));

@@ -76,7 +76,7 @@ class ReceiptIT extends NodesOnRedis {
     void aRegisterThatHasJustBegunIsNotTakenForComplete() {
         UserStatusCache<Long> first = node(server.uri());
         redis.del(register());
-        // A node that nobody knows of any more may be answering still, for as long as the bound.
+        // A node that has been dropped from the register may still answer, for as long as the bound.
         RevocationReceipt receipt = disable(first);
         assertThat(receipt.confirmed()).isTrue();
         assertThat(receipt.took()).isGreaterThanOrEqualTo(BOUND);
@@ -86,7 +86,7 @@ class ReceiptIT extends NodesOnRedis {
     void aNodeThatIsNotInTheRegisterDoesNotAnswerFromMemoryUntilItIsAgain() {
         UserStatusCache<Long> node = node(server.uri());
         await().until(() -> node.stats().nearOpen());
-        // First, for a heartbeat in between would enter the node again.
+        // First, since a heartbeat in between would register the node again.
         redis.aclSetuser("default", AclSetuserArgs.Builder.removeCommand(CommandType.EVAL));
         try {
             redis.hset(register(), "#epoch", "another");
@@ -264,7 +264,7 @@ class ReceiptIT extends NodesOnRedis {
         return found;
     }
 
-    /** Only when the bound has passed is nobody left who may have been lost with an earlier register. */
+    /** Waits for the bound: until then, nodes that were lost with an earlier register may still answer. */
     private void letTheRegisterBeBelieved() {
         await().ignoreExceptions().until(() -> {
             for (UserCaches node : opened) {

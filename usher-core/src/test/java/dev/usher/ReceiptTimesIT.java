@@ -24,8 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * How long it takes until a receipt is confirmed over several nodes (eight in the thorough form), all but one of them processes of their own that ask for the user
- * all the time: when all is well, and with one of them cut off, frozen or killed. Whatever was asked after a confirmed receipt,
- * on any node, must have been answered with what the receipt is for.
+ * all the time: when all is well, and with one of them cut off, frozen or killed. A read that begins after a confirmed receipt,
+ * on any node, must get the change that the receipt is for.
  *
  * <p>{@code ./usher dev receipts} measures over more receipts.
  */
@@ -45,7 +45,7 @@ class ReceiptTimesIT {
     private final List<Confirmation> confirmations = new ArrayList<>();
     private final SplittableRandom random = new SplittableRandom();
 
-    /** From when on no node may answer an older version. */
+    /** The time from which no node may answer with an older version. */
     private record Confirmation(int version, long at) {}
 
     @Test
@@ -73,7 +73,7 @@ class ReceiptTimesIT {
             List<RevocationReceipt> healthy = revoke(table, writer, RECEIPTS);
             assertThat(healthy)
                     .allSatisfy(receipt -> assertThat(receipt.confirmed()).isTrue());
-            // The first ones are the warm-up of everything that a receipt needs.
+            // The first receipts are the warm-up.
             report("all well", healthy.subList(RECEIPTS / 10, RECEIPTS));
             assertThat(healthy.stream()
                             .filter(receipt -> receipt.nodesConfirmed().size() == NODES))
@@ -129,7 +129,7 @@ class ReceiptTimesIT {
         return receipts;
     }
 
-    /** Until nobody is missing any more. */
+    /** Waits until all nodes are in the receipt again. */
     private void awaitAll(VersionTable table, UserCache<Long, UserProfile> writer) {
         await().atMost(Duration.ofSeconds(20))
                 .until(() -> revoke(table, writer, 1).get(0).nodesConfirmed().size() == NODES);

@@ -47,7 +47,7 @@ class RedisAccountIT {
     private static final Pattern LINE = Pattern.compile("^ *ACL SETUSER usher (.+)$", Pattern.MULTILINE);
     private static final Pattern CALLED = Pattern.compile("^cmdstat_(\\w+)[^:]*:calls=(\\d+),", Pattern.MULTILINE);
 
-    /** What a connection may say whatever its account, and what only the operator of this test says. */
+    /** Commands that every account may send, and commands that only the operator of this test sends. */
     private static final Set<String> UNGRANTED = Set.of("auth", "hello", "config", "keys");
 
     private static final String KEY = "user:42:profile";
@@ -56,7 +56,7 @@ class RedisAccountIT {
     private static RedisClient client;
     private static RedisCommands<String, String> operator;
 
-    /** How often the operator has asked for figures since they were reset. */
+    /** How often the operator has read the statistics since they were reset. */
     private int looks;
 
     private final Table table = new Table();
@@ -89,7 +89,7 @@ class RedisAccountIT {
                 UserCaches there = node("")) {
             liveThroughAll(here, there);
 
-            // The pulse and the eviction look come by themselves.
+            // The pulse and the check of the eviction policy run by themselves.
             await().untilAsserted(() -> assertThat(commandsUsed()).isEqualTo(commandsGranted()));
             await().until(() -> here.health().isWell() && there.health().isWell());
         }
@@ -121,8 +121,7 @@ class RedisAccountIT {
 
         liveThroughABan(here, there);
 
-        // Of changes from so long ago that no row from before them can be offered any more, so that nothing is waited
-        // for.
+        // For changes from so long ago that no older row can be offered any more: the flush does not wait between its passes.
         Duration offersEnd = Timing.STANDARD.offersEnd();
         long past = System.nanoTime() - offersEnd.toNanos();
         Overflow overflow = new Overflow(1, Set.of("profile"), past, past, KEY);
@@ -148,7 +147,7 @@ class RedisAccountIT {
         assertThat(otherStatus.isEnabled(42L)).isFalse();
     }
 
-    /** Redis counts the calls of {@code CLIENT} as one: each of its words is shown to be used by its refusal. */
+    /** Redis counts all calls of {@code CLIENT} together: the refusal of each subcommand shows that it is used. */
     @ParameterizedTest
     @MethodSource("subcommands")
     void eachSubcommandIsUsed(String right) throws IOException {
@@ -239,7 +238,7 @@ class RedisAccountIT {
                 .withMessageMatching("(?s).*(NOPERM|can't access at least one of the keys).*");
     }
 
-    /** The rules of the guide's block for the caches; those that follow it are for what not everybody has. */
+    /** The rules of the guide's block for the caches; the later blocks are for optional features. */
     private static List<String> rights() throws IOException {
         String guide = Files.readString(GUIDE);
         int from = guide.indexOf("ACL SETUSER usher reset ");

@@ -4,7 +4,7 @@ import io.lettuce.core.api.sync.RedisCommands;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
-/** How often a Redis has been asked for what, by clients and by scripts. */
+/** The number of calls of each command in a Redis, by clients and by scripts. */
 final class RedisCalls {
 
     private RedisCalls() {}

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** How long callers wait for a Redis that does not answer, and how it is found again. */
+/** The waits of callers for a Redis that does not answer, and its recovery. */
 class RedisLinkIT extends NodesOnRedis {
 
     private static final Duration DEADLINE = Duration.ofMillis(400);
@@ -68,7 +68,7 @@ class RedisLinkIT extends NodesOnRedis {
                 first.add(callers.submit(waits(id)));
             }
             await().until(() -> node.shared().waitingForReads() == 5);
-            // These come when the others have waited for half of their time.
+            // These callers come when the others have waited for half of their time.
             await().pollDelay(DEADLINE.dividedBy(2)).until(() -> true);
             List<Future<Boolean>> late = List.of(callers.submit(waits(6)), callers.submit(waits(7)));
             int waited = 0;
@@ -139,8 +139,7 @@ class RedisLinkIT extends NodesOnRedis {
     void aHalfOpenConnectionIsMadeAnew() {
         proxy.swallow();
         await().atMost(Duration.ofSeconds(8)).until(() -> node.shared().state() != CachesHealth.Redis.ANSWERING);
-        // The proxy would carry a new connection, but never again an old one; and the kernel keeps those for many
-        // minutes.
+        // The proxy passes new connections, but not the old one, which the kernel would keep for many minutes.
         await().atMost(Duration.ofSeconds(8))
                 .until(() -> cache.stats().nearOpen() && node.shared().state() == CachesHealth.Redis.ANSWERING);
         cache.find(500L);

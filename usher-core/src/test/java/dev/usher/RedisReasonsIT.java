@@ -29,7 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is wrong with a Redis is named, in the same words, in the log and in health. */
+/** The log and health name the failure of a Redis in the same words. */
 class RedisReasonsIT extends NodesOnRedis {
 
     private static final String PASSWORD = "changeit";

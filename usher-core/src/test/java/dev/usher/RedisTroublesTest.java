@@ -41,7 +41,7 @@ class RedisTroublesTest {
                 .isNull();
     }
 
-    /** What stands in the log and in health. Of Redis 6.2, Redis 7 and Valkey, and of proxies. */
+    /** The reasons in the log and in health, for errors of Redis 6.2, Redis 7, Valkey and proxies. */
     @ParameterizedTest
     @CsvSource(delimiterString = "=>", textBlock = """
             OOM command not allowed when used memory > 'maxmemory'.                                            => OOM

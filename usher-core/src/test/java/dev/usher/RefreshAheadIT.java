@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What is asked for is loaded again before it ends. */
+/** An entry that is asked for is loaded again before it expires. */
 class RefreshAheadIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
@@ -41,7 +41,7 @@ class RefreshAheadIT extends NodesOnRedis {
         UserCache<Long, UserProfile> cache = cache(HOURLY);
         cache.find(42L);
         nearlyOver();
-        table.put(42L, profile("Anna")); // nobody has said so
+        table.put(42L, profile("Anna")); // without an announcement
         askUntil(cache, () -> redis.pttl(KEY) > HOUR.toMillis() / 2);
         assertThat(cache.stats().refreshes()).isEqualTo(1);
         assertThat(table.queries).hasValue(2);
@@ -59,7 +59,7 @@ class RefreshAheadIT extends NodesOnRedis {
             assertThat(there.find(42L)).contains(ANN);
             return table.queries.get() == 2;
         });
-        // The other one has looked too, and found the claim.
+        // The other node has tried too, and found the claim.
         askUntil(here, () -> {
             assertThat(there.find(42L)).contains(ANN);
             return RedisCalls.of(redis, "pttl") >= 2;
@@ -196,12 +196,12 @@ class RefreshAheadIT extends NodesOnRedis {
         UserCache<Long, UserProfile> reader = cache(shortened);
         await().until(() -> {
             reader.findAll(users);
-            return RedisCalls.of(redis, "pttl") >= 100; // each has been looked at
+            return RedisCalls.of(redis, "pttl") >= 100; // the TTL of each has been read
         });
         assertThat(reader.stats().refreshes()).isZero();
     }
 
-    /** One whose refresh has read its row, and is held back before it can store it. */
+    /** A cache whose refresh has read the row, and is held back before it can store it. */
     private UserCache<Long, UserProfile> cacheThatIsLoadingAgain() {
         UserCache<Long, UserProfile> cache = cache(HOURLY);
         cache.find(42L);
@@ -216,7 +216,7 @@ class RefreshAheadIT extends NodesOnRedis {
         redis.pexpire(KEY, HOUR.toMillis() / 20);
     }
 
-    /** Keeps asking, as the callers do to whom it matters that the entry does not end. */
+    /** Calls repeatedly, since only entries that are asked for are refreshed. */
     private static void askUntil(UserCache<Long, UserProfile> cache, Callable<Boolean> condition) {
         await().until(() -> {
             assertThat(cache.find(42L)).isPresent();

@@ -14,12 +14,12 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What a hundred calls log, where each of them meets the same fault: one line for each facet. */
+/** The log of a hundred calls with the same failure: one line for each facet. */
 class RepeatedLinesIT extends NodesOnRedis {
 
     private static final int CALLS = 100;
 
-    /** What is right is known by its begin, what is wrong by anything else. */
+    /** A codec that accepts texts with a certain beginning only. */
     private static final FacetCodec<String> CODEC = new FacetCodec<>() {
         @Override
         public byte[] encode(String value) {
@@ -39,7 +39,7 @@ class RepeatedLinesIT extends NodesOnRedis {
         }
     };
 
-    /** Makes one call meet a fault. */
+    /** Makes one call that fails. */
     interface Fault {
 
         void meet(UserCache<Long, String> cache, long id);
@@ -63,7 +63,7 @@ class RepeatedLinesIT extends NodesOnRedis {
                     redis.set(cache.keyOf(id), "13800000000");
                     assertThat(cache.findAll(List.of(id, id + 1_000_000))).hasSize(2);
                 }),
-                new Row("the same of whoever looks only", "cannot be read", (cache, id) -> {
+                new Row("the same of a caller that only peeks", "cannot be read", (cache, id) -> {
                     redis.set(cache.keyOf(id), "13800000000");
                     assertThat(cache.findCached(List.of(id))).isEmpty();
                 }),

@@ -8,18 +8,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Judges who was let in by who may not act. A user's versions take turns: an even one is enabled, an odd one disabled. From
- * the moment at which it was confirmed that a user is disabled, until somebody begins to enable that user again, nobody who
- * asks may be told that the user is enabled.
+ * Finds answers that let a disabled user in. Even versions of a user are enabled, odd ones disabled. Between the confirmed receipt of a
+ * ban and the beginning of the change that enables the user again, no read may answer that the user is enabled.
  */
 final class RevocationChecker {
 
     private static final int EXAMPLES = 10;
 
-    /** A user was let in between two moments in which that was wrong. */
+    /** A read within these two moments has let a disabled user in. */
     record Violation(int node, int id, long asked, long answered, long disabledFrom, long disabledTo) {}
 
-    /** Between these moments, both exclusive, a user is disabled for everybody. */
+    /** Between these moments, both exclusive, a user is disabled on all nodes. */
     private record Ban(long from, long to) {}
 
     private final Map<Integer, List<Ban>> bans = new HashMap<>();
@@ -30,7 +29,7 @@ final class RevocationChecker {
      * A checker of one run.
      *
      * @param changes all of them, in any order. Announced means confirmed: by {@link Announcement#FENCE} with a receipt, by
-     *     {@link Announcement#LATE_FENCE} when by the bound it has to be true everywhere
+     *     {@link Announcement#LATE_FENCE} the time by which the bound makes it hold on all nodes
      */
     RevocationChecker(List<Change> changes) {
         Map<Integer, List<Change>> byUser = new HashMap<>();
@@ -57,7 +56,7 @@ final class RevocationChecker {
         return bans;
     }
 
-    /** Judges the reads of one thread of a node, whose version is the status' code. */
+    /** Checks the reads of one thread of a node, whose version is the status' code. */
     void check(int node, ReadLog reads) {
         for (int row = 0; row < reads.size(); row++) {
             if (reads.version(row) == UserStatus.ENABLED.code()) {
@@ -83,7 +82,7 @@ final class RevocationChecker {
         return letIn;
     }
 
-    /** The first of them. */
+    /** The first violations. */
     List<Violation> examples() {
         return List.copyOf(examples);
     }

@@ -39,8 +39,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.module.kotlin.KotlinModule;
 
-/** Which values can be cached, whose objects callers share, and what is said of the others. */
-@SuppressWarnings({"ArrayRecordComponent", "JavaUtilDate"}) // They are what is to be noticed.
+/** The values that can be cached and shared by callers, and the log lines about the others. */
+@SuppressWarnings({"ArrayRecordComponent", "JavaUtilDate"}) // The check has to find these parts.
 class RoundTripTest {
 
     private static final JsonMapper KOTLIN =
@@ -117,7 +117,7 @@ class RoundTripTest {
         }
     }
 
-    /** Its state is not shown, and no caller can change it. */
+    /** A class with private state, which no caller can change. */
     static final class Hidden {
         private final char[] letters;
 
@@ -213,7 +213,7 @@ class RoundTripTest {
 
     record OfNode(JsonNode node) {}
 
-    /** Is written as what it refuses to be. */
+    /** A value whose JSON its own constructor refuses. */
     record Odd(String name) {
         Odd {
             if (name.isEmpty()) {
@@ -266,7 +266,7 @@ class RoundTripTest {
                         "a list that is copied",
                         Facet.of("badges", OfArrayList.class).copyOnRead(),
                         new OfArrayList(new ArrayList<>(List.of("a")))),
-                // Those that cannot be written, or not be read back.
+                // Values that cannot be written, or not be read back.
                 Row.misfit(Mute.class, new Mute("13800000000"), "Mute cannot be written", "FacetCodec"),
                 Row.misfit(
                         Unmakeable.class,
@@ -300,7 +300,7 @@ class RoundTripTest {
                         "jackson-module-kotlin",
                         "jsonMapper"),
                 Row.misfit(IndexedValue.class, new IndexedValue<>(1, "13800000000"), "jackson-module-kotlin"),
-                // Those that one caller could change for all.
+                // Values that one caller could change for all.
                 Row.misfit(Bean.class, new Bean(), "Bean is of a class with setters, such as setName", "copyOnRead()"),
                 Row.misfit(OpenField.class, new OpenField(), "OpenField.name is not final", "copyOnRead()"),
                 Row.misfit(int[].class, new int[] {1}, "an array", "copyOnRead()"),
@@ -388,7 +388,7 @@ class RoundTripTest {
         }
     }
 
-    /** What callers share is read back from what was written, wherever the source could still hold a part of it. */
+    /** Callers share the copy that was read back, if the source could still hold a part of the value. */
     @Test
     void whatTheSourceKeepsIsNotShared() throws Exception {
         EntryCodec<Badges> codec = new EntryCodec<>(Facet.of("badges", Badges.class));
@@ -427,7 +427,7 @@ class RoundTripTest {
                 .doesNotContain("13800000000");
     }
 
-    /** Else one odd user, who happens to be the first, would keep all others out of the cache. */
+    /** Otherwise one odd first value would keep all others of the facet out of the cache. */
     @Test
     void aFacetWhoseFirstValueFailsIsCachedFromTheFirstThatDoesNot() {
         EntryCodec<Nicknamed> codec = new EntryCodec<>(Facet.of("named", Nicknamed.class));
@@ -443,7 +443,7 @@ class RoundTripTest {
         assertThat(lines.get(1)).isEqualTo("Values of the facet 'named' are cached from now on");
     }
 
-    /** A type that allows for anything is looked at each time. */
+    /** A type that allows any class is checked with each value. */
     @Test
     void ofATypeThatAllowsForAnythingEachValueIsLookedAt() {
         record Anything(@Nullable Object content) {}
@@ -465,7 +465,7 @@ class RoundTripTest {
         assertThat(codec.isUnfit()).isFalse();
     }
 
-    /** A law: entries are shared with services that know nothing of this application. */
+    /** A rule of the specification: services without usher share the entries. */
     @Test
     void noMapperOfAnApplicationChangesTheSpecificationsJson() {
         JsonMapper strange = JsonMapper.builder()

@@ -10,8 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Rows of longs, in memory or in a memory-mapped file. One thread appends, without allocating; others, in other processes as
- * well, read what has been appended so far.
+ * Rows of longs, in memory or in a memory-mapped file. One thread appends, without allocating; others, also in other processes, read the
+ * rows that have been appended so far.
  */
 final class Rows {
 

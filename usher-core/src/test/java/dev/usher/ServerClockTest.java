@@ -30,7 +30,7 @@ class ServerClockTest {
     @Test
     void theLookBeforeTheLastTellsOfMomentsBetweenTheTwo() {
         look(1_000_000, RECEIVED);
-        look(9_000_000, after(10)); // it was put forward meanwhile
+        look(9_000_000, after(10)); // the clock was set forward meanwhile
         assertThat(leastAt(after(5))).isEqualTo(1_005_000 - 500 - 1);
         assertThat(leastAt(after(11))).isEqualTo(9_001_000 - 100 - 1);
     }

@@ -6,7 +6,7 @@ import dev.usher.testkit.RedisServer;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What is said of a server that cannot be the shared tier, when the caches are built. */
+/** The log lines about a server that cannot be the shared tier, when the caches are built. */
 class ServerRoleIT {
 
     private static final String SETTINGS = ", with spring.data.redis.host and spring.data.redis.port, with"

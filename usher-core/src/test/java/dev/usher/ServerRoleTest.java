@@ -14,7 +14,7 @@ class ServerRoleTest {
         "redis_mode:cluster, role:master, CLUSTER_NODE",
         "redis_mode:cluster, role:slave, CLUSTER_NODE",
         "redis_mode:sentinel, '', SENTINEL",
-        // As Valkey says it.
+        // The words of Valkey.
         "server_mode:cluster, role:master, CLUSTER_NODE",
         "server_mode:standalone, role:slave, REPLICA",
         "'', '', PRIMARY"

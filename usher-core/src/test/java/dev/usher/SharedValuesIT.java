@@ -27,10 +27,10 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** What one caller does with a value is seen by no other, by whatever call and from whatever tier they have it. */
+/** A caller's change of a value is invisible to other callers, with each call and in each tier. */
 class SharedValuesIT extends NodesOnRedis {
 
-    /** As an application would write it, without a thought of who else has the object. */
+    /** A value as an application may write it, with mutable collections. */
     record Badges(List<String> names, Set<String> colours, Map<String, List<String>> byYear) {
 
         private static Badges make() {
@@ -40,7 +40,7 @@ class SharedValuesIT extends NodesOnRedis {
                     new HashMap<>(Map.of("2026", new ArrayList<>(List.of("kind")))));
         }
 
-        /** What a careless caller does. */
+        /** The changes of a careless caller. */
         private void change() {
             quietly(() -> names.add("admin"));
             quietly(names::clear);
@@ -51,7 +51,7 @@ class SharedValuesIT extends NodesOnRedis {
         }
     }
 
-    /** Can be changed, and says so. */
+    /** A facet with mutable values and copyOnRead(). */
     static final class Bean {
         @JsonProperty
         public String name = "Ann";
@@ -114,7 +114,7 @@ class SharedValuesIT extends NodesOnRedis {
         }
     }
 
-    /** Of whatever facet: one object is held by the source, as by one that has a cache of its own. */
+    /** For each facet: the source holds one object, like a source with a cache of its own. */
     @SuppressWarnings("unchecked")
     private static UserCache<Long, Object> cache(UserCaches node, Facet<?> facet, Object row) {
         return node.cache((Facet<Object>) facet, Long.class, ids -> ids.contains(42L) ? Map.of(42L, row) : Map.of());
@@ -181,7 +181,7 @@ class SharedValuesIT extends NodesOnRedis {
         assertThat(elsewhere.find(42L)).as("what Redis holds").contains(expected);
     }
 
-    /** Who waits for another one's load gets what it brings. */
+    /** A caller that waits for another caller's load gets its result. */
     @Test
     void callersWhoWaitForOneLoadGetCopiesOfTheirOwn() {
         CountDownLatch gate = new CountDownLatch(1);
@@ -293,7 +293,7 @@ class SharedValuesIT extends NodesOnRedis {
         try {
             change.run();
         } catch (UnsupportedOperationException e) {
-            // As it should be.
+            // This is the expected outcome.
         }
     }
 }

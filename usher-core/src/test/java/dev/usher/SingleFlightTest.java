@@ -356,7 +356,7 @@ class SingleFlightTest {
         assertThat(passenger.get()).as("asks anew").isNull();
     }
 
-    /** Joins the flight under way, and returns once the caller waits for its landing. */
+    /** Starts a caller that joins the load under way, and returns once it waits for the result. */
     private Future<Landing<String>> join() {
         return join(false);
     }
@@ -382,7 +382,7 @@ class SingleFlightTest {
         }
     }
 
-    /** A load of one key, as the engine does it for many. */
+    /** A load of one key, in the form of a load of many. */
     private @Nullable Landing<String> fly(
             long key, boolean contentWithinBound, Function<Flight<Long, String>, Landing<String>> load)
             throws InterruptedException, ExecutionException, TimeoutException {

@@ -7,7 +7,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
-/** The claim of another process, which renews it for as long as its load goes on. */
+/** The claim of another process, which renews it during its load. */
 final class SlowClaim implements AutoCloseable {
 
     private static final String LEASE = Long.toString(GuardProtocol.LEASE.toMillis());
@@ -31,7 +31,7 @@ final class SlowClaim implements AutoCloseable {
                 TimeUnit.MILLISECONDS);
     }
 
-    /** Whether no one has taken it away. */
+    /** Whether the claim is still held. */
     boolean isHeld() {
         return String.valueOf(redis.get(guard)).startsWith("slow ");
     }

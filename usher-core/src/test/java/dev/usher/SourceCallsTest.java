@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.slf4j.LoggerFactory;
 
-/** Which users a source makes unavailable, with how many calls, and what is said of it. */
+/** The unavailable users of a failing source, the number of calls, and the log lines. */
 class SourceCallsTest {
 
     private static final String SECRET = "13800000000";
@@ -46,9 +46,9 @@ class SourceCallsTest {
     private final SourceTroubles troubles = new SourceTroubles(new KeySpace("user", "name"), () -> logClock);
     private final SourceCalls<Long, String> calls = new SourceCalls<>(this::source, counters, troubles, () -> now);
 
-    /** How a source lets it be known that it cannot read some users. */
+    /** The ways in which a source reports that it cannot read some users. */
     enum Way {
-        /** It knows of users one by one. */
+        /** It names the users. */
         REPORTS {
             @Override
             Map<Long, String> answer(Map<Long, String> found, Set<Long> unreadable) {
@@ -56,14 +56,14 @@ class SourceCallsTest {
                         found, unreadable.stream().collect(Collectors.toMap(id -> id, Way::failureOf)));
             }
         },
-        /** It makes nothing of the whole query. */
+        /** The whole query fails. */
         THROWS {
             @Override
             Map<Long, String> answer(Map<Long, String> found, Set<Long> unreadable) {
                 throw failureOf(unreadable.iterator().next());
             }
         },
-        /** It holds nothing in the place of a value. */
+        /** It returns null in place of a value. */
         ANSWERS_NULL {
             @Override
             Map<Long, String> answer(Map<Long, String> found, Set<Long> unreadable) {
@@ -71,11 +71,11 @@ class SourceCallsTest {
                 return found;
             }
         },
-        /** It answers for another user. */
+        /** It returns another user. */
         ANSWERS_ANOTHER {
             @Override
             Map<Long, String> answer(Map<Long, String> found, Set<Long> unreadable) {
-                unreadable.forEach(id -> found.put(-id, "somebody else"));
+                unreadable.forEach(id -> found.put(-id, "another user"));
                 return found;
             }
         };
@@ -122,7 +122,7 @@ class SourceCallsTest {
         }
     }
 
-    /** With more than there are calls for, users may be unavailable whose rows can be read; never the other way round. */
+    /** With more unreadable rows than the calls can find, readable users may be unavailable; unreadable users are never answered. */
     @Test
     void howeverManyCannotBeReadTheCallsAreLimitedAndNobodyIsTakenForAbsent() throws Exception {
         Random random = new Random(15);
@@ -214,7 +214,7 @@ class SourceCallsTest {
                 .hasSize(1);
     }
 
-    /** What had not been read when the connection was lost is in neither map, and exists all the same. */
+    /** Users that had not been read when the connection was lost are in neither map, but may exist. */
     @Test
     void aReportOfRowsThatNamesALostConnectionIsNone() {
         SQLException lost = new SQLException("lost", "08006");
@@ -266,7 +266,7 @@ class SourceCallsTest {
         assertThatIllegalArgumentException().isThrownBy(() -> new UnreadableUsersException(Map.of(), Map.of()));
     }
 
-    // What is said.
+    // The log lines.
 
     @Test
     void aFailingSourceIsWarnedOfOnceInTenSecondsWithoutAValueAndTheCauseIsAtDebug() {
@@ -350,7 +350,7 @@ class SourceCallsTest {
         now += SourceCalls.LEFT_ALONE.toNanos();
     }
 
-    /** Where nothing at all can be read, the failure stands for each of them. */
+    /** If no user can be read, each has the failure. */
     private Map<Long, Loaded<String>> load(int users) throws Exception {
         Set<Long> ids = idsTo(users);
         try {

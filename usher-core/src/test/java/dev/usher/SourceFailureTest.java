@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SourceFailureTest {
 
-    /** An exception, and whether a row may be to blame: where none can be, the source is not asked again. */
+    /** An exception, and whether a row may be the reason: otherwise the source is not called again in parts. */
     static Stream<Arguments> kinds() {
         return Stream.of(
                 Arguments.of(new SQLTransientConnectionException("13800000000"), false),
@@ -67,7 +67,7 @@ class SourceFailureTest {
                 .doesNotContain("13800000000");
     }
 
-    /** By PostgreSQL, MySQL and H2, and by ODBC. */
+    /** The codes of PostgreSQL, MySQL, H2 and ODBC. */
     @ParameterizedTest
     @ValueSource(
             strings = {

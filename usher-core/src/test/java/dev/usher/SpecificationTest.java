@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The bytes in Redis: what a service written from the specification writes and reads. */
+/** The bytes in Redis, which a service written from the specification writes and reads. */
 class SpecificationTest {
 
     private static final UserProfile ANN =

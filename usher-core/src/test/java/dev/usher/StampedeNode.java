@@ -20,8 +20,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * A process in which many threads ask for one cold user at once. It warms up and says {@code ready}; then, for each id it
- * reads, it asks, and says how many were answered right and how many milliseconds the slowest of them took.
+ * A process in which many threads ask for one cold user at once. It warms up and prints {@code ready}; then, for each id in its input, it
+ * asks, and prints the number of right answers and the milliseconds of the slowest one.
  */
 final class StampedeNode {
 

@@ -10,12 +10,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
-/** A source whose queries can be held back between their reading and their answering. */
+/** A source whose queries can be held back between their read and their answer. */
 final class Table implements UserSource<Long, UserProfile> {
 
     final AtomicInteger queries = new AtomicInteger();
 
-    /** What each query asked for. */
+    /** The ids of each query. */
     final List<Set<Long>> asked = new CopyOnWriteArrayList<>();
 
     final CountDownLatch gate = new CountDownLatch(1);

@@ -5,7 +5,7 @@ final class Thorough {
 
     private Thorough() {}
 
-    /** What the thorough form takes, or the short form. */
+    /** The value for the thorough form, or that for the short form. */
     static <T> T pick(T thorough, T brief) {
         return Boolean.getBoolean("usher.thorough") ? thorough : brief;
     }

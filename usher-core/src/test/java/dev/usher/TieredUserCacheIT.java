@@ -442,7 +442,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         Session before = node.shared().session();
         ReadMark mark = here.beforeRead();
         Instant readAt = Instant.now();
-        redis.flushall(); // and with it the fence of a change that came after the row was read
+        redis.flushall(); // also deletes the fence of a change that came after the row was read
         await().until(() -> node.shared().session() != before);
         assertThat(here.save(42L, ANN, readAt)).isFalse();
         assertThat(here.save(42L, ANN, mark)).isFalse();
@@ -457,7 +457,7 @@ class TieredUserCacheIT extends NodesOnRedis {
             UserCaches node = open(patient(doomed.uri()));
             var profiles = new UserProfileCache<>(node.cache(PROFILE, Long.class, table));
             table.put(42L, ANN);
-            // From the beginning: whichever call notices first is the one that says it, and the heartbeat is a call.
+            // From the beginning: the first failed call is logged, and that may be a heartbeat.
             List<String> log = logOf(() -> {
                 profiles.find(42L);
                 doomed.stop();
@@ -587,7 +587,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         assertThat(queriesOfTwoCallersWithoutRedis(Duration.ZERO)).isEqualTo(2);
     }
 
-    /** The second comes when the first one's query has read, and waits for its end. */
+    /** The second caller comes when the query of the first has read, and waits for its end. */
     private int queriesOfTwoCallersWithoutRedis(Duration bound) throws Exception {
         try (RedisServer gone = RedisServer.start()) {
             gone.stop();
@@ -699,7 +699,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         assertThat(redis.keys("user:*")).isEmpty();
     }
 
-    /** A cast lets such an id past the compiler. It must not become an absence. */
+    /** With a cast, such an id passes the compiler. It must not become an absence. */
     @ParameterizedTest
     @MethodSource("idsOfOtherTypes")
     void anIdOfAnotherTypeIsAnErrorAndNeverAnAbsence(Class<?> idClass, Object other) {

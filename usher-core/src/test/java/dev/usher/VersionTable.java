@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The truth about users in a table of PostgreSQL: how often each has changed. A user's profile says so in its name.
+* The source of truth about users in a table of PostgreSQL: the version of each, which the name of its profile holds.
  *
  * <p>Thread-safe; the connections of one object are reused.
  */
@@ -72,13 +72,13 @@ final class VersionTable implements UserSource<Long, UserProfile>, AutoCloseable
         return new UserProfile("", id + ":" + version, "", false, "", "");
     }
 
-    /** What a foreign program stores. */
+    /** The JSON that a foreign program stores. */
     static String json(int id, int version) {
         return "{\"mobile\": \"\", \"name\": \"" + id + ":" + version
                 + "\", \"photo\": \"\", \"is_media\": 0, \"intro\": \"\", \"certi\": \"\"}";
     }
 
-    /** The version that an answer for a user stands for: 0 is that of a user who does not exist. Allocates nothing. */
+    /** The version of an answer for a user: 0 for an absent user. Allocates nothing. */
     static int versionOf(int id, Optional<UserProfile> answer) {
         return answer.isEmpty() ? 0 : versionIn(id, answer.get().name(), 0);
     }

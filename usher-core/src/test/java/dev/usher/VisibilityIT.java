@@ -19,8 +19,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * How long it takes from a change to the last of several nodes (eight in the thorough form), each a process of its own, refusing the old value. Every node
- * asks about two thousand times a second, so each figure is too large by up to half a millisecond, and never too small.
+ * The time from a change until the last of several nodes (eight in the thorough form), each a process of its own, no longer answers with
+ * the old value. Every node reads about two thousand times a second, so each figure is up to half a millisecond too large, and never too
+ * small.
  *
  * <p>{@code ./usher dev visibility} measures over more changes.
  */
@@ -91,14 +92,14 @@ class VisibilityIT {
                     System.nanoTime(),
                     confirmed ? Announcement.FENCE : Announcement.LATE_FENCE));
         }
-        // The slowest of them has to have seen the last one, on a machine that may be busy.
+        // The slowest node must have seen the last change, also on a busy machine.
         for (int i = 0; i < 10; i++) {
             letEveryNodeRead(random);
         }
         return changes;
     }
 
-    /** Long enough for every node to hold the last value in its memory again. */
+    /** Waits until every node holds the last value in its memory again. */
     private static void letEveryNodeRead(SplittableRandom random) throws InterruptedException {
         assertThat(new CountDownLatch(1).await(80 + random.nextInt(20), TimeUnit.MILLISECONDS))
                 .isFalse();
@@ -111,7 +112,7 @@ class VisibilityIT {
             logs.add(ReadLog.open(reads(node)));
             checker.check(node, List.of(logs.get(node)));
         }
-        // The first changes are the warm-up of everything that a change needs.
+        // The first changes are the warm-up.
         List<Change> measured = changes.subList(changes.size() / 10, changes.size());
         Spread refused = Spread.of(measured.stream()
                 .mapToLong(change -> lastRefusal(logs, change) - change.commitDone())
@@ -138,7 +139,7 @@ class VisibilityIT {
         assertThat(refused.longest()).isLessThan(BOUND.plusMillis(500));
     }
 
-    /** When the last node first asked a question that was not answered with an older version. */
+    /** The time at which the last node began its first read that was not answered with an older version. */
     private static long lastRefusal(List<ReadLog> logs, Change change) {
         long last = Long.MIN_VALUE;
         for (ReadLog log : logs) {

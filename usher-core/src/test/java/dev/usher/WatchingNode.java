@@ -6,8 +6,8 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A process with one node that asks for one user again and again, and records every answer. It says {@code watching} once it
- * answers from memory, and goes on until its standard input ends; then it says how many answers came from memory.
+ * A process with one node that reads one user repeatedly, and records every answer. It prints {@code watching} once it answers from
+ * memory, and runs until its standard input ends; then it prints how many answers came from memory.
  */
 final class WatchingNode {
 
@@ -43,7 +43,7 @@ final class WatchingNode {
         }
     }
 
-    /** What is watched. */
+    /** The watched facet. */
     static Facet<UserProfile> facet(Duration bound) {
         return UserProfile.FACET.with(
                 UserProfile.FACET.policy().withStalenessBound(bound).withServeStaleFor(Duration.ZERO));
@@ -53,7 +53,7 @@ final class WatchingNode {
         try {
             while (System.in.read() >= 0) {}
         } catch (IOException e) {
-            // That is an end too.
+            // The input has ended, too.
         }
     }
 }

@@ -23,7 +23,7 @@ public final class DepartingApplication implements Runnable {
 
     record Badges(int karma, List<Badge> badges) {}
 
-    /** What cannot be cached, and is remembered as such. */
+    /** A value that cannot be cached. */
     static class Bean {
         public String name = "";
     }
@@ -44,7 +44,7 @@ public final class DepartingApplication implements Runnable {
                             "own", FacetCodec.json(Badges.class), badges.facet().policy()),
                     Long.class,
                     ids -> Map.of(42L, value));
-            // Not compared: the JDK remembers the last record whose equals was called, whoever called it.
+            // Not compared by equals: the JDK holds the last record class whose equals was called.
             boolean found = isIt(badges.find(42L))
                     && isIt(badges.findAsync(42L).join())
                     && isIt(Optional.ofNullable(badges.findAll(List.of(42L)).get(42L)))
