@@ -109,10 +109,10 @@ final class Changeable {
      * @param type the declared type of the value
      * @param isJson whether collections are made by {@link JsonFacetCodec}, and so unmodifiable
      */
-    static Finding look(Type type, Object value, boolean isJson) {
-        Changeable look = new Changeable(isJson);
-        look.at(value.getClass().getSimpleName(), type, value);
-        return new Finding(look.part, look.isOpen);
+    static Finding check(Type type, Object value, boolean isJson) {
+        Changeable check = new Changeable(isJson);
+        check.at(value.getClass().getSimpleName(), type, value);
+        return new Finding(check.part, check.isOpen);
     }
 
     private void at(String path, Type declared, @Nullable Object value) {

@@ -133,7 +133,7 @@ final class EntryCodec<V> {
             refuse(key, Misfit.unreadable(typeOf(value), isJson(), e));
             return new Prepared<>(new Entry<>(value), null);
         }
-        Misfit misfit = look(read);
+        Misfit misfit = check(read);
         if (misfit != null) {
             refuse(key, misfit);
             return new Prepared<>(new Entry<>(value), null);
@@ -166,7 +166,7 @@ final class EntryCodec<V> {
             // The exception is neither the cause nor quoted: the message of a parser shows text of the value.
             throw new UnreadableEntryException(e.getClass().getSimpleName(), bytes);
         }
-        Misfit misfit = look(value);
+        Misfit misfit = check(value);
         if (misfit != null) {
             refuse("an entry", misfit);
             throw new UnreadableEntryException("the value is mutable", bytes);
@@ -175,7 +175,7 @@ final class EntryCodec<V> {
     }
 
     /** Checks a value that no caller holds yet, unless the values before it have shown that its type is immutable. */
-    private @Nullable Misfit look(V read) {
+    private @Nullable Misfit check(V read) {
         Verdict before = verdict.get();
         if (before instanceof Verdict.Fit fit && fit.isSure(read)) {
             return null;
@@ -183,7 +183,7 @@ final class EntryCodec<V> {
         boolean isOpen = false;
         // Each caller gets a copy, so the value may be mutable.
         if (!isCopied) {
-            Finding finding = Changeable.look(typeOf(read), read, isJson());
+            Finding finding = Changeable.check(typeOf(read), read, isJson());
             if (finding.part() != null) {
                 return Misfit.changeable(finding.part());
             }

@@ -305,7 +305,7 @@ final class NearTier<K, V> {
             replaceAbsent(id, reservation, reservation.absent.last);
             return false;
         }
-        Resident<V> resident = residentOf(reservation, entry);
+        Resident<V> resident = answerOf(reservation, entry);
         if (entry.value() != null) {
             replaceAbsent(id, reservation, null);
             return replace(places, id, reservation.present, resident);
@@ -326,7 +326,7 @@ final class NearTier<K, V> {
         return with == null ? in.asMap().remove(id, reserved) : in.asMap().replace(id, reserved, with);
     }
 
-    private Resident<V> residentOf(Reservation reservation, Entry<V> entry) {
+    private Resident<V> answerOf(Reservation reservation, Entry<V> entry) {
         Session session = reservation.session;
         long madeAt = reservation.madeAt;
         return new Resident<>(

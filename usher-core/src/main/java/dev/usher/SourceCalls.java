@@ -222,17 +222,17 @@ final class SourceCalls<K, V> {
             for (List<K> part = parts.poll(); part != null; part = parts.poll()) {
                 List<K> first = part.subList(0, part.size() / 2);
                 List<K> second = part.subList(part.size() / 2, part.size());
-                boolean isFirstAnswered = first.isEmpty() || askOrKeep(first, parts);
+                boolean isFirstAnswered = first.isEmpty() || askOrDivide(first, parts);
                 if (isFirstAnswered && second.size() > 1) {
                     parts.add(second); // It would fail as a whole: the reason is not in the other half.
                 } else {
-                    askOrKeep(second, parts);
+                    askOrDivide(second, parts);
                 }
             }
         }
 
         /** Whether a part has been answered. A failed part is added to the parts that are still to be divided, if it has two users. */
-        private boolean askOrKeep(List<K> part, Queue<List<K>> parts) throws Exception {
+        private boolean askOrDivide(List<K> part, Queue<List<K>> parts) throws Exception {
             boolean answered = mayGoOn() && ask(part);
             if (!answered && part.size() > 1 && mayGoOn()) {
                 parts.add(part);

@@ -30,7 +30,7 @@ class AbsencesTest {
     }
 
     @Test
-    void oneThatNobodyAsksForIsForgotten() {
+    void anIdThatIsNotAskedForAgainIsForgotten() {
         absences.isWorthAKey(1L);
         pass(LIFE.multipliedBy(2));
         assertThat(absences.isWorthAKey(1L)).isFalse();

@@ -143,7 +143,7 @@ class AnnouncementIT extends NodesOnRedis {
     }
 
     @Test
-    void aPartThatRedisRefusesIsKeptAndNamedAndTheRestIsTaken() {
+    void aPartThatRedisRefusesIsPendingAndNamedAndTheRestIsConfirmed() {
         UserCaches node = node();
         UserCache<Long, UserStatus> cache = node.cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
         cache.invalidateAll(List.of(1L, 2L, 3L));
@@ -207,7 +207,7 @@ class AnnouncementIT extends NodesOnRedis {
     }
 
     @Test
-    void thatNobodyHasChangedIsConfirmed() {
+    void aChangeOfNoUsersIsConfirmed() {
         UserCache<Long, UserStatus> cache = node().cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
         assertThat(cache.invalidateAll(List.of())).isTrue();
         assertThat(cache.forgetAll(List.of())).isTrue();

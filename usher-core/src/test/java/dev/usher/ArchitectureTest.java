@@ -105,7 +105,7 @@ class ArchitectureTest {
     }
 
     @Test
-    void nobodySleeps() {
+    void noCodeSleeps() {
         noClasses()
                 .should()
                 .callMethod(Thread.class, "sleep", long.class)

@@ -46,7 +46,7 @@ class AvailabilityCheckerTest {
     }
 
     @Test
-    void whoseLoadBeganBeforeTheEndMayFailAMomentAfterIt() {
+    void aLoadThatBeganBeforeTheEndMayFailAMomentAfterIt() {
         unavailable(2100, 2101, USER);
         assertThat(violations()).isEmpty();
         unavailable(2101, 2102, USER);
@@ -54,7 +54,7 @@ class AvailabilityCheckerTest {
     }
 
     @Test
-    void whoIsRememberedIsAnsweredAllTheTime() {
+    void aRememberedUserIsAnsweredAllTheTime() {
         unavailable(1500, 1600, REMEMBERED);
         assertThat(violations()).containsExactly(entry(Rule.COULD_HAVE_BEEN_REMEMBERED, 1L));
     }

@@ -68,22 +68,22 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void manyWhoComeWhileFourAreUnderWayShareOneQuery() throws Exception {
+    void callersThatComeWhileFourAreUnderWayShareOneQuery() throws Exception {
         List<Call> underWay = occupyAllPlaces();
-        List<Caller> riders = waitingCallers(100, 1);
+        List<Caller> waiters = waitingCallers(100, 1);
         assertThat(calls).isEmpty();
         underWay.get(0).answer();
         Call shared = nextCall();
         assertThat(shared.ids()).hasSize(100);
         shared.answer();
-        for (Caller caller : riders) {
+        for (Caller caller : waiters) {
             assertAnswered(caller);
         }
         assertThat(calls).isEmpty();
     }
 
     @Test
-    void whoComesWhenAsManyWaitAsMayIsRefusedAtOnce() throws Exception {
+    void aCallerBeyondTheLimitOfWaitersIsRefusedAtOnce() throws Exception {
         bulkhead = new Bulkhead(3, Duration.ofSeconds(30), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
         List<Caller> seated = waitingCallers(3, 1);
@@ -108,7 +108,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void whoGivesUpWaitingLeavesItsSeat() throws Exception {
+    void aCallerThatGivesUpLeavesItsPlace() throws Exception {
         bulkhead = new Bulkhead(1, Duration.ofMillis(100), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
         assertThat(failureOf(waitingCaller(Set.of(7L)))).isInstanceOf(TimeoutException.class);
@@ -120,7 +120,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void whereNobodyMayWaitWhoFindsNoPlaceIsRefused() throws Exception {
+    void withoutPlacesToWaitACallerWithoutAPlaceIsRefused() throws Exception {
         loads = new BatchedLoads<>(this::query, 1);
         bulkhead = new Bulkhead(0, Duration.ofSeconds(30), System::nanoTime);
         Caller first = caller(Set.of(GATED));
@@ -136,7 +136,7 @@ class BatchedLoadsTest {
     @Test
     void aBatchIsBounded() throws Exception {
         List<Call> underWay = occupyAllPlaces();
-        List<Caller> riders = waitingCallers(7, 100);
+        List<Caller> waiters = waitingCallers(7, 100);
         underWay.get(0).answer();
         Call first = nextCall();
         assertThat(first.ids()).as("five wishes").hasSize(500);
@@ -144,13 +144,13 @@ class BatchedLoadsTest {
         Call second = nextCall();
         assertThat(second.ids()).as("the other two").hasSize(200);
         second.answer();
-        for (Caller caller : riders) {
+        for (Caller caller : waiters) {
             assertAnswered(caller);
         }
     }
 
     @Test
-    void aWishThatDoesNotFitWaitsForTheNextQuery() throws Exception {
+    void aRequestThatDoesNotFitWaitsForTheNextQuery() throws Exception {
         List<Call> underWay = occupyAllPlaces();
         waitingCallers(3, 200);
         underWay.get(0).answer();
@@ -160,7 +160,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void aWishThatIsTooLargeIsQueriedInSeveralPartsOneAfterTheOther() throws Exception {
+    void aRequestThatIsTooLargeIsQueriedInSeveralPartsOneAfterTheOther() throws Exception {
         List<Call> underWay = occupyAllPlaces();
         Caller large = waitingCallers(1, 1_200).get(0);
         Caller small = waitingCaller(Set.of(7L));
@@ -177,7 +177,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void aWishIsNotAnsweredByAQueryThatHasBegun() throws Exception {
+    void aRequestIsNotAnsweredByAQueryThatHasBegun() throws Exception {
         List<Call> underWay = occupyAllPlaces();
         Caller late = waitingCaller(Set.of(GATED));
         underWay.get(0).answerWith("old");
@@ -189,15 +189,15 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void aFailureReachesAllWhoRodeAndIsForgotten() throws Exception {
+    void aFailureReachesAllCallersOfTheBatchAndIsForgotten() throws Exception {
         List<Call> underWay = occupyAllPlaces();
-        List<Caller> riders = waitingCallers(3, 1);
+        List<Caller> waiters = waitingCallers(3, 1);
         underWay.get(0).answer();
         Exception failure = new IllegalArgumentException("the source is gone");
         nextCall().fail(failure);
-        assertThat(failureOf(riders.get(0))).as("the leader's").isSameAs(failure);
-        for (Caller rider : riders.subList(1, 3)) {
-            assertThat(failureOf(rider))
+        assertThat(failureOf(waiters.get(0))).as("the leader's").isSameAs(failure);
+        for (Caller waiter : waiters.subList(1, 3)) {
+            assertThat(failureOf(waiter))
                     .isInstanceOf(ExecutionException.class)
                     .cause()
                     .isSameAs(failure);
@@ -209,12 +209,12 @@ class BatchedLoadsTest {
     @Test
     void anErrorLeaksNoPlace() throws Exception {
         List<Call> underWay = occupyAllPlaces();
-        List<Caller> riders = waitingCallers(2, 1);
+        List<Caller> waiters = waitingCallers(2, 1);
         Error error = new StackOverflowError("on purpose");
         underWay.get(0).fail(error);
         nextCall().fail(error);
-        assertThat(failureOf(riders.get(0))).isSameAs(error);
-        assertThat(failureOf(riders.get(1)))
+        assertThat(failureOf(waiters.get(0))).isSameAs(error);
+        assertThat(failureOf(waiters.get(1)))
                 .isInstanceOf(ExecutionException.class)
                 .cause()
                 .isSameAs(error);
@@ -223,7 +223,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void whoIsInterruptedWhileWaitingWithdraws() throws Exception {
+    void anInterruptedWaiterWithdraws() throws Exception {
         List<Call> underWay = occupyAllPlaces();
         Caller calledOff = waitingCaller(Set.of(5L));
         Caller other = waitingCaller(Set.of(6L));
@@ -240,7 +240,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void whoHasWaitedTooLongWithdraws() throws Exception {
+    void aCallerThatHasWaitedTooLongWithdraws() throws Exception {
         bulkhead = new Bulkhead(1000, Duration.ofMillis(10), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
         Caller impatient = caller(Set.of(5L));
@@ -253,27 +253,27 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void whoRidesMayLeaveOnTheWay() throws Exception {
+    void aWaiterOfABatchMayWithdraw() throws Exception {
         List<Call> underWay = occupyAllPlaces();
-        List<Caller> riders = waitingCallers(3, 1);
+        List<Caller> waiters = waitingCallers(3, 1);
         underWay.get(0).answer();
         Call shared = nextCall();
-        riders.get(1).thread.interrupt();
-        assertThat(failureOf(riders.get(1))).isInstanceOf(InterruptedException.class);
+        waiters.get(1).thread.interrupt();
+        assertThat(failureOf(waiters.get(1))).isInstanceOf(InterruptedException.class);
         shared.answer();
-        assertAnswered(riders.get(0));
-        assertAnswered(riders.get(2));
+        assertAnswered(waiters.get(0));
+        assertAnswered(waiters.get(2));
         underWay.subList(1, 4).forEach(Call::answer);
         assertAllPlacesAreFree();
     }
 
     @Test
-    void aLeaderWhoIsCalledOffDoesNotFailItsRiders() throws Exception {
-        assertThat(whatALeaderGetsWhoIsCalledOff()).isInstanceOf(InterruptedException.class);
+    void anInterruptedLeaderDoesNotFailItsWaiters() throws Exception {
+        assertThat(failuresOfAnInterruptedLeader()).isInstanceOf(InterruptedException.class);
     }
 
     @Test
-    void aLeaderWhoIsCalledOffDoesNotFailItsRidersWhateverTheSourceMakesOfIt() throws Exception {
+    void anInterruptedLeaderDoesNotFailItsWaitersWhateverTheSourceThrows() throws Exception {
         loads = of(ids -> {
             try {
                 return query(ids);
@@ -282,25 +282,25 @@ class BatchedLoadsTest {
                 throw new IllegalStateException("called off", e);
             }
         });
-        assertThat(whatALeaderGetsWhoIsCalledOff()).isInstanceOf(IllegalStateException.class);
+        assertThat(failuresOfAnInterruptedLeader()).isInstanceOf(IllegalStateException.class);
     }
 
-    private Throwable whatALeaderGetsWhoIsCalledOff() throws Exception {
+    private Throwable failuresOfAnInterruptedLeader() throws Exception {
         List<Call> underWay = occupyAllPlaces();
-        List<Caller> riders = waitingCallers(5, 1);
+        List<Caller> waiters = waitingCallers(5, 1);
         underWay.get(0).answer();
         assertThat(nextCall().ids()).hasSize(5);
-        for (Caller gone : List.of(riders.get(1), riders.get(3))) {
+        for (Caller gone : List.of(waiters.get(1), waiters.get(3))) {
             gone.thread.interrupt();
             assertThat(failureOf(gone)).isInstanceOf(InterruptedException.class);
         }
-        Caller leader = riders.get(0);
+        Caller leader = waiters.get(0);
         leader.thread.interrupt();
         Call again = nextCall();
         assertThat(again.ids()).as("without those who have left").hasSize(2);
         again.answer();
-        assertAnswered(riders.get(2));
-        assertAnswered(riders.get(4));
+        assertAnswered(waiters.get(2));
+        assertAnswered(waiters.get(4));
         Throwable failure = failureOf(leader);
         assertThat(stillInterrupted).containsExactly(leader.thread);
         underWay.subList(1, 4).forEach(Call::answer);
@@ -309,7 +309,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void whoIsInterruptedAsItIsGivenTheLeadPassesItOn() throws Exception {
+    void anInterruptedNewLeaderPassesTheLeadOn() throws Exception {
         loads = of(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids));
         for (int i = 0; i < 300; i++) {
             CompletableFuture<Thread> toInterrupt = new CompletableFuture<>();
@@ -337,7 +337,7 @@ class BatchedLoadsTest {
     }
 
     @Test
-    void aQueryThatEndsAsAWishIsQueuedDoesNotMissIt() throws Exception {
+    void aQueryThatEndsAsARequestIsQueuedDoesNotMissIt() throws Exception {
         loads = of(ids -> ids.contains(GATED) ? query(ids) : answerTo(ids));
         bulkhead = new Bulkhead(1000, Duration.ofSeconds(5), System::nanoTime);
         List<Call> underWay = occupyAllPlaces();
@@ -374,11 +374,11 @@ class BatchedLoadsTest {
         stress(true);
     }
 
-    /** Many callers, and a source that answers with the time of its reading. With trouble, queries fail and callers are interrupted at random. */
-    private void stress(boolean trouble) throws Exception {
+    /** Many callers, and a source that answers with the time of its reading. If faulty, queries fail and callers are interrupted at random. */
+    private void stress(boolean isFaulty) throws Exception {
         AtomicLong clock = new AtomicLong();
         AtomicInteger underWay = new AtomicInteger();
-        AtomicInteger mostUnderWay = new AtomicInteger();
+        AtomicInteger maxUnderWay = new AtomicInteger();
         AtomicInteger queries = new AtomicInteger();
         AtomicInteger failures = new AtomicInteger();
         loads = of(ids -> {
@@ -386,12 +386,12 @@ class BatchedLoadsTest {
                 return query(ids);
             }
             queries.incrementAndGet();
-            mostUnderWay.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+            maxUnderWay.accumulateAndGet(underWay.incrementAndGet(), Math::max);
             try {
-                if (trouble && oneIn(50)) {
+                if (isFaulty && oneIn(50)) {
                     throw new IllegalStateException("at random");
                 }
-                if (trouble && oneIn(50)) {
+                if (isFaulty && oneIn(50)) {
                     throw new IOError(new IOException("at random"));
                 }
                 String readAt = database.submit(clock::toString).get();
@@ -406,7 +406,7 @@ class BatchedLoadsTest {
                     Set<Long> ids =
                             random().longs(1 + i % 3, 100, 1_000).boxed().collect(Collectors.toSet());
                     long askedAt = clock.incrementAndGet();
-                    if (trouble && oneIn(10)) {
+                    if (isFaulty && oneIn(10)) {
                         callers.get(random().nextInt(callers.size())).thread.interrupt();
                     }
                     try {
@@ -424,9 +424,9 @@ class BatchedLoadsTest {
         for (Caller caller : callers) {
             caller.outcome.get(60, TimeUnit.SECONDS);
         }
-        assertThat(mostUnderWay).hasValue(4);
+        assertThat(maxUnderWay).hasValue(4);
         assertThat(queries).hasValueLessThan(16 * 2_000);
-        assertThat(failures.get() > 0).isEqualTo(trouble);
+        assertThat(failures.get() > 0).isEqualTo(isFaulty);
         assertAllPlacesAreFree();
     }
 

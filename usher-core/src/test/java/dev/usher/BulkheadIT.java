@@ -43,7 +43,7 @@ class BulkheadIT extends NodesOnRedis {
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final CountDownLatch gate = new CountDownLatch(1);
     private final AtomicInteger underWay = new AtomicInteger();
-    private final AtomicInteger mostUnderWay = new AtomicInteger();
+    private final AtomicInteger maxUnderWay = new AtomicInteger();
 
     @AfterEach
     void close() {
@@ -53,7 +53,7 @@ class BulkheadIT extends NodesOnRedis {
 
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
-    void onlySoManyQueriesAreUnderWayOnlySoManyCallersWaitAndTheRestIsToldAtOnce(boolean withRedis) throws Exception {
+    void queriesAndWaitersAreLimitedAndFurtherCallersAreRefusedAtOnce(boolean withRedis) throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache = narrowBehind(proxy, withRedis);
             List<Future<Optional<UserProfile>>> callers = new ArrayList<>();
@@ -90,7 +90,7 @@ class BulkheadIT extends NodesOnRedis {
                     assertThat(e).hasCauseInstanceOf(UserUnavailableException.class);
                 }
             }
-            assertThat(mostUnderWay).hasValue(3);
+            assertThat(maxUnderWay).hasValue(3);
             assertThat(cache.stats().sourcePresent()).isEqualTo(13);
             assertThat(cache.find(77L)).as("there is room again").contains(ANN);
         }
@@ -256,7 +256,7 @@ class BulkheadIT extends NodesOnRedis {
     }
 
     private Map<Long, UserProfile> load(Set<Long> ids) throws InterruptedException {
-        mostUnderWay.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+        maxUnderWay.accumulateAndGet(underWay.incrementAndGet(), Math::max);
         try {
             gate.await();
             return ids.stream().collect(Collectors.toMap(Function.identity(), id -> ANN));

@@ -37,7 +37,7 @@ class CachePolicyTest {
     }
 
     @Test
-    void nobodyIsLetInOnAGuess() {
+    void noUserIsLetInOnAGuess() {
         assertThat(UserStatus.FACET.policy().serveStaleFor()).isZero();
         assertThat(UserProfile.FACET.policy().serveStaleFor()).isEqualTo(Duration.ofMinutes(5));
     }

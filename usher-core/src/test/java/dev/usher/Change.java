@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
-* A change of one user, as its writer recorded it. All times are of {@link System#nanoTime()}.
+ * A change of one user, as its writer recorded it. All times are of {@link System#nanoTime()}.
  *
  * @param id of the user
  * @param version 1 for the first change of this user, and so on: the row's own counter, so the order of the commits

@@ -184,7 +184,7 @@ class CloseIT extends NodesOnRedis {
     /** The first connection is open when the second is refused, and the logger throws. */
     @Test
     void aStartThatFailsWithAConnectionLeavesNone() {
-        String most = redis.configGet("maxclients").get("maxclients");
+        String maxClients = redis.configGet("maxclients").get("maxclients");
         LoggerContext logs = (LoggerContext) LoggerFactory.getILoggerFactory();
         TurboFilter full = new TurboFilter() {
             @Override
@@ -207,7 +207,7 @@ class CloseIT extends NodesOnRedis {
             assertNothingIsLeftOf(patient(server.uri()).meterRegistry(registry), IllegalStateException.class);
         } finally {
             logs.getTurboFilterList().remove(full);
-            redis.configSet("maxclients", most);
+            redis.configSet("maxclients", maxClients);
         }
     }
 

@@ -13,7 +13,7 @@ import java.util.PriorityQueue;
 import java.util.function.Predicate;
 
 /**
-* Checks the reads of a run against the changes of that run, in a time proportional to the number of reads.
+ * Checks the reads of a run against the changes of that run, in a time proportional to the number of reads.
  *
  * <p>A change is <em>settled</em> when Redis has confirmed its announcement; if it was announced by a bare {@code DEL}, when the TTL
  * of an entry has passed since (a load under way may still store the old row). For each user there is a floor, the version below
@@ -50,7 +50,7 @@ final class CoherenceChecker {
     /**
      * A read that was wrong.
      *
-* @param version of the answer
+     * @param version of the answer
      * @param least the oldest version that would have been right
      */
     record Violation(Rule rule, int node, int id, int version, int least, long asked, long answered) {}

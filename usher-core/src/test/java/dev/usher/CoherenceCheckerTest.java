@@ -181,7 +181,7 @@ class CoherenceCheckerTest {
     }
 
     @Test
-    void usersAreToldApart() {
+    void usersAreCheckedApart() {
         change(1, 100, Announcement.FENCE);
         reads.add(nanos(5000), nanos(5001), 0, 0);
         assertThat(violations()).isEmpty();

@@ -5,9 +5,9 @@ import java.time.Duration;
 import java.util.List;
 
 /**
-* The parameters that all processes of a coherence run share.
+ * The parameters that all processes of a coherence run share.
  *
-* <p>The users are in five groups, by the writer that changes them and the kind of its announcements.
+ * <p>The users are in five groups, by the writer that changes them and the kind of its announcements.
  *
  * @param reads how many reads are made, by all threads of all nodes together
  * @param duration the time over which they are spread

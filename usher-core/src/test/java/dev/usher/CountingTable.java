@@ -33,7 +33,7 @@ final class CountingTable implements AutoCloseable {
     private final String name;
     private final int crowd;
     private final Set<Integer> abandoned = ConcurrentHashMap.newKeySet();
-    private final AtomicInteger mostAtOnce = new AtomicInteger();
+    private final AtomicInteger maxAtOnce = new AtomicInteger();
 
     /**
      * The view that one part of an application has of a table.
@@ -129,7 +129,7 @@ final class CountingTable implements AutoCloseable {
         int count = (int) Arrays.stream((Integer[]) underWay.getArray())
                 .filter(query -> !abandoned.contains(query))
                 .count();
-        mostAtOnce.accumulateAndGet(count, Math::max);
+        maxAtOnce.accumulateAndGet(count, Math::max);
     }
 
     /**
@@ -149,8 +149,8 @@ final class CountingTable implements AutoCloseable {
     }
 
     /** The largest number of concurrent queries. */
-    int mostAtOnce() {
-        return mostAtOnce.get();
+    int maxAtOnce() {
+        return maxAtOnce.get();
     }
 
     @Override

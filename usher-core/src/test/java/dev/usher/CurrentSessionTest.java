@@ -59,7 +59,7 @@ class CurrentSessionTest {
     }
 
     @Test
-    void whatNobodyTellsOfIsForgottenWhenItIsDistrusted() {
+    void anUntrackedSessionEndsWhenItIsDistrusted() {
         Session before = current.get();
         current.distrust(System.nanoTime());
         assertThat(current.get()).isNotSameAs(before);

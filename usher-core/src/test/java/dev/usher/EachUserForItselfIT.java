@@ -59,7 +59,7 @@ class EachUserForItselfIT extends NodesOnRedis {
     }
 
     @Test
-    void oneUnreadableRowFailsNoStranger() throws Exception {
+    void oneUnreadableRowFailsNoOtherUser() throws Exception {
         UserCache<Long, String> names = cache();
         Future<Optional<String>> first = threads.submit(() -> names.find(FIRST));
         await().until(() -> queries.get() == 1);
@@ -83,7 +83,7 @@ class EachUserForItselfIT extends NodesOnRedis {
     }
 
     @Test
-    void aPendingFenceAndAFailingSourceFailNobodyWhomRedisHolds() throws Exception {
+    void aPendingFenceAndAFailingSourceFailNoUserThatRedisHolds() throws Exception {
         LongStream.range(1, 10).forEach(id -> redis.set("user:" + id + ":name", "\"user " + id + "\""));
         UserCache<Long, String> names = cache();
         redis.configSet("min-replicas-to-write", "1");
@@ -99,7 +99,7 @@ class EachUserForItselfIT extends NodesOnRedis {
     }
 
     @Test
-    void aPendingFenceAndAHangingSourceLetNobodyWaitWhomRedisHolds() throws Exception {
+    void aPendingFenceAndAHangingSourceDelayNoUserThatRedisHolds() throws Exception {
         LongStream.range(1, 10).forEach(id -> redis.set("user:" + id + ":name", "\"user " + id + "\""));
         UserCache<Long, String> names = cache();
         redis.configSet("min-replicas-to-write", "1");

@@ -18,7 +18,7 @@ class EvictionTest {
         "volatile-lfu, 1000000, false",
         "noeviction, 1000000, false"
     })
-    void whatEvictsYoungGuardsIsToldFromWhatDoesNot(String policy, long maxMemory, boolean takesYoungGuards) {
+    void policiesThatEvictYoungGuardsAreRecognised(String policy, long maxMemory, boolean takesYoungGuards) {
         String info = "# Memory\r\nused_memory:865000\r\nmaxmemory:" + maxMemory
                 + "\r\nmaxmemory_human:1M\r\nmaxmemory_policy:" + policy + "\r\n";
         assertThat(requireNonNull(Eviction.parse(info)).takesYoungGuards()).isEqualTo(takesYoungGuards);

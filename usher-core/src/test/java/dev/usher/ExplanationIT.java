@@ -27,7 +27,7 @@ class ExplanationIT extends NodesOnRedis {
     }
 
     @Test
-    void aUserThatNobodyHasAskedForIsOnlyInTheSource() {
+    void aUserThatWasNeverAskedForIsOnlyInTheSource() {
         UserCache<Long, UserProfile> cache = cache(server.uri());
         assertThat(cache.explain(42L))
                 .isEqualTo(new Explanation<>(KEY, NOTHING, NOTHING, null, Guard.NONE, null, false, value("Ann")));
@@ -50,7 +50,7 @@ class ExplanationIT extends NodesOnRedis {
     }
 
     @Test
-    void aChangeThatNobodyAnnouncedShows() {
+    void aChangeWithoutAnAnnouncementShows() {
         UserCache<Long, UserProfile> cache = cache(server.uri());
         warm(cache);
         table.put(42L, profile("Anna"));

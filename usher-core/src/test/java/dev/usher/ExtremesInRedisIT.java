@@ -39,7 +39,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
     private static final String GUARD = "{user:42:profile}:guard";
     private static final String STATUS_KEY = "user:42:status";
     private static final String REGISTER = "{user:nodes}";
-    private static final String BELL = "{user:nodes}:revoked";
+    private static final String SIGNAL = "{user:nodes}:revoked";
 
     private static RedisClient client;
     private static RedisCommands<String, byte[]> bytes;
@@ -330,7 +330,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
     @ParameterizedTest
     @MethodSource("otherTypes")
     void aRegisterOfAnotherType(Consumer<String> put) {
-        for (String key : List.of(REGISTER, BELL)) {
+        for (String key : List.of(REGISTER, SIGNAL)) {
             redis.multi(); // the node would write it again in between
             redis.del(key);
             put.accept(key);
@@ -338,8 +338,8 @@ class ExtremesInRedisIT extends NodesOnRedis {
             assertThat(profiles.find(42L)).contains(ANN);
             // Before a revocation sends the revocation signal, which would correct it.
             await().atMost(Duration.ofSeconds(5))
-                    .until(() ->
-                            Set.of(key.equals(BELL) ? "none" : "hash", "string").contains(redis.type(key)));
+                    .until(() -> Set.of(key.equals(SIGNAL) ? "none" : "hash", "string")
+                            .contains(redis.type(key)));
             assertThat(statuses.disable(42L, () -> {})).isNotNull();
         }
         await().atMost(Duration.ofSeconds(5)).until(() -> profiles.stats().nearOpen());

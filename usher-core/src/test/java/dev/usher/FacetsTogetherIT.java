@@ -149,7 +149,7 @@ class FacetsTogetherIT extends NodesOnRedis {
     }
 
     @Test
-    void aRedisThatIsAwayKnowsNobody() {
+    void aRedisThatIsAwayKnowsNoUser() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserStatus> cache = node("redis://" + proxy.host() + ":" + proxy.port()).statuses;
             cache.find(42L);
@@ -161,7 +161,7 @@ class FacetsTogetherIT extends NodesOnRedis {
     }
 
     @Test
-    void aListSaysWhoDoesNotExist() {
+    void aListNamesTheUsersThatDoNotExist() {
         UserCache<Long, UserProfile> cache = node(server.uri()).profiles;
         assertThat(cache.lookUpAll(List.of(42L, 7L)))
                 .isEqualTo(Map.of(

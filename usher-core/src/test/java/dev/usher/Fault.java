@@ -126,7 +126,7 @@ enum Fault {
     READONLY("Redis has become a replica (READONLY)") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.operator().replicaof(site.redis().host(), NOBODY_LISTENS);
+            site.operator().replicaof(site.redis().host(), UNUSED_PORT);
             site.letPass(length);
             site.operator().replicaofNoOne();
         }
@@ -224,7 +224,7 @@ enum Fault {
 
     private static final Duration SHORTLY = Duration.ofMillis(100);
     private static final Duration HALF_A_SECOND = Duration.ofMillis(500);
-    private static final int NOBODY_LISTENS = 1;
+    private static final int UNUSED_PORT = 1;
     private static final String EVERYBODY = "default";
 
     private final String what;

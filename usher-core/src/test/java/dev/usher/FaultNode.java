@@ -99,7 +99,7 @@ final class FaultNode implements AutoCloseable {
      *   <dd>ends reading and changing, and answers the number of changes that could not be announced
      *   <dt>{@code readLast}
      *   <dd>reads every changed user once
-     *   <dt>{@code mostQueries}
+     *   <dt>{@code maxQueries}
      *   <dd>answers the largest number of concurrent queries of one facet
      *   <dt>{@code unavailable}
      *   <dd>answers the reasons of calls without an answer, and their numbers
@@ -114,7 +114,7 @@ final class FaultNode implements AutoCloseable {
             case "awaitProbe" -> Long.toString(awaitProbe(Integer.parseInt(words[1])));
             case "quiet" -> quiet();
             case "readLast" -> readLast();
-            case "mostQueries" -> Integer.toString(mostQueries());
+            case "maxQueries" -> Integer.toString(maxQueries());
             case "unavailable" ->
                 unavailable.entrySet().stream()
                         .map(reason -> reason.getKey() + "=" + reason.getValue())
@@ -132,8 +132,8 @@ final class FaultNode implements AutoCloseable {
             ReadLog log = ReadLog.create(FaultRun.reads(directory, node, reader), CAPACITY);
             ReadLog stale = ReadLog.create(FaultRun.stale(directory, node, reader), CAPACITY);
             // Some readers ask for known users only: a reader that waits for a frozen database makes no other calls.
-            boolean strangers = reader < FaultRun.PROFILE_READERS / 2;
-            working.add(threads.submit(() -> readProfiles(log, stale, lists, strangers)));
+            boolean unknownToo = reader < FaultRun.PROFILE_READERS / 2;
+            working.add(threads.submit(() -> readProfiles(log, stale, lists, unknownToo)));
         }
         for (int reader = 0; reader < FaultRun.STATUS_READERS; reader++) {
             ReadLog log = ReadLog.create(FaultRun.statusReads(directory, node, reader), CAPACITY);
@@ -211,8 +211,8 @@ final class FaultNode implements AutoCloseable {
         return -1;
     }
 
-    private int mostQueries() {
-        return Math.max(profileTable.mostAtOnce(), Math.max(statusTable.mostAtOnce(), probeTable.mostAtOnce()));
+    private int maxQueries() {
+        return Math.max(profileTable.maxAtOnce(), Math.max(statusTable.maxAtOnce(), probeTable.maxAtOnce()));
     }
 
     @Override
@@ -224,11 +224,11 @@ final class FaultNode implements AutoCloseable {
         probeTable.close();
     }
 
-    private void readProfiles(ReadLog log, ReadLog stale, boolean lists, boolean strangers) {
+    private void readProfiles(ReadLog log, ReadLog stale, boolean lists, boolean unknownToo) {
         SplittableRandom random = new SplittableRandom();
         while (!quiet) {
             pauseAbout(MEAN_PAUSE_OF_READERS, random);
-            Group group = Group.any(random, strangers);
+            Group group = Group.any(random, unknownToo);
             if (lists && random.nextInt(10) == 0) {
                 readAll(log, group, random);
             } else {

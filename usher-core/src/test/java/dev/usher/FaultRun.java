@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
-* The parameters that all nodes of a fault run share.
+ * The parameters that all nodes of a fault run share.
  *
  * @param fault how long a fault lasts
  * @param flapping how long a connection flaps
@@ -66,8 +66,8 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
         }
 
         /** A random group, the most interesting ones more often. */
-        static Group any(SplittableRandom random, boolean strangersToo) {
-            int choice = random.nextInt(strangersToo ? 100 : 60);
+        static Group any(SplittableRandom random, boolean unknownToo) {
+            int choice = random.nextInt(unknownToo ? 100 : 60);
             return choice < 40 ? CHANGED : choice < 55 ? KNOWN : choice < 60 ? ABSENT : COLD;
         }
     }

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * The environment of the faults: a Redis, a database, and the network between them and each node. The first node's connections always
  * work: while others are disturbed, its changes are made and announced.
  *
-* <p>Not thread-safe.
+ * <p>Not thread-safe.
  */
 final class FaultSite implements AutoCloseable {
 

@@ -20,7 +20,7 @@ import java.util.concurrent.Future;
 final class FaultTrial implements AutoCloseable {
 
     /** Queries that a node may have under way for one facet. */
-    private static final int MOST_QUERIES = 4;
+    private static final int MAX_QUERIES = 4;
 
     static final Duration LONGEST_RECOVERY = Duration.ofSeconds(2);
     private static final Duration WARM_UP = Duration.ofMillis(200);
@@ -132,11 +132,11 @@ final class FaultTrial implements AutoCloseable {
     }
 
     private void countQueries() throws Exception {
-        for (String most : askAll("mostQueries")) {
-            verdict.mostQueries = Math.max(verdict.mostQueries, Integer.parseInt(most));
+        for (String max : askAll("maxQueries")) {
+            verdict.maxQueries = Math.max(verdict.maxQueries, Integer.parseInt(max));
         }
-        if (verdict.mostQueries > MOST_QUERIES) {
-            verdict.violation("TOO_MANY_QUERIES", verdict.mostQueries + " at once");
+        if (verdict.maxQueries > MAX_QUERIES) {
+            verdict.violation("TOO_MANY_QUERIES", verdict.maxQueries + " at once");
         }
     }
 

@@ -31,7 +31,7 @@ final class FaultVerdict {
 
     Duration p99 = Duration.ZERO;
     Duration longest = Duration.ZERO;
-    int mostQueries;
+    int maxQueries;
 
     /** The time from the end of the fault until every node has recovered. */
     Duration recovery = Duration.ZERO;
@@ -92,7 +92,7 @@ final class FaultVerdict {
                 p99.toMillis(),
                 longest.toMillis(),
                 paid,
-                mostQueries,
+                maxQueries,
                 recovery.toMillis(),
                 violations.isEmpty() ? "none" : violations);
     }

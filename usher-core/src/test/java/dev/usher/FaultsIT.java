@@ -73,7 +73,7 @@ class FaultsIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("faults")
     @Timeout(value = 10, unit = TimeUnit.MINUTES) // for the long run
-    void everyPromiseIsKeptWhen(Fault fault) throws Exception {
+    void everyPromiseHoldsWhen(Fault fault) throws Exception {
         progress.begin(fault);
         try (FaultTrial trial = new FaultTrial(RUN, fault, database, directory)) {
             FaultVerdict verdict = trial.verdict();

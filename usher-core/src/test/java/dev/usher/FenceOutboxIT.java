@@ -118,7 +118,7 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     @Test
-    void whatIsSentAgainTakesNobodysRoom() {
+    void fencesThatAreSentAgainTakeNoRoomOfOthers() {
         UserCaches here = node(3);
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         changeAll(cache, 1, 5);
@@ -132,7 +132,7 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     @Test
-    void closingSendsAllThatIsKept() {
+    void closingSendsAllPendingInvalidations() {
         UserCaches here = node(FenceOutbox.LIMIT);
         for (long id = 0; id < 1_500; id++) {
             redis.set(keyOf(id), STORED);
@@ -189,7 +189,9 @@ class FenceOutboxIT extends NodesOnRedis {
 
         await().until(() -> !here.fences().isOverflowed());
         table.gate.countDown();
-        assertThat(claimant.get()).as("the caller that had asked before the change").contains(OLD);
+        assertThat(claimant.get())
+                .as("the caller that had asked before the change")
+                .contains(OLD);
         LongStream.rangeClosed(1, 62).forEach(this::assertNotOld);
         // The fences in the outbox are confirmed one by one, after the flush.
         await().until(() -> here.fences().size() == 0);

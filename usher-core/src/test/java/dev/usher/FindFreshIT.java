@@ -45,7 +45,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
-    void aChangeThatNobodyAnnouncedIsSeenAndThenByAll() {
+    void aChangeWithoutAnAnnouncementIsSeenAndThenByAllNodes() {
         UserCache<Long, UserProfile> here = cache(server.uri());
         UserCache<Long, UserProfile> there = cache(server.uri());
         warm(here);
@@ -64,7 +64,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
-    void whatNobodyHasAskedForIsStored() {
+    void aUserThatWasNeverAskedForIsStored() {
         var profiles = new UserProfileCache<>(cache(server.uri()));
         assertThat(profiles.findFresh(42L)).contains(ANN);
         assertThat(redis.get(KEY)).contains("Ann");
@@ -90,7 +90,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
-    void aUserWhoIsGoneIsAbsent() {
+    void aDeletedUserIsAbsent() {
         UserCache<Long, UserProfile> cache = open(patient(server.uri()))
                 .cache(PATIENT, Long.class, ids -> table.queries.incrementAndGet() == 1 ? Map.of(42L, ANN) : Map.of());
         warm(cache);
@@ -101,7 +101,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
-    void aSourceThatCannotSayDestroysNothing() {
+    void aFailingSourceRemovesNoEntry() {
         UserCache<Long, UserProfile> here = cache(server.uri());
         UserCache<Long, UserProfile> there = cache(server.uri());
         warm(here);
@@ -122,7 +122,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
-    void aSourceThatCannotSayTakesNobodysClaim() {
+    void aFailingSourceTakesNoOtherClaim() {
         table.failure = gone;
         UserCache<Long, UserProfile> cache = cache(server.uri());
         try (SlowClaim slow = new SlowClaim(redis, KEY)) {
@@ -182,7 +182,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
-    void whoHasTakenTheClaimMeanwhileDoesNotStoreWhatItReadBefore() {
+    void anotherClaimantDoesNotStoreAnOlderRowAfterwards() {
         UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(PATIENT, Long.class, ids -> {
             redis.psetex(GUARD, 6_000, "another " + (System.currentTimeMillis() + 800));
             return table.load(ids);
@@ -194,7 +194,7 @@ class FindFreshIT extends NodesOnRedis {
 
     /** Without pushes, and with a stored value that cannot be read back: only this node itself can drop its older answer. */
     @Test
-    void whatThisNodeHasKeptFromBeforeIsForgottenWithTheFill() {
+    void thisNodesOlderEntryIsRemovedWithTheFill() {
         FacetCodec<UserProfile> json = PATIENT.codec();
         AtomicBoolean tried = new AtomicBoolean();
         FacetCodec<UserProfile> blind = new FacetCodec<>() {
@@ -266,7 +266,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     @Test
-    void whoComesAfterItIsNotAnsweredByAQueryThatHadReadBefore() throws Exception {
+    void aLaterCallerIsNotAnsweredByAQueryThatHadReadBefore() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
             UserCache<Long, UserProfile> cache =

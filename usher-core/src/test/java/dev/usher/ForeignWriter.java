@@ -16,7 +16,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.locks.LockSupport;
 
 /**
-* A program without usher that shares the database and Redis: it commits, and then stores the new value
+ * A program without usher that shares the database and Redis: it commits, and then stores the new value
  * with {@code SETEX}, or deletes the old one with {@code DEL}. It repeats that until Redis has confirmed it.
  */
 final class ForeignWriter implements AutoCloseable {

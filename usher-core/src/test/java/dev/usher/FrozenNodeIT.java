@@ -78,7 +78,8 @@ class FrozenNodeIT {
                             first,
                             changed);
                     if (straddles && first != changed && caughtInARead == 0) {
-                        // The freeze may have hit the thread between its last reading of the clock and its return; that cannot happen twice.
+                        // The freeze may have hit the thread between its last reading of the clock and its return; that
+                        // cannot happen twice.
                         caughtInARead++;
                     } else {
                         assertThat(first).as("the first answer").isEqualTo(changed);

@@ -15,8 +15,8 @@ import dev.usher.GuardModel.Fault;
 import dev.usher.GuardModel.Finding;
 import dev.usher.GuardModel.Guard;
 import dev.usher.GuardModel.Outcome;
+import dev.usher.GuardModel.Participant;
 import dev.usher.GuardModel.Stored;
-import dev.usher.GuardModel.Who;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.LettuceFutures;
 import io.lettuce.core.RedisClient;
@@ -39,23 +39,32 @@ import org.junit.jupiter.api.Test;
 
 /**
  * The guard protocol, explored exhaustively over the real scripts: no interleaving leaves an old value behind, and without
-* any one of the rules some interleaving leaves one.
+ * any one of the rules some interleaving leaves one.
  */
 class GuardInterleavingsIT {
 
     private static final List<Stored> ANYTHING = List.of(Stored.NOTHING, Stored.A_VALUE);
-    private static final List<Who> WITHOUT_REFRESH =
-            List.of(Who.READER_0, Who.READER_1, Who.LOGIN, Who.WRITER_0, Who.WRITER_1);
-    private static final List<Who> WITH_TWO_WRITERS =
-            List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.LOGIN, Who.WRITER_0, Who.WRITER_1);
-    private static final List<Who> WITH_REFRESH =
-            List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.LOGIN, Who.WRITER_0);
+    private static final List<Participant> WITHOUT_REFRESH = List.of(
+            Participant.READER_0, Participant.READER_1, Participant.LOGIN, Participant.WRITER_0, Participant.WRITER_1);
+    private static final List<Participant> WITH_TWO_WRITERS = List.of(
+            Participant.READER_0,
+            Participant.REFRESHER_0,
+            Participant.REFRESHER_1,
+            Participant.LOGIN,
+            Participant.WRITER_0,
+            Participant.WRITER_1);
+    private static final List<Participant> WITH_REFRESH = List.of(
+            Participant.READER_0,
+            Participant.REFRESHER_0,
+            Participant.REFRESHER_1,
+            Participant.LOGIN,
+            Participant.WRITER_0);
     private static final Scripts AS_THEY_ARE = new Scripts();
     private static final Map<Exploration, Finding> EXPLORED = new HashMap<>();
     private static final String REPLACES = "if text ~= ARGV[5] then return 0 end";
 
     /** A scenario to explore. */
-    private record Exploration(List<Stored> starts, List<Who> who, Map<Chance, Integer> chances) {}
+    private record Exploration(List<Stored> starts, List<Participant> participant, Map<Chance, Integer> chances) {}
 
     private static RedisServer server;
     private static RedisClient client;
@@ -94,7 +103,12 @@ class GuardInterleavingsIT {
     @Test
     void noRefreshThatIsRenewedOrGivenUpHelpsAnOldValueToStay() throws Exception {
         assertNoOldValue(
-                List.of(Who.READER_0, Who.REFRESHER_0, Who.LOGIN, Who.WRITER_0, Who.WRITER_1),
+                List.of(
+                        Participant.READER_0,
+                        Participant.REFRESHER_0,
+                        Participant.LOGIN,
+                        Participant.WRITER_0,
+                        Participant.WRITER_1),
                 Map.of(
                         A_LEASE_PASSES,
                         1,
@@ -111,21 +125,31 @@ class GuardInterleavingsIT {
     @Test
     void readersAndWritersAreSafeEvenWhenGuardsAreLost() throws Exception {
         assertNoOldValue(
-                List.of(Who.READER_0, Who.READER_1, Who.WRITER_0, Who.WRITER_1),
+                List.of(Participant.READER_0, Participant.READER_1, Participant.WRITER_0, Participant.WRITER_1),
                 Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 2));
     }
 
     @Test
     void refreshersAreSafeEvenWhenGuardsAreLost() throws Exception {
         assertNoOldValue(
-                List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.WRITER_0, Who.WRITER_1),
+                List.of(
+                        Participant.READER_0,
+                        Participant.REFRESHER_0,
+                        Participant.REFRESHER_1,
+                        Participant.WRITER_0,
+                        Participant.WRITER_1),
                 Map.of(A_LEASE_PASSES, 1, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 1));
     }
 
     @Test
     void whatAForeignServiceSetsAfterItsChangeIsNotUndone() throws Exception {
         assertNoOldValue(
-                List.of(Who.READER_0, Who.REFRESHER_0, Who.REFRESHER_1, Who.LOGIN, Who.FOREIGN_SETTER),
+                List.of(
+                        Participant.READER_0,
+                        Participant.REFRESHER_0,
+                        Participant.REFRESHER_1,
+                        Participant.LOGIN,
+                        Participant.FOREIGN_SETTER),
                 Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1));
     }
 
@@ -133,7 +157,7 @@ class GuardInterleavingsIT {
     void aRefreshDoesNotUndoWhatAForeignServiceHasSetEvenIfThatIsEvicted() throws Exception {
         assertNoOldValue(
                 List.of(Stored.A_VALUE),
-                List.of(Who.REFRESHER_0, Who.REFRESHER_1, Who.FOREIGN_SETTER),
+                List.of(Participant.REFRESHER_0, Participant.REFRESHER_1, Participant.FOREIGN_SETTER),
                 Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1, THE_VALUE_IS_EVICTED, 1, THE_GUARD_IS_EVICTED, 1));
     }
 
@@ -141,7 +165,12 @@ class GuardInterleavingsIT {
     void aRefreshDoesNotUndoAForeignDeletion() throws Exception {
         assertNoOldValue(
                 List.of(Stored.A_VALUE),
-                List.of(Who.READER_0, Who.READER_1, Who.REFRESHER_0, Who.REFRESHER_1, Who.FOREIGN_DELETER),
+                List.of(
+                        Participant.READER_0,
+                        Participant.READER_1,
+                        Participant.REFRESHER_0,
+                        Participant.REFRESHER_1,
+                        Participant.FOREIGN_DELETER),
                 Map.of(A_LEASE_PASSES, 2, A_FENCE_PASSES, 1));
     }
 
@@ -154,7 +183,11 @@ class GuardInterleavingsIT {
 
     @Test
     void aKnownHoleIsAForeignDeletionOfWhatIsMissingAlready() throws Exception {
-        assertThat(explore(AS_THEY_ARE, Fault.NONE, List.of(Who.READER_0, Who.FOREIGN_DELETER), Map.of())
+        assertThat(explore(
+                                AS_THEY_ARE,
+                                Fault.NONE,
+                                List.of(Participant.READER_0, Participant.FOREIGN_DELETER),
+                                Map.of())
                         .story())
                 .endsWith("FOREIGN_DELETER DELETE 2", "READER_0 FILL 1");
     }
@@ -257,14 +290,18 @@ class GuardInterleavingsIT {
 
     @Test
     void aRefreshThatSetsInsteadOfFillingUndoesAFence() throws Exception {
-        assertOldValue(new Scripts(), Fault.SET_INSTEAD_OF_FILL, List.of(Who.REFRESHER_0, Who.WRITER_0), Map.of());
+        assertOldValue(
+                new Scripts(),
+                Fault.SET_INSTEAD_OF_FILL,
+                List.of(Participant.REFRESHER_0, Participant.WRITER_0),
+                Map.of());
     }
 
     @Test
     void aRefreshThatReplacesWhateverIsThereUndoesWhatAForeignServiceHasSet() throws Exception {
         Scripts scripts = new Scripts();
         scripts.fill = without(scripts.fill, REPLACES, "");
-        assertOldValue(scripts, Fault.NONE, List.of(Who.REFRESHER_0, Who.FOREIGN_SETTER), Map.of());
+        assertOldValue(scripts, Fault.NONE, List.of(Participant.REFRESHER_0, Participant.FOREIGN_SETTER), Map.of());
     }
 
     @Test
@@ -272,11 +309,11 @@ class GuardInterleavingsIT {
         Scripts scripts = new Scripts();
         scripts.fill =
                 without(scripts.fill, REPLACES, "if type(value) == 'string' and value ~= ARGV[5] then return 0 end");
-        List<Who> who = List.of(Who.REFRESHER_0, Who.FOREIGN_DELETER);
-        assertThat(explore(AS_THEY_ARE, Fault.NONE, List.of(Stored.A_VALUE), who, Map.of())
+        List<Participant> participant = List.of(Participant.REFRESHER_0, Participant.FOREIGN_DELETER);
+        assertThat(explore(AS_THEY_ARE, Fault.NONE, List.of(Stored.A_VALUE), participant, Map.of())
                         .story())
                 .isEmpty();
-        assertThat(explore(scripts, Fault.NONE, List.of(Stored.A_VALUE), who, Map.of())
+        assertThat(explore(scripts, Fault.NONE, List.of(Stored.A_VALUE), participant, Map.of())
                         .story())
                 .endsWith("FOREIGN_DELETER DELETE 2", "REFRESHER_0 FILL 1");
     }
@@ -303,13 +340,13 @@ class GuardInterleavingsIT {
         assertThat(explore(scripts, Fault.NONE, WITH_REFRESH, chances).story()).isEmpty();
     }
 
-    private static void assertNoOldValue(List<Who> who, Map<Chance, Integer> chances) throws Exception {
-        assertNoOldValue(ANYTHING, who, chances);
+    private static void assertNoOldValue(List<Participant> participant, Map<Chance, Integer> chances) throws Exception {
+        assertNoOldValue(ANYTHING, participant, chances);
     }
 
-    private static void assertNoOldValue(List<Stored> starts, List<Who> who, Map<Chance, Integer> chances)
-            throws Exception {
-        Finding finding = asTheyAre(starts, who, chances);
+    private static void assertNoOldValue(
+            List<Stored> starts, List<Participant> participant, Map<Chance, Integer> chances) throws Exception {
+        Finding finding = asTheyAre(starts, participant, chances);
         assertThat(finding.story()).isEmpty();
         System.out.printf(
                 Locale.ROOT,
@@ -320,33 +357,39 @@ class GuardInterleavingsIT {
     }
 
     /** With all rules, no old value is found within these chances; without one of them, one is found. */
-    private static void assertOldValue(Scripts scripts, Fault fault, List<Who> who, Map<Chance, Integer> chances)
+    private static void assertOldValue(
+            Scripts scripts, Fault fault, List<Participant> participant, Map<Chance, Integer> chances)
             throws Exception {
-        assertThat(asTheyAre(ANYTHING, who, chances).story()).isEmpty();
-        assertThat(explore(scripts, fault, who, chances).story()).isNotEmpty();
+        assertThat(asTheyAre(ANYTHING, participant, chances).story()).isEmpty();
+        assertThat(explore(scripts, fault, participant, chances).story()).isNotEmpty();
     }
 
     /** Explores all rules: once for each scenario, although several mutants are compared with it. */
-    private static Finding asTheyAre(List<Stored> starts, List<Who> who, Map<Chance, Integer> chances)
+    private static Finding asTheyAre(List<Stored> starts, List<Participant> participant, Map<Chance, Integer> chances)
             throws Exception {
-        Exploration exploration = new Exploration(starts, who, chances);
+        Exploration exploration = new Exploration(starts, participant, chances);
         Finding known = EXPLORED.get(exploration);
         if (known == null) {
-            known = explore(AS_THEY_ARE, Fault.NONE, starts, who, chances);
+            known = explore(AS_THEY_ARE, Fault.NONE, starts, participant, chances);
             EXPLORED.put(exploration, known);
         }
         return known;
     }
 
-    private static Finding explore(Scripts scripts, Fault fault, List<Who> who, Map<Chance, Integer> chances)
+    private static Finding explore(
+            Scripts scripts, Fault fault, List<Participant> participant, Map<Chance, Integer> chances)
             throws Exception {
-        return explore(scripts, fault, ANYTHING, who, chances);
+        return explore(scripts, fault, ANYTHING, participant, chances);
     }
 
     private static Finding explore(
-            Scripts scripts, Fault fault, List<Stored> starts, List<Who> who, Map<Chance, Integer> chances)
+            Scripts scripts,
+            Fault fault,
+            List<Stored> starts,
+            List<Participant> participant,
+            Map<Chance, Integer> chances)
             throws Exception {
-        return new GuardModel(scripts, fault).explore(starts, who, chances);
+        return new GuardModel(scripts, fault).explore(starts, participant, chances);
     }
 
     private static GuardScript without(GuardScript script, String rule, String instead) {
@@ -436,23 +479,23 @@ class GuardInterleavingsIT {
         }
 
         private RedisFuture<?> send(RedisAsyncCommands<String, String> redis, String key, Call call, long now) {
-            String who = call.who().name();
+            String participant = call.participant().name();
             String version = Integer.toString(call.version());
             String lease = Long.toString(GuardModel.LEASE * UNIT);
             String fence = Long.toString(GuardModel.FENCE * UNIT);
             String ttl = Long.toString(LIFE);
             String tooOldFrom = Long.toString(now + (GuardModel.FENCE - call.age()) * UNIT);
             return switch (call.operation()) {
-                case CLAIM -> run(redis, claim, key, who, lease, fence);
-                case REFRESH -> run(redis, refresh, key, who, lease, fence, ttl);
-                case RENEW -> run(redis, renew, key, who, lease, fence);
-                case RELEASE -> run(redis, renew, key, who, "0", fence, call.free() ? FREE : "");
-                case ABSENT -> run(redis, absent, key, who, version, ttl, fence, call.free() ? FREE : "");
+                case CLAIM -> run(redis, claim, key, participant, lease, fence);
+                case REFRESH -> run(redis, refresh, key, participant, lease, fence, ttl);
+                case RENEW -> run(redis, renew, key, participant, lease, fence);
+                case RELEASE -> run(redis, renew, key, participant, "0", fence, call.free() ? FREE : "");
+                case ABSENT -> run(redis, absent, key, participant, version, ttl, fence, call.free() ? FREE : "");
                 case FILL -> {
                     Integer replaced = call.replaced();
                     yield replaced == null
-                            ? run(redis, fill, key, who, version, ttl, fence)
-                            : run(redis, fill, key, who, version, ttl, fence, replaced.toString());
+                            ? run(redis, fill, key, participant, version, ttl, fence)
+                            : run(redis, fill, key, participant, version, ttl, fence, replaced.toString());
                 }
                 case OFFER -> run(redis, offer, key, version, ttl, fence, tooOldFrom);
                 case FENCE -> run(redis, GuardScript.FENCE, key, fence);
@@ -493,7 +536,7 @@ class GuardInterleavingsIT {
                 return new Guard(null, 0, ttl);
             }
             String[] claim = text.split(" ");
-            return new Guard(Who.valueOf(claim[0]), Math.max(0, units(Long.parseLong(claim[1]) - now)), ttl);
+            return new Guard(Participant.valueOf(claim[0]), Math.max(0, units(Long.parseLong(claim[1]) - now)), ttl);
         }
 
         private static int units(long millis) {

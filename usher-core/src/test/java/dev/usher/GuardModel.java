@@ -28,7 +28,7 @@ final class GuardModel {
 
     private static final int BATCH = 500;
 
-    enum Who {
+    enum Participant {
         READER_0,
         READER_1,
         REFRESHER_0,
@@ -83,7 +83,7 @@ final class GuardModel {
      * @param lease the time that the claim has left, 0 when its deadline has passed
      * @param ttl the remaining TTL of the key
      */
-    record Guard(@Nullable Who holder, int lease, int ttl) {}
+    record Guard(@Nullable Participant holder, int lease, int ttl) {}
 
     /** The content of the shared tier: a version and a guard, either of which may be missing. */
     record Stored(@Nullable Integer value, @Nullable Guard guard) {
@@ -105,7 +105,7 @@ final class GuardModel {
     record Call(
             Stored from,
             Operation operation,
-            Who who,
+            Participant participant,
             int version,
             int age,
             @Nullable Integer replaced,
@@ -168,19 +168,19 @@ final class GuardModel {
         }
     }
 
-    private record State(int database, Stored stored, Map<Who, Actor> actors, Map<Chance, Integer> chances) {
+    private record State(int database, Stored stored, Map<Participant, Actor> actors, Map<Chance, Integer> chances) {
 
-        Actor actor(Who who) {
-            return actors.getOrDefault(who, Actor.DONE);
+        Actor actor(Participant participant) {
+            return actors.getOrDefault(participant, Actor.DONE);
         }
 
-        boolean hasBegun(Who who) {
-            return actor(who).phase() != Phase.IDLE;
+        boolean hasBegun(Participant participant) {
+            return actor(participant).phase() != Phase.IDLE;
         }
 
-        State with(Who who, Actor actor) {
-            Map<Who, Actor> changed = new HashMap<>(actors);
-            changed.put(who, actor);
+        State with(Participant participant, Actor actor) {
+            Map<Participant, Actor> changed = new HashMap<>(actors);
+            changed.put(participant, actor);
             return new State(database, stored, Map.copyOf(changed), chances);
         }
 
@@ -218,7 +218,7 @@ final class GuardModel {
                     ? null
                     : new Guard(guard.holder(), Math.max(0, guard.lease() - time), guard.ttl() - time);
             return with(new Stored(stored.value(), older))
-                    .with(Who.LOGIN, actor(Who.LOGIN).older(time));
+                    .with(Participant.LOGIN, actor(Participant.LOGIN).older(time));
         }
 
         /** Whether no participant has a step left, and the entry is older than the database. */
@@ -249,9 +249,9 @@ final class GuardModel {
      * @param idle the participants
      * @param chances how often each event may happen in one history
      */
-    Finding explore(List<Stored> starts, List<Who> idle, Map<Chance, Integer> chances) throws Exception {
-        Map<Who, Actor> actors = new HashMap<>();
-        idle.forEach(who -> actors.put(who, Actor.IDLE));
+    Finding explore(List<Stored> starts, List<Participant> idle, Map<Chance, Integer> chances) throws Exception {
+        Map<Participant, Actor> actors = new HashMap<>();
+        idle.forEach(participant -> actors.put(participant, Actor.IDLE));
         Map<State, @Nullable Step> reachedBy = new HashMap<>();
         Map<State, List<Map<Chance, Integer>>> reachedWith = new HashMap<>();
         Queue<State> frontier = new ArrayDeque<>();
@@ -302,71 +302,72 @@ final class GuardModel {
     private List<Step> stepsFrom(State state) {
         List<Step> steps = new ArrayList<>();
         // Equal participants begin in order: it makes no difference which of two idle ones begins.
-        addLoaderSteps(steps, state, Who.READER_0);
-        if (state.hasBegun(Who.READER_0)) {
-            addLoaderSteps(steps, state, Who.READER_1);
+        addLoaderSteps(steps, state, Participant.READER_0);
+        if (state.hasBegun(Participant.READER_0)) {
+            addLoaderSteps(steps, state, Participant.READER_1);
         }
-        addLoaderSteps(steps, state, Who.REFRESHER_0);
-        if (state.hasBegun(Who.REFRESHER_0)) {
-            addLoaderSteps(steps, state, Who.REFRESHER_1);
+        addLoaderSteps(steps, state, Participant.REFRESHER_0);
+        if (state.hasBegun(Participant.REFRESHER_0)) {
+            addLoaderSteps(steps, state, Participant.REFRESHER_1);
         }
         addLoginSteps(steps, state);
-        addWriterSteps(steps, state, Who.WRITER_0);
-        if (state.hasBegun(Who.WRITER_0)) {
-            addWriterSteps(steps, state, Who.WRITER_1);
+        addWriterSteps(steps, state, Participant.WRITER_0);
+        if (state.hasBegun(Participant.WRITER_0)) {
+            addWriterSteps(steps, state, Participant.WRITER_1);
         }
-        addWriterSteps(steps, state, Who.FOREIGN_SETTER);
-        addWriterSteps(steps, state, Who.FOREIGN_DELETER);
+        addWriterSteps(steps, state, Participant.FOREIGN_SETTER);
+        addWriterSteps(steps, state, Participant.FOREIGN_DELETER);
         addChances(steps, state);
         return steps;
     }
 
     /** The steps of a reader, which claims a missing value, or of a refresher, which claims a present one. */
-    private void addLoaderSteps(List<Step> steps, State state, Who who) {
-        boolean refreshes = who == Who.REFRESHER_0 || who == Who.REFRESHER_1;
+    private void addLoaderSteps(List<Step> steps, State state, Participant participant) {
+        boolean refreshes = participant == Participant.REFRESHER_0 || participant == Participant.REFRESHER_1;
         boolean readsFirst = fault == (refreshes ? Fault.READ_BEFORE_REFRESH : Fault.READ_BEFORE_CLAIM);
         Operation claim = refreshes ? Operation.REFRESH : Operation.CLAIM;
         Operation fill = refreshes && fault == Fault.SET_INSTEAD_OF_FILL ? Operation.SET : Operation.FILL;
-        switch (state.actor(who).phase()) {
-            case IDLE -> steps.add(readsFirst ? read(state, who) : claim(state, claim, who));
+        switch (state.actor(participant).phase()) {
+            case IDLE -> steps.add(readsFirst ? read(state, participant) : claim(state, claim, participant));
             case CLAIMED -> {
-                steps.add(readsFirst ? store(state, fill, who) : read(state, who));
-                addRenewals(steps, state, who);
+                steps.add(readsFirst ? store(state, fill, participant) : read(state, participant));
+                addRenewals(steps, state, participant);
             }
             case READ -> {
-                steps.add(readsFirst ? claim(state, claim, who) : store(state, fill, who));
+                steps.add(readsFirst ? claim(state, claim, participant) : store(state, fill, participant));
                 if (!refreshes && !readsFirst) {
                     // As if the row that it has read were missing.
-                    steps.add(store(state, Operation.ABSENT, who));
+                    steps.add(store(state, Operation.ABSENT, participant));
                 }
-                addRenewals(steps, state, who);
+                addRenewals(steps, state, participant);
             }
             default -> {}
         }
     }
 
     private static void addLoginSteps(List<Step> steps, State state) {
-        switch (state.actor(Who.LOGIN).phase()) {
-            case IDLE -> steps.add(read(state, Who.LOGIN));
-            case READ -> steps.add(store(state, Operation.OFFER, Who.LOGIN));
+        switch (state.actor(Participant.LOGIN).phase()) {
+            case IDLE -> steps.add(read(state, Participant.LOGIN));
+            case READ -> steps.add(store(state, Operation.OFFER, Participant.LOGIN));
             default -> {}
         }
     }
 
-    private void addWriterSteps(List<Step> steps, State state, Who who) {
-        switch (state.actor(who).phase()) {
+    private void addWriterSteps(List<Step> steps, State state, Participant participant) {
+        switch (state.actor(participant).phase()) {
             case IDLE -> {
                 State committed = state.withNextVersion();
                 Actor writer = Actor.IDLE.in(Phase.COMMITTED).with(committed.database());
-                steps.add(atOnce(state, who + " commits " + committed.database(), committed.with(who, writer)));
+                steps.add(atOnce(
+                        state, participant + " commits " + committed.database(), committed.with(participant, writer)));
             }
-            case COMMITTED -> steps.add(store(state, afterCommit(who), who));
+            case COMMITTED -> steps.add(store(state, afterCommit(participant), participant));
             default -> {}
         }
     }
 
-    private Operation afterCommit(Who who) {
-        return switch (who) {
+    private Operation afterCommit(Participant participant) {
+        return switch (participant) {
             case FOREIGN_SETTER -> Operation.SET;
             case FOREIGN_DELETER -> Operation.DELETE;
             default -> fault == Fault.SET_INSTEAD_OF_FENCE ? Operation.SET : Operation.FENCE;
@@ -387,45 +388,51 @@ final class GuardModel {
         }
     }
 
-    private static void addRenewals(List<Step> steps, State state, Who who) {
+    private static void addRenewals(List<Step> steps, State state, Participant participant) {
         if (state.has(Chance.A_CLAIM_IS_RENEWED)) {
             steps.add(call(
-                    state, Operation.RENEW, who, (renewed, outcome) -> renewed.without(Chance.A_CLAIM_IS_RENEWED)));
+                    state,
+                    Operation.RENEW,
+                    participant,
+                    (renewed, outcome) -> renewed.without(Chance.A_CLAIM_IS_RENEWED)));
         }
         if (state.has(Chance.A_CLAIM_IS_GIVEN_UP)) {
             steps.add(call(
                     state,
                     Operation.RELEASE,
-                    who,
-                    (released, outcome) -> released.with(who, Actor.DONE).without(Chance.A_CLAIM_IS_GIVEN_UP)));
+                    participant,
+                    (released, outcome) ->
+                            released.with(participant, Actor.DONE).without(Chance.A_CLAIM_IS_GIVEN_UP)));
         }
     }
 
-    private static Step claim(State state, Operation operation, Who who) {
-        Actor granted = state.actor(who).in(Phase.CLAIMED);
+    private static Step claim(State state, Operation operation, Participant participant) {
+        Actor granted = state.actor(participant).in(Phase.CLAIMED);
         return call(
                 state,
                 operation,
-                who,
-                (claimed, outcome) -> claimed.with(who, outcome.accepted() ? granted.granted(outcome) : Actor.DONE));
+                participant,
+                (claimed, outcome) ->
+                        claimed.with(participant, outcome.accepted() ? granted.granted(outcome) : Actor.DONE));
     }
 
     /** The last call of an actor. */
-    private static Step store(State state, Operation operation, Who who) {
-        return call(state, operation, who, (stored, outcome) -> stored.with(who, Actor.DONE));
+    private static Step store(State state, Operation operation, Participant participant) {
+        return call(state, operation, participant, (stored, outcome) -> stored.with(participant, Actor.DONE));
     }
 
-    private static Step call(State state, Operation operation, Who who, BiFunction<State, Outcome, State> to) {
-        Actor actor = state.actor(who);
-        Call call =
-                new Call(state.stored(), operation, who, actor.version(), actor.age(), actor.replaced(), actor.free());
-        String label = who + " " + operation + (actor.version() == 0 ? "" : " " + actor.version());
+    private static Step call(
+            State state, Operation operation, Participant participant, BiFunction<State, Outcome, State> to) {
+        Actor actor = state.actor(participant);
+        Call call = new Call(
+                state.stored(), operation, participant, actor.version(), actor.age(), actor.replaced(), actor.free());
+        String label = participant + " " + operation + (actor.version() == 0 ? "" : " " + actor.version());
         return new Step(state, label, call, outcome -> to.apply(state.with(outcome.stored()), outcome));
     }
 
-    private static Step read(State state, Who who) {
-        Actor reader = state.actor(who).in(Phase.READ).with(state.database());
-        return atOnce(state, who + " reads " + state.database(), state.with(who, reader));
+    private static Step read(State state, Participant participant) {
+        Actor reader = state.actor(participant).in(Phase.READ).with(state.database());
+        return atOnce(state, participant + " reads " + state.database(), state.with(participant, reader));
     }
 
     private static Step atOnce(State from, String label, State to) {

@@ -70,7 +70,7 @@ class GuardScriptsIT {
 
     /** A script that Redis does not know is sent a second time, after the commands that were sent meanwhile. */
     @BeforeEach
-    void loadWhatNobodyWaitsFor() {
+    void loadTheScriptOfRenewals() {
         redis.scriptLoad(GuardScript.RENEW.source());
     }
 
@@ -208,7 +208,7 @@ class GuardScriptsIT {
     }
 
     @Test
-    void anOfferFromBeforeTheFirstLookAtTheServersClockIsRefused() throws Exception {
+    void anOfferFromBeforeTheFirstSampleOfTheServersClockIsRefused() throws Exception {
         assertThat(isStored(guards, KEY, System.nanoTime() - Duration.ofHours(1).toNanos()))
                 .isFalse();
         assertThat(redis.exists(KEY)).isZero();
@@ -430,7 +430,7 @@ class GuardScriptsIT {
     }
 
     @Test
-    void whatSomebodyLoadsAlreadyIsNotRefreshed() throws Exception {
+    void anEntryThatAnotherClaimantLoadsIsNotRefreshed() throws Exception {
         claim(KEY, "t1", null);
         redis.setex(KEY, 1800, "value");
         assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Unneeded.class);

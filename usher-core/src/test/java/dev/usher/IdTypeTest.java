@@ -22,7 +22,7 @@ class IdTypeTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "ann", "042", "+42", "4.2", "9223372036854775808"})
-    void aTextThatNoIdHasIsNobodys(String text) {
+    void aTextThatIsNotAnIdBelongsToNoUser(String text) {
         assertThat(IdType.LONG.parseOrNull(text)).isNull();
     }
 

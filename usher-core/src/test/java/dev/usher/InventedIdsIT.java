@@ -83,7 +83,7 @@ class InventedIdsIT extends NodesOnRedis {
     }
 
     @Test
-    void whoAsksTogetherCausesOneQueryOnOneNodeAndOnSeveral() throws Exception {
+    void concurrentCallersCauseOneQueryOnOneNodeAndOnSeveral() throws Exception {
         AtomicInteger queries = new AtomicInteger();
         Semaphore answers = new Semaphore(0);
         List<TieredUserCache<Long, UserProfile>> nodes = new ArrayList<>();

@@ -61,7 +61,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     // Redis is down, and the source answers.
 
     @Test
-    void withoutRedisAProfileIsKeptForTheBoundAndAStatusIsAskedForEachTime() {
+    void withoutRedisAProfileIsCachedForTheBoundAndAStatusIsLoadedEachTime() {
         UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         UserCache<Long, UserStatus> statuses = node.cache(STATUS, Long.class, this::loadStatuses);
         loseRedis();
@@ -74,7 +74,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     }
 
     @Test
-    void withoutRedisNoQueryAnswersForAStatusWhoCameDuringIt() throws Exception {
+    void withoutRedisNoQueryAnswersCallersOfAStatusThatCameDuringIt() throws Exception {
         Facet<UserProfile> closed = PROFILE.with(PROFILE.policy().withServeStaleFor(Duration.ZERO));
         UserCache<Long, UserProfile> cache = node.cache(closed, Long.class, table);
         loseRedis();
@@ -212,7 +212,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     }
 
     @Test
-    void aUserWhoWasAbsentIsAbsent() {
+    void aUserThatWasAbsentIsAbsent() {
         UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         await().until(() -> {
             profiles.find(7L);
@@ -254,7 +254,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     }
 
     @Test
-    void whoMayNotEvenWaitForTheSourceGetsTheLastKnownAnswer() {
+    void aRefusedCallerGetsTheLastKnownAnswer() {
         UserCache<Long, UserProfile> profiles =
                 node.cache(PROFILE.with(PROFILE.policy().withMaxLoads(1).withMaxWaitingLoads(0)), Long.class, table);
         warm(profiles);
@@ -269,7 +269,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     }
 
     @Test
-    void whoseTaskIsRejectedGetsTheLastKnownAnswer() throws Exception {
+    void aCallerWithARejectedTaskGetsTheLastKnownAnswer() throws Exception {
         UserCaches busy =
                 open(patient("redis://" + proxy.host() + ":" + proxy.port()).executor(task -> {
                     throw new RejectedExecutionException("busy");
@@ -303,7 +303,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     // Answers that are known to be outdated.
 
     @Test
-    void aChangeThatRedisToldOfRemovesTheLastKnownAnswer() {
+    void aPushedChangeRemovesTheLastKnownAnswer() {
         UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         long pushes = profiles.stats().nearInvalidations();

@@ -132,7 +132,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void nobodyIsAskedForNobody() {
+    void noIdsCauseNoCalls() {
         assertThat(cache(PATIENT).findAll(List.of())).isEmpty();
         assertThat(table.queries).hasValue(0);
         assertThat(calls("get") + calls("mget")).isZero();
@@ -152,7 +152,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void callersWithOverlappingListsLoadEachUserOnceAndNobodyWaitsForEver() throws Exception {
+    void callersWithOverlappingListsLoadEachUserOnceAndNoneWaitsForEver() throws Exception {
         UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
         List<Future<Map<Long, UserProfile>>> callers = new ArrayList<>();
         for (int caller = 0; caller < 16; caller++) {
@@ -237,7 +237,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void oneMalformedIdIsAnErrorAndNobodyIsAsked() {
+    void oneMalformedIdIsAnErrorAndCausesNoCall() {
         UserCache<String, UserProfile> byName = node(server.uri()).cache(PATIENT, String.class, ids -> Map.of());
         assertThatIllegalArgumentException().isThrownBy(() -> byName.findAll(List.of("ann", "b o b")));
         assertThat(calls("get") + calls("mget")).isZero();
@@ -247,7 +247,7 @@ class ManyUsersIT extends NodesOnRedis {
     // Many callers.
 
     @Test
-    void readsThatComeWhileSixteenAreUnderWayRideTogether() throws Exception {
+    void readsThatComeWhileSixteenAreUnderWayShareOneCall() throws Exception {
         cache(PATIENT).findAll(ids(1, 100));
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache =
@@ -268,7 +268,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void readsThatNobodyWaitsForAnyMoreAreNotSent() throws Exception {
+    void readsWithoutAWaiterAreNotSent() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = open(UserCaches.builder()
                     .redis("redis://" + proxy.host() + ":" + proxy.port())
@@ -331,7 +331,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void queriesThatComeWhileFourAreUnderWayRideTogether() throws Exception {
+    void requestsThatComeWhileFourQueriesAreUnderWayShareOne() throws Exception {
         UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
         table.holdBackAfterReading();
         List<Future<Optional<UserProfile>>> first = submit(cache, 1, 4);
@@ -379,7 +379,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void nothingIsDecodedAndNobodyAsksTheSourceOnAnEventLoop() {
+    void nothingIsDecodedOrLoadedOnAnEventLoop() {
         Set<String> threadNames = ConcurrentHashMap.newKeySet();
         FacetCodec<UserProfile> noting = new FacetCodec<>() {
             @Override
@@ -444,7 +444,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void closingLeavesNobodyWaiting() {
+    void closingLeavesNoCallerWaiting() {
         UserCaches node = node(server.uri());
         UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, table);
         table.holdBackAfterReading();

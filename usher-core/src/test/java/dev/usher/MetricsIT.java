@@ -272,7 +272,7 @@ class MetricsIT extends NodesOnRedis {
     }
 
     @Test
-    void aChangeThatRedisTellsOfIsCountedOnce() {
+    void aPushedChangeIsCountedOnce() {
         UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, this::load);
         UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
         cache.find(42L);
@@ -348,7 +348,7 @@ class MetricsIT extends NodesOnRedis {
     }
 
     @Test
-    void readsThatWaitRideTogether() throws InterruptedException {
+    void readsThatWaitAreBatched() throws InterruptedException {
         for (long id = 1; id <= 20; id++) {
             redis.setex("user:" + id + ":profile", 60, JSON);
         }

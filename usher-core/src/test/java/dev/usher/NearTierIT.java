@@ -143,7 +143,7 @@ class NearTierIT extends NodesOnRedis {
 
     /** An answer that a reader has received, but not yet cached, when the change comes. */
     @Test
-    void aPushBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
+    void aPushBetweenTheReplyAndItsCachingLeavesNoEntry() throws Exception {
         HeldCodec held = new HeldCodec();
         UserCache<Long, UserProfile> cache = node(server.uri(), held.facet());
         redis.setex(KEY, 1800, json("Ann"));
@@ -157,7 +157,7 @@ class NearTierIT extends NodesOnRedis {
     }
 
     @Test
-    void aDisconnectBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
+    void aDisconnectBetweenTheReplyAndItsCachingLeavesNoEntry() throws Exception {
         HeldCodec held = new HeldCodec();
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache = node("redis://" + proxy.host() + ":" + proxy.port(), held.facet());
@@ -175,7 +175,7 @@ class NearTierIT extends NodesOnRedis {
     }
 
     @Test
-    void aFlushBetweenTheReplyAndTheKeepingLeavesNothing() throws Exception {
+    void aFlushBetweenTheReplyAndItsCachingLeavesNoEntry() throws Exception {
         HeldCodec held = new HeldCodec();
         UserCaches node = open(server.uri());
         UserCache<Long, UserProfile> cache = node.cache(held.facet(), Long.class, this::load);
@@ -208,7 +208,7 @@ class NearTierIT extends NodesOnRedis {
     }
 
     @Test
-    void whatWasReadWithoutRedisIsNotKeptOnceRedisTellsOfChanges() {
+    void anAnswerFromBeforeTrackingIsRemovedWhenTrackingBegins() {
         try (RedisServer late = RedisServer.start()) {
             late.stop();
             UserCache<Long, UserProfile> cache = node(late.uri(), PATIENT);
@@ -223,7 +223,7 @@ class NearTierIT extends NodesOnRedis {
     }
 
     @Test
-    void whatTheSourceAnswersInPlaceOfRedisIsNotKeptWhileRedisTellsOfChanges() {
+    void anAnswerOfTheSourceInPlaceOfRedisIsNotCachedWhileRedisTracksReads() {
         UserCaches node = open(server.uri());
         UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, this::load);
         await().until(() -> cache.stats().nearOpen());
@@ -363,7 +363,7 @@ class NearTierIT extends NodesOnRedis {
     }
 
     @Test
-    void whatAnotherNodeStoresIsNotKeptBeforeThisNodesOwnChangeIsConfirmed() throws Exception {
+    void anEntryOfAnotherNodeIsNotCachedBeforeThisNodesOwnChangeIsConfirmed() throws Exception {
         UserCaches node = open(server.uri());
         UserCache<Long, UserProfile> here = node.cache(PATIENT, Long.class, this::load);
         CountDownLatch gate = new CountDownLatch(1);

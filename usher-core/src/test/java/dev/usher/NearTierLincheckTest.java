@@ -84,7 +84,7 @@ class NearTierLincheckTest {
     public abstract static class Machine {
 
         static final int ABSENT = -1;
-        static final int NOBODY = 0;
+        static final int NO_THREAD = 0;
         static final int THREADS = 8;
 
         private static final Integer ID = 42;
@@ -117,7 +117,7 @@ class NearTierLincheckTest {
             return resident == null ? null : resident.answer().orElse(ABSENT);
         }
 
-        void keepPlace(int thread) {
+        void reservePlace(int thread) {
             reserved.set(thread, near.reserve(ID, sessionOf(thread), NearTier.NEVER));
         }
 
@@ -125,7 +125,7 @@ class NearTierLincheckTest {
             return first;
         }
 
-        boolean keepAnswer(int thread, @Nullable Integer value) {
+        boolean publishAnswer(int thread, @Nullable Integer value) {
             return near.publish(ID, reserved.get(thread), new Entry<>(value));
         }
     }
@@ -135,12 +135,12 @@ class NearTierLincheckTest {
 
         @Operation
         public void reserve(@Param(name = "thread") int thread) {
-            keepPlace(thread);
+            reservePlace(thread);
         }
 
         @Operation
         public boolean publish(@Param(name = "thread") int thread, @Param(name = "value") int value) {
-            return keepAnswer(thread, value);
+            return publishAnswer(thread, value);
         }
     }
 
@@ -151,8 +151,8 @@ class NearTierLincheckTest {
         private volatile Session session = first;
 
         public InSessions() {
-            reserve(NOBODY);
-            publish(NOBODY, 0);
+            reserve(NO_THREAD);
+            publish(NO_THREAD, 0);
         }
 
         @Operation
@@ -187,12 +187,12 @@ class NearTierLincheckTest {
 
         @Operation
         public void reserve(@Param(name = "thread") int thread) {
-            keepPlace(thread);
+            reservePlace(thread);
         }
 
         @Operation
         public boolean publishAbsence(@Param(name = "thread") int thread) {
-            return keepAnswer(thread, null);
+            return publishAnswer(thread, null);
         }
     }
 
@@ -201,17 +201,17 @@ class NearTierLincheckTest {
 
         @Operation(nonParallelGroup = "reader")
         public void reserve(@Param(name = "thread") int thread) {
-            keepPlace(thread);
+            reservePlace(thread);
         }
 
         @Operation(nonParallelGroup = "reader")
         public boolean publish(@Param(name = "thread") int thread, @Param(name = "value") int value) {
-            return keepAnswer(thread, value);
+            return publishAnswer(thread, value);
         }
 
         @Operation(nonParallelGroup = "reader")
         public boolean publishAbsence(@Param(name = "thread") int thread) {
-            return keepAnswer(thread, null);
+            return publishAnswer(thread, null);
         }
 
         @Override
@@ -308,8 +308,8 @@ class NearTierLincheckTest {
     public static class OneAfterTheOtherInSessions extends OneAfterTheOther {
 
         public OneAfterTheOtherInSessions() {
-            reserve(Machine.NOBODY);
-            publish(Machine.NOBODY, 0);
+            reserve(Machine.NO_THREAD);
+            publish(Machine.NO_THREAD, 0);
         }
     }
 }

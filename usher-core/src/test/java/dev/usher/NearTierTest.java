@@ -45,7 +45,7 @@ class NearTierTest {
     }
 
     @Test
-    void aReservationIsNobodyElses() {
+    void anInvalidatedReservationIsNotPublished() {
         Reservation first = near.reserve(1L, session, NearTier.NEVER);
         near.forget(1L);
         Reservation second = near.reserve(1L, session, NearTier.NEVER);
@@ -87,7 +87,7 @@ class NearTierTest {
     }
 
     @Test
-    void aChangeForgetsWhatIsKept() {
+    void aChangeEmptiesItsPlace() {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
         near.forget(1L);
         assertThat(answer(1L)).isNull();
@@ -137,7 +137,7 @@ class NearTierTest {
     }
 
     @Test
-    void anAbsentUserIsKeptWhenAskedForAgain() {
+    void anAbsentUserIsCachedWhenAskedForAgain() {
         assertThat(near.publish(1L, near.reserve(1L, session, NearTier.NEVER), ABSENT))
                 .isFalse();
         assertThat(answer(1L)).isNull();
@@ -350,7 +350,7 @@ class NearTierTest {
     }
 
     @Test
-    void whoFindsWhatIsDueIsToldSoOnce() {
+    void aDueEntryIsReportedOnce() {
         List<Long> due = new ArrayList<>();
         NearTier<Long, String> watched = new NearTier<>(policy, (id, resident) -> due.add(id));
         watched.publish(1L, watched.reserve(1L, session, Duration.ofHours(1)), VALUE);
@@ -396,7 +396,7 @@ class NearTierTest {
     }
 
     @Test
-    void whatIsReadUntrackedIsNotAnsweredWhereNobodyIsLetInOnAGuess() {
+    void anUntrackedAnswerIsNotGivenWithoutStaleAnswers() {
         NearTier<Long, String> strict = failClosed();
         strict.publish(1L, strict.reserve(1L, Session.untracked(), NearTier.NEVER), VALUE);
         assertThat(strict.find(1L)).isNull();

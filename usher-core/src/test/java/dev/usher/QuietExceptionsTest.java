@@ -40,7 +40,7 @@ class QuietExceptionsTest {
     }
 
     @Test
-    void whatTheSourceHasThrownIsToldWithItsStackTrace() {
+    void aFailureOfTheSourceHasAStackTrace() {
         assertThat(UserUnavailableException.of(new KeySpace("user", "name"), Set.of(1L), "the source failed", null)
                         .getStackTrace())
                 .isNotEmpty();

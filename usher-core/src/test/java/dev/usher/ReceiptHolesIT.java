@@ -121,7 +121,7 @@ class ReceiptHolesIT extends NodesOnRedis {
         AtomicBoolean committed = new AtomicBoolean();
         assertThatIllegalArgumentException().isThrownBy(() -> node.disable("a b", () -> committed.set(true)));
         assertThat(committed).as("committed").isFalse();
-        assertThatNullPointerException().isThrownBy(() -> disableNobody(node, () -> committed.set(true)));
+        assertThatNullPointerException().isThrownBy(() -> disableNoUser(node, () -> committed.set(true)));
         assertThat(committed).as("committed").isFalse();
     }
 
@@ -145,7 +145,7 @@ class ReceiptHolesIT extends NodesOnRedis {
     }
 
     @Test
-    void aRedisThatIsFullKeepsTheRegisterAndLeavesTheMemoriesOpen() {
+    void aFullRedisKeepsTheRegisterAndLeavesTheNearTiersOpen() {
         UserStatusCache<Long> first = shortLived();
         UserStatusCache<Long> second = shortLived();
         await().until(() -> first.stats().nearOpen() && second.stats().nearOpen());
@@ -182,7 +182,7 @@ class ReceiptHolesIT extends NodesOnRedis {
     }
 
     @Test
-    void whoWaitsForTheNodesWhenTheCachesAreClosedGetsHisReceipt() throws Exception {
+    void aCallerThatWaitsForTheNodesGetsItsReceiptWhenTheCachesAreClosed() throws Exception {
         try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port())) {
             node(uriOf(silent), UserStatus.FACET, null);
             UserStatusCache<Long> writer = node(server.uri(), UserStatus.FACET, null);
@@ -210,7 +210,7 @@ class ReceiptHolesIT extends NodesOnRedis {
     }
 
     @SuppressWarnings("NullAway")
-    private static void disableNobody(UserStatusCache<String> node, Runnable commit) {
+    private static void disableNoUser(UserStatusCache<String> node, Runnable commit) {
         var unused = node.disable(null, commit);
     }
 

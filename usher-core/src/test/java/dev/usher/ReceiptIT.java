@@ -124,7 +124,7 @@ class ReceiptIT extends NodesOnRedis {
     }
 
     @Test
-    void withoutRedisTheReceiptIsUnconfirmedAtOnceAndTheBanIsKept() {
+    void withoutRedisTheReceiptIsUnconfirmedAtOnceAndTheBanIsPending() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserStatusCache<Long> node = node("redis://" + proxy.host() + ":" + proxy.port());
             assertThat(node.isEnabled(42L)).isTrue();
@@ -228,7 +228,7 @@ class ReceiptIT extends NodesOnRedis {
     }
 
     @Test
-    void whoIsInterruptedGetsHisReceiptAtOnce() {
+    void anInterruptedCallerGetsItsReceiptAtOnce() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserStatusCache<Long> near = node(server.uri());
             node("redis://" + proxy.host() + ":" + proxy.port());

@@ -96,7 +96,7 @@ class ReceiptTimesIT {
         } finally {
             processes.forEach(JavaProcess::close);
         }
-        assertNobodyAnsweredFromBeforeAReceipt();
+        assertNoAnswerFromBeforeAReceipt();
     }
 
     private void start(String redis, String database) {
@@ -163,7 +163,7 @@ class ReceiptTimesIT {
                         .orElseThrow());
     }
 
-    private void assertNobodyAnsweredFromBeforeAReceipt() {
+    private void assertNoAnswerFromBeforeAReceipt() {
         long reads = 0;
         for (int node = 0; node < NODES - 1; node++) {
             ReadLog log = ReadLog.open(reads(node));

@@ -57,7 +57,7 @@ class RedisAccountIT {
     private static RedisCommands<String, String> operator;
 
     /** How often the operator has read the statistics since they were reset. */
-    private int looks;
+    private int statisticsReads;
 
     private final Table table = new Table();
     private final Map<Long, UserStatus> statuses = new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED));
@@ -121,7 +121,8 @@ class RedisAccountIT {
 
         liveThroughABan(here, there);
 
-        // For changes from so long ago that no older row can be offered any more: the flush does not wait between its passes.
+        // For changes from so long ago that no older row can be offered any more: the flush does not wait between its
+        // passes.
         Duration offersEnd = Timing.STANDARD.offersEnd();
         long past = System.nanoTime() - offersEnd.toNanos();
         Overflow overflow = new Overflow(1, Set.of("profile"), past, past, KEY);
@@ -267,7 +268,7 @@ class RedisAccountIT {
     /** What Redis has executed for usher, in scripts or by itself. */
     private Set<String> commandsUsed() {
         String figures = operator.info("commandstats");
-        int own = looks++;
+        int own = statisticsReads++;
         return CALLED.matcher(figures)
                 .results()
                 .filter(line -> Long.parseLong(line.group(2)) > (line.group(1).equals("info") ? own : 0))

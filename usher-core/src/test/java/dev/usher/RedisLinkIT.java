@@ -59,7 +59,7 @@ class RedisLinkIT extends NodesOnRedis {
     }
 
     @Test
-    void whoWaitsIsSentAwayWhenTheBreakerOpens() throws Exception {
+    void waitingCallersAreReleasedWhenTheBreakerOpens() throws Exception {
         proxy.freeze();
         ExecutorService callers = Executors.newFixedThreadPool(8);
         try {
@@ -86,7 +86,7 @@ class RedisLinkIT extends NodesOnRedis {
     }
 
     @Test
-    void nobodyWaitsForARedisThatIsDown() {
+    void noCallerWaitsForARedisThatIsDown() {
         proxy.refuse();
         await().until(() -> node.shared().state() == CachesHealth.Redis.UNREACHABLE);
         assertThat(waits(1, 60)).isZero();
@@ -110,7 +110,7 @@ class RedisLinkIT extends NodesOnRedis {
     }
 
     @Test
-    void aSlowRedisIsLeftAloneAndAsksNobodyToWait() {
+    void aSlowRedisIsNotAskedAndNoCallerWaits() {
         proxy.delay(DEADLINE.multipliedBy(2));
         assertThat(waits(1, 60)).isLessThanOrEqualTo(5);
         proxy.restore();

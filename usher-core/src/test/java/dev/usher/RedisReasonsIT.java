@@ -49,7 +49,7 @@ class RedisReasonsIT extends NodesOnRedis {
         "nopass, nobody:secret@, cannot be reached: WRONGPASS",
         "nopass, off:secret@, cannot be reached: WRONGPASS"
     })
-    void whoIsNotLetInIsToldWhy(String standard, String user, String reason) {
+    void theReasonOfARefusedConnectionIsNamed(String standard, String user, String reason) {
         acl("SETUSER", "off", "off", ">secret", "~*", "+@all");
         acl(("SETUSER default " + standard).split(" "));
         assertIsNamed(node("redis://" + user + server.host() + ":" + server.port()), reason);
@@ -75,12 +75,12 @@ class RedisReasonsIT extends NodesOnRedis {
 
     @Test
     void aRedisThatIsFullOfClientsSaysSo() {
-        String most = redis.configGet("maxclients").get("maxclients");
+        String maxClients = redis.configGet("maxclients").get("maxclients");
         redis.configSet("maxclients", "2");
         try {
             assertIsNamed(node(server.uri()), "cannot be reached: max number of clients");
         } finally {
-            redis.configSet("maxclients", most);
+            redis.configSet("maxclients", maxClients);
         }
     }
 
@@ -112,7 +112,7 @@ class RedisReasonsIT extends NodesOnRedis {
     }
 
     @Test
-    void aCertificateThatHasExpiredIsNamedAndOneThatNobodyVouchesFor(@TempDir Path directory) throws Exception {
+    void aCertificateThatHasExpiredIsNamedAndOneOfAnUnknownAuthority(@TempDir Path directory) throws Exception {
         Certificates certificates = Certificates.expired(directory);
         int port = freePort();
         try (RedisServer tls = RedisServer.start(
@@ -146,7 +146,7 @@ class RedisReasonsIT extends NodesOnRedis {
     }
 
     private void assertIsNamed(UserCaches.Builder builder, String address, String reason) {
-        List<String> troubles = new ArrayList<>();
+        List<String> reasons = new ArrayList<>();
         List<String> lines = LogLines.of("dev.usher", () -> {
             UserCaches node = builder.build();
             try {
@@ -155,15 +155,15 @@ class RedisReasonsIT extends NodesOnRedis {
                     cache.find(id);
                 }
                 await().pollInterval(Duration.ofMillis(20)).untilAsserted(() -> {
-                    troubles.add(String.valueOf(node.health().trouble()));
-                    assertThat(troubles).contains(reason);
+                    reasons.add(String.valueOf(node.health().trouble()));
+                    assertThat(reasons).contains(reason);
                 });
             } finally {
                 node.close();
             }
         });
         assertThat(lines).contains("Redis at " + address + " " + reason + "; the source answers instead");
-        assertThat(lines.toString() + troubles).doesNotContain("secret");
+        assertThat(lines.toString() + reasons).doesNotContain("secret");
     }
 
     private static String line(RedisServer where, String reason) {

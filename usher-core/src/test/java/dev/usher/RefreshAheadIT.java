@@ -66,10 +66,10 @@ class RefreshAheadIT extends NodesOnRedis {
         });
         table.gate.countDown();
         askUntil(here, () -> redis.pttl(KEY) > HOUR.toMillis() / 2);
-        long looksAfter = RedisCalls.of(redis, "pttl");
+        long readsAfter = RedisCalls.of(redis, "pttl");
         askUntil(here, () -> {
             there.find(42L);
-            return RedisCalls.of(redis, "pttl") >= looksAfter + 1;
+            return RedisCalls.of(redis, "pttl") >= readsAfter + 1;
         });
         assertThat(here.stats().refreshes() + there.stats().refreshes()).isEqualTo(1);
         assertThat(table.queries).hasValue(2);
@@ -99,7 +99,7 @@ class RefreshAheadIT extends NodesOnRedis {
     }
 
     @Test
-    void whatAForeignWriterDeletesDuringTheLoadIsLoadedAnewForWhoWaitsForIt() throws Exception {
+    void anEntryThatAForeignWriterDeletesDuringTheLoadIsLoadedAnewForItsWaiters() throws Exception {
         UserCache<Long, UserProfile> cache = cache(HOURLY.with(HOURLY.policy().withClaimWait(HOUR)));
         cache.find(42L);
         nearlyOver();
@@ -137,7 +137,7 @@ class RefreshAheadIT extends NodesOnRedis {
     }
 
     @Test
-    void whoDoesNotWantItIsLeftAlone() {
+    void withoutRefreshAheadNothingIsRefreshed() {
         UserCache<Long, UserProfile> cache = cache(HOURLY.with(HOURLY.policy().withRefreshAhead(0)));
         cache.find(42L);
         nearlyOver();
@@ -148,7 +148,7 @@ class RefreshAheadIT extends NodesOnRedis {
     }
 
     @Test
-    void anExecutorThatFailsNowAndThenFailsNobodyAndIsAskedAgain() {
+    void anExecutorThatFailsNowAndThenFailsNoCallerAndIsUsedAgain() {
         AtomicInteger failures = new AtomicInteger();
         UserCaches caches = open(UserCaches.builder()
                 .redis(server.uri())
@@ -167,7 +167,7 @@ class RefreshAheadIT extends NodesOnRedis {
     }
 
     @Test
-    void aRefreshOnTheThreadOfACallerWhoHasHisAnswerDoesNotTakeItAway() {
+    void aRefreshOnTheThreadOfAnAnsweredCallerDoesNotRemoveItsAnswer() {
         UserCaches caches = open(UserCaches.builder()
                 .redis(server.uri())
                 .commandTimeout(Duration.ofSeconds(5))

@@ -20,7 +20,7 @@ class RevocationCheckerTest {
     private final ReadLog reads = ReadLog.inMemory(10);
 
     @Test
-    void whoAsksAfterTheReceiptMustNotBeToldThatTheUserIsEnabled() {
+    void aReadAfterTheReceiptMustNotAnswerEnabled() {
         change(1, 100, 200);
         read(201, 202, ENABLED);
         assertThat(letIn()).isEqualTo(1);
@@ -30,7 +30,7 @@ class RevocationCheckerTest {
     }
 
     @Test
-    void whoAskedBeforeTheReceiptMayBe() {
+    void aReadFromBeforeTheReceiptMayAnswerEnabled() {
         change(1, 100, 200);
         read(50, 51, ENABLED);
         read(200, 900, ENABLED);
@@ -38,7 +38,7 @@ class RevocationCheckerTest {
     }
 
     @Test
-    void whoIsStillWaitingWhenTheUserIsBeingEnabledMayBe() {
+    void aReadThatIsUnderWayWhenTheUserIsEnabledMayAnswerEnabled() {
         change(1, 100, 200);
         change(2, 300, 400);
         read(250, 300, ENABLED);
@@ -58,7 +58,7 @@ class RevocationCheckerTest {
     }
 
     @Test
-    void aBanThatWasLiftedBeforeItWasConfirmedBindsNobody() {
+    void aBanThatWasLiftedBeforeItWasConfirmedForbidsNoAnswer() {
         change(1, 100, 200);
         changes.set(0, new Change(USER, 1, 2, nanos(100), nanos(101), nanos(5000), Announcement.LATE_FENCE));
         change(2, 300, 400);
@@ -87,7 +87,7 @@ class RevocationCheckerTest {
     }
 
     @Test
-    void usersAreToldApart() {
+    void usersAreCheckedApart() {
         change(1, 100, 200);
         reads.add(nanos(201), nanos(202), USER + 1, ENABLED);
         assertThat(letIn()).isZero();

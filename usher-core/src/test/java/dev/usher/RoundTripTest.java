@@ -390,7 +390,7 @@ class RoundTripTest {
 
     /** Callers share the copy that was read back, if the source could still hold a part of the value. */
     @Test
-    void whatTheSourceKeepsIsNotShared() throws Exception {
+    void anObjectThatTheSourceHoldsIsNotShared() throws Exception {
         EntryCodec<Badges> codec = new EntryCodec<>(Facet.of("badges", Badges.class));
         for (int i = 0; i < 3; i++) {
             List<String> names = new ArrayList<>(List.of("early"));
@@ -445,7 +445,7 @@ class RoundTripTest {
 
     /** A type that allows any class is checked with each value. */
     @Test
-    void ofATypeThatAllowsForAnythingEachValueIsLookedAt() {
+    void ofATypeThatAllowsAnyClassEachValueIsChecked() {
         record Anything(@Nullable Object content) {}
         FacetCodec<Anything> byReference = new FacetCodec<>() {
             @Override

@@ -21,14 +21,14 @@ class ServerClockTest {
     }
 
     @Test
-    void withoutALookFromBeforeNothingCanBeTold() {
+    void withoutAnEarlierSampleTheMarkIsUnknown() {
         assertThat(leastAt(RECEIVED)).isEqualTo(ReadMark.UNKNOWN);
         look(1_000_000, RECEIVED);
         assertThat(leastAt(RECEIVED - 1)).isEqualTo(ReadMark.UNKNOWN);
     }
 
     @Test
-    void theLookBeforeTheLastTellsOfMomentsBetweenTheTwo() {
+    void theSampleBeforeTheLastCoversMomentsBetweenTheTwo() {
         look(1_000_000, RECEIVED);
         look(9_000_000, after(10)); // the clock was set forward meanwhile
         assertThat(leastAt(after(5))).isEqualTo(1_005_000 - 500 - 1);
@@ -36,7 +36,7 @@ class ServerClockTest {
     }
 
     @Test
-    void aLookIsOutOfDateAfterHalfAMinute() {
+    void aSampleIsOutOfDateAfterHalfAMinute() {
         look(1_000_000, RECEIVED);
         assertThat(leastAt(after(30) - 1)).isNotEqualTo(ReadMark.UNKNOWN);
         assertThat(leastAt(after(30))).isEqualTo(ReadMark.UNKNOWN);
@@ -64,7 +64,7 @@ class ServerClockTest {
     }
 
     @Test
-    void aTimeThatNoClockShowsIsNoLook() {
+    void aTimeThatNoClockShowsIsNoSample() {
         look(1_000_000, RECEIVED);
         long before = leastAt(RECEIVED);
         for (String odd : List.of(

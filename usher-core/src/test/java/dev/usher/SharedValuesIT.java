@@ -134,13 +134,13 @@ class SharedValuesIT extends NodesOnRedis {
 
     @ParameterizedTest(name = "{0}, {1} users in memory")
     @MethodSource("waysAndTiers")
-    void aValueIsTheSameForThoseWhoComeLater(Way way, int nearSize) {
+    void aValueIsTheSameForLaterCallers(Way way, int nearSize) {
         assertThatNoChangeIsSeen(way, patient(server.uri()), badges(nearSize), Badges.make(), Badges.make());
     }
 
     @ParameterizedTest
     @EnumSource(Way.class)
-    void aValueThatIsCopiedIsTheSameForThoseWhoComeLater(Way way) {
+    void aValueThatIsCopiedIsTheSameForLaterCallers(Way way) {
         Facet<Bean> beans = Facet.of("beans", Bean.class).copyOnRead();
         assertThatNoChangeIsSeen(
                 way,
@@ -183,7 +183,7 @@ class SharedValuesIT extends NodesOnRedis {
 
     /** A caller that waits for another caller's load gets its result. */
     @Test
-    void callersWhoWaitForOneLoadGetCopiesOfTheirOwn() {
+    void callersThatWaitForOneLoadGetCopiesOfTheirOwn() {
         CountDownLatch gate = new CountDownLatch(1);
         Facet<Bean> beans = Facet.of("beans", Bean.class).copyOnRead();
         UserCaches node = open(patient(server.uri()));

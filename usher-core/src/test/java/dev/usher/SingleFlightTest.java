@@ -36,82 +36,82 @@ class SingleFlightTest {
     }
 
     @Test
-    void whoJoinsBeforeTheReadIsAnswered() throws Exception {
+    void aWaiterThatJoinsBeforeTheReadIsAnswered() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
             return landing("value", flight.nextStep());
         }));
         uninterrupted(started);
-        Future<Landing<String>> passenger = join();
+        Future<Landing<String>> waiter = join();
         joined.countDown();
-        assertThat(pilot.get()).isNotNull();
-        assertThat(passenger.get()).isSameAs(pilot.get());
+        assertThat(leader.get()).isNotNull();
+        assertThat(waiter.get()).isSameAs(leader.get());
     }
 
     @Test
-    void whoJoinsAfterTheReadHasToAskAnew() throws Exception {
+    void aWaiterThatJoinsAfterTheReadHasToAskAnew() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
             int readIn = flight.nextStep();
             read.countDown();
             uninterrupted(joined);
             return landing("old", readIn);
         }));
         uninterrupted(read);
-        Future<Landing<String>> passenger = join();
+        Future<Landing<String>> waiter = join();
         joined.countDown();
-        assertThat(pilot.get()).isNotNull();
-        assertThat(passenger.get()).isNull();
+        assertThat(leader.get()).isNotNull();
+        assertThat(waiter.get()).isNull();
     }
 
     @Test
-    void aLaterStepOfTheSameFlightAnswersWhoJoinedBeforeIt() throws Exception {
+    void aLaterStepOfTheSameFlightAnswersTheWaitersFromBeforeIt() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
             flight.nextStep();
             read.countDown();
             uninterrupted(joined);
             return landing("stored", flight.nextStep());
         }));
         uninterrupted(read);
-        Future<Landing<String>> passenger = join();
+        Future<Landing<String>> waiter = join();
         joined.countDown();
-        assertThat(passenger.get()).isSameAs(pilot.get());
+        assertThat(waiter.get()).isSameAs(leader.get());
     }
 
     @Test
-    void aFailureReachesEveryPassengerAndIsForgotten() throws Exception {
+    void aFailureReachesEveryWaiterAndIsForgotten() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
             throw new IllegalArgumentException("the source is gone");
         }));
         uninterrupted(started);
-        Future<Landing<String>> passenger = join();
+        Future<Landing<String>> waiter = join();
         joined.countDown();
         assertThatExceptionOfType(ExecutionException.class)
-                .isThrownBy(pilot::get)
+                .isThrownBy(leader::get)
                 .havingCause()
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatExceptionOfType(ExecutionException.class)
-                .isThrownBy(passenger::get)
+                .isThrownBy(waiter::get)
                 .havingRootCause()
                 .isInstanceOf(IllegalArgumentException.class);
         assertThat(fly(1L, false, flight -> landing("next", flight.nextStep()))).isNotNull();
     }
 
     @Test
-    void whoComesAfterAForgottenFlightBeginsItsOwn() throws Exception {
+    void aCallerAfterAForgottenFlightBeginsItsOwn() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
             int readIn = flight.nextStep();
             started.countDown();
             uninterrupted(over);
@@ -123,7 +123,7 @@ class SingleFlightTest {
         assertThat(after).isNotNull();
         assertThat(after.entry().value()).isEqualTo("after");
         over.countDown();
-        assertThat(pilot.get().entry().value()).isEqualTo("before");
+        assertThat(leader.get().entry().value()).isEqualTo("before");
     }
 
     @Test
@@ -146,7 +146,7 @@ class SingleFlightTest {
     }
 
     @Test
-    void aSourceThatAsksItsOwnCacheIsToldSo() {
+    void aSourceThatCallsItsOwnCacheFails() {
         assertThatIllegalStateException()
                 .isThrownBy(() -> fly(1L, false, flight -> {
                     try {
@@ -160,7 +160,7 @@ class SingleFlightTest {
     }
 
     @Test
-    void aSourceThatAsksForAnotherUserOfItsCacheIsToldSoToo() {
+    void aSourceThatCallsItsOwnCacheForAnotherUserFails() {
         assertThatIllegalStateException()
                 .isThrownBy(() -> fly(1L, false, flight -> {
                     try {
@@ -173,7 +173,7 @@ class SingleFlightTest {
     }
 
     @Test
-    void whatHasLandedIsBroughtAlthoughTheRestFails() {
+    void completedLoadsAreReturnedAlthoughTheOthersFail() {
         Map<Long, Landing<String>> landings = new HashMap<>();
         assertThatIllegalStateException()
                 .isThrownBy(() -> flights.fly(
@@ -192,13 +192,13 @@ class SingleFlightTest {
     }
 
     @Test
-    void eachFlightOfAListFailsForItselfAndForItsPassengers() throws Exception {
+    void eachFlightOfAListFailsForItselfAndForItsWaiters() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
         IllegalStateException failure = new IllegalStateException("the row cannot be read");
         Map<Long, Landing<String>> landings = new HashMap<>();
         Map<Long, Exception> failures = new HashMap<>();
-        Future<?> pilot = threads.submit(() -> {
+        Future<?> leader = threads.submit(() -> {
             flights.fly(
                     List.of(1L, 2L),
                     bulkhead.begin(),
@@ -216,7 +216,7 @@ class SingleFlightTest {
         uninterrupted(started);
         Map<Long, Landing<String>> brought = new HashMap<>();
         Map<Long, Exception> notBrought = new HashMap<>();
-        Future<?> passenger = threads.submit(() -> {
+        Future<?> waiter = threads.submit(() -> {
             flights.fly(
                     List.of(1L, 2L),
                     bulkhead.begin(),
@@ -231,8 +231,8 @@ class SingleFlightTest {
         await().until(() -> flights.passengersOf(1L) == 1);
         await().until(() -> flights.size() == 2);
         joined.countDown();
-        pilot.get();
-        passenger.get();
+        leader.get();
+        waiter.get();
         assertThat(landings).containsOnlyKeys(2L);
         assertThat(failures).containsOnly(Map.entry(1L, failure));
         assertThat(brought).containsOnlyKeys(2L);
@@ -242,7 +242,7 @@ class SingleFlightTest {
     }
 
     @Test
-    void aFlightThatFailsByItselfTellsItsPilot() {
+    void aFailedFlightFailsItsLeader() {
         IllegalStateException failure = new IllegalStateException("the row cannot be read");
         assertThatIllegalStateException()
                 .isThrownBy(() -> flights.flyAlone(
@@ -261,7 +261,7 @@ class SingleFlightTest {
     void aCallWithoutAPlaceIsRefusedAndLeavesTheLoadAlone() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
-        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
             int readIn = flight.nextStep();
             started.countDown();
             uninterrupted(over);
@@ -272,32 +272,32 @@ class SingleFlightTest {
         assertThatExceptionOfType(Bulkhead.CrowdedException.class)
                 .isThrownBy(() -> flights.fly(1L, none.begin(), any -> false, (mine, call) -> {}));
         over.countDown();
-        assertThat(pilot.get()).isNotNull();
+        assertThat(leader.get()).isNotNull();
     }
 
     @Test
-    void passengersOfAPilotThatIsRefusedAskAnew() throws Exception {
+    void waitersOfARefusedLeaderAskAnew() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
         IllegalStateException refusal = new IllegalStateException("there is no place");
-        Future<Landing<String>> pilot =
+        Future<Landing<String>> leader =
                 threads.submit(() -> flights.fly(1L, bulkhead.begin(), any -> false, (mine, call) -> {
                     started.countDown();
                     uninterrupted(joined);
                     mine.get(0).refuse(refusal);
                 }));
         uninterrupted(started);
-        Future<Landing<String>> passenger = join();
+        Future<Landing<String>> waiter = join();
         joined.countDown();
         assertThatExceptionOfType(ExecutionException.class)
-                .isThrownBy(pilot::get)
+                .isThrownBy(leader::get)
                 .withCause(refusal);
-        assertThat(passenger.get()).isNull();
+        assertThat(waiter.get()).isNull();
         assertThat(flights.size()).isZero();
     }
 
     @Test
-    void aLoadByItselfIsNobodyElses() throws Exception {
+    void aLoadAloneCannotBeJoined() throws Exception {
         Landing<String> alone = flights.flyAlone(1L, bulkhead.begin(), (mine, call) -> {
             assertThat(flights.size()).isZero();
             var other = threads.submit(() -> fly(1L, false, flight -> landing("other", flight.nextStep())));
@@ -308,7 +308,7 @@ class SingleFlightTest {
     }
 
     @Test
-    void aSourceThatAsksItsOwnCachePastAllTiersIsToldSoToo() {
+    void aSourceThatCallsItsOwnCachePastAllTiersFails() {
         assertThatIllegalStateException()
                 .isThrownBy(() -> flights.flyAlone(
                         1L, bulkhead.begin(), (mine, call) -> flights.flyAlone(1L, call, (again, same) -> {})))
@@ -316,11 +316,11 @@ class SingleFlightTest {
     }
 
     @Test
-    void whoCannotKnowBetterIsContentWithWhatIsWithinTheBound() throws Exception {
+    void aCallerThatCannotAskRedisAcceptsAnAnswerWithinTheBound() throws Exception {
         for (boolean withinBound : new boolean[] {true, false}) {
             CountDownLatch read = new CountDownLatch(1);
             CountDownLatch joined = new CountDownLatch(1);
-            Future<Landing<String>> pilot = threads.submit(() -> fly(1L, true, flight -> {
+            Future<Landing<String>> leader = threads.submit(() -> fly(1L, true, flight -> {
                 int readIn = flight.nextStep();
                 read.countDown();
                 uninterrupted(joined);
@@ -330,16 +330,16 @@ class SingleFlightTest {
             Future<Landing<String>> content = join(true);
             Future<Landing<String>> strict = join(false);
             joined.countDown();
-            assertThat(content.get()).isSameAs(withinBound ? pilot.get() : null);
+            assertThat(content.get()).isSameAs(withinBound ? leader.get() : null);
             assertThat(strict.get()).isNull();
         }
     }
 
     @Test
-    void aPilotWhoIsCalledOffDoesNotFailItsPassengers() throws Exception {
+    void anInterruptedLeaderDoesNotFailTheWaiters() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         AtomicReference<Thread> thread = new AtomicReference<>();
-        Future<Landing<String>> pilot = threads.submit(() -> fly(1L, false, flight -> {
+        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
             thread.set(Thread.currentThread());
             started.countDown();
             try {
@@ -350,10 +350,10 @@ class SingleFlightTest {
             throw new IllegalStateException("called off");
         }));
         uninterrupted(started);
-        Future<Landing<String>> passenger = join();
+        Future<Landing<String>> waiter = join();
         requireNonNull(thread.get()).interrupt();
-        assertThatExceptionOfType(ExecutionException.class).isThrownBy(pilot::get);
-        assertThat(passenger.get()).as("asks anew").isNull();
+        assertThatExceptionOfType(ExecutionException.class).isThrownBy(leader::get);
+        assertThat(waiter.get()).as("asks anew").isNull();
     }
 
     /** Starts a caller that joins the load under way, and returns once it waits for the result. */
@@ -363,11 +363,11 @@ class SingleFlightTest {
 
     private Future<Landing<String>> join(boolean contentWithinBound) {
         int before = flights.passengersOf(1L);
-        Future<Landing<String>> passenger = threads.submit(() -> fly(1L, contentWithinBound, flight -> {
+        Future<Landing<String>> waiter = threads.submit(() -> fly(1L, contentWithinBound, flight -> {
             throw new AssertionError("there was no flight to join");
         }));
         await().until(() -> flights.passengersOf(1L) == before + 1);
-        return passenger;
+        return waiter;
     }
 
     private static Landing<String> landing(String value, int readIn) {

@@ -124,7 +124,7 @@ class SourceCallsTest {
 
     /** With more unreadable rows than the calls can find, readable users may be unavailable; unreadable users are never answered. */
     @Test
-    void howeverManyCannotBeReadTheCallsAreLimitedAndNobodyIsTakenForAbsent() throws Exception {
+    void howeverManyCannotBeReadTheCallsAreLimitedAndNoUserCountsAsAbsent() throws Exception {
         Random random = new Random(15);
         for (int round = 0; round < 200; round++) {
             begin();
@@ -318,7 +318,7 @@ class SourceCallsTest {
     }
 
     @Test
-    void theLatestTroubleIsThatOfTheLastCallAndARowIsNone() throws Exception {
+    void theLastErrorIsThatOfTheLastCallAndAnUnreadableRowIsNone() throws Exception {
         assertThat(troubles.latest()).isNull();
         failure = new SQLException(SECRET, "42P01");
         loadOrFail(3);

@@ -50,7 +50,7 @@ class SourceFailureTest {
 
     @ParameterizedTest
     @MethodSource("kinds")
-    void whetherARowMayBeToBlameIsToldByTheKindHoweverDeepItIsWrapped(Exception exception, boolean mayBeOfOneRow) {
+    void theKindTellsWhetherARowMayBeTheReasonHoweverDeepItIsWrapped(Exception exception, boolean mayBeOfOneRow) {
         Exception wrapped = new IllegalStateException("wrapped", new RuntimeException("twice", exception));
         assertThat(SourceFailure.mayBeOfOneRow(exception)).isEqualTo(mayBeOfOneRow);
         assertThat(SourceFailure.mayBeOfOneRow(wrapped)).isEqualTo(mayBeOfOneRow);
@@ -77,7 +77,7 @@ class SourceFailureTest {
                         "57P01",
                 "57P03", "58030", "HYT00", "HYT01"
             })
-    void aStateOfTheWholeSaysThatNoRowIsToBlame(String state) {
+    void anSqlStateOfTheWholeQueryMeansThatNoRowIsTheReason(String state) {
         assertThat(SourceFailure.mayBeOfOneRow(new SQLException("", state))).isFalse();
     }
 

@@ -25,7 +25,7 @@ class StampedeIT {
     private static final int ROUNDS = 7;
 
     @Test
-    void twoProcessesWithAHundredCallersEachCauseOneQueryAndNobodyWaitsLong() throws Exception {
+    void twoProcessesWithAHundredCallersEachCauseOneQueryAndNoCallerWaitsLong() throws Exception {
         try (RedisServer redis = RedisServer.start();
                 PostgresServer postgres = PostgresServer.start();
                 Connection database = DriverManager.getConnection(url(postgres))) {

@@ -98,7 +98,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void anAbsentUserWhoIsAskedForAgainIsRememberedForAMinute() {
+    void anAbsentUserThatIsAskedForAgainIsCachedForAMinute() {
         assertThat(cache.find(42L)).isEmpty();
         assertThat(redis.exists(KEY)).isZero();
         assertThat(cache.find(42L)).isEmpty();
@@ -253,7 +253,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void whoAskedBeforeAChangeIsAnsweredAndWhoComesAfterItIsNot() throws Exception {
+    void aLoadAnswersCallersFromBeforeAChangeAndNoneFromAfterIt() throws Exception {
         table.put(42L, profile("Old"));
         table.holdBackAfterReading();
         Future<UserProfile> before = threads.submit(() -> cache.find(42L).orElseThrow());
@@ -263,7 +263,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         UserCache<Long, UserProfile> elsewhere = node().cache(PROFILE, Long.class, table);
         elsewhere.invalidate(42L);
         Future<UserProfile> after = threads.submit(() -> cache.find(42L).orElseThrow());
-        awaitPassengers(cache, 1);
+        awaitWaiters(cache, 1);
 
         table.gate.countDown();
         assertThat(before.get()).isEqualTo(profile("Old"));
@@ -273,7 +273,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void whoComesAfterAChangeOnThisNodeDoesNotWaitForTheOldLoad() throws Exception {
+    void aCallerAfterAChangeOnThisNodeDoesNotWaitForTheOldLoad() throws Exception {
         table.put(42L, profile("Old"));
         table.holdBackAfterReading();
         Future<UserProfile> before = threads.submit(() -> cache.find(42L).orElseThrow());
@@ -298,7 +298,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         for (int i = 0; i < 100; i++) {
             answers.add(threads.submit(() -> cache.find(42L).orElseThrow()));
         }
-        awaitPassengers(cache, 99);
+        awaitWaiters(cache, 99);
         table.gate.countDown();
         for (Future<UserProfile> answer : answers) {
             assertThat(answer.get()).isEqualTo(ANN);
@@ -341,7 +341,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void whoHasWaitedLongEnoughForAnotherProcessAsksTheSourceAndStoresNothing() {
+    void aCallerThatHasWaitedForAnotherProcessAsksTheSourceAndStoresNothing() {
         table.put(42L, ANN);
         UserCache<Long, UserProfile> impatient =
                 node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), Long.class, table);
@@ -393,13 +393,13 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void aFailureReachesAllWhoWaitForIt() throws Exception {
+    void aFailureReachesAllWaiters() throws Exception {
         table.holdBackAfterReading();
         table.failure = new IllegalStateException("the database is gone");
         Future<?> first = threads.submit(() -> cache.find(42L));
         await().until(() -> table.queries.get() == 1);
         Future<?> second = threads.submit(() -> cache.find(42L));
-        awaitPassengers(cache, 1);
+        awaitWaiters(cache, 1);
         table.gate.countDown();
         for (Future<?> caller : List.of(first, second)) {
             assertThatExceptionOfType(ExecutionException.class)
@@ -413,7 +413,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void anInterruptedCallerIsToldAndStaysInterrupted() throws Exception {
+    void anInterruptedCallerGetsAnExceptionAndStaysInterrupted() throws Exception {
         UserCache<Long, UserProfile> patient = node().cache(
                         PROFILE.with(PROFILE.policy()
                                 .withClaimWait(Duration.ofMinutes(1))
@@ -536,7 +536,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void closingSendsWhatIsKept() {
+    void closingSendsPendingInvalidations() {
         UserCaches node = node();
         node.cache(PROFILE, Long.class, table);
         redis.set(KEY, "old");
@@ -578,12 +578,12 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     @Test
-    void withoutRedisWhoComesDuringAQueryIsAnsweredByIt() throws Exception {
+    void withoutRedisACallerThatComesDuringAQueryIsAnsweredByIt() throws Exception {
         assertThat(queriesOfTwoCallersWithoutRedis(Duration.ofMinutes(1))).isEqualTo(1);
     }
 
     @Test
-    void aQueryThatTookLongerThanTheBoundDoesNotAnswerWhoCameDuringIt() throws Exception {
+    void aQueryThatTookLongerThanTheBoundDoesNotAnswerACallerThatCameDuringIt() throws Exception {
         assertThat(queriesOfTwoCallersWithoutRedis(Duration.ZERO)).isEqualTo(2);
     }
 
@@ -598,7 +598,7 @@ class TieredUserCacheIT extends NodesOnRedis {
             Future<UserProfile> first = threads.submit(() -> alone.find(42L).orElseThrow());
             await().until(() -> table.queries.get() == 1);
             Future<UserProfile> second = threads.submit(() -> alone.find(42L).orElseThrow());
-            awaitPassengers(alone, 1);
+            awaitWaiters(alone, 1);
             table.gate.countDown();
             assertThat(first.get()).isEqualTo(ANN);
             assertThat(second.get()).isEqualTo(ANN);
@@ -783,8 +783,8 @@ class TieredUserCacheIT extends NodesOnRedis {
         return Long.parseLong(guard.split(" ")[1]);
     }
 
-    private static void awaitPassengers(UserCache<Long, UserProfile> cache, int passengers) {
-        await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).waitingFor(42L) == passengers);
+    private static void awaitWaiters(UserCache<Long, UserProfile> cache, int waiters) {
+        await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).waitingFor(42L) == waiters);
     }
 
     private static UserProfile profile(String name) {

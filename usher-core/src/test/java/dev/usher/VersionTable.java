@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
-* The source of truth about users in a table of PostgreSQL: the version of each, which the name of its profile holds.
+ * The source of truth about users in a table of PostgreSQL: the version of each, which the name of its profile holds.
  *
  * <p>Thread-safe; the connections of one object are reused.
  */
