@@ -91,11 +91,11 @@ class BatchedLoadsTest {
 
         underWay.get(0).answer();
         Call shared = nextCall();
-        assertThat(shared.ids()).as("without the one who was refused").hasSize(3);
+        assertThat(shared.ids()).as("without the refused caller").hasSize(3);
         assertThat(loads.waiting()).isZero();
         waitingCaller(Set.of(8L)); // the leader has given its place back
         assertThat(failureOf(caller(Set.of(7L))))
-                .as("who rides still waits")
+                .as("the waiters of the batch still hold their places")
                 .isInstanceOf(Bulkhead.CrowdedException.class);
 
         shared.answer();
@@ -297,7 +297,7 @@ class BatchedLoadsTest {
         Caller leader = waiters.get(0);
         leader.thread.interrupt();
         Call again = nextCall();
-        assertThat(again.ids()).as("without those who have left").hasSize(2);
+        assertThat(again.ids()).as("without the callers that have left").hasSize(2);
         again.answer();
         assertAnswered(waiters.get(2));
         assertAnswered(waiters.get(4));

@@ -38,7 +38,7 @@ class CurrentSessionTest {
         session.seenUpTo(now + 900); // a heartbeat from before
         assertThat(session.isWithin(LONG, now + 1001)).isFalse();
         assertThat(session.age(now + 1001))
-                .as("for whoever asks how the node is")
+                .as("the watermark that health shows")
                 .isEqualTo(101);
 
         session.seenUpTo(now + 1002);

@@ -69,7 +69,7 @@ final class Stampede implements Measurement {
                 .text("**All for one user**")
                 .table(columns, same)
                 .picture(new Bars(
-                        "Queries for one user, for whom 200 callers in each of two JVMs come at once", "queries", bars))
+                        "Queries for one user, which 200 callers in each of two JVMs ask for at once", "queries", bars))
                 .text("**Each for another user**: no caller should have to wait for all the others.")
                 .table(columns, distinct);
     }
