@@ -1,9 +1,5 @@
 package dev.usher;
 
-import io.github.resilience4j.circuitbreaker.CircuitBreaker;
-import io.github.resilience4j.circuitbreaker.CircuitBreaker.State;
-import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
-import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandExecutionException;
@@ -52,20 +48,11 @@ final class RedisLink {
 
     private static final Duration FIRST_CONNECT_RETRY = Duration.ofSeconds(1);
 
-    private static final CircuitBreakerConfig BREAKER = CircuitBreakerConfig.custom()
-            .slidingWindow(10, 5, SlidingWindowType.COUNT_BASED)
-            .failureRateThreshold(50)
-            .waitDurationInOpenState(PULSE.dividedBy(2))
-            .permittedNumberOfCallsInHalfOpenState(1)
-            // With the machine's, it would stay open for as long as that is set back.
-            .clock(new SteadyClock())
-            .build();
-
     private final Duration timeout;
     private final ScheduledExecutorService scheduler;
     private final RedisTroubles troubles;
     private final Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife;
-    private final CircuitBreaker breaker;
+    private final CircuitBreaker breaker = new CircuitBreaker();
 
     /** Who waits for what. */
     private final ConcurrentMap<Thread, CompletableFuture<?>> waiting = new ConcurrentHashMap<>();
@@ -85,11 +72,10 @@ final class RedisLink {
     /**
      * Not yet connected.
      *
-     * @param name what it is for, in a word
      * @param timeout how long an answer is waited for
      */
-    RedisLink(String name, Duration timeout, ScheduledExecutorService scheduler, RedisTroubles troubles) {
-        this(name, timeout, scheduler, troubles, RedisAsyncCommands::ping);
+    RedisLink(Duration timeout, ScheduledExecutorService scheduler, RedisTroubles troubles) {
+        this(timeout, scheduler, troubles, RedisAsyncCommands::ping);
     }
 
     /**
@@ -98,7 +84,6 @@ final class RedisLink {
      * @param signOfLife asks for an answer that no caller waits for
      */
     RedisLink(
-            String name,
             Duration timeout,
             ScheduledExecutorService scheduler,
             RedisTroubles troubles,
@@ -107,7 +92,6 @@ final class RedisLink {
         this.timeout = timeout;
         this.scheduler = scheduler;
         this.troubles = troubles;
-        this.breaker = CircuitBreaker.of(name, BREAKER);
     }
 
     /**
@@ -189,7 +173,7 @@ final class RedisLink {
 
     /** Whether Redis does not answer in time, so that it is not asked. */
     boolean isLeftAlone() {
-        return breaker.getState() != State.CLOSED;
+        return breaker.isOpen();
     }
 
     /** How many callers wait, about. */
@@ -205,8 +189,7 @@ final class RedisLink {
     /** As {@link #await(CompletableFuture)}, for who has no more time than this. */
     <T extends @Nullable Object> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
         Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
-        long from = System.nanoTime();
-        long until = from + patience.toNanos();
+        long until = System.nanoTime() + patience.toNanos();
         boolean interrupted = false;
         Thread caller = Thread.currentThread();
         waiting.put(caller, answer);
@@ -215,7 +198,7 @@ final class RedisLink {
             while (true) {
                 try {
                     T result = answer.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
-                    breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
+                    breaker.answered();
                     answered();
                     return result;
                 } catch (InterruptedException e) {
@@ -226,7 +209,7 @@ final class RedisLink {
             // A process that was paused notices late, and knows nothing of Redis.
             boolean isTimely = System.nanoTime() - until < timeout.toNanos() / 2;
             if (patience.equals(timeout) && isTimely) {
-                unanswered(System.nanoTime() - from, e);
+                unanswered();
             }
             throw failed("did not answer within " + patience.toMillis() + " ms");
         } catch (ExecutionException e) {
@@ -234,7 +217,7 @@ final class RedisLink {
                 throw known;
             }
             if (isAnswer(e.getCause())) {
-                breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
+                breaker.answered();
             }
             throw isOpen() ? failed(e) : failed(notConnected());
         } catch (CancellationException e) {
@@ -304,18 +287,17 @@ final class RedisLink {
         if (current == null || !pulsing.compareAndSet(false, true)) {
             return;
         }
-        if (isLeftAlone() && !breaker.tryAcquirePermission()) {
-            pulsing.set(false);
-            return;
-        }
-        long from = System.nanoTime();
+        boolean isProbe = isLeftAlone();
         var unused = Deadline.of(answerOf(current), timeout, scheduler).whenComplete((pong, failure) -> {
             pulsing.set(false);
-            long took = System.nanoTime() - from;
-            if (failure == null || isAnswer(failure)) {
-                breaker.onSuccess(took, TimeUnit.NANOSECONDS);
-            } else if (isLeftAlone() || failure instanceof TimeoutException) {
-                unanswered(took, failure);
+            if (failure instanceof TimeoutException) {
+                unanswered();
+            } else if (failure == null || isAnswer(failure)) {
+                breaker.answered();
+                // An answer to a pulse from before the misses that opened the breaker proves less than the next one.
+                if (isProbe) {
+                    breaker.close();
+                }
             }
         });
     }
@@ -329,9 +311,8 @@ final class RedisLink {
         }
     }
 
-    /** Notes that a call has not been answered; the breaker's own events would cost each call that is. */
-    private void unanswered(long nanos, Throwable failure) {
-        breaker.onError(nanos, TimeUnit.NANOSECONDS, failure);
+    private void unanswered() {
+        breaker.missed();
         if (isLeftAlone()) {
             waiting.values().forEach(answer -> answer.cancel(true));
         }

@@ -127,8 +127,8 @@ final class SharedTier implements AutoCloseable {
         this.disconnected = disconnected;
         this.batchSizes = batchSizes;
         this.troubles = new RedisTroubles(uri);
-        this.readLink = new RedisLink("reads", commandTimeout, scheduler, troubles);
-        this.scriptLink = new RedisLink("scripts", commandTimeout, scheduler, troubles, this::lookForPause);
+        this.readLink = new RedisLink(commandTimeout, scheduler, troubles);
+        this.scriptLink = new RedisLink(commandTimeout, scheduler, troubles, this::lookForPause);
         this.ownClock = ownClock;
         this.nanoTime = nanoTime;
         this.guards = new GuardProtocol(scriptLink, clock);

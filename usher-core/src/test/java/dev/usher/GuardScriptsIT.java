@@ -517,8 +517,8 @@ class GuardScriptsIT {
         try (RedisServer own = RedisServer.start();
                 RedisClient operator = RedisClient.create(own.uri())) {
             RedisCommands<String, String> there = operator.connect().sync();
-            RedisLink link = new RedisLink(
-                    "test", Duration.ofSeconds(10), scheduler, new RedisTroubles(RedisURI.create(own.uri())));
+            RedisLink link =
+                    new RedisLink(Duration.ofSeconds(10), scheduler, new RedisTroubles(RedisURI.create(own.uri())));
             // Without a register, whose heartbeat is an EVAL as well.
             link.connect(operator, RedisURI.create(own.uri()), connected -> CompletableFuture.completedStage(null))
                     .toCompletableFuture()
