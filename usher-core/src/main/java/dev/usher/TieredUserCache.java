@@ -113,7 +113,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     @Override
-    public Found<V> lookUp(K id) {
+    public Lookup<V> lookUp(K id) {
         caches.requireOpen();
         Resident<V> resident = near.find(id);
         return resident != null ? foundIn(resident) : findMissing(id);
@@ -167,14 +167,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     public Map<K, V> findAll(Collection<? extends K> ids) {
         Map<K, V> found = new LinkedHashMap<>(capacityFor(ids.size()));
         Set<K> missing = findNear(ids, (id, resident) -> answerOf(resident).ifPresent(value -> found.put(id, value)));
-        Map<K, Found<V>> missed = findMissing(missing);
+        Map<K, Lookup<V>> missed = findMissing(missing);
         requireAvailable(missed);
         missed.forEach((id, answer) -> answer.value().ifPresent(value -> found.put(id, value)));
         return found;
     }
 
     /** Throws when any of them is unavailable, and names all that are. */
-    private void requireAvailable(Map<K, Found<V>> missed) {
+    private void requireAvailable(Map<K, Lookup<V>> missed) {
         Map<K, UserUnavailableException> failures = new LinkedHashMap<>(0);
         missed.forEach((id, answer) -> {
             if (answer.failure() != null) {
@@ -188,8 +188,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     @Override
-    public Map<K, Found<V>> lookUpAll(Collection<? extends K> ids) {
-        Map<K, Found<V>> found = new LinkedHashMap<>();
+    public Map<K, Lookup<V>> lookUpAll(Collection<? extends K> ids) {
+        Map<K, Lookup<V>> found = new LinkedHashMap<>();
         found.putAll(findMissing(findNear(ids, (id, resident) -> found.put(id, foundIn(resident)))));
         return found;
     }
@@ -283,12 +283,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         return isCopied ? answer.map(codec::copyOf) : answer;
     }
 
-    private Found<V> foundIn(Resident<V> resident) {
-        return new Found<>(answerOf(resident), resident.staleFor());
+    private Lookup<V> foundIn(Resident<V> resident) {
+        return new Lookup<>(answerOf(resident), resident.staleFor());
     }
 
     /** As for many, but next to all of what it costs is what Redis costs. */
-    private Found<V> findMissing(K id) {
+    private Lookup<V> findMissing(K id) {
         requireId(id);
         if (!readThrough.canLoadForOthers()) {
             return orThrow(requireNonNull(findAlone(Set.of(id)).get(id)));
@@ -306,7 +306,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private static <V> Found<V> orThrow(Found<V> found) {
+    private static <V> Lookup<V> orThrow(Lookup<V> found) {
         if (found.failure() != null) {
             throw found.failure();
         }
@@ -314,17 +314,17 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** The last known answer, or that there is none. */
-    private Found<V> lastKnownOr(K id, UserUnavailableException failure) {
+    private Lookup<V> lastKnownOr(K id, UserUnavailableException failure) {
         Resident<V> last = near.lastKnown(id);
         if (last == null) {
             counters.unavailable.increment();
-            return Found.unavailable(failure);
+            return Lookup.unavailable(failure);
         }
         return foundIn(last);
     }
 
     /** What memory could not answer, by id; each for itself, be it that it is unavailable. */
-    private Map<K, Found<V>> findMissing(Set<K> ids) {
+    private Map<K, Lookup<V>> findMissing(Set<K> ids) {
         if (!ids.isEmpty() && !readThrough.canLoadForOthers()) {
             return findAlone(ids);
         }
@@ -333,8 +333,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private Map<K, Found<V>> findMissing(Set<K> ids, Bulkhead.Call call) {
-        Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
+    private Map<K, Lookup<V>> findMissing(Set<K> ids, Bulkhead.Call call) {
+        Map<K, Lookup<V>> found = new HashMap<>(capacityFor(ids.size()));
         Set<K> missing = ids;
         while (!missing.isEmpty()) {
             Set<K> together = firstOf(missing);
@@ -372,8 +372,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     }
 
     /** What Redis knows; the rest is as unavailable as those before. */
-    private void findAllShared(Set<K> ids, Map<K, Found<V>> found, UserUnavailableException failure) {
-        findCached(ids).forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
+    private void findAllShared(Set<K> ids, Map<K, Lookup<V>> found, UserUnavailableException failure) {
+        findCached(ids).forEach((id, value) -> found.put(id, new Lookup<>(value, Duration.ZERO)));
         Set<K> left = new LinkedHashSet<>(ids);
         left.removeAll(found.keySet());
         if (!left.isEmpty()) {
@@ -386,11 +386,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      * Users that another caller is loading, for a call that may not wait for it: what Redis holds of them. The load under way may be no more
      * than a read of Redis, and then to refuse its users would be wrong.
      */
-    private Map<K, Found<V>> findWithoutWaiting(Set<K> ids) {
+    private Map<K, Lookup<V>> findWithoutWaiting(Set<K> ids) {
         Map<K, Optional<V>> shared = new HashMap<>(capacityFor(ids.size()));
         findShared(ids, shared);
-        Map<K, Found<V>> found = new HashMap<>(capacityFor(ids.size()));
-        shared.forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
+        Map<K, Lookup<V>> found = new HashMap<>(capacityFor(ids.size()));
+        shared.forEach((id, value) -> found.put(id, new Lookup<>(value, Duration.ZERO)));
         Set<K> left = without(ids, shared.keySet());
         if (!left.isEmpty()) {
             UserUnavailableException refusal = readThrough.refusal(left);
@@ -402,15 +402,15 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
     // The read on a thread that may not load for others.
 
     /** What memory could not answer, by id: from Redis, or else from the source, for the calling thread alone. */
-    private Map<K, Found<V>> findAlone(Set<K> ids) {
-        Map<K, Found<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
+    private Map<K, Lookup<V>> findAlone(Set<K> ids) {
+        Map<K, Lookup<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
         Set<K> left = new LinkedHashSet<>(ids);
         while (!left.isEmpty()) {
             Set<K> together = new LinkedHashSet<>(firstOf(left));
             left.removeAll(together);
             Map<K, Optional<V>> shared = new HashMap<>(capacityFor(together.size()));
             findShared(together, shared);
-            shared.forEach((id, value) -> found.put(id, new Found<>(value, Duration.ZERO)));
+            shared.forEach((id, value) -> found.put(id, new Lookup<>(value, Duration.ZERO)));
             together.removeAll(shared.keySet());
             if (!together.isEmpty()) {
                 UserUnavailableException failure = askAlone(together, found);
@@ -428,7 +428,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
      *
      * @return why the source has said nothing of anybody, or {@code null}
      */
-    private @Nullable UserUnavailableException askAlone(Set<K> ids, Map<K, Found<V>> found) {
+    private @Nullable UserUnavailableException askAlone(Set<K> ids, Map<K, Lookup<V>> found) {
         try {
             Map<K, Loaded<V>> answer = loadAlone(ids);
             ids.forEach(id -> found.put(id, foundAlone(id, answer.get(id))));
@@ -445,14 +445,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private Found<V> foundAlone(K id, @Nullable Loaded<V> loaded) {
+    private Lookup<V> foundAlone(K id, @Nullable Loaded<V> loaded) {
         Exception failure = loaded == null ? null : loaded.failure();
         if (failure != null) {
             return lastKnownOr(id, readThrough.unavailable(Set.of(id), failure));
         }
         Entry<V> entry = new Entry<>(loaded == null ? null : loaded.value());
         counters.answered(Tier.SOURCE, entry);
-        return new Found<>(entry.toOptional(), Duration.ZERO);
+        return new Lookup<>(entry.toOptional(), Duration.ZERO);
     }
 
     private Map<K, Loaded<V>> loadAlone(Set<K> ids) {
@@ -504,9 +504,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         }
     }
 
-    private Found<V> foundIn(Landing<V> landing) {
+    private Lookup<V> foundIn(Landing<V> landing) {
         counters.answered(landing.tier(), landing.entry());
-        return new Found<>(codec.handOut(landing.entry()), Duration.ZERO);
+        return new Lookup<>(codec.handOut(landing.entry()), Duration.ZERO);
     }
 
     /** Of a map that is not to grow while it is filled. */

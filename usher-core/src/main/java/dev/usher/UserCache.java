@@ -77,7 +77,7 @@ public interface UserCache<K, V> {
      * @throws UserUnavailableException as {@link #find} throws it
      * @throws IllegalStateException when it is this cache's own source that asks
      */
-    Found<V> lookUp(K id);
+    Lookup<V> lookUp(K id);
 
     /**
      * The user's value as the source says it now, past all tiers, for the moments that must be exact: a payment, a change of
@@ -116,10 +116,10 @@ public interface UserCache<K, V> {
      *
      * @param ids whose values; a repeated id counts once
      * @return for each of them the value, or that there is no such user, and whether it is only the last known one; or that the user
-     *     is {@linkplain Found#isUnavailable unavailable}
+     *     is {@linkplain Lookup#isUnavailable unavailable}
      * @throws IllegalStateException when it is this cache's own source that asks
      */
-    Map<K, Found<V>> lookUpAll(Collection<? extends K> ids);
+    Map<K, Lookup<V>> lookUpAll(Collection<? extends K> ids);
 
     /**
      * What memory and Redis know of several users. The source is not asked, nobody is waited for, and nothing is stored: for

@@ -43,7 +43,7 @@ public final class UserProfileCache<K> {
     }
 
     /** As {@link #find}, and whether it is only the last known profile. See {@link UserCache#lookUp}. */
-    public Found<UserProfile> lookUp(K id) {
+    public Lookup<UserProfile> lookUp(K id) {
         return cache.lookUp(id);
     }
 
@@ -58,7 +58,7 @@ public final class UserProfileCache<K> {
     }
 
     /** As {@link #findAll}, and whether they are only the last known profiles. See {@link UserCache#lookUpAll}. */
-    public Map<K, Found<UserProfile>> lookUpAll(Collection<? extends K> ids) {
+    public Map<K, Lookup<UserProfile>> lookUpAll(Collection<? extends K> ids) {
         return cache.lookUpAll(ids);
     }
 

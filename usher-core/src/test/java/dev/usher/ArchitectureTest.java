@@ -69,7 +69,7 @@ class ArchitectureTest {
                         "Explanation",
                         "Facet",
                         "FacetCodec",
-                        "Found",
+                        "Lookup",
                         "RateLimitedLog",
                         "ReadMark",
                         "UnreadableUsersException",

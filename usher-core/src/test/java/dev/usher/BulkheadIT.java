@@ -154,7 +154,7 @@ class BulkheadIT extends NodesOnRedis {
         long from = System.nanoTime();
         // Some of them wait for other callers, the rest for a turn at the source, in three parts.
         List<Long> many = LongStream.range(1, 1_300).boxed().toList();
-        assertThat(cache.lookUpAll(many).values()).hasSize(1_299).allMatch(Found::isUnavailable);
+        assertThat(cache.lookUpAll(many).values()).hasSize(1_299).allMatch(Lookup::isUnavailable);
         assertThat(Duration.ofNanos(System.nanoTime() - from)).isLessThan(Duration.ofSeconds(5));
         assertThat(cache.stats().loadsRejected()).as("a call takes one place").isZero();
         gate.countDown();

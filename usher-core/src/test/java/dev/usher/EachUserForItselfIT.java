@@ -186,7 +186,7 @@ class EachUserForItselfIT extends NodesOnRedis {
                     .satisfies(e -> assertThat(e.ids()).isEqualTo(Set.of(BAD)));
             assertThat(names.stats().unavailable()).isEqualTo(1);
             assertThat(names.findAll(readable)).hasSize(29);
-            Map<Long, Found<String>> found = names.lookUpAll(all);
+            Map<Long, Lookup<String>> found = names.lookUpAll(all);
             assertThat(found).hasSize(30);
             found.forEach((id, answer) -> assertThat(answer.isUnavailable()).isEqualTo(id == BAD));
             readable.forEach(
@@ -237,7 +237,7 @@ class EachUserForItselfIT extends NodesOnRedis {
         assertThatExceptionOfType(UserUnavailableException.class)
                 .isThrownBy(() -> names.findAll(List.of(1L, 2L, 3L)))
                 .satisfies(e -> assertThat(e.ids()).isEqualTo(Set.of(1L)));
-        Map<Long, Found<String>> found = names.lookUpAll(List.of(1L, 4L, 5L));
+        Map<Long, Lookup<String>> found = names.lookUpAll(List.of(1L, 4L, 5L));
         assertThat(requireNonNull(found.get(1L)).isUnavailable()).isTrue();
         assertThat(requireNonNull(found.get(4L)).value()).contains("user 4");
         assertThat(requireNonNull(found.get(5L)).value()).contains("user 5");
@@ -254,9 +254,9 @@ class EachUserForItselfIT extends NodesOnRedis {
         isBroken = true;
         Set<Long> all = LongStream.rangeClosed(1, 1_200).boxed().collect(Collectors.toCollection(LinkedHashSet::new));
 
-        Map<Long, Found<String>> found = names.lookUpAll(all);
+        Map<Long, Lookup<String>> found = names.lookUpAll(all);
         assertThat(found).hasSize(1_200);
-        assertThat(found.values()).filteredOn(Found::isUnavailable).hasSize(600);
+        assertThat(found.values()).filteredOn(Lookup::isUnavailable).hasSize(600);
         assertThat(queries).hasValue(1);
         assertThat(names.stats().unavailable()).isEqualTo(600);
     }

@@ -166,9 +166,9 @@ class FacetsTogetherIT extends NodesOnRedis {
         assertThat(cache.lookUpAll(List.of(42L, 7L)))
                 .isEqualTo(Map.of(
                         42L,
-                        new Found<>(Optional.of(ANN), Duration.ZERO),
+                        new Lookup<>(Optional.of(ANN), Duration.ZERO),
                         7L,
-                        new Found<UserProfile>(Optional.empty(), Duration.ZERO)));
+                        new Lookup<UserProfile>(Optional.empty(), Duration.ZERO)));
     }
 
     @Test

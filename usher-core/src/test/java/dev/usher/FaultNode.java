@@ -259,7 +259,7 @@ final class FaultNode implements AutoCloseable {
     private void read(ReadLog log, ReadLog stale, int id) {
         long asked = System.nanoTime();
         try {
-            Found<UserProfile> answer = profiles.lookUp((long) id);
+            Lookup<UserProfile> answer = profiles.lookUp((long) id);
             (answer.isStale() ? stale : log).add(asked, System.nanoTime(), id, versionOf(id, answer.value()));
         } catch (UserUnavailableException e) {
             log.add(asked, System.nanoTime(), id, ReadLog.UNAVAILABLE);

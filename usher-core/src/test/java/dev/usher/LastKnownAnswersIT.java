@@ -66,7 +66,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         UserCache<Long, UserStatus> statuses = node.cache(STATUS, Long.class, this::loadStatuses);
         loseRedis();
         for (int i = 0; i < 5; i++) {
-            assertThat(profiles.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
+            assertThat(profiles.lookUp(42L)).isEqualTo(new Lookup<>(Optional.of(ANN), Duration.ZERO));
             assertThat(statuses.find(42L)).contains(UserStatus.ENABLED);
         }
         assertThat(table.queries).hasValue(1);
@@ -97,8 +97,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
         warm(profiles);
         UserCache<Long, UserProfile> elsewhere = open(patient(server.uri())).cache(PROFILE, Long.class, table);
         table.failure = gone;
-        assertThat(profiles.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
-        assertThat(elsewhere.lookUp(42L)).isEqualTo(new Found<>(Optional.of(ANN), Duration.ZERO));
+        assertThat(profiles.lookUp(42L)).isEqualTo(new Lookup<>(Optional.of(ANN), Duration.ZERO));
+        assertThat(elsewhere.lookUp(42L)).isEqualTo(new Lookup<>(Optional.of(ANN), Duration.ZERO));
         assertUnavailable(() -> profiles.find(7L));
         assertThat(redis.exists("user:7:profile")).isZero();
         assertThat(profiles.stats().staleAnswers()).isZero();
@@ -132,7 +132,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         loseRedis();
         table.failure = gone;
 
-        Found<UserProfile> found = profiles.lookUp(42L);
+        Lookup<UserProfile> found = profiles.lookUp(42L);
         assertThat(found.value()).contains(ANN);
         assertThat(found.isStale()).isTrue();
         assertThat(found.staleFor()).isPositive();
@@ -164,7 +164,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         try {
             while (lastAskedAt - lostAt < longest.multipliedBy(3).toNanos()) {
                 long askedAt = System.nanoTime();
-                Found<UserProfile> found = profiles.lookUp(42L);
+                Lookup<UserProfile> found = profiles.lookUp(42L);
                 lastAskedAt = askedAt;
                 answers++;
                 assertThat(found.value()).contains(ANN);
@@ -220,7 +220,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         });
         loseRedis();
         table.failure = gone;
-        Found<UserProfile> found = profiles.lookUp(7L);
+        Lookup<UserProfile> found = profiles.lookUp(7L);
         assertThat(found.value()).isEmpty();
         assertThat(found.isStale()).isTrue();
         assertThat(profiles.stats().staleAbsent()).isEqualTo(1);
@@ -416,14 +416,14 @@ class LastKnownAnswersIT extends NodesOnRedis {
     private static void assertEndsWithinASecond(UserCache<Long, UserProfile> profiles) {
         long backAt = System.nanoTime();
         long askedAt = backAt;
-        Found<UserProfile> found = profiles.lookUp(42L);
+        Lookup<UserProfile> found = profiles.lookUp(42L);
         while (found.value().equals(Optional.of(ANN))) {
             assertThat(found.isStale()).isTrue();
             assertThat(Duration.ofNanos(askedAt - backAt)).isLessThan(Duration.ofMillis(1_100));
             askedAt = System.nanoTime();
             found = profiles.lookUp(42L);
         }
-        assertThat(found).isEqualTo(new Found<>(Optional.of(ANNA), Duration.ZERO));
+        assertThat(found).isEqualTo(new Lookup<>(Optional.of(ANNA), Duration.ZERO));
     }
 
     private void loseRedis() {

@@ -127,10 +127,10 @@ class LoadAloneIT extends NodesOnRedis {
         UserCache<Long, String> names = cache(tasks::add);
         unreadable.add(43L);
 
-        assertThat(names.lookUpAll(List.of(43L)).values()).allMatch(Found::isUnavailable);
+        assertThat(names.lookUpAll(List.of(43L)).values()).allMatch(Lookup::isUnavailable);
         assertThat(tasks).isEmpty();
         assertThat(names.lookUpAll(List.of(42L, 43L)).values())
-                .filteredOn(Found::isUnavailable)
+                .filteredOn(Lookup::isUnavailable)
                 .hasSize(1);
         assertThat(tasks).as("for the other user").hasSize(1);
     }
@@ -146,7 +146,7 @@ class LoadAloneIT extends NodesOnRedis {
         long loads = names.stats().loads();
         List<Long> all = LongStream.rangeClosed(1, 1_200).boxed().toList();
         assertThat(names.lookUpAll(all).values())
-                .filteredOn(Found::isUnavailable)
+                .filteredOn(Lookup::isUnavailable)
                 .hasSize(600);
         assertThat(tasks).isEmpty();
         assertThat(names.stats().loads())

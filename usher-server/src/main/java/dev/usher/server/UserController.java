@@ -1,6 +1,6 @@
 package dev.usher.server;
 
-import dev.usher.Found;
+import dev.usher.Lookup;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
 import dev.usher.spring.UsherProperties;
@@ -154,7 +154,7 @@ final class UserController {
     }
 
     private UserView view(long id, Caller caller, HttpServletResponse response) {
-        Found<UserProfile> found = profiles.lookUp(id);
+        Lookup<UserProfile> found = profiles.lookUp(id);
         flag(found.staleFor(), response);
         return found.value()
                 .map(profile -> view(id, profile, caller))
@@ -162,8 +162,8 @@ final class UserController {
     }
 
     private List<UserView> views(List<Long> ids, Caller caller, HttpServletResponse response) {
-        Map<Long, Found<UserProfile>> found = profiles.lookUpAll(ids);
-        flag(found.values().stream().map(Found::staleFor).reduce(Duration.ZERO, UserController::longer), response);
+        Map<Long, Lookup<UserProfile>> found = profiles.lookUpAll(ids);
+        flag(found.values().stream().map(Lookup::staleFor).reduce(Duration.ZERO, UserController::longer), response);
         return ids.stream()
                 .flatMap(id -> Objects.requireNonNull(found.get(id)).value().stream()
                         .map(profile -> view(id, profile, caller)))

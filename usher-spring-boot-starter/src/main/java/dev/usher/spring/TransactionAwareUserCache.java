@@ -6,7 +6,7 @@ import dev.usher.Both;
 import dev.usher.CacheStats;
 import dev.usher.Explanation;
 import dev.usher.Facet;
-import dev.usher.Found;
+import dev.usher.Lookup;
 import dev.usher.RateLimitedLog;
 import dev.usher.ReadMark;
 import dev.usher.RevocationReceipt;
@@ -77,8 +77,8 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     }
 
     @Override
-    public Found<V> lookUp(K id) {
-        return EndOfTransaction.hasChanges() ? new Found<>(read(id), Duration.ZERO) : cache.lookUp(id);
+    public Lookup<V> lookUp(K id) {
+        return EndOfTransaction.hasChanges() ? new Lookup<>(read(id), Duration.ZERO) : cache.lookUp(id);
     }
 
     @Override
@@ -108,7 +108,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     }
 
     @Override
-    public Map<K, Found<V>> lookUpAll(Collection<? extends K> ids) {
+    public Map<K, Lookup<V>> lookUpAll(Collection<? extends K> ids) {
         return EndOfTransaction.hasChanges() ? read(new LinkedHashSet<>(ids)) : cache.lookUpAll(ids);
     }
 
@@ -143,9 +143,9 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
      * Asks the source on the calling thread, and so inside its transaction. Each user fails separately if the source reports
      * failures by user.
      */
-    private Map<K, Found<V>> read(Set<K> ids) {
+    private Map<K, Lookup<V>> read(Set<K> ids) {
         ids.forEach(cache::keyOf);
-        Map<K, Found<V>> found = new LinkedHashMap<>();
+        Map<K, Lookup<V>> found = new LinkedHashMap<>();
         List<K> left = new ArrayList<>(ids);
         while (!left.isEmpty()) {
             List<K> together = left.subList(0, Math.min(MAX_TOGETHER, left.size()));
@@ -155,7 +155,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         return found;
     }
 
-    private void load(Set<K> ids, Map<K, Found<V>> found) {
+    private void load(Set<K> ids, Map<K, Lookup<V>> found) {
         try {
             Map<K, V> values = source.load(ids);
             ids.forEach(id -> found.put(id, foundIn(values, id)));
@@ -165,25 +165,27 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
                 Exception failure = failures.get(id);
                 found.put(
                         id,
-                        failure == null ? foundIn(e.found(), id) : Found.unavailable(unavailable(Set.of(id), failure)));
+                        failure == null
+                                ? foundIn(e.found(), id)
+                                : Lookup.unavailable(unavailable(Set.of(id), failure)));
             });
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
             }
             UserUnavailableException why = unavailable(ids, e);
-            ids.forEach(id -> found.put(id, Found.unavailable(why)));
+            ids.forEach(id -> found.put(id, Lookup.unavailable(why)));
         }
     }
 
     @SuppressWarnings("unchecked") // The source returns values of this type.
-    private Found<V> foundIn(Map<?, ?> values, K id) {
+    private Lookup<V> foundIn(Map<?, ?> values, K id) {
         Object value = values.get(id);
         if (value == null && values.containsKey(id)) {
-            return Found.unavailable(
+            return Lookup.unavailable(
                     unavailable(Set.of(id), new IllegalStateException("the source returned a null value")));
         }
-        return new Found<>(Optional.ofNullable((V) value), Duration.ZERO);
+        return new Lookup<>(Optional.ofNullable((V) value), Duration.ZERO);
     }
 
     private UserUnavailableException unavailable(Set<K> ids, @Nullable Throwable cause) {

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 
-import dev.usher.Found;
+import dev.usher.Lookup;
 import dev.usher.UnreadableUsersException;
 import dev.usher.UserCache;
 import dev.usher.UserUnavailableException;
@@ -114,14 +114,14 @@ class TransactionAwareUserCacheTest {
         assertThatExceptionOfType(UserUnavailableException.class)
                 .isThrownBy(() -> failing.findAll(list))
                 .satisfies(e -> assertThat(e.ids()).isEqualTo(way.byUser ? Set.of(13L) : Set.copyOf(list)));
-        Map<Long, Found<String>> found = failing.lookUpAll(list);
+        Map<Long, Lookup<String>> found = failing.lookUpAll(list);
         assertThat(found).containsOnlyKeys(list);
-        assertThat(found.get(13L)).matches(Found::isUnavailable);
+        assertThat(found.get(13L)).matches(Lookup::isUnavailable);
         if (way.byUser) {
-            assertThat(found.get(1L)).isEqualTo(new Found<>(Optional.of("Ann"), Duration.ZERO));
-            assertThat(found.get(2L)).isEqualTo(new Found<>(Optional.empty(), Duration.ZERO));
+            assertThat(found.get(1L)).isEqualTo(new Lookup<>(Optional.of("Ann"), Duration.ZERO));
+            assertThat(found.get(2L)).isEqualTo(new Lookup<>(Optional.empty(), Duration.ZERO));
         } else {
-            assertThat(found.values()).allMatch(Found::isUnavailable);
+            assertThat(found.values()).allMatch(Lookup::isUnavailable);
         }
         assertThat(failing.findAll(List.of(1L, 2L))).isEqualTo(Map.of(1L, "Ann"));
     }

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param <V> the type of the facet's value
  */
-public final class Found<V> {
+public final class Lookup<V> {
 
     private final Optional<V> value;
     private final Duration staleFor;
@@ -23,11 +23,11 @@ public final class Found<V> {
      * @param value the user's value, or empty for a user that does not exist
      * @param staleFor zero for an answer within the staleness bound
      */
-    public Found(Optional<V> value, Duration staleFor) {
+    public Lookup(Optional<V> value, Duration staleFor) {
         this(value, staleFor, null);
     }
 
-    private Found(Optional<V> value, Duration staleFor, @Nullable UserUnavailableException failure) {
+    private Lookup(Optional<V> value, Duration staleFor, @Nullable UserUnavailableException failure) {
         this.value = value;
         this.staleFor = staleFor;
         this.failure = failure;
@@ -40,8 +40,8 @@ public final class Found<V> {
      * @param <V> the type of the facet's value
      * @return without a value
      */
-    public static <V> Found<V> unavailable(UserUnavailableException failure) {
-        return new Found<>(Optional.empty(), Duration.ZERO, failure);
+    public static <V> Lookup<V> unavailable(UserUnavailableException failure) {
+        return new Lookup<>(Optional.empty(), Duration.ZERO, failure);
     }
 
     /**
@@ -84,7 +84,7 @@ public final class Found<V> {
 
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof Found<?> found
+        return other instanceof Lookup<?> found
                 && value.equals(found.value)
                 && staleFor.equals(found.staleFor)
                 && Objects.equals(failure, found.failure);
@@ -99,7 +99,7 @@ public final class Found<V> {
     @Override
     public String toString() {
         return failure == null
-                ? "Found[value=" + value + ", staleFor=" + staleFor + "]"
-                : "Found[unavailable: " + failure.getMessage() + "]";
+                ? "Lookup[value=" + value + ", staleFor=" + staleFor + "]"
+                : "Lookup[unavailable: " + failure.getMessage() + "]";
     }
 }
