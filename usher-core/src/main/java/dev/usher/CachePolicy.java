@@ -1,215 +1,180 @@
 package dev.usher;
 
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How long a facet's answers live, how long callers wait for them, and how many may.
  *
- * @param ttl the longest life of a stored value, at least one millisecond
- * @param jitter the share of a lifetime, from 0 (none) to less than 1, by which a life may be shortened at random, so
- *     that entries written together do not expire together
- * @param absentTtl the longest life of the knowledge that a user does not exist, at least one millisecond
- * @param stalenessBound how old an answer may ever be that is given without asking Redis, zero or more. Whether all changes
- *     have been seen is known ten times a second, so below some 100 ms memory answers only part of the time; zero has Redis
- *     asked each time
- * @param nearSize how many users this process remembers by itself, besides up to 1,000 who do not exist; 0 turns the near
- *     tier off, and {@code refreshAhead} with it
- * @param nearTtl the longest life of what this process remembers by itself, at least one millisecond
- * @param refreshAhead the last share of a stored value's shortest life, from 0 (never) to less than 1, in which it is loaded
- *     again in the background if this process still answers with it, so that nobody has to wait when it ends
- * @param claimWait how long a caller waits for a load that another process has under way, before it asks the source by
- *     itself; zero or more
- * @param serveStaleFor when nobody can say, for how long the last answer that this process knows, and of which it knows no
- *     change, stands in for none, counted from the moment at which it was last known to be true; zero for never. While
- *     Redis does not tell of changes, nothing is answered from memory for longer than this either, so that with zero a change
- *     that cannot be heard of is never missed. It is this process's memory: a {@code nearSize} of 0 turns it off
- * @param maxLoads how many queries of the source this process may have under way at a time, at least one
- * @param maxWaitingLoads how many callers of this process may wait at a time, zero or more: for a query of the source, for another
- *     caller's load of the same user, for a load of another process. A caller that would have to wait when so many do waits for 100 ms
- *     at most, and not at all when the source has not answered for as long; then the user is unavailable, unless memory or Redis can answer. Each of them
- *     holds a thread
- * @param maxWait how long after it came a call may still wait for such loads; zero or more. Then the user is unavailable. A query that the
- *     caller itself makes counts, and is not cut off: the source's own timeouts bound it
+ * <pre>{@code
+ * CachePolicy policy = CachePolicy.builder().ttl(Duration.ofMinutes(10)).nearSize(0).build();
+ * CachePolicy patient = policy.toBuilder().maxWait(Duration.ofSeconds(10)).build();
+ * }</pre>
+ *
+ * <p>Later versions may know more settings. Immutable.
  */
-public record CachePolicy(
-        Duration ttl,
-        double jitter,
-        Duration absentTtl,
-        Duration stalenessBound,
-        long nearSize,
-        Duration nearTtl,
-        double refreshAhead,
-        Duration claimWait,
-        Duration serveStaleFor,
-        int maxLoads,
-        int maxWaitingLoads,
-        Duration maxWait) {
+public final class CachePolicy {
 
-    private static final Duration LONGEST = Duration.ofDays(3650);
+    private static final Duration MAX = Duration.ofDays(3650);
 
-    public CachePolicy {
-        requireAtLeastOneMillisecond(ttl, "ttl");
-        requireAtLeastOneMillisecond(absentTtl, "absentTtl");
-        requireNotNegative(stalenessBound, "stalenessBound");
-        requireAtLeastOneMillisecond(nearTtl, "nearTtl");
-        requireNotNegative(claimWait, "claimWait");
-        requireNotNegative(serveStaleFor, "serveStaleFor");
-        requireAtLeast(0, nearSize, "nearSize");
-        requireAtLeast(1, maxLoads, "maxLoads");
-        requireAtLeast(0, maxWaitingLoads, "maxWaitingLoads");
-        requireNotNegative(maxWait, "maxWait");
-        requireShare(jitter, "jitter");
-        requireShare(refreshAhead, "refreshAhead");
+    private final Duration ttl;
+    private final double jitter;
+    private final Duration absentTtl;
+    private final Duration stalenessBound;
+    private final long nearSize;
+    private final Duration nearTtl;
+    private final double refreshAhead;
+    private final Duration claimWait;
+    private final Duration serveStaleFor;
+    private final int maxLoads;
+    private final int maxWaitingLoads;
+    private final Duration maxWait;
+
+    private CachePolicy(Builder builder) {
+        this.ttl = builder.ttl;
+        this.jitter = builder.jitter;
+        this.absentTtl = builder.absentTtl;
+        this.stalenessBound = builder.stalenessBound;
+        this.nearSize = builder.nearSize;
+        this.nearTtl = builder.nearTtl;
+        this.refreshAhead = builder.refreshAhead;
+        this.claimWait = builder.claimWait;
+        this.serveStaleFor = builder.serveStaleFor;
+        this.maxLoads = builder.maxLoads;
+        this.maxWaitingLoads = builder.maxWaitingLoads;
+        this.maxWait = builder.maxWait;
+    }
+
+    /** A builder of a policy, with the default of each setting. */
+    public static Builder builder() {
+        return new Builder();
     }
 
     /**
-     * The default policy: lives shortened by up to 10 %, absent users remembered for 60 s, a staleness bound of 5 s,
-     * 10,000 users remembered by this process for up to 5 minutes, those of them that are asked for loaded again in the last
-     * 10 % of their lives, 1 s of waiting for another process, the last known answer given for up to 5 minutes when nobody can
-     * say, 4 queries of the source at a time, and up to 1,000 callers that wait for up to 3 s.
+     * The default policy, with another time to live.
      *
-     * @param ttl the longest life of a stored value, at least one millisecond
+     * @param ttl see {@link #ttl()}
      * @return the policy
+     * @throws IllegalArgumentException when the duration is shorter than one millisecond
      */
     public static CachePolicy of(Duration ttl) {
-        return new CachePolicy(
-                ttl,
-                0.1,
-                Duration.ofSeconds(60),
-                Duration.ofSeconds(5),
-                10_000,
-                Duration.ofMinutes(5),
-                0.1,
-                Duration.ofSeconds(1),
-                Duration.ofMinutes(5),
-                4,
-                1000,
-                Duration.ofSeconds(3));
+        return builder().ttl(ttl).build();
     }
 
-    /** This policy with another {@link #ttl}. */
-    public CachePolicy withTtl(Duration ttl) {
-        return with(draft -> draft.ttl = ttl);
+    /** A builder with the settings of this policy. */
+    public Builder toBuilder() {
+        return new Builder()
+                .ttl(ttl)
+                .jitter(jitter)
+                .absentTtl(absentTtl)
+                .stalenessBound(stalenessBound)
+                .nearSize(nearSize)
+                .nearTtl(nearTtl)
+                .refreshAhead(refreshAhead)
+                .claimWait(claimWait)
+                .serveStaleFor(serveStaleFor)
+                .maxLoads(maxLoads)
+                .maxWaitingLoads(maxWaitingLoads)
+                .maxWait(maxWait);
     }
 
-    /** This policy with another {@link #jitter}. */
-    public CachePolicy withJitter(double jitter) {
-        return with(draft -> draft.jitter = jitter);
+    /** The longest time to live of a stored value: 30 minutes by default. */
+    public Duration ttl() {
+        return ttl;
     }
 
-    /** This policy with another {@link #absentTtl}. */
-    public CachePolicy withAbsentTtl(Duration absentTtl) {
-        return with(draft -> draft.absentTtl = absentTtl);
+    /**
+     * The share of a time to live by which it may be shortened at random, so that entries written together do not expire together: from
+     * 0 (not at all) to less than 1, 0.1 by default.
+     */
+    public double jitter() {
+        return jitter;
     }
 
-    /** This policy with another {@link #stalenessBound}. */
-    public CachePolicy withStalenessBound(Duration stalenessBound) {
-        return with(draft -> draft.stalenessBound = stalenessBound);
+    /** The longest time to live of the knowledge that a user does not exist: 60 seconds by default. */
+    public Duration absentTtl() {
+        return absentTtl;
     }
 
-    /** This policy with another {@link #nearSize}. */
-    public CachePolicy withNearSize(long nearSize) {
-        return with(draft -> draft.nearSize = nearSize);
+    /**
+     * How old an answer that is given without asking Redis may ever be: 5 seconds by default. Whether all changes have been seen is known
+     * ten times a second, so below some 100 ms memory answers only part of the time. With zero, Redis is asked each time.
+     */
+    public Duration stalenessBound() {
+        return stalenessBound;
     }
 
-    /** This policy with another {@link #nearTtl}. */
-    public CachePolicy withNearTtl(Duration nearTtl) {
-        return with(draft -> draft.nearTtl = nearTtl);
+    /**
+     * How many users this process keeps in memory, besides up to 1,000 that do not exist: 10,000 by default. 0 turns the near tier off, and
+     * {@link #refreshAhead} with it.
+     */
+    public long nearSize() {
+        return nearSize;
     }
 
-    /** This policy with another {@link #refreshAhead}. */
-    public CachePolicy withRefreshAhead(double refreshAhead) {
-        return with(draft -> draft.refreshAhead = refreshAhead);
+    /** The longest time to live of an entry in the memory of this process: 5 minutes by default. */
+    public Duration nearTtl() {
+        return nearTtl;
     }
 
-    /** This policy with another {@link #claimWait}. */
-    public CachePolicy withClaimWait(Duration claimWait) {
-        return with(draft -> draft.claimWait = claimWait);
+    /**
+     * The last share of a stored value's shortest time to live in which it is loaded again in the background, if this process still answers
+     * with it, so that no caller waits when it expires: from 0 (never) to less than 1, 0.1 by default.
+     */
+    public double refreshAhead() {
+        return refreshAhead;
     }
 
-    /** This policy with another {@link #serveStaleFor}. */
-    public CachePolicy withServeStaleFor(Duration serveStaleFor) {
-        return with(draft -> draft.serveStaleFor = serveStaleFor);
+    /**
+     * How long a caller waits for a load that another process has under way, before it asks the source by itself: 1 second by default, zero
+     * or more.
+     */
+    public Duration claimWait() {
+        return claimWait;
     }
 
-    /** This policy with another {@link #maxLoads}. */
-    public CachePolicy withMaxLoads(int maxLoads) {
-        return with(draft -> draft.maxLoads = maxLoads);
+    /**
+     * When no tier can answer, for how long the last answer that this process knows, and of which it knows no change, may stand in, counted
+     * from the moment at which it was last known to be true: 5 minutes by default, zero for never. While Redis does not tell of changes,
+     * memory answers for no longer than this either, so that with zero a change that cannot be heard of is never missed. The
+     * last known answers are in this process's memory: a {@link #nearSize} of 0 turns them off.
+     */
+    public Duration serveStaleFor() {
+        return serveStaleFor;
     }
 
-    /** This policy with another {@link #maxWaitingLoads}. */
-    public CachePolicy withMaxWaitingLoads(int maxWaitingLoads) {
-        return with(draft -> draft.maxWaitingLoads = maxWaitingLoads);
+    /** How many queries of the source this process may have under way at a time: 4 by default, at least one. */
+    public int maxLoads() {
+        return maxLoads;
     }
 
-    /** This policy with another {@link #maxWait}. */
-    public CachePolicy withMaxWait(Duration maxWait) {
-        return with(draft -> draft.maxWait = maxWait);
+    /**
+     * How many callers of this process may wait at a time: for a query of the source, for another caller's load of the same user, for a load
+     * of another process. 1,000 by default, zero or more; each of them holds a thread. A caller that would have to wait when so many do waits
+     * for 100 ms at most, and not at all when the source has not answered for as long; then the user is unavailable, unless memory or
+     * Redis can answer.
+     */
+    public int maxWaitingLoads() {
+        return maxWaitingLoads;
     }
 
-    private CachePolicy with(Consumer<Draft> change) {
-        Draft draft = new Draft(this);
-        change.accept(draft);
-        return draft.finished();
+    /**
+     * How long after its beginning a call may still wait for such loads: 3 seconds by default, zero or more. Then the user is unavailable.
+     * A query that the caller itself makes counts, and is not cut off: the source's own timeouts bound it.
+     */
+    public Duration maxWait() {
+        return maxWait;
     }
 
-    /** A policy that can still be changed. */
-    private static final class Draft {
-
-        private Duration ttl;
-        private double jitter;
-        private Duration absentTtl;
-        private Duration stalenessBound;
-        private long nearSize;
-        private Duration nearTtl;
-        private double refreshAhead;
-        private Duration claimWait;
-        private Duration serveStaleFor;
-        private int maxLoads;
-        private int maxWaitingLoads;
-        private Duration maxWait;
-
-        private Draft(CachePolicy policy) {
-            this.ttl = policy.ttl;
-            this.jitter = policy.jitter;
-            this.absentTtl = policy.absentTtl;
-            this.stalenessBound = policy.stalenessBound;
-            this.nearSize = policy.nearSize;
-            this.nearTtl = policy.nearTtl;
-            this.refreshAhead = policy.refreshAhead;
-            this.claimWait = policy.claimWait;
-            this.serveStaleFor = policy.serveStaleFor;
-            this.maxLoads = policy.maxLoads;
-            this.maxWaitingLoads = policy.maxWaitingLoads;
-            this.maxWait = policy.maxWait;
-        }
-
-        private CachePolicy finished() {
-            return new CachePolicy(
-                    ttl,
-                    jitter,
-                    absentTtl,
-                    stalenessBound,
-                    nearSize,
-                    nearTtl,
-                    refreshAhead,
-                    claimWait,
-                    serveStaleFor,
-                    maxLoads,
-                    maxWaitingLoads,
-                    maxWait);
-        }
-    }
-
-    /** A lifetime shortened at random. */
+    /** A time to live shortened at random. */
     Duration jittered(Duration life) {
         return jittered(life, ThreadLocalRandom.current().nextDouble());
     }
 
     /**
-     * A lifetime shortened at random.
+     * A time to live shortened at random.
      *
      * @param life the longest it may be
      * @param random from 0 (nothing is taken off) to less than 1 (nearly the whole {@link #jitter} is)
@@ -220,7 +185,7 @@ public record CachePolicy(
     }
 
     /**
-     * How long before its end a stored value is loaded again; zero for never. A share of the shortest life that jitter leaves,
+     * How long before its end a stored value is loaded again; zero for never. A share of the shortest time to live that jitter leaves,
      * so that no value is due when it has just been stored.
      */
     Duration refreshWindow() {
@@ -228,8 +193,8 @@ public record CachePolicy(
     }
 
     /**
-     * How long an answer may be repeated while Redis does not tell of changes: no longer than the last known one may be when
-     * nobody can say at all.
+     * How long an answer may be repeated while Redis does not tell of changes: no longer than the last known answer may be when no tier
+     * can answer.
      */
     Duration unheardBound() {
         return stalenessBound.compareTo(serveStaleFor) < 0 ? stalenessBound : serveStaleFor;
@@ -240,35 +205,257 @@ public record CachePolicy(
         return stalenessBound.compareTo(serveStaleFor) > 0 ? stalenessBound : serveStaleFor;
     }
 
-    private static void requireAtLeast(long least, long number, String name) {
-        if (number < least) {
-            throw new IllegalArgumentException(name + " must be at least " + least + ", but is " + number);
-        }
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof CachePolicy policy
+                && ttl.equals(policy.ttl)
+                && Double.compare(jitter, policy.jitter) == 0
+                && absentTtl.equals(policy.absentTtl)
+                && stalenessBound.equals(policy.stalenessBound)
+                && nearSize == policy.nearSize
+                && nearTtl.equals(policy.nearTtl)
+                && Double.compare(refreshAhead, policy.refreshAhead) == 0
+                && claimWait.equals(policy.claimWait)
+                && serveStaleFor.equals(policy.serveStaleFor)
+                && maxLoads == policy.maxLoads
+                && maxWaitingLoads == policy.maxWaitingLoads
+                && maxWait.equals(policy.maxWait);
     }
 
-    private static void requireShare(double share, String name) {
-        if (!(share >= 0 && share < 1)) {
-            throw new IllegalArgumentException(name + " must be at least 0 and less than 1, but is " + share);
-        }
+    @Override
+    public int hashCode() {
+        return Objects.hash(
+                ttl,
+                jitter,
+                absentTtl,
+                stalenessBound,
+                nearSize,
+                nearTtl,
+                refreshAhead,
+                claimWait,
+                serveStaleFor,
+                maxLoads,
+                maxWaitingLoads,
+                maxWait);
     }
 
-    private static void requireAtLeastOneMillisecond(Duration duration, String name) {
-        if (duration.compareTo(Duration.ofMillis(1)) < 0) {
-            throw new IllegalArgumentException(name + " must be at least one millisecond, but is " + duration);
-        }
-        requireNotTooLong(duration, name);
+    @Override
+    public String toString() {
+        return "CachePolicy[ttl=" + ttl + ", jitter=" + jitter + ", absentTtl=" + absentTtl + ", stalenessBound="
+                + stalenessBound + ", nearSize=" + nearSize + ", nearTtl=" + nearTtl + ", refreshAhead=" + refreshAhead
+                + ", claimWait=" + claimWait + ", serveStaleFor=" + serveStaleFor + ", maxLoads=" + maxLoads
+                + ", maxWaitingLoads=" + maxWaitingLoads + ", maxWait=" + maxWait + "]";
     }
 
-    private static void requireNotNegative(Duration duration, String name) {
-        if (duration.isNegative()) {
-            throw new IllegalArgumentException(name + " must not be negative, but is " + duration);
-        }
-        requireNotTooLong(duration, name);
-    }
+    /** Collects the settings of a {@link CachePolicy}. A setting that makes no sense is refused at once. Not thread-safe. */
+    public static final class Builder {
 
-    private static void requireNotTooLong(Duration duration, String name) {
-        if (duration.compareTo(LONGEST) > 0) {
-            throw new IllegalArgumentException(name + " must be at most ten years, but is " + duration);
+        private Duration ttl = Duration.ofMinutes(30);
+        private double jitter = 0.1;
+        private Duration absentTtl = Duration.ofSeconds(60);
+        private Duration stalenessBound = Duration.ofSeconds(5);
+        private long nearSize = 10_000;
+        private Duration nearTtl = Duration.ofMinutes(5);
+        private double refreshAhead = 0.1;
+        private Duration claimWait = Duration.ofSeconds(1);
+        private Duration serveStaleFor = Duration.ofMinutes(5);
+        private int maxLoads = 4;
+        private int maxWaitingLoads = 1000;
+        private Duration maxWait = Duration.ofSeconds(3);
+
+        private Builder() {}
+
+        /**
+         * Sets {@link CachePolicy#ttl}.
+         *
+         * @param ttl at least one millisecond, at most ten years
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder ttl(Duration ttl) {
+            requireAtLeastOneMillisecond(ttl, "ttl");
+            this.ttl = ttl;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#jitter}.
+         *
+         * @param jitter at least 0, and less than 1
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder jitter(double jitter) {
+            requireShare(jitter, "jitter");
+            this.jitter = jitter;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#absentTtl}.
+         *
+         * @param absentTtl at least one millisecond, at most ten years
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder absentTtl(Duration absentTtl) {
+            requireAtLeastOneMillisecond(absentTtl, "absentTtl");
+            this.absentTtl = absentTtl;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#stalenessBound}.
+         *
+         * @param stalenessBound zero or more, at most ten years
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder stalenessBound(Duration stalenessBound) {
+            requireNotNegative(stalenessBound, "stalenessBound");
+            this.stalenessBound = stalenessBound;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#nearSize}.
+         *
+         * @param nearSize zero or more
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder nearSize(long nearSize) {
+            requireAtLeast(0, nearSize, "nearSize");
+            this.nearSize = nearSize;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#nearTtl}.
+         *
+         * @param nearTtl at least one millisecond, at most ten years
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder nearTtl(Duration nearTtl) {
+            requireAtLeastOneMillisecond(nearTtl, "nearTtl");
+            this.nearTtl = nearTtl;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#refreshAhead}.
+         *
+         * @param refreshAhead at least 0, and less than 1
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder refreshAhead(double refreshAhead) {
+            requireShare(refreshAhead, "refreshAhead");
+            this.refreshAhead = refreshAhead;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#claimWait}.
+         *
+         * @param claimWait zero or more, at most ten years
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder claimWait(Duration claimWait) {
+            requireNotNegative(claimWait, "claimWait");
+            this.claimWait = claimWait;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#serveStaleFor}.
+         *
+         * @param serveStaleFor zero or more, at most ten years
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder serveStaleFor(Duration serveStaleFor) {
+            requireNotNegative(serveStaleFor, "serveStaleFor");
+            this.serveStaleFor = serveStaleFor;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#maxLoads}.
+         *
+         * @param maxLoads at least one
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder maxLoads(int maxLoads) {
+            requireAtLeast(1, maxLoads, "maxLoads");
+            this.maxLoads = maxLoads;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#maxWaitingLoads}.
+         *
+         * @param maxWaitingLoads zero or more
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder maxWaitingLoads(int maxWaitingLoads) {
+            requireAtLeast(0, maxWaitingLoads, "maxWaitingLoads");
+            this.maxWaitingLoads = maxWaitingLoads;
+            return this;
+        }
+
+        /**
+         * Sets {@link CachePolicy#maxWait}.
+         *
+         * @param maxWait zero or more, at most ten years
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder maxWait(Duration maxWait) {
+            requireNotNegative(maxWait, "maxWait");
+            this.maxWait = maxWait;
+            return this;
+        }
+
+        /** The policy. The builder can be used again. */
+        public CachePolicy build() {
+            return new CachePolicy(this);
+        }
+
+        private static void requireAtLeast(long min, long number, String name) {
+            if (number < min) {
+                throw new IllegalArgumentException(name + " must be at least " + min + ", but is " + number);
+            }
+        }
+
+        private static void requireShare(double share, String name) {
+            if (!(share >= 0 && share < 1)) {
+                throw new IllegalArgumentException(name + " must be at least 0 and less than 1, but is " + share);
+            }
+        }
+
+        private static void requireAtLeastOneMillisecond(Duration duration, String name) {
+            if (duration.compareTo(Duration.ofMillis(1)) < 0) {
+                throw new IllegalArgumentException(name + " must be at least one millisecond, but is " + duration);
+            }
+            requireNotTooLong(duration, name);
+        }
+
+        private static void requireNotNegative(Duration duration, String name) {
+            if (duration.isNegative()) {
+                throw new IllegalArgumentException(name + " must not be negative, but is " + duration);
+            }
+            requireNotTooLong(duration, name);
+        }
+
+        private static void requireNotTooLong(Duration duration, String name) {
+            if (duration.compareTo(MAX) > 0) {
+                throw new IllegalArgumentException(name + " must be at most ten years, but is " + duration);
+            }
         }
     }
 }

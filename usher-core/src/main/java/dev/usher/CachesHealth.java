@@ -1,5 +1,8 @@
 package dev.usher;
 
+import com.fasterxml.jackson.annotation.JsonAutoDetect;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;
@@ -9,40 +12,38 @@ import org.jspecify.annotations.Nullable;
 /**
  * How the caches of an application are doing: what an operator asks first. Asking costs no call of Redis or of the source.
  *
- * @param redis whether Redis answers
- * @param trouble what is wrong with Redis, in the words of the log and without any of a user, or {@code null} while it answers: why it
- *     cannot be reached, or with which code it refuses, and which command
- * @param nearOpen whether Redis tells this process of every change, so that it answers from memory
- * @param watermarkAge how long ago the moment was up to which this process has provably seen every change, or {@code null}
- *     while it does not hear of changes
- * @param pendingFences invalidations that Redis has not confirmed yet
- * @param oldestPendingFence for how long the oldest of them has been waiting, or {@code null} when there is none
- * @param fencesOverflowed whether there were more of them than are kept one by one: all entries of the facets concerned are dropped
- *     when Redis is back
- * @param resp2Only whether Redis speaks RESP2 only, over which it cannot tell of changes: a server older than Redis 6, or a proxy
- * @param riskyEviction the {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}
- * @param source by the name of a facet, how the last call of its source has failed, ten seconds ago at most: the class of the exception and the SQLSTATE,
- *     without its message; empty while the sources answer
- * @param uncached by the name of a facet, why its values are not cached, and what is to be changed; empty when all are
+ * <p>{@link UserCaches#health} makes it; the builder is for tests of what shows it. Later versions may report more. Immutable.
  */
-public record CachesHealth(
-        Redis redis,
-        @Nullable String trouble,
-        boolean nearOpen,
-        @Nullable Duration watermarkAge,
-        long pendingFences,
-        @Nullable Duration oldestPendingFence,
-        boolean fencesOverflowed,
-        boolean resp2Only,
-        @Nullable String riskyEviction,
-        Map<String, String> source,
-        Map<String, String> uncached) {
+@JsonAutoDetect(fieldVisibility = JsonAutoDetect.Visibility.ANY)
+@JsonPropertyOrder({
+    "redis",
+    "lastError",
+    "nearOpen",
+    "watermarkAge",
+    "pendingFences",
+    "oldestPendingFence",
+    "fencesOverflowed",
+    "resp2Only",
+    "riskyEviction",
+    "source",
+    "uncached",
+    "well"
+})
+public final class CachesHealth {
 
-    /** The maps are copied. */
-    public CachesHealth {
-        source = Collections.unmodifiableMap(new TreeMap<>(source));
-        uncached = Collections.unmodifiableMap(new TreeMap<>(uncached));
-    }
+    /** Within which an invalidation is confirmed when all is well, also after a connection has been restored. */
+    private static final Duration SOON = Duration.ofSeconds(2);
+
+    private final Redis redis;
+    private final @Nullable String lastError;
+    private final @Nullable Duration watermarkAge;
+    private final long pendingFences;
+    private final @Nullable Duration oldestPendingFence;
+    private final boolean fencesOverflowed;
+    private final boolean resp2Only;
+    private final @Nullable String riskyEviction;
+    private final Map<String, String> source;
+    private final Map<String, String> uncached;
 
     /** Whether Redis answers. */
     public enum Redis {
@@ -50,14 +51,99 @@ public record CachesHealth(
         ANSWERING,
         /** It does, but the last call has failed: it refuses, or is too slow now and then. */
         FAILING,
-        /** It is connected and does not answer in time, so that nobody waits for it. */
+        /** It is connected and does not answer in time, so that no caller waits for it. */
         SILENT,
         /** It is not connected. */
         UNREACHABLE
     }
 
-    /** Within which an invalidation is confirmed when all is well, also after a connection has been restored. */
-    private static final Duration SOON = Duration.ofSeconds(2);
+    private CachesHealth(Builder builder) {
+        this.redis = builder.redis;
+        this.lastError = builder.lastError;
+        this.watermarkAge = builder.watermarkAge;
+        this.pendingFences = builder.pendingFences;
+        this.oldestPendingFence = builder.oldestPendingFence;
+        this.fencesOverflowed = builder.fencesOverflowed;
+        this.resp2Only = builder.resp2Only;
+        this.riskyEviction = builder.riskyEviction;
+        this.source = builder.source;
+        this.uncached = builder.uncached;
+    }
+
+    /** A builder of the health of caches with which all is well, and which have just seen every change. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Whether Redis answers. */
+    public Redis redis() {
+        return redis;
+    }
+
+    /**
+     * What is wrong with Redis, in the words of the log and without any of a user, or {@code null} while Redis answers: why it cannot be
+     * reached, or with which code it refuses, and which command.
+     */
+    public @Nullable String lastError() {
+        return lastError;
+    }
+
+    /** Whether Redis tells this process of every change, so that it answers from memory. */
+    @JsonProperty
+    public boolean nearOpen() {
+        return watermarkAge != null;
+    }
+
+    /**
+     * How long ago the moment was up to which this process has provably seen every change, or {@code null} while it does not hear of
+     * changes.
+     */
+    public @Nullable Duration watermarkAge() {
+        return watermarkAge;
+    }
+
+    /** Invalidations that Redis has not confirmed yet. */
+    public long pendingFences() {
+        return pendingFences;
+    }
+
+    /** For how long the oldest of the pending invalidations has been waiting, or {@code null} when there is none. */
+    public @Nullable Duration oldestPendingFence() {
+        return oldestPendingFence;
+    }
+
+    /**
+     * Whether there were more pending invalidations than are kept one by one: all entries of the facets concerned are dropped when Redis is
+     * back.
+     */
+    public boolean fencesOverflowed() {
+        return fencesOverflowed;
+    }
+
+    /** Whether Redis speaks RESP2 only, over which it cannot tell of changes: a server older than Redis 6, or a proxy. */
+    public boolean resp2Only() {
+        return resp2Only;
+    }
+
+    /** The {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}. */
+    public @Nullable String riskyEviction() {
+        return riskyEviction;
+    }
+
+    /**
+     * By the name of a facet, how the last call of its source has failed, ten seconds ago at most: the class of the exception and the
+     * SQLSTATE, without its message. Empty while the sources answer. Unmodifiable.
+     */
+    public Map<String, String> source() {
+        return source;
+    }
+
+    /**
+     * By the name of a facet, why its values are not cached, and what is to be changed. Empty when all are cached. Unmodifiable.
+     */
+    public Map<String, String> uncached() {
+        return uncached;
+    }
 
     /**
      * Whether everything is as it should be. When it is not, users are still answered as far as they are known: by memory and Redis,
@@ -66,11 +152,101 @@ public record CachesHealth(
     public boolean isWell() {
         boolean fencesLand = oldestPendingFence == null || oldestPendingFence.compareTo(SOON) < 0;
         return redis == Redis.ANSWERING
-                && nearOpen
+                && nearOpen()
                 && fencesLand
                 && !fencesOverflowed
                 && riskyEviction == null
                 && source.isEmpty()
                 && uncached.isEmpty();
+    }
+
+    @Override
+    public String toString() {
+        return "CachesHealth[redis=" + redis + ", lastError=" + lastError + ", watermarkAge=" + watermarkAge
+                + ", pendingFences=" + pendingFences + ", oldestPendingFence=" + oldestPendingFence
+                + ", fencesOverflowed=" + fencesOverflowed + ", resp2Only=" + resp2Only + ", riskyEviction="
+                + riskyEviction + ", source=" + source + ", uncached=" + uncached + "]";
+    }
+
+    /** Collects what a {@link CachesHealth} reports; each method is named like the accessor it sets. Not thread-safe. */
+    public static final class Builder {
+
+        private Redis redis = Redis.ANSWERING;
+        private @Nullable String lastError;
+        private @Nullable Duration watermarkAge = Duration.ZERO;
+        private long pendingFences;
+        private @Nullable Duration oldestPendingFence;
+        private boolean fencesOverflowed;
+        private boolean resp2Only;
+        private @Nullable String riskyEviction;
+        private Map<String, String> source = Map.of();
+        private Map<String, String> uncached = Map.of();
+
+        private Builder() {}
+
+        /** Sets {@link CachesHealth#redis}. */
+        public Builder redis(Redis redis) {
+            this.redis = redis;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#lastError}. */
+        public Builder lastError(@Nullable String lastError) {
+            this.lastError = lastError;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#watermarkAge}, and {@link CachesHealth#nearOpen} with it. */
+        public Builder watermarkAge(@Nullable Duration watermarkAge) {
+            this.watermarkAge = watermarkAge;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#pendingFences}. */
+        public Builder pendingFences(long pendingFences) {
+            this.pendingFences = pendingFences;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#oldestPendingFence}. */
+        public Builder oldestPendingFence(@Nullable Duration oldestPendingFence) {
+            this.oldestPendingFence = oldestPendingFence;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#fencesOverflowed}. */
+        public Builder fencesOverflowed(boolean fencesOverflowed) {
+            this.fencesOverflowed = fencesOverflowed;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#resp2Only}. */
+        public Builder resp2Only(boolean resp2Only) {
+            this.resp2Only = resp2Only;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#riskyEviction}. */
+        public Builder riskyEviction(@Nullable String riskyEviction) {
+            this.riskyEviction = riskyEviction;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#source}. The map is copied. */
+        public Builder source(Map<String, String> source) {
+            this.source = Collections.unmodifiableMap(new TreeMap<>(source));
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#uncached}. The map is copied. */
+        public Builder uncached(Map<String, String> uncached) {
+            this.uncached = Collections.unmodifiableMap(new TreeMap<>(uncached));
+            return this;
+        }
+
+        /** The health. The builder can be used again. */
+        public CachesHealth build() {
+            return new CachesHealth(this);
+        }
     }
 }

@@ -37,13 +37,13 @@ final class Counters {
     private final LongConsumer answeredAfter;
     private final LongConsumer failedAfter;
 
-    /** For a facet that is metered by nobody. */
+    /** For a facet without meters. */
     Counters() {
         this(users -> {}, nanos -> {}, nanos -> {});
     }
 
     /**
-     * For a facet whose distributions somebody wants to know.
+     * For a facet with distributions.
      *
      * @param sizes is told of how many users each call of the source asks for
      * @param answeredAfter is told how many nanoseconds each call of the source took that answered
@@ -101,33 +101,6 @@ final class Counters {
      * @param watermarkAge of all facets
      */
     CacheStats read(BatchSizes shared, long pendingFences, @Nullable Duration watermarkAge) {
-        return new CacheStats(
-                nearPresent.sum(),
-                nearAbsent.sum(),
-                sharedPresent.sum(),
-                sharedAbsent.sum(),
-                sourcePresent.sum(),
-                sourceAbsent.sum(),
-                stalePresent.sum(),
-                staleAbsent.sum(),
-                unavailable.sum(),
-                loads.sum(),
-                loadFailures.sum(),
-                loadsRejected.sum(),
-                loadedUsers.sum(),
-                Duration.ofNanos(loadNanos.sum()),
-                fillsRefused.sum(),
-                fillsNotEncoded.sum(),
-                offersStored.sum(),
-                offersRefused.sum(),
-                claimWaits.sum(),
-                refreshes.sum(),
-                nearInvalidations.sum(),
-                unreadable.sum(),
-                sharedErrors.sum(),
-                shared.batches(),
-                shared.reads(),
-                pendingFences,
-                watermarkAge);
+        return new CacheStats(this, shared.batches(), shared.reads(), pendingFences, watermarkAge);
     }
 }

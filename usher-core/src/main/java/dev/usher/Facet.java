@@ -1,7 +1,8 @@
 package dev.usher;
 
-import java.time.Duration;
+import java.util.Objects;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
@@ -19,40 +20,77 @@ import tools.jackson.databind.json.JsonMapper;
  * noticed with the first value: such a facet is not cached, which the log and {@link CachesHealth#uncached} say, unless it is
  * {@linkplain #copyOnRead copied on each read}.
  *
- * @param name the last part of the facet's keys, as in {@code user:42:badges}: a lower-case letter, then up to 31
- *     lower-case letters, digits, hyphens or underscores
- * @param codec how values are written in Redis
- * @param policy how long answers live
- * @param copiedOnRead whether each caller gets a copy, see {@link #copyOnRead}
+ * <p>A facet may have more settings in later versions. Immutable.
+ *
  * @param <V> the type of the values
  */
-public record Facet<V>(String name, FacetCodec<V> codec, CachePolicy policy, boolean copiedOnRead) {
+public final class Facet<V> {
 
     private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_-]{0,31}");
 
-    public Facet {
+    private final String name;
+    private final FacetCodec<V> codec;
+    private final CachePolicy policy;
+    private final boolean copiedOnRead;
+
+    private Facet(String name, FacetCodec<V> codec, CachePolicy policy, boolean copiedOnRead) {
         if (!NAME.matcher(name).matches()) {
             throw new IllegalArgumentException(
                     "a facet's name is a lower-case letter, then up to 31 lower-case letters,"
                             + " digits, '-' or '_', but this is '" + name + "'");
         }
+        this.name = name;
+        this.codec = codec;
+        this.policy = policy;
+        this.copiedOnRead = copiedOnRead;
     }
 
-    /** A facet whose values all callers share. */
+    /**
+     * A facet whose values all callers share.
+     *
+     * @param name see {@link #name()}
+     * @param codec see {@link #codec()}
+     * @param policy see {@link #policy()}
+     * @throws IllegalArgumentException when it is no such name
+     */
     public Facet(String name, FacetCodec<V> codec, CachePolicy policy) {
         this(name, codec, policy, false);
     }
 
     /**
-     * A facet in JSON whose entries live for up to 30 minutes.
+     * A facet in JSON with the {@linkplain CachePolicy#builder default policy}.
      *
      * @param name see {@link #name()}
      * @param type the class of the values, see {@link FacetCodec#json}
      * @param <V> the type of the values
      * @return the facet
+     * @throws IllegalArgumentException when it is no such name
      */
     public static <V> Facet<V> of(String name, Class<V> type) {
-        return new Facet<>(name, FacetCodec.json(type), CachePolicy.of(Duration.ofMinutes(30)));
+        return new Facet<>(name, FacetCodec.json(type), CachePolicy.builder().build());
+    }
+
+    /**
+     * The last part of the facet's keys, as in {@code user:42:badges}: a lower-case letter, then up to 31 lower-case letters, digits,
+     * hyphens or underscores.
+     */
+    public String name() {
+        return name;
+    }
+
+    /** How values are written in Redis. */
+    public FacetCodec<V> codec() {
+        return codec;
+    }
+
+    /** How long answers live. */
+    public CachePolicy policy() {
+        return policy;
+    }
+
+    /** Whether each caller gets a copy, see {@link #copyOnRead}. */
+    public boolean copiedOnRead() {
+        return copiedOnRead;
     }
 
     /** This facet with another policy. */
@@ -61,7 +99,7 @@ public record Facet<V>(String name, FacetCodec<V> codec, CachePolicy policy, boo
     }
 
     /**
-     * This facet, with a copy of the value for each caller, who may change it: for values that are not immutable. A copy is made by writing
+     * This facet, with a copy of the value for each caller, which may change it: for values that are not immutable. A copy is made by writing
      * the value and reading it back, so that an answer from memory takes as long as that.
      */
     public Facet<V> copyOnRead() {
@@ -73,5 +111,25 @@ public record Facet<V>(String name, FacetCodec<V> codec, CachePolicy policy, boo
         return codec instanceof JsonFacetCodec<V> json
                 ? new Facet<>(name, json.writtenBy(mapper), policy, copiedOnRead)
                 : this;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Facet<?> facet
+                && name.equals(facet.name)
+                && codec.equals(facet.codec)
+                && policy.equals(facet.policy)
+                && copiedOnRead == facet.copiedOnRead;
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(name, codec, policy, copiedOnRead);
+    }
+
+    @Override
+    public String toString() {
+        return "Facet[name=" + name + ", codec=" + codec + ", policy=" + policy + ", copiedOnRead=" + copiedOnRead
+                + "]";
     }
 }

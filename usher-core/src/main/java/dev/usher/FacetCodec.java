@@ -5,7 +5,7 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * How a facet's values are written in Redis: plain, without envelope or version, so that other programs can read them.
  *
- * <p>Implementations are immutable and used by many threads at once. The four bytes {@code null} stand for a user that
+ * <p>Applications may implement this interface: every method that a release adds has a default. Implementations are immutable and used by many threads at once. The four bytes {@code null} stand for a user that
  * does not exist, so no value may be encoded as them.
  *
  * @param <V> the type of the values

@@ -78,7 +78,7 @@ final class Meters implements AutoCloseable {
             return new BatchSizes(size -> {});
         }
         DistributionSummary sizes = add(DistributionSummary.builder("usher.shared.batch.size")
-                .description("Reads that ride together in one call of Redis")
+                .description("Reads that one call of Redis carries")
                 .baseUnit("reads")
                 .register(registry));
         return new BatchSizes(sizes::record);

@@ -28,10 +28,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One connection to Redis, and whether it is worth waiting for: it is made as soon as Redis can be reached, and while Redis
- * does not answer on it, nobody waits.
+ * does not answer on it, no caller waits.
  *
- * <p>A circuit breaker counts the calls that were not answered in time. When they are half of the last ten, it opens: who
- * waits is sent away, and who comes is not let in. Only the {@linkplain #PULSE pulse} goes on asking, and closes the breaker
+ * <p>A circuit breaker counts the calls that were not answered in time. When they are half of the last ten, it opens: waiting
+ * callers are sent away, and new ones are refused. Only the {@linkplain #PULSE pulse} goes on asking, and closes the breaker
  * when it is answered. An answer that is an error is an answer.
  *
  * <p>Thread-safe.
@@ -136,7 +136,7 @@ final class RedisLink {
         return current.async();
     }
 
-    /** As {@link #commands}, for who is going to wait. */
+    /** As {@link #commands}, for a caller that is going to wait. */
     RedisAsyncCommands<String, byte[]> commandsToWaitFor() throws SharedTierException {
         requireAsked();
         return commands();
@@ -186,7 +186,7 @@ final class RedisLink {
         return await(answer, timeout);
     }
 
-    /** As {@link #await(CompletableFuture)}, for who has no more time than this. */
+    /** As {@link #await(CompletableFuture)}, for a caller that has no more time than this. */
     <T extends @Nullable Object> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
         Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
         long until = System.nanoTime() + patience.toNanos();
@@ -234,14 +234,14 @@ final class RedisLink {
         }
     }
 
-    /** Lets nobody wait for a Redis that does not answer. */
+    /** Refuses a caller that would wait for a Redis that does not answer. */
     void requireAsked() throws SharedTierException {
         if (isLeftAlone()) {
             throw failed(NOT_ASKED);
         }
     }
 
-    /** Notes how a call went that nobody waited for. */
+    /** Notes how a call went that no caller waited for. */
     void note(@Nullable Throwable failure) {
         if (failure == null) {
             answered();

@@ -814,32 +814,24 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
             }
             inSource = new Holding.Unknown<>(SourceFailure.describe(ReadThrough.reasonOf(e)));
         }
+        Explanation.Builder<V> explanation = Explanation.<V>builder(key)
+                .near(inMemory)
+                .source(inSource)
+                .invalidationPending(caches.fences().isPending(key));
         try {
             Inspection found = shared.inspect(key);
-            Holding<V> inRedis =
-                    found.isOfAnotherType() ? new Holding.Unknown<>("another type") : holdingOf(found.value());
-            return new Explanation<>(
-                    key,
-                    inMemory,
-                    inRedis,
-                    found.left(),
-                    found.guard(),
-                    found.guardLeft(),
-                    caches.fences().isPending(key),
-                    inSource);
+            explanation
+                    .shared(found.isOfAnotherType() ? new Holding.Unknown<>("another type") : holdingOf(found.value()))
+                    .sharedTtl(found.left())
+                    .guard(found.guard())
+                    .guardTtl(found.guardLeft());
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
-            Holding<V> inRedis = new Holding.Unknown<>(String.valueOf(e.getMessage()));
-            return new Explanation<>(
-                    key,
-                    inMemory,
-                    inRedis,
-                    null,
-                    Guard.UNKNOWN,
-                    null,
-                    caches.fences().isPending(key),
-                    inSource);
+            explanation
+                    .shared(new Holding.Unknown<>(String.valueOf(e.getMessage())))
+                    .guard(Guard.UNKNOWN);
         }
+        return explanation.build();
     }
 
     private Holding<V> holdingOf(byte @Nullable [] bytes) {

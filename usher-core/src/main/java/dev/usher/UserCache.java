@@ -17,6 +17,9 @@ import java.util.concurrent.CompletableFuture;
  * Optional<UserProfile> profile = profiles.find(42L);
  * }</pre>
  *
+ * <p>Applications do not implement this interface: methods may be added in any release. (It is not sealed because usher's own integrations, in
+ * other modules, implement it.)
+ *
  * <p>Instances are made by {@link UserCaches#cache} and are safe for use by many threads. Every method that takes an id
  * throws {@link IllegalArgumentException} when the id is of another type than {@code K} may be or than the ids before it, or
  * when its text is blank, longer than 128 characters, or contains braces, white space, control characters or half a surrogate
@@ -29,24 +32,24 @@ import java.util.concurrent.CompletableFuture;
 public interface UserCache<K, V> {
 
     /**
-     * The user's value, from the nearest tier that knows it.
+     * The user's value, from the nearest tier that has it.
      *
      * <p>What is missing in every tier is loaded from the source once, however many callers and processes ask for it at
      * that moment, and the rest of them wait for that one load. A process that has waited for another one as long as the
      * policy's {@link CachePolicy#claimWait} asks the source by itself.
      *
-     * <p>The load runs on the calling thread, or on that of another caller that it rides with; unless the source says that this
+     * <p>The load runs on the calling thread, or on that of another caller whose query asks for this user too; unless the source says that this
      * thread {@linkplain UserSource#canLoadForOthers may not load for others}, as it does inside a transaction in Spring Boot.
      * Where the source does not say so, do not call this inside a transaction, nor while holding a connection: many threads that
      * wait for a second connection exhaust the pool.
      *
-     * <p>When nobody can say, it is the last answer that this process knows, for as long as the policy's {@link
-     * CachePolicy#serveStaleFor} allows, unless the user is known to have changed since. {@link #lookUp} tells it from others.
+     * <p>When no tier and not the source can answer, it is the last answer that this process knows, for as long as the policy's {@link
+     * CachePolicy#serveStaleFor} allows, unless the user is known to have changed since. {@link #lookUp} tells it from other answers.
      *
      * @param id whose value
      * @return the value, or empty for a user that does not exist
      * @throws UserUnavailableException when neither a tier nor the source could answer, another caller's load has taken
-     *     more than 30 s, the source is so busy that it was not this caller's turn for as long, so many callers wait for it that
+     *     too long, the source is so busy that it was not this caller's turn within {@link CachePolicy#maxWait}, so many callers wait that
      *     this one may not, or the calling thread was interrupted while it waited (its interrupt status is then set)
      * @throws IllegalStateException when it is this cache's own source that asks
      */
@@ -87,7 +90,7 @@ public interface UserCache<K, V> {
      * <p>The tiers are brought up to date: what this call returns is stored, or what they hold is dropped. Not so what Redis
      * holds while it does not answer. When the source cannot say, everything stays as it is.
      *
-     * <p>Each call queries the source, though many ride together.
+     * <p>Each call queries the source; one query may ask for the users of several calls.
      *
      * @param id whose value
      * @return the value, or empty for a user that does not exist
@@ -122,12 +125,12 @@ public interface UserCache<K, V> {
     Map<K, Lookup<V>> lookUpAll(Collection<? extends K> ids);
 
     /**
-     * What memory and Redis know of several users. The source is not asked, nobody is waited for, and nothing is stored: for
-     * whoever has a better way to read what is missing, such as his own transaction.
+     * What memory and Redis know of several users. The source is not asked, no load is waited for, and nothing is stored: for a
+     * caller that has a better way to read what is missing, such as its own transaction.
      *
      * @param ids whose values; a repeated id counts once
-     * @return for each of them that is known the value, or empty for a user that does not exist. Who is missing from it is not
-     *     known without the source; a failing Redis knows nobody
+     * @return for each of them that is known the value, or empty for a user that does not exist. A user that is missing from the answer is not
+     *     known without the source; while Redis fails, only memory is read
      */
     Map<K, Optional<V>> findCached(Collection<? extends K> ids);
 
@@ -216,11 +219,11 @@ public interface UserCache<K, V> {
     boolean invalidateAll(Collection<? extends K> ids);
 
     /**
-     * As {@link #invalidate}, of the user in every facet of the same {@link UserCaches}, in one round trip: for a user who is
+     * As {@link #invalidate}, of the user in every facet of the same {@link UserCaches}, in one round trip: for a user that is
      * deleted, or whose rows have been changed past the application. What counts is the text of the id: in a facet whose
      * ids are of another type, the id with the same text is meant.
      *
-     * @param id who has changed
+     * @param id the user that has changed
      * @return whether Redis has confirmed all the invalidations; those that it has not are still to be sent
      */
     boolean forget(K id);
@@ -228,7 +231,7 @@ public interface UserCache<K, V> {
     /**
      * As {@link #forget}, of several users, with one wait as in {@link #invalidateAll}.
      *
-     * @param ids who have changed; a repeated id counts once
+     * @param ids the users that have changed; a repeated id counts once
      * @return whether Redis has confirmed all the invalidations; those that it has not are still to be sent
      * @throws IllegalArgumentException when one of them can be no id; no value is invalidated then
      */
@@ -236,11 +239,11 @@ public interface UserCache<K, V> {
 
     /**
      * As {@link #invalidate}, and waits until every node has provably forgotten the user's value. To be called after a change
-     * has been committed that must not be overlooked by anybody from now on: a ban.
+     * has been committed that no node may overlook from now on: a ban.
      *
      * <p>It waits for no node longer than the staleness bound, and not at all when Redis does not take the invalidation.
      * All nodes are to have the same policy for this facet, one that {@linkplain CachePolicy#serveStaleFor fails closed}: where
-     * it does not, a node that has lost Redis, which nobody can know of, may answer with what it knows; no receipt is confirmed
+     * it does not, a node that has lost Redis, which no other node can know of, may answer with what it knows; no receipt is confirmed
      * then, or, if stale answers end within the bound, each one by the bound alone. A thread that is interrupted gets its
      * receipt at once, unconfirmed, and stays interrupted.
      *
@@ -265,7 +268,7 @@ public interface UserCache<K, V> {
      * the source each time, which counts as a load, and stores nothing.
      *
      * @param id whose entry
-     * @return what was found, also of tiers that failed; nothing is thrown for them
+     * @return what was found; of a tier that failed, why
      */
     Explanation<V> explain(K id);
 

@@ -153,18 +153,18 @@ public final class UserCaches implements AutoCloseable {
     public CachesHealth health() {
         Session session = shared.session();
         Eviction eviction = shared.eviction();
-        return new CachesHealth(
-                shared.state(),
-                shared.trouble(),
-                session != null,
-                session == null ? null : Duration.ofNanos(session.age(System.nanoTime())),
-                fences.size(),
-                fences.oldest(),
-                fences.isOverflowed(),
-                shared.isResp2Only(),
-                eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy(),
-                byFacet(TieredUserCache::sourceTrouble),
-                byFacet(TieredUserCache::misfit));
+        return CachesHealth.builder()
+                .redis(shared.state())
+                .lastError(shared.trouble())
+                .watermarkAge(session == null ? null : Duration.ofNanos(session.age(System.nanoTime())))
+                .pendingFences(fences.size())
+                .oldestPendingFence(fences.oldest())
+                .fencesOverflowed(fences.isOverflowed())
+                .resp2Only(shared.isResp2Only())
+                .riskyEviction(eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy())
+                .source(byFacet(TieredUserCache::sourceTrouble))
+                .uncached(byFacet(TieredUserCache::misfit))
+                .build();
     }
 
     /** What is said of the caches, by facet, of those of which something is said. */

@@ -15,10 +15,11 @@ import java.util.Set;
  * UserSource<Long, UserProfile> source = ids -> repository.profilesByIds(ids);
  * }</pre>
  *
- * <p>Implementations are called by many threads at once, on the thread of one of the callers or of the {@linkplain
- * UserCaches.Builder#executor executor}. One call may load the users of many callers. So an implementation must not depend on objects
- * that are bound to a thread: a tenant, a transaction, a security context. Give the queries a timeout: a query that hangs holds one of
- * {@link CachePolicy#maxLoads} places, and after 30 s others may load the same users.
+ * <p>Applications implement this interface: every method that a release adds has a default. Implementations are called by many
+ * threads at once, on the thread of one of the callers or of the {@linkplain UserCaches.Builder#executor executor}. One call may load
+ * the users of many callers. So an implementation must not depend on objects that are bound to a thread: a tenant, a transaction, a
+ * security context. Give the queries a timeout: a query that hangs holds one of {@link CachePolicy#maxLoads} places, and after 30 s
+ * others may load the same users.
  *
  * <p>A source must not call the cache that it fills, nor wait for a thread that does.
  *

@@ -12,15 +12,17 @@ public enum UserStatus {
     DISABLED(0);
 
     /**
-     * {@code user:{id}:status}, for up to 60 minutes, never older than 1 s without asking Redis, and unavailable when nobody can
-     * say: nobody is let in on a guess. Another {@link CachePolicy#serveStaleFor} lets the last known status stand for as long.
+     * {@code user:{id}:status}, for up to 60 minutes, never older than 1 s without asking Redis, and unavailable when no tier and
+     * not the source can answer: no user is let in on a guess. Another {@link CachePolicy#serveStaleFor} lets the last known status stand for as long.
      */
     public static final Facet<UserStatus> FACET = new Facet<>(
             "status",
             new StatusCodec(),
-            CachePolicy.of(Duration.ofMinutes(60))
-                    .withStalenessBound(Duration.ofSeconds(1))
-                    .withServeStaleFor(Duration.ZERO));
+            CachePolicy.builder()
+                    .ttl(Duration.ofMinutes(60))
+                    .stalenessBound(Duration.ofSeconds(1))
+                    .serveStaleFor(Duration.ZERO)
+                    .build());
 
     private final int code;
 

@@ -2,6 +2,7 @@ package dev.usher;
 
 import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -9,6 +10,9 @@ import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.lang.ArchCondition;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
 import com.tngtech.archunit.library.GeneralCodingRules;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -82,6 +86,31 @@ class ArchitectureTest {
                         "UserStatus",
                         "UserStatusCache",
                         "UserUnavailableException");
+    }
+
+    @Test
+    void whatGrowsIsAClass() {
+        classes()
+                .that()
+                .arePublic()
+                .and()
+                .areRecords()
+                .should(haveAtMostComponents(6))
+                .because(
+                        "each new component of a record breaks its callers: a class with accessors and a builder can grow,"
+                                + " and a record is for what is complete")
+                .check(CORE);
+    }
+
+    private static ArchCondition<JavaClass> haveAtMostComponents(int max) {
+        return new ArchCondition<>("have at most " + max + " components") {
+            @Override
+            public void check(JavaClass record, ConditionEvents events) {
+                int components = record.reflect().getRecordComponents().length;
+                events.add(new SimpleConditionEvent(
+                        record, components <= max, record.getName() + " has " + components + " components"));
+            }
+        };
     }
 
     @Test

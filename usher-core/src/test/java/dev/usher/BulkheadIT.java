@@ -37,8 +37,10 @@ class BulkheadIT extends NodesOnRedis {
     private static final String ANN_AS_JSON =
             "{\"mobile\":\"13800000000\",\"name\":\"Ann\",\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"}";
 
-    private static final Facet<UserProfile> NARROW =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withMaxLoads(3).withMaxWaitingLoads(10));
+    private static final Facet<UserProfile> NARROW = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .maxLoads(3)
+            .maxWaitingLoads(10)
+            .build());
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final CountDownLatch gate = new CountDownLatch(1);
@@ -124,8 +126,8 @@ class BulkheadIT extends NodesOnRedis {
 
     @Test
     void aCallThatMayNotWaitForAnotherIsAnsweredByRedisAndElseRefused() {
-        TieredUserCache<Long, UserProfile> cache =
-                cacheOf(NARROW.with(NARROW.policy().withMaxWaitingLoads(0)));
+        TieredUserCache<Long, UserProfile> cache = cacheOf(
+                NARROW.with(NARROW.policy().toBuilder().maxWaitingLoads(0).build()));
         occupySource(cache);
         redis.set("user:1:profile", ANN_AS_JSON);
         redis.set("user:9:profile", ANN_AS_JSON);
@@ -145,8 +147,10 @@ class BulkheadIT extends NodesOnRedis {
 
     @Test
     void oneCallHasOneDeadlineForAllItsWaits() throws Exception {
-        TieredUserCache<Long, UserProfile> cache =
-                cacheOf(NARROW.with(NARROW.policy().withMaxWaitingLoads(1).withMaxWait(Duration.ofMillis(200))));
+        TieredUserCache<Long, UserProfile> cache = cacheOf(NARROW.with(NARROW.policy().toBuilder()
+                .maxWaitingLoads(1)
+                .maxWait(Duration.ofMillis(200))
+                .build()));
         List<Future<Optional<UserProfile>>> leaders = occupySource(cache);
         for (Supplier<?> call : List.<Supplier<?>>of(() -> cache.find(7L), () -> cache.find(1L))) {
             assertUnavailable(call).withMessageEndingWith("is unavailable: nothing was loaded within 200 ms (maxWait)");
@@ -166,8 +170,8 @@ class BulkheadIT extends NodesOnRedis {
 
     @Test
     void callersThatWaitForALoadAskAnewWhenItsLeaderMayWaitNoLonger() throws Exception {
-        TieredUserCache<Long, UserProfile> cache =
-                cacheOf(NARROW.with(NARROW.policy().withMaxWait(Duration.ofSeconds(2))));
+        TieredUserCache<Long, UserProfile> cache = cacheOf(NARROW.with(
+                NARROW.policy().toBuilder().maxWait(Duration.ofSeconds(2)).build()));
         occupySource(cache);
         Future<Optional<UserProfile>> leader = threads.submit(() -> cache.find(7L));
         await().until(() -> cache.waitingForTheSource() == 1);
@@ -226,10 +230,11 @@ class BulkheadIT extends NodesOnRedis {
     private UserCache<Long, UserProfile> besides(int places, Duration maxWait) {
         UserCache<Long, UserProfile> cache = open(patient(server.uri()))
                 .cache(
-                        NARROW.with(NARROW.policy()
-                                .withClaimWait(Duration.ofMinutes(5))
-                                .withMaxWait(maxWait)
-                                .withMaxWaitingLoads(places)),
+                        NARROW.with(NARROW.policy().toBuilder()
+                                .claimWait(Duration.ofMinutes(5))
+                                .maxWait(maxWait)
+                                .maxWaitingLoads(places)
+                                .build()),
                         Long.class,
                         ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> ANN)));
         await().until(() -> cache.stats().nearOpen());

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
 class CachePolicyTest {
@@ -15,6 +17,7 @@ class CachePolicyTest {
 
     @Test
     void theDefaults() {
+        assertThat(policy.ttl()).isEqualTo(HALF_AN_HOUR);
         assertThat(policy.jitter()).isEqualTo(0.1);
         assertThat(policy.absentTtl()).isEqualTo(Duration.ofSeconds(60));
         assertThat(policy.stalenessBound()).isEqualTo(Duration.ofSeconds(5));
@@ -44,11 +47,16 @@ class CachePolicyTest {
 
     @Test
     void withoutRedisAnAnswerIsRepeatedForTheShorterOfItsTwoBounds() {
-        CachePolicy bounded = policy.withStalenessBound(Duration.ofSeconds(5));
+        CachePolicy bounded =
+                policy.toBuilder().stalenessBound(Duration.ofSeconds(5)).build();
         assertThat(bounded.unheardBound()).isEqualTo(Duration.ofSeconds(5));
-        assertThat(bounded.withServeStaleFor(Duration.ofSeconds(2)).unheardBound())
+        assertThat(bounded.toBuilder()
+                        .serveStaleFor(Duration.ofSeconds(2))
+                        .build()
+                        .unheardBound())
                 .isEqualTo(Duration.ofSeconds(2));
-        assertThat(bounded.withServeStaleFor(Duration.ZERO).unheardBound()).isZero();
+        assertThat(bounded.toBuilder().serveStaleFor(Duration.ZERO).build().unheardBound())
+                .isZero();
     }
 
     @Test
@@ -61,96 +69,123 @@ class CachePolicyTest {
 
     @Test
     void withoutJitterEveryLifeIsTheLongest() {
-        assertThat(policy.withJitter(0).jittered(HALF_AN_HOUR, Math.nextDown(1.0)))
+        assertThat(policy.toBuilder().jitter(0).build().jittered(HALF_AN_HOUR, Math.nextDown(1.0)))
                 .isEqualTo(HALF_AN_HOUR);
     }
 
     @Test
     void theShortestLifeSurvivesItsJitter() {
-        assertThat(policy.withJitter(0.99).jittered(Duration.ofMillis(1), Math.nextDown(1.0)))
+        assertThat(policy.toBuilder().jitter(0.99).build().jittered(Duration.ofMillis(1), Math.nextDown(1.0)))
                 .isEqualTo(Duration.ofMillis(1));
     }
 
     @Test
     void aRefreshComesInTheLastShareOfALife() {
-        assertThat(policy.withJitter(0).refreshWindow()).isEqualTo(Duration.ofMinutes(3));
-        assertThat(policy.withJitter(0.5).refreshWindow())
+        assertThat(policy.toBuilder().jitter(0).build().refreshWindow()).isEqualTo(Duration.ofMinutes(3));
+        assertThat(policy.toBuilder().jitter(0.5).build().refreshWindow())
                 .as("of the shortest life")
                 .isEqualTo(Duration.ofSeconds(90));
-        assertThat(policy.withRefreshAhead(0).refreshWindow()).isZero();
+        assertThat(policy.toBuilder().refreshAhead(0).build().refreshWindow()).isZero();
     }
 
     @Test
-    void eachWitherChangesOneThing() {
-        CachePolicy changed = policy.withTtl(Duration.ofSeconds(1))
-                .withJitter(0.2)
-                .withAbsentTtl(Duration.ofSeconds(3))
-                .withStalenessBound(Duration.ofSeconds(4))
-                .withNearSize(7)
-                .withNearTtl(Duration.ofSeconds(6))
-                .withRefreshAhead(0.3)
-                .withClaimWait(Duration.ofSeconds(5))
-                .withServeStaleFor(Duration.ofSeconds(8))
-                .withMaxLoads(9)
-                .withMaxWaitingLoads(10)
-                .withMaxWait(Duration.ofSeconds(11));
+    void eachSettingIsSetAndStaysWhenAnotherIsChanged() {
+        CachePolicy changed = policy.toBuilder()
+                .ttl(Duration.ofSeconds(1))
+                .jitter(0.2)
+                .absentTtl(Duration.ofSeconds(3))
+                .stalenessBound(Duration.ofSeconds(4))
+                .nearSize(7)
+                .nearTtl(Duration.ofSeconds(6))
+                .refreshAhead(0.3)
+                .claimWait(Duration.ofSeconds(5))
+                .serveStaleFor(Duration.ofSeconds(8))
+                .maxLoads(9)
+                .maxWaitingLoads(10)
+                .maxWait(Duration.ofSeconds(11))
+                .build();
+        assertThat(changed.toBuilder().build()).isEqualTo(changed).hasSameHashCodeAs(changed);
+        assertThat(changed.ttl()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(changed.jitter()).isEqualTo(0.2);
+        assertThat(changed.absentTtl()).isEqualTo(Duration.ofSeconds(3));
+        assertThat(changed.stalenessBound()).isEqualTo(Duration.ofSeconds(4));
+        assertThat(changed.nearSize()).isEqualTo(7);
+        assertThat(changed.nearTtl()).isEqualTo(Duration.ofSeconds(6));
+        assertThat(changed.refreshAhead()).isEqualTo(0.3);
+        assertThat(changed.claimWait()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(changed.serveStaleFor()).isEqualTo(Duration.ofSeconds(8));
+        assertThat(changed.maxLoads()).isEqualTo(9);
+        assertThat(changed.maxWaitingLoads()).isEqualTo(10);
+        assertThat(changed.maxWait()).isEqualTo(Duration.ofSeconds(11));
         assertThat(changed)
-                .isEqualTo(new CachePolicy(
-                        Duration.ofSeconds(1),
-                        0.2,
-                        Duration.ofSeconds(3),
-                        Duration.ofSeconds(4),
-                        7,
-                        Duration.ofSeconds(6),
-                        0.3,
-                        Duration.ofSeconds(5),
-                        Duration.ofSeconds(8),
-                        9,
-                        10,
-                        Duration.ofSeconds(11)));
+                .hasToString(
+                        "CachePolicy[ttl=PT1S, jitter=0.2, absentTtl=PT3S, stalenessBound=PT4S, nearSize=7, nearTtl=PT6S,"
+                                + " refreshAhead=0.3, claimWait=PT5S, serveStaleFor=PT8S, maxLoads=9, maxWaitingLoads=10, maxWait=PT11S]");
+    }
+
+    @Test
+    void policiesThatDifferInOneSettingDiffer() {
+        assertThat(CachePolicy.builder().build()).isEqualTo(policy);
+        List<UnaryOperator<CachePolicy.Builder>> changes = List.of(
+                builder -> builder.ttl(Duration.ofSeconds(1)),
+                builder -> builder.jitter(0),
+                builder -> builder.absentTtl(Duration.ofSeconds(1)),
+                builder -> builder.stalenessBound(Duration.ZERO),
+                builder -> builder.nearSize(0),
+                builder -> builder.nearTtl(Duration.ofSeconds(1)),
+                builder -> builder.refreshAhead(0),
+                builder -> builder.claimWait(Duration.ZERO),
+                builder -> builder.serveStaleFor(Duration.ZERO),
+                builder -> builder.maxLoads(1),
+                builder -> builder.maxWaitingLoads(1),
+                builder -> builder.maxWait(Duration.ZERO));
+        assertThat(changes)
+                .allSatisfy(change ->
+                        assertThat(change.apply(policy.toBuilder()).build()).isNotEqualTo(policy));
     }
 
     @Test
     void aPolicyThatMakesNoSenseIsRefused() {
+        CachePolicy.Builder builder = CachePolicy.builder();
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withTtl(Duration.ofNanos(999_999)))
+                .isThrownBy(() -> builder.ttl(Duration.ofNanos(999_999)))
                 .withMessageStartingWith("ttl");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withAbsentTtl(Duration.ZERO))
+                .isThrownBy(() -> builder.absentTtl(Duration.ZERO))
                 .withMessageStartingWith("absentTtl");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withStalenessBound(Duration.ofSeconds(-1)))
+                .isThrownBy(() -> builder.stalenessBound(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("stalenessBound");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withNearSize(-1))
+                .isThrownBy(() -> builder.nearSize(-1))
                 .withMessageStartingWith("nearSize");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withNearTtl(Duration.ZERO))
+                .isThrownBy(() -> builder.nearTtl(Duration.ZERO))
                 .withMessageStartingWith("nearTtl");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withClaimWait(Duration.ofSeconds(-1)))
+                .isThrownBy(() -> builder.claimWait(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("claimWait");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withServeStaleFor(Duration.ofSeconds(-1)))
+                .isThrownBy(() -> builder.serveStaleFor(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("serveStaleFor");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withMaxLoads(0))
+                .isThrownBy(() -> builder.maxLoads(0))
                 .withMessage("maxLoads must be at least 1, but is 0");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withMaxWaitingLoads(-1))
+                .isThrownBy(() -> builder.maxWaitingLoads(-1))
                 .withMessageStartingWith("maxWaitingLoads");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withMaxWait(Duration.ofSeconds(-1)))
+                .isThrownBy(() -> builder.maxWait(Duration.ofSeconds(-1)))
                 .withMessageStartingWith("maxWait ");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> policy.withTtl(ChronoUnit.FOREVER.getDuration()))
+                .isThrownBy(() -> builder.ttl(ChronoUnit.FOREVER.getDuration()))
                 .withMessageStartingWith("ttl must be at most ten years");
         for (double share : new double[] {-0.1, 1, Double.NaN}) {
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> policy.withJitter(share))
+                    .isThrownBy(() -> builder.jitter(share))
                     .withMessageStartingWith("jitter");
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> policy.withRefreshAhead(share))
+                    .isThrownBy(() -> builder.refreshAhead(share))
                     .withMessageStartingWith("refreshAhead");
         }
     }

@@ -37,10 +37,10 @@ class CloseIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
     private static final UserProfile ANNA = new UserProfile("13800000000", "Anna", "", false, "", "");
-    private static final Facet<UserProfile> LASTING = UserProfile.FACET.with(UserProfile.FACET
-            .policy()
-            .withStalenessBound(Duration.ofMinutes(1))
-            .withServeStaleFor(Duration.ofMinutes(5)));
+    private static final Facet<UserProfile> LASTING = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .serveStaleFor(Duration.ofMinutes(5))
+            .build());
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();

@@ -104,12 +104,15 @@ record CoherenceRun(long reads, Duration duration, Duration bound, int processes
     }
 
     Facet<UserProfile> profiles() {
-        return UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound));
+        return UserProfile.FACET.with(
+                UserProfile.FACET.policy().toBuilder().stalenessBound(bound).build());
     }
 
     Facet<UserProfile> briefProfiles() {
         return new Facet<>(
-                "brief", UserProfile.FACET.codec(), profiles().policy().withTtl(BRIEF_TTL));
+                "brief",
+                UserProfile.FACET.codec(),
+                profiles().policy().toBuilder().ttl(BRIEF_TTL).build());
     }
 
     /** The key of a user in Redis. */

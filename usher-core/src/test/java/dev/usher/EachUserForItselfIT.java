@@ -40,7 +40,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class EachUserForItselfIT extends NodesOnRedis {
 
     private static final Facet<String> NAME = Facet.of("name", String.class)
-            .with(CachePolicy.of(Duration.ofMinutes(10)).withMaxLoads(1));
+            .with(CachePolicy.builder().ttl(Duration.ofMinutes(10)).maxLoads(1).build());
 
     private static final long FIRST = 1_000;
     private static final long BAD = 13;

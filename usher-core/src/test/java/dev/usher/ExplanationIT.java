@@ -16,7 +16,6 @@ class ExplanationIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
     private static final UserProfile ANN = profile("Ann");
-    private static final Holding<UserProfile> NOTHING = new Holding.Nothing<>();
     private static final Holding<UserProfile> ABSENT = new Holding.Absent<>();
 
     private final Table table = new Table();
@@ -30,7 +29,9 @@ class ExplanationIT extends NodesOnRedis {
     void aUserThatWasNeverAskedForIsOnlyInTheSource() {
         UserCache<Long, UserProfile> cache = cache(server.uri());
         assertThat(cache.explain(42L))
-                .isEqualTo(new Explanation<>(KEY, NOTHING, NOTHING, null, Guard.NONE, null, false, value("Ann")));
+                .isEqualTo(Explanation.<UserProfile>builder(KEY)
+                        .source(value("Ann"))
+                        .build());
         assertThat(cache.explain(42L).agree()).isTrue();
         assertThat(redis.exists(KEY)).as("nothing is stored").isZero();
     }
@@ -165,8 +166,9 @@ class ExplanationIT extends NodesOnRedis {
     }
 
     private UserCache<Long, UserProfile> cache(String uri) {
-        Facet<UserProfile> patient =
-                UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+        Facet<UserProfile> patient = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+                .stalenessBound(Duration.ofMinutes(1))
+                .build());
         return open(uri).cache(patient, Long.class, table);
     }
 

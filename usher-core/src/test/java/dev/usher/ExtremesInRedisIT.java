@@ -55,12 +55,15 @@ class ExtremesInRedisIT extends NodesOnRedis {
                 .sync();
         node = patient(server.uri()).build();
         profiles = (TieredUserCache<Long, UserProfile>) node.cache(
-                UserProfile.FACET.with(UserProfile.FACET.policy().withJitter(0)),
+                UserProfile.FACET.with(
+                        UserProfile.FACET.policy().toBuilder().jitter(0).build()),
                 Long.class,
                 ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> ANN)));
         statusCache = (TieredUserCache<Long, UserStatus>) node.cache(
                 // Short, since the test waits for each change of the register.
-                UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofMillis(200))),
+                UserStatus.FACET.with(UserStatus.FACET.policy().toBuilder()
+                        .stalenessBound(Duration.ofMillis(200))
+                        .build()),
                 Long.class,
                 ids -> ids.stream().collect(Collectors.toMap(Function.identity(), id -> UserStatus.ENABLED)));
         statuses = new UserStatusCache<>(statusCache);

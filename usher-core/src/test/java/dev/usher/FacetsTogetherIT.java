@@ -21,10 +21,12 @@ import org.junit.jupiter.api.Test;
 class FacetsTogetherIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
-    private static final Facet<UserProfile> PROFILE =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
-    private static final Facet<UserStatus> STATUS =
-            UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> PROFILE = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
+    private static final Facet<UserStatus> STATUS = UserStatus.FACET.with(UserStatus.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
 
     private final Table table = new Table();
     private final Map<Long, UserStatus> statusTable = new ConcurrentHashMap<>();

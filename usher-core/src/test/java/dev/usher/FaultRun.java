@@ -85,11 +85,13 @@ record FaultRun(Duration fault, Duration flapping, Duration bound, int processes
     }
 
     Facet<UserProfile> profiles() {
-        return UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound));
+        return UserProfile.FACET.with(
+                UserProfile.FACET.policy().toBuilder().stalenessBound(bound).build());
     }
 
     Facet<UserStatus> statuses() {
-        return UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(bound));
+        return UserStatus.FACET.with(
+                UserStatus.FACET.policy().toBuilder().stalenessBound(bound).build());
     }
 
     /** A facet that is used for the probe only. */

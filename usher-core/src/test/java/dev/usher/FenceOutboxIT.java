@@ -34,8 +34,8 @@ class FenceOutboxIT extends NodesOnRedis {
     private static final String STORED =
             "{\"mobile\":\"13800000000\",\"name\":\"Old\",\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"}";
 
-    private static final Facet<UserProfile> PROFILE =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0));
+    private static final Facet<UserProfile> PROFILE = UserProfile.FACET.with(
+            UserProfile.FACET.policy().toBuilder().nearSize(0).build());
 
     /** Earlier than the default, but late enough for the steps of a test on a busy machine. */
     private static final Duration OFFERS_END = Duration.ofSeconds(3);

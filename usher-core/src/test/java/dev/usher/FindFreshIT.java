@@ -27,8 +27,9 @@ class FindFreshIT extends NodesOnRedis {
     private static final UserProfile ANN = profile("Ann");
     private static final UserProfile ANNA = profile("Anna");
     private final IllegalStateException gone = new IllegalStateException("the database is gone");
-    private static final Facet<UserProfile> PATIENT =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> PATIENT = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -269,8 +270,8 @@ class FindFreshIT extends NodesOnRedis {
     void aLaterCallerIsNotAnsweredByAQueryThatHadReadBefore() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
-            UserCache<Long, UserProfile> cache =
-                    node.cache(PATIENT.with(PATIENT.policy().withNearSize(0)), Long.class, table);
+            UserCache<Long, UserProfile> cache = node.cache(
+                    PATIENT.with(PATIENT.policy().toBuilder().nearSize(0).build()), Long.class, table);
             proxy.refuse();
             await().until(() -> !cache.stats().nearOpen());
             table.holdBackAfterReading();

@@ -79,7 +79,7 @@ class FormatsIT extends NodesOnRedis {
     }
 
     private static <V> Facet<V> exact(Facet<V> facet) {
-        return facet.with(facet.policy().withJitter(0).withNearSize(0));
+        return facet.with(facet.policy().toBuilder().jitter(0).nearSize(0).build());
     }
 
     @AfterAll

@@ -28,8 +28,10 @@ class InventedIdsIT extends NodesOnRedis {
     private static final int TOGETHER = 500;
 
     /** A facet whose callers wait for another node's load until it has ended. */
-    private static final Facet<UserProfile> UNHURRIED = UserProfile.FACET.with(
-            UserProfile.FACET.policy().withClaimWait(Duration.ofSeconds(10)).withMaxWait(Duration.ofSeconds(20)));
+    private static final Facet<UserProfile> UNHURRIED = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .claimWait(Duration.ofSeconds(10))
+            .maxWait(Duration.ofSeconds(20))
+            .build());
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();

@@ -30,10 +30,12 @@ class LastKnownAnswersIT extends NodesOnRedis {
     private static final UserProfile ANNA = profile("Anna");
     private final IllegalStateException gone = new IllegalStateException("the database is gone");
 
-    private static final Facet<UserProfile> PROFILE =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
-    private static final Facet<UserStatus> STATUS =
-            UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> PROFILE = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
+    private static final Facet<UserStatus> STATUS = UserStatus.FACET.with(UserStatus.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
 
     private final Table table = new Table();
     private final Map<Long, UserStatus> statusTable = new ConcurrentHashMap<>();
@@ -75,7 +77,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void withoutRedisNoQueryAnswersCallersOfAStatusThatCameDuringIt() throws Exception {
-        Facet<UserProfile> closed = PROFILE.with(PROFILE.policy().withServeStaleFor(Duration.ZERO));
+        Facet<UserProfile> closed = PROFILE.with(
+                PROFILE.policy().toBuilder().serveStaleFor(Duration.ZERO).build());
         UserCache<Long, UserProfile> cache = node.cache(closed, Long.class, table);
         loseRedis();
         table.holdBackAfterReading();
@@ -151,8 +154,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
     @Test
     void withoutBothAnAnswerIsUnavailableOnceItIsTooOld() {
         Duration longest = Duration.ofSeconds(2);
-        UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withServeStaleFor(longest)), Long.class, table);
+        UserCache<Long, UserProfile> profiles = node.cache(
+                PROFILE.with(PROFILE.policy().toBuilder().serveStaleFor(longest).build()), Long.class, table);
         warm(profiles);
         table.failure = gone;
         proxy.refuse();
@@ -195,8 +198,10 @@ class LastKnownAnswersIT extends NodesOnRedis {
     @Test
     void aStatusThatMayBeServedStaleStandsAsItIsForAsLong() {
         Duration longest = Duration.ofSeconds(2);
-        UserCache<Long, UserStatus> statuses =
-                node.cache(STATUS.with(STATUS.policy().withServeStaleFor(longest)), Long.class, this::loadStatuses);
+        UserCache<Long, UserStatus> statuses = node.cache(
+                STATUS.with(STATUS.policy().toBuilder().serveStaleFor(longest).build()),
+                Long.class,
+                this::loadStatuses);
         await().until(() -> {
             statuses.findAll(List.of(42L, 43L));
             return statuses.stats().nearHits() >= 10;
@@ -244,7 +249,11 @@ class LastKnownAnswersIT extends NodesOnRedis {
     @Test
     void aSilentRedisIsNoBetter() {
         UserCache<Long, UserProfile> profiles = node.cache(
-                PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(300))), Long.class, table);
+                PROFILE.with(PROFILE.policy().toBuilder()
+                        .stalenessBound(Duration.ofMillis(300))
+                        .build()),
+                Long.class,
+                table);
         warm(profiles);
         table.failure = gone;
         proxy.freeze();
@@ -255,8 +264,13 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aRefusedCallerGetsTheLastKnownAnswer() {
-        UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withMaxLoads(1).withMaxWaitingLoads(0)), Long.class, table);
+        UserCache<Long, UserProfile> profiles = node.cache(
+                PROFILE.with(PROFILE.policy().toBuilder()
+                        .maxLoads(1)
+                        .maxWaitingLoads(0)
+                        .build()),
+                Long.class,
+                table);
         warm(profiles);
         table.put(7L, profile("Bob"));
         loseRedis();
@@ -328,8 +342,12 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void whatTheSourceSaidLastIsTheLastKnownAnswer() {
-        UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), Long.class, table);
+        UserCache<Long, UserProfile> profiles = node.cache(
+                PROFILE.with(PROFILE.policy().toBuilder()
+                        .claimWait(Duration.ofMillis(30))
+                        .build()),
+                Long.class,
+                table);
         warm(profiles);
         loseRedis();
         table.put(42L, ANNA);
@@ -348,8 +366,12 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void whatWasReadWithoutRedisIsTheLastKnownAnswerPastItsBound() {
-        UserCache<Long, UserProfile> profiles =
-                node.cache(PROFILE.with(PROFILE.policy().withStalenessBound(Duration.ofMillis(50))), Long.class, table);
+        UserCache<Long, UserProfile> profiles = node.cache(
+                PROFILE.with(PROFILE.policy().toBuilder()
+                        .stalenessBound(Duration.ofMillis(50))
+                        .build()),
+                Long.class,
+                table);
         loseRedis();
         assertThat(profiles.find(42L)).contains(ANN);
         table.failure = gone;

@@ -27,7 +27,11 @@ import org.junit.jupiter.api.Test;
 class LoadAloneIT extends NodesOnRedis {
 
     private static final Facet<String> NAME = Facet.of("name", String.class)
-            .with(CachePolicy.of(Duration.ofMinutes(10)).withMaxLoads(1).withServeStaleFor(Duration.ofMinutes(1)));
+            .with(CachePolicy.builder()
+                    .ttl(Duration.ofMinutes(10))
+                    .maxLoads(1)
+                    .serveStaleFor(Duration.ofMinutes(1))
+                    .build());
 
     private static final long BLOCKING = 1;
 

@@ -35,10 +35,11 @@ import org.junit.jupiter.api.Test;
 /** One request for many users, and the requests of many callers as one. */
 class ManyUsersIT extends NodesOnRedis {
 
-    private static final Facet<UserProfile> PATIENT =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
-    private static final Facet<UserProfile> WITHOUT_MEMORY =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0));
+    private static final Facet<UserProfile> PATIENT = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
+    private static final Facet<UserProfile> WITHOUT_MEMORY = UserProfile.FACET.with(
+            UserProfile.FACET.policy().toBuilder().nearSize(0).build());
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -69,7 +70,8 @@ class ManyUsersIT extends NodesOnRedis {
 
     @Test
     void memoryHasRoomForSoManyAndForNoMore() {
-        UserCache<Long, UserProfile> small = cache(PATIENT.with(PATIENT.policy().withNearSize(10)));
+        UserCache<Long, UserProfile> small =
+                cache(PATIENT.with(PATIENT.policy().toBuilder().nearSize(10).build()));
         assertThat(small.findAll(ids(1, 30))).hasSize(30); // from the source
         assertThat(inMemory(small, ids(1, 30))).isLessThanOrEqualTo(10);
         cache(PATIENT).findAll(ids(31, 90));

@@ -33,8 +33,9 @@ class MetricsIT extends NodesOnRedis {
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
     private static final String JSON = new String(UserProfile.FACET.codec().encode(ANN), StandardCharsets.UTF_8);
     private static final String KEY = "user:42:profile";
-    private static final Facet<UserProfile> PATIENT =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> PATIENT = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
 
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     private final Map<Long, UserProfile> table = new ConcurrentHashMap<>(Map.of(42L, ANN));
@@ -159,8 +160,8 @@ class MetricsIT extends NodesOnRedis {
     void aLoadThatMayNotWaitIsCounted() throws InterruptedException {
         CountDownLatch loading = new CountDownLatch(1);
         CountDownLatch gate = new CountDownLatch(1);
-        Facet<UserProfile> narrow =
-                PATIENT.with(PATIENT.policy().withMaxLoads(1).withMaxWaitingLoads(0));
+        Facet<UserProfile> narrow = PATIENT.with(
+                PATIENT.policy().toBuilder().maxLoads(1).maxWaitingLoads(0).build());
         UserCache<Long, UserProfile> cache = metered(server.uri(), narrow, ids -> {
             loading.countDown();
             gate.await();
@@ -245,8 +246,12 @@ class MetricsIT extends NodesOnRedis {
             gate.await();
             return load(ids);
         });
-        UserCache<Long, UserProfile> cache =
-                metered(server.uri(), PATIENT.with(PATIENT.policy().withClaimWait(Duration.ofMinutes(1))), this::load);
+        UserCache<Long, UserProfile> cache = metered(
+                server.uri(),
+                PATIENT.with(PATIENT.policy().toBuilder()
+                        .claimWait(Duration.ofMinutes(1))
+                        .build()),
+                this::load);
         Thread there = thread(() -> other.find(42L));
         loading.await();
         Thread here = thread(() -> cache.find(42L));

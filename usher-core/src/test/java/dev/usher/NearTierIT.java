@@ -41,8 +41,9 @@ import org.slf4j.LoggerFactory;
 class NearTierIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
-    private static final Facet<UserProfile> PATIENT =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> PATIENT = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
 
     private final Map<Long, UserProfile> table = new ConcurrentHashMap<>();
     private final AtomicInteger queries = new AtomicInteger();
@@ -240,7 +241,9 @@ class NearTierIT extends NodesOnRedis {
             Duration bound = Duration.ofMillis(400);
             UserCache<Long, UserProfile> cache = node(
                     "redis://" + proxy.host() + ":" + proxy.port(),
-                    UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(bound)));
+                    UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+                            .stalenessBound(bound)
+                            .build()));
             warm(cache);
             table.put(42L, profile("Anna"));
             long frozenAt = System.nanoTime();
@@ -318,7 +321,9 @@ class NearTierIT extends NodesOnRedis {
         try {
             UserCaches caches = open(builder.commandTimeout(Duration.ofSeconds(5)));
             UserCache<Long, UserProfile> cache = caches.cache(
-                    UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMillis(300))),
+                    UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+                            .stalenessBound(Duration.ofMillis(300))
+                            .build()),
                     Long.class,
                     this::load);
             warm(cache);

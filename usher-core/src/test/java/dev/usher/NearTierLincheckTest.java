@@ -91,9 +91,11 @@ class NearTierLincheckTest {
 
         final Session first = Session.tracked(System.nanoTime());
         private final NearTier<Integer, Integer> near = new NearTier<>(
-                CachePolicy.of(Duration.ofHours(1))
-                        .withStalenessBound(Duration.ofMinutes(10))
-                        .withNearSize(10),
+                CachePolicy.builder()
+                        .ttl(Duration.ofHours(1))
+                        .stalenessBound(Duration.ofMinutes(10))
+                        .nearSize(10)
+                        .build(),
                 (id, due) -> {});
         private final AtomicReferenceArray<@Nullable Reservation> reserved = new AtomicReferenceArray<>(THREADS);
 

@@ -24,7 +24,10 @@ class NearTierTest {
     private static final Entry<String> VALUE = new Entry<>("value");
     private static final Entry<String> ABSENT = new Entry<>(null);
 
-    private final CachePolicy policy = CachePolicy.of(Duration.ofMinutes(30)).withStalenessBound(Duration.ofMinutes(1));
+    private final CachePolicy policy = CachePolicy.builder()
+            .ttl(Duration.ofMinutes(30))
+            .stalenessBound(Duration.ofMinutes(1))
+            .build();
     private final NearTier<Long, String> near = new NearTier<>(policy, (id, due) -> {});
     private final Session session = Session.tracked(System.nanoTime());
 
@@ -61,7 +64,8 @@ class NearTierTest {
         int expected = 0;
         // Caffeine admits by chance, too: a single run is up to 4 % below, and 1 % above.
         for (int run = 0; run < 5; run++) {
-            NearTier<Long, String> small = new NearTier<>(policy.withNearSize(size), (id, due) -> {});
+            NearTier<Long, String> small =
+                    new NearTier<>(policy.toBuilder().nearSize(size).build(), (id, due) -> {});
             Cache<Long, String> caffeine = Caffeine.newBuilder()
                     .executor(Runnable::run)
                     .maximumSize(size)
@@ -131,7 +135,8 @@ class NearTierTest {
 
     @Test
     void anEntryHasALifeOfItsOwn() {
-        NearTier<Long, String> brief = new NearTier<>(policy.withNearTtl(Duration.ofMillis(1)), (id, due) -> {});
+        NearTier<Long, String> brief =
+                new NearTier<>(policy.toBuilder().nearTtl(Duration.ofMillis(1)).build(), (id, due) -> {});
         brief.publish(1L, brief.reserve(1L, session, NearTier.NEVER), VALUE);
         await().until(() -> brief.find(1L) == null);
     }
@@ -190,7 +195,8 @@ class NearTierTest {
         near.publish(1L, near.reserve(1L, null, NearTier.NEVER), VALUE);
         assertThat(answer(1L)).isNull();
         assertThat(near.publish(2L, null, VALUE)).isFalse();
-        NearTier<Long, String> off = new NearTier<>(policy.withNearSize(0), (id, due) -> {});
+        NearTier<Long, String> off =
+                new NearTier<>(policy.toBuilder().nearSize(0).build(), (id, due) -> {});
         assertThat(off.reserve(1L, session, NearTier.NEVER)).isNull();
         assertThat(failClosed().reserve(1L, null, NearTier.NEVER)).isNull();
     }
@@ -281,8 +287,8 @@ class NearTierTest {
 
     @Test
     void theLastKnownAnswerIsNotGivenForLongerThanItMayBe() {
-        NearTier<Long, String> brief =
-                new NearTier<>(policy.withServeStaleFor(Duration.ofMillis(300)), (id, due) -> {});
+        NearTier<Long, String> brief = new NearTier<>(
+                policy.toBuilder().serveStaleFor(Duration.ofMillis(300)).build(), (id, due) -> {});
         brief.publish(1L, brief.reserve(1L, session, NearTier.NEVER), VALUE);
         session.end();
         long endedAt = System.nanoTime();
@@ -389,8 +395,8 @@ class NearTierTest {
         untracked.end();
         assertThat(answer(1L)).isNull();
 
-        NearTier<Long, String> strict =
-                new NearTier<>(policy.withStalenessBound(Duration.ofMillis(1)), (id, resident) -> {});
+        NearTier<Long, String> strict = new NearTier<>(
+                policy.toBuilder().stalenessBound(Duration.ofMillis(1)).build(), (id, resident) -> {});
         strict.publish(1L, strict.reserve(1L, Session.untracked(), NearTier.NEVER), VALUE);
         await().until(() -> strict.find(1L) == null);
     }
@@ -403,7 +409,7 @@ class NearTierTest {
     }
 
     private NearTier<Long, String> failClosed() {
-        return new NearTier<>(policy.withServeStaleFor(Duration.ZERO), (id, due) -> {});
+        return new NearTier<>(policy.toBuilder().serveStaleFor(Duration.ZERO).build(), (id, due) -> {});
     }
 
     /** {@code null} when memory has no answer; empty when the user is cached as absent. */

@@ -12,8 +12,9 @@ import org.junit.jupiter.api.Test;
 /** A node whose machine is paused for an hour, which {@link System#nanoTime} does not count. */
 class PausedMachineIT extends NodesOnRedis {
 
-    private static final Facet<UserProfile> PATIENT =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> PATIENT = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
     private static final Duration PAUSE = Duration.ofHours(1);
 
     private final Table table = new Table();

@@ -30,8 +30,8 @@ class ReceiptHolesIT extends NodesOnRedis {
     private static final Duration SERVE_STALE_FOR = Duration.ofSeconds(5);
 
     /** Lets users in for a while when neither Redis nor the source answers. */
-    private static final Facet<UserStatus> FAIL_STATIC =
-            UserStatus.FACET.with(UserStatus.FACET.policy().withServeStaleFor(SERVE_STALE_FOR));
+    private static final Facet<UserStatus> FAIL_STATIC = UserStatus.FACET.with(
+            UserStatus.FACET.policy().toBuilder().serveStaleFor(SERVE_STALE_FOR).build());
 
     private final Map<Long, UserStatus> rows = new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED));
 
@@ -83,8 +83,9 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void aFenceThatRedisMayHaveLostWhileTheNodesWereWaitedForConfirmsNothing() throws Exception {
-        Facet<UserStatus> status =
-                UserStatus.FACET.with(UserStatus.FACET.policy().withStalenessBound(Duration.ofSeconds(5)));
+        Facet<UserStatus> status = UserStatus.FACET.with(UserStatus.FACET.policy().toBuilder()
+                .stalenessBound(Duration.ofSeconds(5))
+                .build());
         try (RedisServer lossy = RedisServer.start();
                 FaultProxy writers = FaultProxy.inFrontOf(lossy.host(), lossy.port());
                 FaultProxy silent = FaultProxy.inFrontOf(lossy.host(), lossy.port())) {

@@ -24,8 +24,8 @@ class RedisLinkIT extends NodesOnRedis {
 
     private static final Duration DEADLINE = Duration.ofMillis(400);
 
-    private static final Facet<UserProfile> PROFILE =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0).withJitter(0));
+    private static final Facet<UserProfile> PROFILE = UserProfile.FACET.with(
+            UserProfile.FACET.policy().toBuilder().nearSize(0).jitter(0).build());
 
     private final Table table = new Table();
     private FaultProxy proxy;

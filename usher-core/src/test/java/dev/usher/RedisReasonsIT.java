@@ -66,7 +66,7 @@ class RedisReasonsIT extends NodesOnRedis {
             client("KILL", "USER", "usher");
             await().untilAsserted(() -> {
                 cache.find(1L);
-                assertThat(node.health().trouble()).isEqualTo("cannot be reached: WRONGPASS");
+                assertThat(node.health().lastError()).isEqualTo("cannot be reached: WRONGPASS");
             });
             cache.find(2L);
         });
@@ -155,7 +155,7 @@ class RedisReasonsIT extends NodesOnRedis {
                     cache.find(id);
                 }
                 await().pollInterval(Duration.ofMillis(20)).untilAsserted(() -> {
-                    reasons.add(String.valueOf(node.health().trouble()));
+                    reasons.add(String.valueOf(node.health().lastError()));
                     assertThat(reasons).contains(reason);
                 });
             } finally {

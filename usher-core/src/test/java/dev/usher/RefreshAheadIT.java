@@ -21,8 +21,10 @@ class RefreshAheadIT extends NodesOnRedis {
     private static final String KEY = "user:42:profile";
     private static final UserProfile ANN = profile("Ann");
     private static final Duration HOUR = Duration.ofHours(1);
-    private static final Facet<UserProfile> HOURLY =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withTtl(HOUR).withStalenessBound(Duration.ofMinutes(1)));
+    private static final Facet<UserProfile> HOURLY = UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+            .ttl(HOUR)
+            .stalenessBound(Duration.ofMinutes(1))
+            .build());
 
     private final Table table = new Table();
 
@@ -100,7 +102,8 @@ class RefreshAheadIT extends NodesOnRedis {
 
     @Test
     void anEntryThatAForeignWriterDeletesDuringTheLoadIsLoadedAnewForItsWaiters() throws Exception {
-        UserCache<Long, UserProfile> cache = cache(HOURLY.with(HOURLY.policy().withClaimWait(HOUR)));
+        UserCache<Long, UserProfile> cache =
+                cache(HOURLY.with(HOURLY.policy().toBuilder().claimWait(HOUR).build()));
         cache.find(42L);
         nearlyOver();
         table.holdBackAfterReading();
@@ -109,7 +112,7 @@ class RefreshAheadIT extends NodesOnRedis {
         table.letOthersThrough();
         redis.del(KEY);
         UserCache<Long, UserProfile> elsewhere =
-                cache(HOURLY.with(HOURLY.policy().withClaimWait(HOUR)));
+                cache(HOURLY.with(HOURLY.policy().toBuilder().claimWait(HOUR).build()));
         Future<Optional<UserProfile>> waiting = elsewhere.findAsync(42L);
         await().until(() -> elsewhere.stats().claimWaits() == 1);
         table.gate.countDown();
@@ -138,7 +141,8 @@ class RefreshAheadIT extends NodesOnRedis {
 
     @Test
     void withoutRefreshAheadNothingIsRefreshed() {
-        UserCache<Long, UserProfile> cache = cache(HOURLY.with(HOURLY.policy().withRefreshAhead(0)));
+        UserCache<Long, UserProfile> cache =
+                cache(HOURLY.with(HOURLY.policy().toBuilder().refreshAhead(0).build()));
         cache.find(42L);
         nearlyOver();
         long from = System.nanoTime();
@@ -159,8 +163,11 @@ class RefreshAheadIT extends NodesOnRedis {
                     }
                     task.run();
                 }));
-        CachePolicy brief =
-                HOURLY.policy().withTtl(Duration.ofMillis(800)).withJitter(0).withRefreshAhead(0.5);
+        CachePolicy brief = HOURLY.policy().toBuilder()
+                .ttl(Duration.ofMillis(800))
+                .jitter(0)
+                .refreshAhead(0.5)
+                .build();
         UserCache<Long, UserProfile> cache = caches.cache(HOURLY.with(brief), Long.class, table);
         askUntil(cache, () -> cache.stats().refreshes() > 0);
         assertThat(failures).hasValueGreaterThan(10);
@@ -187,8 +194,8 @@ class RefreshAheadIT extends NodesOnRedis {
 
     @Test
     void aLifeShortenedByJitterIsNotDueAtOnce() {
-        Facet<UserProfile> shortened =
-                HOURLY.with(HOURLY.policy().withJitter(0.9).withRefreshAhead(0.9));
+        Facet<UserProfile> shortened = HOURLY.with(
+                HOURLY.policy().toBuilder().jitter(0.9).refreshAhead(0.9).build());
         List<Long> users = LongStream.range(0, 100).boxed().toList();
         users.forEach(id -> table.put(id, ANN));
         cache(shortened).findAll(users);

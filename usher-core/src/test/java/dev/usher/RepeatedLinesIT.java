@@ -111,12 +111,17 @@ class RepeatedLinesIT extends NodesOnRedis {
         List<Long> users = LongStream.range(0, 20).boxed().toList();
         boolean[] breaks = {false};
         UserCache<Long, String> cache = open(patient(server.uri()))
-                .cache(hourly.with(hourly.policy().withTtl(Duration.ofHours(1))), Long.class, ids -> {
-                    if (breaks[0]) {
-                        throw new StackOverflowError();
-                    }
-                    return load(ids);
-                });
+                .cache(
+                        hourly.with(hourly.policy().toBuilder()
+                                .ttl(Duration.ofHours(1))
+                                .build()),
+                        Long.class,
+                        ids -> {
+                            if (breaks[0]) {
+                                throw new StackOverflowError();
+                            }
+                            return load(ids);
+                        });
         assertThat(cache.findAll(users)).hasSize(20);
         users.forEach(id -> redis.pexpire(cache.keyOf(id), Duration.ofMinutes(3).toMillis()));
         breaks[0] = true;

@@ -122,9 +122,11 @@ class SharedValuesIT extends NodesOnRedis {
 
     private static Facet<Badges> badges(int nearSize) {
         return Facet.of("badges", Badges.class)
-                .with(CachePolicy.of(Duration.ofMinutes(10))
-                        .withNearSize(nearSize)
-                        .withStalenessBound(Duration.ofMinutes(1)));
+                .with(CachePolicy.builder()
+                        .ttl(Duration.ofMinutes(10))
+                        .nearSize(nearSize)
+                        .stalenessBound(Duration.ofMinutes(1))
+                        .build());
     }
 
     static Stream<Arguments> waysAndTiers() {
@@ -145,7 +147,9 @@ class SharedValuesIT extends NodesOnRedis {
         assertThatNoChangeIsSeen(
                 way,
                 patient(server.uri()),
-                beans.with(beans.policy().withStalenessBound(Duration.ofMinutes(1))),
+                beans.with(beans.policy().toBuilder()
+                        .stalenessBound(Duration.ofMinutes(1))
+                        .build()),
                 new Bean(),
                 new Bean());
     }

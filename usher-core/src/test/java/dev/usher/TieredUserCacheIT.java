@@ -45,10 +45,10 @@ class TieredUserCacheIT extends NodesOnRedis {
     private static final String GUARD = "{user:42:profile}:guard";
     private static final UserProfile ANN = profile("Ann");
 
-    private static final Facet<UserProfile> PROFILE =
-            UserProfile.FACET.with(UserProfile.FACET.policy().withNearSize(0));
-    private static final Facet<UserStatus> STATUS =
-            UserStatus.FACET.with(UserStatus.FACET.policy().withNearSize(0));
+    private static final Facet<UserProfile> PROFILE = UserProfile.FACET.with(
+            UserProfile.FACET.policy().toBuilder().nearSize(0).build());
+    private static final Facet<UserStatus> STATUS = UserStatus.FACET.with(
+            UserStatus.FACET.policy().toBuilder().nearSize(0).build());
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();
@@ -316,8 +316,12 @@ class TieredUserCacheIT extends NodesOnRedis {
         Future<UserProfile> here = threads.submit(() -> cache.find(42L).orElseThrow());
         await().until(() -> table.queries.get() == 1);
         String claimed = redis.get(GUARD);
-        UserCache<Long, UserProfile> elsewhere =
-                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMinutes(1))), Long.class, table);
+        UserCache<Long, UserProfile> elsewhere = node().cache(
+                        PROFILE.with(PROFILE.policy().toBuilder()
+                                .claimWait(Duration.ofMinutes(1))
+                                .build()),
+                        Long.class,
+                        table);
         Future<UserProfile> there = threads.submit(() -> elsewhere.find(42L).orElseThrow());
 
         await().until(() -> deadlineOf(redis.get(GUARD)) > deadlineOf(claimed) + GuardProtocol.LEASE.toMillis());
@@ -343,8 +347,12 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void aCallerThatHasWaitedForAnotherProcessAsksTheSourceAndStoresNothing() {
         table.put(42L, ANN);
-        UserCache<Long, UserProfile> impatient =
-                node().cache(PROFILE.with(PROFILE.policy().withClaimWait(Duration.ofMillis(30))), Long.class, table);
+        UserCache<Long, UserProfile> impatient = node().cache(
+                        PROFILE.with(PROFILE.policy().toBuilder()
+                                .claimWait(Duration.ofMillis(30))
+                                .build()),
+                        Long.class,
+                        table);
         try (SlowClaim slow = new SlowClaim(redis, KEY)) {
             assertThat(impatient.find(42L)).contains(ANN);
             assertThat(redis.get(KEY)).isNull();
@@ -415,9 +423,10 @@ class TieredUserCacheIT extends NodesOnRedis {
     @Test
     void anInterruptedCallerGetsAnExceptionAndStaysInterrupted() throws Exception {
         UserCache<Long, UserProfile> patient = node().cache(
-                        PROFILE.with(PROFILE.policy()
-                                .withClaimWait(Duration.ofMinutes(1))
-                                .withMaxWait(Duration.ofMinutes(1))),
+                        PROFILE.with(PROFILE.policy().toBuilder()
+                                .claimWait(Duration.ofMinutes(1))
+                                .maxWait(Duration.ofMinutes(1))
+                                .build()),
                         Long.class,
                         table);
         AtomicReference<Thread> thread = new AtomicReference<>();
@@ -592,7 +601,12 @@ class TieredUserCacheIT extends NodesOnRedis {
         try (RedisServer gone = RedisServer.start()) {
             gone.stop();
             UserCache<Long, UserProfile> alone = open(patient(gone.uri()))
-                    .cache(PROFILE.with(PROFILE.policy().withStalenessBound(bound)), Long.class, table);
+                    .cache(
+                            PROFILE.with(PROFILE.policy().toBuilder()
+                                    .stalenessBound(bound)
+                                    .build()),
+                            Long.class,
+                            table);
             table.put(42L, ANN);
             table.holdBackAfterReading();
             Future<UserProfile> first = threads.submit(() -> alone.find(42L).orElseThrow());

@@ -45,8 +45,10 @@ final class WatchingNode {
 
     /** The watched facet. */
     static Facet<UserProfile> facet(Duration bound) {
-        return UserProfile.FACET.with(
-                UserProfile.FACET.policy().withStalenessBound(bound).withServeStaleFor(Duration.ZERO));
+        return UserProfile.FACET.with(UserProfile.FACET.policy().toBuilder()
+                .stalenessBound(bound)
+                .serveStaleFor(Duration.ZERO)
+                .build());
     }
 
     private static void awaitEndOfInput() {

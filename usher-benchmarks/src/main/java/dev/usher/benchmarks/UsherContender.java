@@ -24,11 +24,14 @@ final class UsherContender implements Contender {
 
     static Contender both(Site site) {
         // Entries stored together are refreshed together, a second before they expire; no run here lasts that long.
-        return new UsherContender(site, UserProfile.FACET.policy().withNearSize(site.nearSize()));
+        return new UsherContender(
+                site,
+                UserProfile.FACET.policy().toBuilder().nearSize(site.nearSize()).build());
     }
 
     static Contender shared(Site site) {
-        return new UsherContender(site, UserProfile.FACET.policy().withNearSize(0));
+        return new UsherContender(
+                site, UserProfile.FACET.policy().toBuilder().nearSize(0).build());
     }
 
     @Override

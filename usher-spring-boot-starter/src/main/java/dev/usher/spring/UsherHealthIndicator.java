@@ -37,7 +37,7 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
     protected void doHealthCheck(Health.Builder builder) {
         CachesHealth health = caches.get();
         builder.status(health.isWell() ? Status.UP : DEGRADED).withDetail("redis", health.redis());
-        detail(builder, "trouble", health.trouble());
+        detail(builder, "lastError", health.lastError());
         builder.withDetail("nearOpen", health.nearOpen());
         detail(builder, "watermarkAge", text(health.watermarkAge()));
         builder.withDetail("pendingFences", health.pendingFences());

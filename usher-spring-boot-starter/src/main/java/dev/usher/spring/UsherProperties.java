@@ -70,7 +70,8 @@ public record UsherProperties(
 
         /** The policy, with a number of callers that may wait where no setting says it. */
         CachePolicy policy(int maxWaitingLoads) {
-            return policyOf("usher.profile", UserProfile.FACET.policy().withMaxWaitingLoads(maxWaitingLoads), this);
+            return policyOf(
+                    "usher.profile", UserProfile.FACET.policy().toBuilder().maxWaitingLoads(maxWaitingLoads), this);
         }
     }
 
@@ -109,7 +110,7 @@ public record UsherProperties(
         CachePolicy policy(int maxWaitingLoads) {
             return policyOf(
                     "usher.status",
-                    UserStatus.FACET.policy().withMaxWaitingLoads(maxWaitingLoads),
+                    UserStatus.FACET.policy().toBuilder().maxWaitingLoads(maxWaitingLoads),
                     new Profile(
                             ttl,
                             jitter,
@@ -134,27 +135,28 @@ public record UsherProperties(
         return builder;
     }
 
-    private static CachePolicy policyOf(String under, CachePolicy defaults, Profile settings) {
-        CachePolicy policy = accept(under + ".ttl", settings.ttl, defaults::withTtl);
-        policy = accept(under + ".jitter", settings.jitter, policy::withJitter);
-        policy = accept(under + ".absent-ttl", settings.absentTtl, policy::withAbsentTtl);
-        policy = accept(under + ".staleness-bound", settings.stalenessBound, policy::withStalenessBound);
-        policy = accept(under + ".near-size", settings.nearSize, policy::withNearSize);
-        policy = accept(under + ".near-ttl", settings.nearTtl, policy::withNearTtl);
-        policy = accept(under + ".refresh-ahead", settings.refreshAhead, policy::withRefreshAhead);
-        policy = accept(under + ".claim-wait", settings.claimWait, policy::withClaimWait);
-        policy = accept(under + ".serve-stale-for", settings.serveStaleFor, policy::withServeStaleFor);
-        policy = accept(under + ".max-loads", settings.maxLoads, policy::withMaxLoads);
+    private static CachePolicy policyOf(String under, CachePolicy.Builder policy, Profile settings) {
+        accept(under + ".ttl", settings.ttl, policy::ttl);
+        accept(under + ".jitter", settings.jitter, policy::jitter);
+        accept(under + ".absent-ttl", settings.absentTtl, policy::absentTtl);
+        accept(under + ".staleness-bound", settings.stalenessBound, policy::stalenessBound);
+        accept(under + ".near-size", settings.nearSize, policy::nearSize);
+        accept(under + ".near-ttl", settings.nearTtl, policy::nearTtl);
+        accept(under + ".refresh-ahead", settings.refreshAhead, policy::refreshAhead);
+        accept(under + ".claim-wait", settings.claimWait, policy::claimWait);
+        accept(under + ".serve-stale-for", settings.serveStaleFor, policy::serveStaleFor);
+        accept(under + ".max-loads", settings.maxLoads, policy::maxLoads);
         if (settings.maxWaitingLoads != null) {
-            policy = accept(under + ".max-waiting-loads", settings.maxWaitingLoads, policy::withMaxWaitingLoads);
+            accept(under + ".max-waiting-loads", settings.maxWaitingLoads, policy::maxWaitingLoads);
         }
-        return accept(under + ".max-wait", settings.maxWait, policy::withMaxWait);
+        accept(under + ".max-wait", settings.maxWait, policy::maxWait);
+        return policy.build();
     }
 
     /** Hands a setting to the core, which knows what is valid, and names the property when it is not. */
-    private static <T, R> R accept(String property, T value, Function<T, R> taker) {
+    private static <T> void accept(String property, T value, Function<T, ?> setter) {
         try {
-            return taker.apply(value);
+            var unused = setter.apply(value);
         } catch (IllegalArgumentException e) {
             throw InvalidSetting.of(property, value, String.valueOf(e.getMessage()), e);
         }

@@ -59,15 +59,11 @@ class CacheViewTest {
                 .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                 .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
                 .build();
-        CacheView view = CacheView.of(new Explanation<>(
-                "user:42:status",
-                new Holding.Nothing<>(),
-                new Holding.Value<>(UserStatus.ENABLED),
-                Duration.ofMillis(61_500),
-                Guard.NONE,
-                null,
-                false,
-                new Holding.Unknown<>("the source failed")));
+        CacheView view = CacheView.of(Explanation.<UserStatus>builder("user:42:status")
+                .shared(new Holding.Value<>(UserStatus.ENABLED))
+                .sharedTtl(Duration.ofMillis(61_500))
+                .source(new Holding.Unknown<>("the source failed"))
+                .build());
 
         assertThat(mapper.writeValueAsString(view))
                 .isEqualTo("{\"key\":\"user:42:status\",\"near\":{\"held\":\"nothing\"},"
@@ -77,14 +73,11 @@ class CacheViewTest {
     }
 
     private static <V> Explanation<V> of(Holding<V> near, Holding<V> source) {
-        return new Explanation<>(
-                "user:42:facet",
-                near,
-                new Holding.Nothing<>(),
-                null,
-                Guard.FENCE,
-                Duration.ofSeconds(5),
-                false,
-                source);
+        return Explanation.<V>builder("user:42:facet")
+                .near(near)
+                .guard(Guard.FENCE)
+                .guardTtl(Duration.ofSeconds(5))
+                .source(source)
+                .build();
     }
 }

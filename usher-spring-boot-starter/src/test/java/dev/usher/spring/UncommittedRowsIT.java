@@ -56,7 +56,7 @@ class UncommittedRowsIT {
 
     /** One query at a time, so that loads share a batch. */
     private static final CachePolicy ONE_AT_A_TIME =
-            CachePolicy.of(Duration.ofMinutes(10)).withMaxLoads(1);
+            CachePolicy.builder().ttl(Duration.ofMinutes(10)).maxLoads(1).build();
 
     private static final String OWN = "usher's own threads";
     private static final String CALLERS = "the caller's thread";
@@ -266,7 +266,10 @@ class UncommittedRowsIT {
     void aRefreshAheadOnTheCallersThreadStoresNoUncommittedRow() {
         long id = user();
         try (UserCaches node = caches(Runnable::run)) {
-            CachePolicy soonDue = CachePolicy.of(Duration.ofSeconds(3)).withRefreshAhead(0.97);
+            CachePolicy soonDue = CachePolicy.builder()
+                    .ttl(Duration.ofSeconds(3))
+                    .refreshAhead(0.97)
+                    .build();
             UserCache<Long, String> names = cache(node, "due", soonDue);
             names.find(id);
 

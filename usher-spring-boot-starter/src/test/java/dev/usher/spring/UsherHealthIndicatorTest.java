@@ -20,18 +20,8 @@ class UsherHealthIndicatorTest {
 
     @Test
     void healthyCachesAreUpWithoutErrors() {
-        Health health = healthOf(new CachesHealth(
-                CachesHealth.Redis.ANSWERING,
-                null,
-                true,
-                Duration.ofMillis(42),
-                0,
-                null,
-                false,
-                false,
-                null,
-                Map.of(),
-                Map.of()));
+        Health health = healthOf(
+                CachesHealth.builder().watermarkAge(Duration.ofMillis(42)).build());
 
         assertThat(health.getStatus()).isEqualTo(Status.UP);
         assertThat(health.getDetails())
@@ -45,24 +35,24 @@ class UsherHealthIndicatorTest {
 
     @Test
     void cachesWithProblemsAreDegradedWithAllDetails() {
-        Health health = healthOf(new CachesHealth(
-                CachesHealth.Redis.UNREACHABLE,
-                "is not connected",
-                false,
-                null,
-                3,
-                Duration.ofSeconds(12),
-                true,
-                true,
-                "allkeys-random",
-                Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01"),
-                Map.of("badges", "why")));
+        Health health = healthOf(CachesHealth.builder()
+                .redis(CachesHealth.Redis.UNREACHABLE)
+                .lastError("is not connected")
+                .watermarkAge(null)
+                .pendingFences(3)
+                .oldestPendingFence(Duration.ofSeconds(12))
+                .fencesOverflowed(true)
+                .resp2Only(true)
+                .riskyEviction("allkeys-random")
+                .source(Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01"))
+                .uncached(Map.of("badges", "why"))
+                .build());
 
         assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
         assertThat(health.getDetails())
                 .containsExactly(
                         entry("redis", CachesHealth.Redis.UNREACHABLE),
-                        entry("trouble", "is not connected"),
+                        entry("lastError", "is not connected"),
                         entry("nearOpen", false),
                         entry("pendingFences", 3L),
                         entry("oldestPendingFence", "12000ms"),
@@ -77,18 +67,9 @@ class UsherHealthIndicatorTest {
 
     @Test
     void aFailingSourceAloneIsDegraded() {
-        Health health = healthOf(new CachesHealth(
-                CachesHealth.Redis.ANSWERING,
-                null,
-                true,
-                Duration.ofMillis(42),
-                0,
-                null,
-                false,
-                false,
-                null,
-                Map.of("profile", "CannotGetJdbcConnectionException"),
-                Map.of()));
+        Health health = healthOf(CachesHealth.builder()
+                .source(Map.of("profile", "CannotGetJdbcConnectionException"))
+                .build());
 
         assertThat(health.getStatus().getCode()).isEqualTo("DEGRADED");
         assertThat(health.getDetails())
@@ -110,18 +91,7 @@ class UsherHealthIndicatorTest {
 
     @Test
     void anApplicationThatUsesTheCachesAloneReportsThat() {
-        CachesHealth well = new CachesHealth(
-                CachesHealth.Redis.ANSWERING,
-                null,
-                true,
-                Duration.ofMillis(42),
-                0,
-                null,
-                false,
-                false,
-                null,
-                Map.of(),
-                Map.of());
+        CachesHealth well = CachesHealth.builder().build();
 
         Health health = new UsherHealthIndicator(() -> well, true).health();
 

@@ -98,33 +98,35 @@ class UsherPropertiesTest {
         assertThat(properties.keyPrefix()).isEqualTo("tenant7");
         assertThat(properties.redis()).isEqualTo(new UsherProperties.Redis(Duration.ofMillis(250), false));
         assertThat(properties.profile().policy(12))
-                .isEqualTo(new CachePolicy(
-                        Duration.ofMinutes(10),
-                        0,
-                        Duration.ofSeconds(20),
-                        Duration.ofSeconds(3),
-                        500,
-                        Duration.ofSeconds(90),
-                        0.2,
-                        Duration.ofMillis(400),
-                        Duration.ofMinutes(2),
-                        6,
-                        60,
-                        Duration.ofMillis(900)));
+                .isEqualTo(CachePolicy.builder()
+                        .ttl(Duration.ofMinutes(10))
+                        .jitter(0)
+                        .absentTtl(Duration.ofSeconds(20))
+                        .stalenessBound(Duration.ofSeconds(3))
+                        .nearSize(500)
+                        .nearTtl(Duration.ofSeconds(90))
+                        .refreshAhead(0.2)
+                        .claimWait(Duration.ofMillis(400))
+                        .serveStaleFor(Duration.ofMinutes(2))
+                        .maxLoads(6)
+                        .maxWaitingLoads(60)
+                        .maxWait(Duration.ofMillis(900))
+                        .build());
         assertThat(properties.status().policy(12))
-                .isEqualTo(new CachePolicy(
-                        Duration.ofMinutes(15),
-                        0.25,
-                        Duration.ofSeconds(21),
-                        Duration.ofSeconds(2),
-                        0,
-                        Duration.ofSeconds(70),
-                        0,
-                        Duration.ofMillis(500),
-                        Duration.ofSeconds(10),
-                        7,
-                        0,
-                        Duration.ofSeconds(2)));
+                .isEqualTo(CachePolicy.builder()
+                        .ttl(Duration.ofMinutes(15))
+                        .jitter(0.25)
+                        .absentTtl(Duration.ofSeconds(21))
+                        .stalenessBound(Duration.ofSeconds(2))
+                        .nearSize(0)
+                        .nearTtl(Duration.ofSeconds(70))
+                        .refreshAhead(0)
+                        .claimWait(Duration.ofMillis(500))
+                        .serveStaleFor(Duration.ofSeconds(10))
+                        .maxLoads(7)
+                        .maxWaitingLoads(0)
+                        .maxWait(Duration.ofSeconds(2))
+                        .build());
     }
 
     @Test
