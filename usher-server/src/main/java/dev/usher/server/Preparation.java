@@ -15,8 +15,7 @@ import org.springframework.context.ApplicationContext;
 import org.springframework.stereotype.Component;
 
 /**
- * Makes the database ready before the first request reaches it: its tables, the keys that sign the tokens, and the first
- * administrator.
+ * Makes the database ready before the first request reaches it: its tables, and then each {@link PreparationStep} in its order.
  *
  * <p>A database that is away does not keep the server from starting, for Redis may hold all that is asked for: it is tried again
  * until it is there. One that refuses, or a migration that fails, ends the server.
@@ -33,22 +32,15 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
 
     private final PreparedDataSource database;
     private final Flyway flyway;
-    private final SigningKeys keys;
-    private final FirstAdministrator administrator;
+    private final List<PreparationStep> steps;
     private final ApplicationContext context;
     private final CountDownLatch closed = new CountDownLatch(1);
 
-    Preparation(
-            DataSource database,
-            Flyway flyway,
-            SigningKeys keys,
-            FirstAdministrator administrator,
-            ApplicationContext context)
+    Preparation(DataSource database, Flyway flyway, List<PreparationStep> steps, ApplicationContext context)
             throws SQLException {
         this.database = database.unwrap(PreparedDataSource.class);
         this.flyway = flyway;
-        this.keys = keys;
-        this.administrator = administrator;
+        this.steps = steps;
         this.context = context;
     }
 
@@ -90,8 +82,7 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
         try {
             database.prepare(() -> {
                 flyway.migrate();
-                keys.load();
-                administrator.create();
+                steps.forEach(PreparationStep::prepare);
             });
             return true;
         } catch (RuntimeException e) {

@@ -17,7 +17,7 @@ import org.springframework.util.unit.DataSize;
  * @param waitingForDatabase How many threads wait for a connection to the database at a time, at least 1; the next one answers 503.
  */
 @ConfigurationProperties("usher.server.limits")
-record ServerLimits(
+public record ServerLimits(
         @DefaultValue("5s") Duration headTimeout,
         @DefaultValue("5s") Duration bodyTimeout,
         @DefaultValue("32MB") DataSize bufferedBodies,
@@ -27,7 +27,7 @@ record ServerLimits(
 
     private static final Duration LONGEST = Duration.ofHours(1);
 
-    ServerLimits {
+    public ServerLimits {
         requireTimeout(headTimeout, "head-timeout");
         requireTimeout(bodyTimeout, "body-timeout");
         requireCount(waitingReceipts, 0, "waiting-receipts");

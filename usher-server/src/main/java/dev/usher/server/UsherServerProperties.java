@@ -40,14 +40,17 @@ public record UsherServerProperties(
         @DefaultValue Reads reads,
         @DefaultValue Admin admin) {
 
-    private static final int MOST = 1_000_000;
-    private static final Duration LONGEST_WINDOW = Duration.ofDays(1);
-    private static final Duration LONGEST_CLOCK_SKEW = Duration.ofMinutes(1);
+    /** How many users one request may ask for. */
+    public static final int MAX_IDS = 200;
+
+    private static final int MAX_COUNT = 1_000_000;
+    private static final Duration MAX_WINDOW = Duration.ofDays(1);
+    private static final Duration MAX_CLOCK_SKEW = Duration.ofMinutes(1);
 
     public UsherServerProperties {
         requireASecond(tokenTtl, "token-ttl");
         requireASecond(freshTokenTtl, "fresh-token-ttl");
-        requireBetween(clockSkew, Duration.ZERO, LONGEST_CLOCK_SKEW, "clock-skew");
+        requireBetween(clockSkew, Duration.ZERO, MAX_CLOCK_SKEW, "clock-skew");
     }
 
     private static void requireBetween(Duration value, Duration least, Duration most, String name) {
@@ -73,7 +76,7 @@ public record UsherServerProperties(
 
     private static void requireWindow(Duration window, String name) {
         requireASecond(window, name);
-        if (window.compareTo(LONGEST_WINDOW) > 0) {
+        if (window.compareTo(MAX_WINDOW) > 0) {
             throw new IllegalArgumentException("usher.server." + name + " must be at most a day, but is " + window);
         }
     }
@@ -102,9 +105,9 @@ public record UsherServerProperties(
         }
 
         private static void requireCount(int attempts, String name) {
-            if (attempts < 0 || attempts > MOST) {
+            if (attempts < 0 || attempts > MAX_COUNT) {
                 throw new IllegalArgumentException("usher.server.attempts." + name
-                        + " must be from 0, for no limit, to " + MOST + ", but is " + attempts);
+                        + " must be from 0, for no limit, to " + MAX_COUNT + ", but is " + attempts);
             }
         }
     }
@@ -157,9 +160,9 @@ public record UsherServerProperties(
 
         public Reads {
             // One request must be able to have what it asks for.
-            if ((perCaller != 0 && perCaller < UserController.MAX_IDS) || perCaller > MOST) {
+            if ((perCaller != 0 && perCaller < MAX_IDS) || perCaller > MAX_COUNT) {
                 throw new IllegalArgumentException("usher.server.reads.per-caller must be 0, for no limit, or from "
-                        + UserController.MAX_IDS + " to " + MOST + ", but is " + perCaller);
+                        + MAX_IDS + " to " + MAX_COUNT + ", but is " + perCaller);
             }
             requireWindow(window, "reads.window");
         }

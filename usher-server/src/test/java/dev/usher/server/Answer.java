@@ -7,30 +7,30 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** What the server answered. */
-record Answer(HttpResponse<String> response) {
+public record Answer(HttpResponse<String> response) {
 
     private static final JsonMapper MAPPER = new JsonMapper();
 
-    int status() {
+    public int status() {
         return response.statusCode();
     }
 
-    String text(String field) {
+    public String text(String field) {
         return json().path(field).asString();
     }
 
-    JsonNode json() {
+    public JsonNode json() {
         return MAPPER.readTree(response.body());
     }
 
     /** This very answer, if it has that status. */
-    Answer with(int status) {
+    public Answer with(int status) {
         assertThat(status()).as(response.body()).isEqualTo(status);
         return this;
     }
 
     /** This very answer, if it is that problem, and shows nothing of how the server works inside. */
-    Answer problem(int status, String type) {
+    public Answer problem(int status, String type) {
         with(status);
         assertThat(response.headers().firstValue("Content-Type")).contains("application/problem+json");
         assertThat(text("type")).isEqualTo("urn:usher:problem:" + type);

@@ -10,13 +10,13 @@ import java.time.Duration;
 import java.util.Map;
 
 /** One more node, which is in the register: until it falls silent, as if it had been killed, and for ten seconds more. */
-final class LostNode implements AutoCloseable {
+public final class LostNode implements AutoCloseable {
 
     private final FaultProxy proxy;
     private final UserCaches caches;
 
     /** Returns when the node is in the register. */
-    LostNode(String keyPrefix, RedisServer redis) {
+    public LostNode(String keyPrefix, RedisServer redis) {
         proxy = FaultProxy.inFrontOf(redis.host(), redis.port());
         caches = UserCaches.builder()
                 .redis("redis://" + proxy.host() + ":" + proxy.port())
@@ -26,7 +26,7 @@ final class LostNode implements AutoCloseable {
         await().atMost(Duration.ofSeconds(30)).until(() -> caches.health().nearOpen());
     }
 
-    void fallSilent() {
+    public void fallSilent() {
         proxy.freeze();
     }
 

@@ -7,6 +7,9 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
 import dev.usher.UserUnavailableException;
+import dev.usher.server.token.SigningKey;
+import dev.usher.server.web.TimedHttpProtocol;
+import dev.usher.server.web.WebSecurityTest;
 import dev.usher.spring.UsherProperties;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
@@ -58,10 +61,10 @@ import tools.jackson.core.json.JsonWriteFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /** A server on a real Redis and a real PostgreSQL, as it runs in production, spoken to over HTTP. */
-final class Node implements AutoCloseable {
+public final class Node implements AutoCloseable {
 
-    static final String ADMIN_MOBILE = "13900000001";
-    static final String PASSWORD = "correct horse 8";
+    public static final String ADMIN_MOBILE = "13900000001";
+    public static final String PASSWORD = "correct horse 8";
 
     private static final AtomicLong MOBILES = new AtomicLong(13800000000L);
     private static final AtomicLong ABSENT = new AtomicLong(900_000_000_000L);
@@ -104,28 +107,29 @@ final class Node implements AutoCloseable {
     }
 
     /** The servers that most tests share: started with the first of them, stopped with the JVM. */
-    static final class Shared {
+    public static final class Shared {
 
-        static final RedisServer REDIS = RedisServer.start();
-        static final PostgresServer POSTGRES = PostgresServer.start();
-        static final SigningKey KEY = SigningKey.generate();
+        public static final RedisServer REDIS = RedisServer.start();
+        public static final PostgresServer POSTGRES = PostgresServer.start();
+        public static final SigningKey KEY = SigningKey.generate();
 
         /** For a test that does not ask for a key of its own: to generate one takes a while. */
-        static final Map<String, String> WITH_KEY = Map.of("usher.server.signing-key", KEY.pem());
+        public static final Map<String, String> WITH_KEY = Map.of("usher.server.signing-key", KEY.pem());
 
         /** The key, and an administrator. */
-        static final Map<String, String> SETTINGS = with(
+        public static final Map<String, String> SETTINGS = with(
                 WITH_KEY, Map.of("usher.server.admin.mobile", ADMIN_MOBILE, "usher.server.admin.password", PASSWORD));
 
-        static final String DATABASE = newDatabase();
-        static final String PREFIX = "user";
-        static final Node NODE = start(REDIS.uri(), DATABASE, with(SETTINGS, Map.of("usher.key-prefix", PREFIX)));
-        static final StatefulRedisConnection<String, String> CONNECTION =
+        public static final String DATABASE = newDatabase();
+        public static final String PREFIX = "user";
+        public static final Node NODE =
+                start(REDIS.uri(), DATABASE, with(SETTINGS, Map.of("usher.key-prefix", PREFIX)));
+        public static final StatefulRedisConnection<String, String> CONNECTION =
                 RedisClient.create(REDIS.uri()).connect();
 
         private Shared() {}
 
-        static RedisCommands<String, String> redis() {
+        public static RedisCommands<String, String> redis() {
             return CONNECTION.sync();
         }
     }
@@ -134,12 +138,12 @@ final class Node implements AutoCloseable {
      * Two servers that tests share, started at once on one database that was empty, without a key in the settings. The second one
      * reaches the database through a proxy: a test that breaks it restores it.
      */
-    static final class Pair {
+    public static final class Pair {
 
-        static final FaultProxy DATABASE_OF_OTHER = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
-        static final String DATABASE = newDatabase();
-        static final Node ONE;
-        static final Node OTHER;
+        public static final FaultProxy DATABASE_OF_OTHER = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
+        public static final String DATABASE = newDatabase();
+        public static final Node ONE;
+        public static final Node OTHER;
 
         /** How many rows each table had when both had started. */
         static final Map<String, Long> ROWS_AT_START;
@@ -170,7 +174,7 @@ final class Node implements AutoCloseable {
      * A server that tests share and may break: on a Redis of its own, and with its database behind a proxy. Whatever a test has broken
      * is mended with {@link #close}, which waits until the server has taken notice.
      */
-    record Fragile(Node node, RedisServer redis, FaultProxy database) implements AutoCloseable {
+    public record Fragile(Node node, RedisServer redis, FaultProxy database) implements AutoCloseable {
 
         private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -189,9 +193,9 @@ final class Node implements AutoCloseable {
         }
 
         /** A caller of a server without its database is answered sooner than by default. */
-        static final Map<String, String> SOON = Map.of("spring.datasource.hikari.connection-timeout", "500");
+        public static final Map<String, String> SOON = Map.of("spring.datasource.hikari.connection-timeout", "500");
 
-        static final int WAITING_RECEIPTS = 2;
+        public static final int WAITING_RECEIPTS = 2;
 
         /** So few threads that it is noticed when some are held, and clients that are slow are cut off sooner than by default. */
         private static final Map<String, String> SMALL = Map.ofEntries(
@@ -206,12 +210,12 @@ final class Node implements AutoCloseable {
                 Map.entry("usher.status.max-waiting-loads", "1"),
                 Map.entry("spring.datasource.hikari.maximum-pool-size", "4"));
 
-        String keyPrefix() {
+        public String keyPrefix() {
             return node.bean(UsherProperties.class).keyPrefix();
         }
 
         /** Nothing of it is broken. */
-        static Fragile whole() {
+        public static Fragile whole() {
             return Only.FRAGILE;
         }
 
@@ -255,23 +259,29 @@ final class Node implements AutoCloseable {
     }
 
     /** The one settings and the other, which count where both say something. */
-    static Map<String, String> with(Map<String, String> settings, Map<String, String> more) {
+    public static Map<String, String> with(Map<String, String> settings, Map<String, String> more) {
         Map<String, String> all = new HashMap<>(settings);
         all.putAll(more);
         return Map.copyOf(all);
     }
 
     /** A database of the shared PostgreSQL, through a proxy in front of that. */
-    static String through(FaultProxy proxy, String database) {
+    public static String through(FaultProxy proxy, String database) {
         return database.replace("127.0.0.1:" + Shared.POSTGRES.port(), "127.0.0.1:" + proxy.port());
     }
 
     /** An empty database on the shared PostgreSQL. */
-    static String newDatabase() {
+    /** A database that nothing has prepared yet. */
+    public static DataSource unprepared(DataSource database) {
+        return new PreparedDataSource(database, 1);
+    }
+
+    public static String newDatabase() {
         return Shared.POSTGRES.createDatabase("usher" + DATABASES.incrementAndGet());
     }
 
-    static Node start(String redis, String database, Map<String, String> settings, BeanPostProcessor... processors) {
+    public static Node start(
+            String redis, String database, Map<String, String> settings, BeanPostProcessor... processors) {
         Queue<String> statements = new ConcurrentLinkedQueue<>();
         SpringApplicationBuilder server = new SpringApplicationBuilder(UsherServer.class)
                 .registerShutdownHook(false)
@@ -342,43 +352,43 @@ final class Node implements AutoCloseable {
     }
 
     /** A mobile number that nobody has yet. */
-    static String newMobile() {
+    public static String newMobile() {
         return Long.toString(MOBILES.incrementAndGet());
     }
 
     /** The id of no user, which no test has asked a server for: of one that is asked for, a server remembers that it is absent. */
-    static long newAbsentId() {
+    public static long newAbsentId() {
         return ABSENT.incrementAndGet();
     }
 
     /** A user who has registered, and what is known of them. */
-    record User(Node node, long id, String mobile) {
+    public record User(Node node, long id, String mobile) {
 
-        Answer tryLogin() {
+        public Answer tryLogin() {
             return node.post("/v1/login", Map.of("mobile", mobile, "password", PASSWORD), null);
         }
 
-        Answer login() {
+        public Answer login() {
             return tryLogin().with(200);
         }
 
-        String token() {
+        public String token() {
             return login().text("token");
         }
     }
 
-    User register() {
+    public User register() {
         return register(PASSWORD);
     }
 
-    User register(String password) {
+    public User register(String password) {
         String mobile = newMobile();
         Answer answer = post("/v1/users", Map.of("mobile", mobile, "password", password, "name", "Ann"), null)
                 .with(201);
         return new User(this, answer.json().path("id").asLong(), mobile);
     }
 
-    User administrator() {
+    public User administrator() {
         long id = jdbc().sql("SELECT id FROM users WHERE mobile = ?")
                 .param(ADMIN_MOBILE)
                 .query(Long.class)
@@ -386,27 +396,27 @@ final class Node implements AutoCloseable {
         return new User(this, id, ADMIN_MOBILE);
     }
 
-    Answer setStatus(long id, String status) {
+    public Answer setStatus(long id, String status) {
         return setStatus(id, status, administrator().token());
     }
 
-    Answer setStatus(long id, String status, String token) {
+    public Answer setStatus(long id, String status, String token) {
         return send("PUT", "/v1/admin/users/" + id + "/status", Map.of("status", status), token);
     }
 
-    Answer get(String path, @Nullable String token) {
+    public Answer get(String path, @Nullable String token) {
         return send("GET", path, null, token);
     }
 
-    Answer post(String path, Object body, @Nullable String token) {
+    public Answer post(String path, Object body, @Nullable String token) {
         return send("POST", path, body, token);
     }
 
-    Answer send(String method, String path, @Nullable Object body, @Nullable String token) {
+    public Answer send(String method, String path, @Nullable Object body, @Nullable String token) {
         return send(request(method, path, body, token));
     }
 
-    HttpRequest.Builder request(String method, String path, @Nullable Object body, @Nullable String token) {
+    public HttpRequest.Builder request(String method, String path, @Nullable Object body, @Nullable String token) {
         String text = body == null ? "" : body instanceof String raw ? raw : MAPPER.writeValueAsString(body);
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address + path))
                 .header("Content-Type", "application/json")
@@ -417,7 +427,7 @@ final class Node implements AutoCloseable {
         return request;
     }
 
-    Answer send(HttpRequest.Builder request) {
+    public Answer send(HttpRequest.Builder request) {
         try {
             return new Answer(CLIENT.send(request.build(), BodyHandlers.ofString()));
         } catch (IOException e) {
@@ -429,16 +439,16 @@ final class Node implements AutoCloseable {
     }
 
     /** The same server, spoken to at the port of its actuator. */
-    URI managementAddress(String path) {
+    public URI managementAddress(String path) {
         return URI.create("http://127.0.0.1:" + context().getEnvironment().getProperty("local.management.port") + path);
     }
 
-    URI address(String path) {
+    public URI address(String path) {
         return URI.create(address + path);
     }
 
     /** The SQL statements sent since the last call of this. */
-    List<String> statements() {
+    public List<String> statements() {
         List<String> sent = new ArrayList<>();
         for (String statement = statements.poll(); statement != null; statement = statements.poll()) {
             sent.add(statement);
@@ -446,16 +456,16 @@ final class Node implements AutoCloseable {
         return sent;
     }
 
-    JdbcClient jdbc() {
+    public JdbcClient jdbc() {
         return context().getBean(JdbcClient.class);
     }
 
-    long count(String table) {
+    public long count(String table) {
         return jdbc().sql("SELECT count(*) FROM " + table).query(Long.class).single();
     }
 
     /** What everybody is told of the health of one component. */
-    String health(String component) {
+    public String health(String component) {
         return get("/actuator/health", null)
                 .json()
                 .at("/components/" + component + "/status")
@@ -463,22 +473,22 @@ final class Node implements AutoCloseable {
     }
 
     /** Whether the server has not ended. */
-    boolean isRunning() {
+    public boolean isRunning() {
         return context().isActive();
     }
 
     /** How many connections clients have to the server's port. */
-    long connections() {
+    public long connections() {
         WebServerApplicationContext web = (WebServerApplicationContext) context();
         TomcatWebServer server = requireNonNull((TomcatWebServer) web.getWebServer());
         return ((TimedHttpProtocol) server.getTomcat().getConnector().getProtocolHandler()).getConnectionCount();
     }
 
-    <T> T bean(Class<T> type) {
+    public <T> T bean(Class<T> type) {
         return context().getBean(type);
     }
 
-    <T> T bean(String name, Class<T> type) {
+    public <T> T bean(String name, Class<T> type) {
         return context().getBean(name, type);
     }
 
@@ -516,7 +526,7 @@ final class Node implements AutoCloseable {
      * Holds every login with one password where production takes its time: the password has been checked, and nothing has been made of
      * it yet.
      */
-    static final class Gate implements AutoCloseable {
+    public static final class Gate implements AutoCloseable {
 
         private static final Map<String, Gate> GATES = new ConcurrentHashMap<>();
 
@@ -529,17 +539,17 @@ final class Node implements AutoCloseable {
         }
 
         /** A gate for a password that only one test has. */
-        static Gate forPassword(String password) {
+        public static Gate forPassword(String password) {
             Gate gate = new Gate(password);
             GATES.put(password, gate);
             return gate;
         }
 
-        void awaitWaiting(int logins) {
+        public void awaitWaiting(int logins) {
             await().until(() -> waiting.get() == logins);
         }
 
-        void open() {
+        public void open() {
             open.countDown();
         }
 

@@ -13,7 +13,7 @@ import java.sql.SQLException;
  * A transaction of another client of the database, which has not ended: what it has changed or locked, the server has to wait for. It is
  * rolled back when it is closed.
  */
-final class OtherTransaction implements AutoCloseable {
+public final class OtherTransaction implements AutoCloseable {
 
     private final Connection connection;
     private final int pid;
@@ -27,14 +27,14 @@ final class OtherTransaction implements AutoCloseable {
     }
 
     /** Begins one on a database of the shared PostgreSQL. */
-    static OtherTransaction on(String database) throws SQLException {
+    public static OtherTransaction on(String database) throws SQLException {
         Connection connection =
                 DriverManager.getConnection(database, Shared.POSTGRES.username(), Shared.POSTGRES.password());
         connection.setAutoCommit(false);
         return new OtherTransaction(connection);
     }
 
-    OtherTransaction execute(String sql, Object... parameters) throws SQLException {
+    public OtherTransaction execute(String sql, Object... parameters) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             for (int i = 0; i < parameters.length; i++) {
                 statement.setObject(i + 1, parameters[i]);
@@ -45,7 +45,7 @@ final class OtherTransaction implements AutoCloseable {
     }
 
     /** Waits until so many statements of others wait for this transaction to end. */
-    void awaitBlocked(int statements) {
+    public void awaitBlocked(int statements) {
         // Behind the first one that waits for a row, the others wait for the first one.
         await().until(() -> blocked() == statements);
     }
@@ -67,11 +67,11 @@ final class OtherTransaction implements AutoCloseable {
         }
     }
 
-    void commit() throws SQLException {
+    public void commit() throws SQLException {
         connection.commit();
     }
 
-    void rollback() throws SQLException {
+    public void rollback() throws SQLException {
         connection.rollback();
     }
 

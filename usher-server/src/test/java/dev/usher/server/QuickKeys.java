@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * Makes RSA keys of 2048 bits from primes that are known already, each of two others. To look for primes takes up to two seconds of a
  * processor in a JVM without the second compiler, and the tests need some dozen keys.
  */
-final class QuickKeys extends KeyPairGeneratorSpi {
+public final class QuickKeys extends KeyPairGeneratorSpi {
 
     private static final BigInteger EXPONENT = BigInteger.valueOf(65_537);
     private static final List<BigInteger[]> PAIRS = pairs();
@@ -40,7 +40,7 @@ final class QuickKeys extends KeyPairGeneratorSpi {
     private static final long PATIENCE_SECONDS = 60;
 
     /** Has the servers in this JVM make their keys so, too. */
-    static void install() {
+    public static void install() {
         Security.insertProviderAt(new QuickProvider(), 1);
     }
 
@@ -49,7 +49,7 @@ final class QuickKeys extends KeyPairGeneratorSpi {
      *
      * @param keys how many
      */
-    static void meet(int keys) {
+    public static void meet(int keys) {
         MEETING.set(new CyclicBarrier(keys, () -> MEETING.set(null)));
     }
 

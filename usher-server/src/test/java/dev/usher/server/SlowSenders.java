@@ -17,13 +17,13 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 /** Clients that send a request slowly, or do not take its answer: each a connection to which a byte is written now and then. */
-final class SlowSenders implements AutoCloseable {
+public final class SlowSenders implements AutoCloseable {
 
     private static final long PAUSE_MILLIS = 100;
     private static final String JSON = "Host: localhost\r\nContent-Type: application/json\r\n";
 
     /** In what way a client is slow. */
-    enum Kind {
+    public enum Kind {
         A_HEAD_BYTE_BY_BYTE("GET /v1/me HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", "x"),
         A_HEAD_THAT_STOPS("GET /v1/me HTTP/1.1\r\nHost: loc", ""),
         HEADERS_WITHOUT_END("GET /v1/me HTTP/1.1\r\nHost: localhost\r\n", "a: b\r\n"),
@@ -60,7 +60,7 @@ final class SlowSenders implements AutoCloseable {
         }
 
         /** Whether the client takes nothing of what it is answered. */
-        boolean isNotRead() {
+        public boolean isNotRead() {
             return this == ANSWERS_THAT_ARE_NOT_READ || this == ANSWERS_TO_BODIES_THAT_ARE_NOT_READ;
         }
 
@@ -70,7 +70,7 @@ final class SlowSenders implements AutoCloseable {
     }
 
     /** One client. */
-    static final class Sender {
+    public static final class Sender {
 
         private final Kind kind;
         private final SocketChannel channel;
@@ -89,25 +89,25 @@ final class SlowSenders implements AutoCloseable {
             channel.configureBlocking(false);
         }
 
-        Kind kind() {
+        public Kind kind() {
             return kind;
         }
 
-        boolean isCutOff() {
+        public boolean isCutOff() {
             return !cutOffAfter.isZero();
         }
 
-        Duration cutOffAfter() {
+        public Duration cutOffAfter() {
             return cutOffAfter;
         }
 
         /** What the server has answered until now, to a client that reads. */
-        synchronized String answer() {
+        public synchronized String answer() {
             return answer.toString();
         }
 
         /** All that the server has answered, to a client that has been cut off. */
-        synchronized String rest() throws IOException {
+        public synchronized String rest() throws IOException {
             channel.configureBlocking(true);
             while (!isCutOff()) {
                 goOn();
@@ -141,7 +141,7 @@ final class SlowSenders implements AutoCloseable {
     private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
 
     /** Begins to send. */
-    SlowSenders(int port, List<Kind> kinds, int each) throws IOException {
+    public SlowSenders(int port, List<Kind> kinds, int each) throws IOException {
         // Before the first connection: one that is not fed while the others are made would be cut off for its silence.
         var unused = timer.scheduleAtFixedRate(
                 () -> senders.forEach(Sender::goOn), PAUSE_MILLIS, PAUSE_MILLIS, TimeUnit.MILLISECONDS);
@@ -153,7 +153,7 @@ final class SlowSenders implements AutoCloseable {
     }
 
     /** All of them. */
-    List<Sender> all() {
+    public List<Sender> all() {
         return senders;
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
+import dev.usher.server.token.TokenIT;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;

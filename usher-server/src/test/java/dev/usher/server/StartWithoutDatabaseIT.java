@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.server.Node.Fragile;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
+import dev.usher.server.token.TokenIT;
 import dev.usher.testkit.FaultProxy;
 import java.sql.Connection;
 import java.sql.DriverManager;

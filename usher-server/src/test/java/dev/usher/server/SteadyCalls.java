@@ -21,7 +21,7 @@ import java.util.function.LongFunction;
  * moment at which it was due, so that a call that has to wait for its turn counts as slow (no coordinated omission). Of calls that
  * have no answer yet, so many stand at a time at most, as behind a balancer; the next ones are not sent, and count as such.
  */
-final class SteadyCalls implements AutoCloseable {
+public final class SteadyCalls implements AutoCloseable {
 
     private static final Duration TICK = Duration.ofMillis(5);
     private static final Duration LONGEST = Duration.ofSeconds(30);
@@ -50,25 +50,25 @@ final class SteadyCalls implements AutoCloseable {
      * @param byStatus how many answers of each status there were; 0 stands for none
      * @param left how many were not sent
      */
-    record Result(List<Duration> sorted, Map<Integer, Integer> byStatus, long left) {
+    public record Result(List<Duration> sorted, Map<Integer, Integer> byStatus, long left) {
 
-        Duration percentile(double share) {
+        public Duration percentile(double share) {
             if (sorted.isEmpty()) {
                 return Duration.ZERO;
             }
             return sorted.get((int) Math.ceil(sorted.size() * share) - 1);
         }
 
-        Duration longest() {
+        public Duration longest() {
             return percentile(1);
         }
 
-        int answers(int status) {
+        public int answers(int status) {
             return byStatus.getOrDefault(status, 0);
         }
 
         /** How many calls have not been answered with 200. */
-        long failures() {
+        public long failures() {
             return byStatus.values().stream().mapToInt(Integer::intValue).sum() - answers(200) + left;
         }
     }
@@ -87,7 +87,7 @@ final class SteadyCalls implements AutoCloseable {
     }
 
     /** Users who read their own profile, as any page of an application does for them. */
-    static SteadyCalls ofKnownUsers(Node node, List<String> tokens) {
+    public static SteadyCalls ofKnownUsers(Node node, List<String> tokens) {
         return new SteadyCalls(
                 100, 500, n -> node.request("GET", "/v1/me", null, tokens.get((int) (n % tokens.size()))));
     }
@@ -114,7 +114,7 @@ final class SteadyCalls implements AutoCloseable {
     }
 
     /** Sends no more, and waits for the answers of all. */
-    Result end() {
+    public Result end() {
         timer.shutdownNow();
         synchronized (this) {
             List<Call> ended = sent.stream().map(CompletableFuture::join).toList();

@@ -10,11 +10,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /** Does the same thing several times at once. */
-final class Together {
+public final class Together {
 
     private Together() {}
 
-    static <T> List<T> run(int times, Callable<T> task) {
+    public static <T> List<T> run(int times, Callable<T> task) {
         CyclicBarrier start = new CyclicBarrier(times);
         ExecutorService threads = Executors.newFixedThreadPool(times);
         try {

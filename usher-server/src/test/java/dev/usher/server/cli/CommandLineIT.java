@@ -3,7 +3,6 @@ package dev.usher.server.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.usher.server.SigningKey;
 import dev.usher.server.UsherServer;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
@@ -161,9 +160,7 @@ class CommandLineIT {
         Map<String, String> environment = Map.of(
                 "USHER_DATABASE_URL", database,
                 "USHER_DATABASE_USERNAME", postgres.username(),
-                "USHER_DATABASE_PASSWORD", postgres.password(),
-                // It need not make one, which takes a while.
-                "USHER_SERVER_SIGNING_KEY", SigningKey.generate().pem());
+                "USHER_DATABASE_PASSWORD", postgres.password());
 
         try (CommandProcess demo = CommandProcess.start(directory, environment, "demo", "--users", "20")) {
             String output = demo.remainingOutput();

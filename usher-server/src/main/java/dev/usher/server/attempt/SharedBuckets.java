@@ -1,0 +1,374 @@
+package dev.usher.server.attempt;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.usher.RateLimitedLog;
+import dev.usher.spring.RedisEndpoint;
+import io.github.bucket4j.ConsumptionProbe;
+import io.github.bucket4j.TimeMeter;
+import io.github.bucket4j.distributed.AsyncBucketProxy;
+import io.github.bucket4j.distributed.ExpirationAfterWriteStrategy;
+import io.github.bucket4j.distributed.proxy.AsyncProxyManager;
+import io.github.bucket4j.distributed.proxy.optimization.Optimizations;
+import io.github.bucket4j.redis.lettuce.Bucket4jLettuce;
+import io.github.resilience4j.circuitbreaker.CircuitBreaker;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
+import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.codec.RedisCodec;
+import io.lettuce.core.codec.StringCodec;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Buckets in Redis, which all nodes take from. They expire by themselves, when they are full again. Thread-safe.
+ *
+ * <p>What this node takes from one bucket while Redis is asked about it goes together, with the next question: nodes compete for a
+ * bucket, by compare-and-swap, and not the callers of a node.
+ *
+ * <p>No attempt waits for longer than the command timeout, and none at all for a Redis that is known not to answer: a circuit
+ * breaker opens when half of the last ten calls have failed. The {@linkplain #PULSE pulse} keeps an idle connection from being
+ * closed, notices one that is dead, and makes a new one, at most once a second.
+ */
+final class SharedBuckets implements AutoCloseable {
+
+    private static final Logger log = LoggerFactory.getLogger(SharedBuckets.class);
+
+    /** How often Redis is asked for a sign of life. */
+    static final Duration PULSE = Duration.ofMillis(250);
+
+    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
+    private static final Duration PAUSE = Duration.ofSeconds(1);
+
+    /** For how long after an answer that was late Redis may only be slow. */
+    private static final Duration IN_DOUBT = Duration.ofSeconds(1);
+
+    /** For how long a full bucket is kept, as it is cheaper to find one than to make one. */
+    private static final Duration KEPT_WHEN_FULL = Duration.ofSeconds(5);
+
+    private static final int MOST_ASKED_ABOUT = 10_000;
+    private static final String NOT_CONNECTED = "is not connected";
+
+    private final TimeMeter time;
+    private final Duration commandTimeout;
+    private final NamedBucket probe;
+    private final RedisClient client;
+    private final RedisURI uri;
+
+    /** It ends with a connection that answers, never with time: that of the machine may be set back. */
+    private final CircuitBreaker breaker = CircuitBreaker.of(
+            "attempts",
+            CircuitBreakerConfig.custom()
+                    .slidingWindow(10, 5, SlidingWindowType.COUNT_BASED)
+                    .failureRateThreshold(50)
+                    .build());
+
+    private final RateLimitedLog troubleLog = new RateLimitedLog(log);
+    private final AtomicBoolean connecting = new AtomicBoolean();
+    private final AtomicBoolean pulsing = new AtomicBoolean();
+    private final AtomicBoolean missed = new AtomicBoolean();
+    private volatile String trouble = NOT_CONNECTED;
+    private volatile long triedAt;
+    private volatile long lateAt = System.nanoTime() - IN_DOUBT.toNanos();
+    private volatile @Nullable Connected connected;
+    private volatile boolean closed;
+
+    /** A connection, the buckets over it, and those that Redis is being asked about. */
+    private record Connected(
+            StatefulRedisConnection<String, byte[]> connection,
+            AsyncProxyManager<String> buckets,
+            Cache<String, AsyncBucketProxy> askedAbout) {
+
+        AsyncBucketProxy bucket(NamedBucket named) {
+            return askedAbout.get(
+                    named.key(),
+                    key -> buckets.builder()
+                            .withOptimization(Optimizations.batching())
+                            .build(key, () -> CompletableFuture.completedFuture(named.size())));
+        }
+    }
+
+    /**
+     * Connects, and waits until the connection stands or the attempt has failed, for two seconds at most.
+     *
+     * @param probe a bucket from which something is taken to see whether Redis answers
+     */
+    SharedBuckets(RedisEndpoint endpoint, Duration commandTimeout, TimeMeter time, NamedBucket probe) {
+        this.time = time;
+        this.probe = probe;
+        this.commandTimeout = commandTimeout;
+        this.uri = RedisURI.builder(endpoint.uri()).withTimeout(CONNECT_TIMEOUT).build();
+        this.client = RedisClient.create(uri);
+        client.setOptions(endpoint.options()
+                .mutate()
+                .autoReconnect(false)
+                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
+                .socketOptions(endpoint.options()
+                        .getSocketOptions()
+                        .mutate()
+                        .connectTimeout(CONNECT_TIMEOUT)
+                        .build())
+                .build());
+        this.triedAt = System.nanoTime() - PAUSE.toNanos();
+        try {
+            tryToConnect().get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            // The pulse tries again.
+        }
+        var unused = client.getResources()
+                .eventExecutorGroup()
+                .scheduleWithFixedDelay(this::pulse, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /**
+     * Begins to take a token from each of some buckets, in their order, or from none of them.
+     *
+     * @return {@code null} when Redis is not asked, because it is known not to answer
+     */
+    @Nullable Taking take(List<NamedBucket> wanted) {
+        Connected redis = usable();
+        return redis == null ? null : new Taking(redis, wanted);
+    }
+
+    /** Whether an answer was late a moment ago: Redis may only be slow. */
+    boolean isInDoubt() {
+        return System.nanoTime() - lateAt < IN_DOUBT.toNanos();
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        client.shutdown(0, 2, TimeUnit.SECONDS);
+    }
+
+    /** What one attempt takes in Redis, sooner or later. Not thread-safe. */
+    final class Taking {
+
+        private final Connected redis;
+        private final List<NamedBucket> wanted;
+        private final CompletableFuture<Duration> answer;
+        private long patience = commandTimeout.toNanos();
+        private boolean isLate;
+
+        private Taking(Connected redis, List<NamedBucket> wanted) {
+            this.redis = redis;
+            this.wanted = wanted;
+            this.answer = take(redis, wanted, 0);
+        }
+
+        /**
+         * Waits for the answer.
+         *
+         * @return zero when the tokens are taken; how long it will take to fill, when a bucket is empty; or {@code null} when Redis
+         *     has not answered in time, or with an error
+         */
+        @Nullable Duration await() {
+            return await(answer);
+        }
+
+        /** Whether the answer was not there in time, and may still come. */
+        boolean isLate() {
+            return isLate;
+        }
+
+        /** Puts back what has been taken, also when that comes to be known later; waits only for as long as is left. */
+        void giveBack() {
+            if (answer.isCompletedExceptionally()) {
+                return;
+            }
+            var unused = await(answer.thenCompose(wait -> wait.isZero()
+                    ? SharedBuckets.giveBack(redis, wanted)
+                    : CompletableFuture.<@Nullable Void>completedFuture(null)));
+        }
+
+        private <T> @Nullable T await(CompletableFuture<T> result) {
+            long from = System.nanoTime();
+            boolean isWholePatience = patience == commandTimeout.toNanos();
+            try {
+                T value = result.get(patience, TimeUnit.NANOSECONDS);
+                breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
+                if (missed.compareAndSet(true, false)) {
+                    log.info("Attempts are counted in Redis again, for all nodes");
+                }
+                return value;
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return null;
+            } catch (ExecutionException e) {
+                failed(reasonOf(e), System.nanoTime() - from, e);
+                return null;
+            } catch (TimeoutException e) {
+                isLate = true;
+                // A caller that has waited for less knows less.
+                if (isWholePatience) {
+                    late(System.nanoTime() - from, e);
+                }
+                return null;
+            } finally {
+                patience = Math.max(0, patience - (System.nanoTime() - from));
+            }
+        }
+    }
+
+    private CompletableFuture<Duration> take(Connected redis, List<NamedBucket> wanted, int from) {
+        if (from == wanted.size()) {
+            return CompletableFuture.completedFuture(Duration.ZERO);
+        }
+        CompletableFuture<ConsumptionProbe> probe =
+                redis.bucket(wanted.get(from)).tryConsumeAndReturnRemaining(1);
+        return probe.thenCompose(taken -> taken.isConsumed()
+                ? take(redis, wanted, from + 1)
+                : giveBack(redis, wanted.subList(0, from))
+                        .thenApply(done -> Duration.ofNanos(taken.getNanosToWaitForRefill())));
+    }
+
+    private static CompletableFuture<Void> giveBack(Connected redis, List<NamedBucket> taken) {
+        return CompletableFuture.allOf(
+                taken.stream().map(named -> redis.bucket(named).addTokens(1)).toArray(CompletableFuture<?>[]::new));
+    }
+
+    /** What it is worth to ask, or {@code null}. */
+    private @Nullable Connected usable() {
+        Connected current = connected;
+        if (current != null && isUsable(current)) {
+            return current;
+        }
+        if (missed.compareAndSet(false, true)) {
+            troubleLog.warn("Redis {}. Attempts are counted by each node for itself", trouble);
+        }
+        return null;
+    }
+
+    private boolean isUsable(Connected redis) {
+        return breaker.getState() == CircuitBreaker.State.CLOSED && redis.connection.isOpen();
+    }
+
+    private void late(long nanos, Throwable failure) {
+        lateAt = System.nanoTime();
+        failed("does not answer in time", nanos, failure);
+    }
+
+    private void failed(String what, long nanos, Throwable failure) {
+        trouble = what;
+        breaker.onError(nanos, TimeUnit.NANOSECONDS, failure);
+    }
+
+    /** In a word: the rest of an error of Redis quotes the command. */
+    private static String reasonOf(Throwable failure) {
+        Throwable cause = failure;
+        while (cause.getCause() != null && !(cause instanceof RedisCommandExecutionException)) {
+            cause = cause.getCause();
+        }
+        return cause instanceof RedisCommandExecutionException
+                ? "refuses to count: " + String.valueOf(cause.getMessage()).split(" ", 2)[0]
+                : "cannot be reached: " + cause.getClass().getSimpleName();
+    }
+
+    /** Never throws: that would be the last one. */
+    private void pulse() {
+        try {
+            askForASign();
+        } catch (RuntimeException e) {
+            pulsing.set(false);
+            trouble = reasonOf(e);
+        }
+    }
+
+    private void askForASign() {
+        Connected current = connected;
+        if (current == null || !isUsable(current)) {
+            if (System.nanoTime() - triedAt >= PAUSE.toNanos()) {
+                var unused = tryToConnect();
+            }
+            return;
+        }
+        if (pulsing.compareAndSet(false, true)) {
+            long from = System.nanoTime();
+            var unused = current.connection
+                    .async()
+                    .ping()
+                    .toCompletableFuture()
+                    .orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS)
+                    .whenComplete((pong, failure) -> {
+                        pulsing.set(false);
+                        // An answer says nothing of whether Redis counts.
+                        if (failure instanceof TimeoutException) {
+                            late(System.nanoTime() - from, failure);
+                        }
+                    });
+        }
+    }
+
+    /** One attempt at a time. The former connection ends, for it may be one whose other end has gone without a word. */
+    private CompletableFuture<?> tryToConnect() {
+        if (closed || !connecting.compareAndSet(false, true)) {
+            return CompletableFuture.completedFuture(null);
+        }
+        triedAt = System.nanoTime();
+        Connected former = connected;
+        if (former != null) {
+            connected = null;
+            var unused = former.connection.closeAsync();
+        }
+        return connect().thenCompose(this::use).whenComplete((done, failure) -> {
+            if (failure != null) {
+                trouble = reasonOf(failure);
+            }
+            connecting.set(false);
+        });
+    }
+
+    private CompletableFuture<StatefulRedisConnection<String, byte[]>> connect() {
+        try {
+            return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
+                    .toCompletableFuture();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    /** A Redis that is connected may still be silent, or refuse; and the first call of a JVM takes its time. */
+    private CompletableFuture<?> use(StatefulRedisConnection<String, byte[]> connection) {
+        Connected made = new Connected(
+                connection,
+                buckets(connection),
+                Caffeine.newBuilder()
+                        .maximumSize(MOST_ASKED_ABOUT)
+                        .expireAfterAccess(KEPT_WHEN_FULL)
+                        .build());
+        return take(made, List.of(probe), 0).whenComplete((taken, failure) -> {
+            if (failure == null) {
+                trouble = NOT_CONNECTED;
+                connected = made;
+                breaker.reset();
+            } else {
+                var unused = connection.closeAsync();
+            }
+        });
+    }
+
+    /** A caller waits for less than their timeout: what comes later is given back where it has to be. */
+    private AsyncProxyManager<String> buckets(StatefulRedisConnection<String, byte[]> connection) {
+        return Bucket4jLettuce.casBasedBuilder(connection)
+                .clientClock(time)
+                .requestTimeout(CONNECT_TIMEOUT)
+                .expirationAfterWrite(ExpirationAfterWriteStrategy.basedOnTimeForRefillingBucketUpToMax(KEPT_WHEN_FULL))
+                .build()
+                .asAsync();
+    }
+}

@@ -1,0 +1,16 @@
+package dev.usher.server.problem;
+
+import java.lang.annotation.Documented;
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/** The problems that a call can be answered with beside those of all calls, for the OpenAPI document. */
+@Documented
+@Target(ElementType.METHOD)
+@Retention(RetentionPolicy.RUNTIME)
+public @interface Problems {
+
+    ProblemType[] value();
+}

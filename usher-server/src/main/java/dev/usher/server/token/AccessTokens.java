@@ -1,0 +1,133 @@
+package dev.usher.server.token;
+
+import com.nimbusds.jose.jwk.JWKSet;
+import com.nimbusds.jose.jwk.RSAKey;
+import com.nimbusds.jose.jwk.source.ImmutableJWKSet;
+import com.nimbusds.jose.jwk.source.JWKSource;
+import com.nimbusds.jose.proc.SecurityContext;
+import dev.usher.server.UsherServerProperties;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.UUID;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
+import org.springframework.security.oauth2.jwt.JwsHeader;
+import org.springframework.security.oauth2.jwt.JwtClaimNames;
+import org.springframework.security.oauth2.jwt.JwtClaimValidator;
+import org.springframework.security.oauth2.jwt.JwtClaimsSet;
+import org.springframework.security.oauth2.jwt.JwtDecoder;
+import org.springframework.security.oauth2.jwt.JwtEncoder;
+import org.springframework.security.oauth2.jwt.JwtEncoderParameters;
+import org.springframework.security.oauth2.jwt.JwtException;
+import org.springframework.security.oauth2.jwt.JwtIssuerValidator;
+import org.springframework.security.oauth2.jwt.JwtTimestampValidator;
+import org.springframework.security.oauth2.jwt.JwtValidators;
+import org.springframework.security.oauth2.jwt.NimbusJwtDecoder;
+import org.springframework.security.oauth2.jwt.NimbusJwtEncoder;
+import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationConverter;
+import org.springframework.security.oauth2.server.resource.authentication.JwtGrantedAuthoritiesConverter;
+import org.springframework.stereotype.Component;
+
+/** The tokens that callers send with each call: JWTs, signed with RS256 and nothing else. */
+@Component
+public final class AccessTokens {
+
+    static final String ROLES = "roles";
+
+    /** The session that a token belongs to, as OpenID Connect names it: here, the family of its fresh token. */
+    static final String FAMILY = "sid";
+
+    /** What a long is, so that the id of a valid token can always be read. */
+    private static final Pattern ID = Pattern.compile("[1-9][0-9]{0,17}");
+
+    private final String issuer;
+    private final String audience;
+    private final Duration ttl;
+    private final Duration clockSkew;
+    private final SigningKeys keys;
+    private final JwtDecoder decoder;
+    private final InstantSource clock;
+    private volatile @Nullable Signing signing;
+
+    AccessTokens(SigningKeys keys, UsherServerProperties properties, InstantSource clock) {
+        this.issuer = properties.issuer();
+        this.audience = properties.audience();
+        this.ttl = properties.tokenTtl();
+        this.clockSkew = properties.clockSkew();
+        this.keys = keys;
+        this.clock = clock;
+        this.decoder = decoder((selector, context) -> keys.select(selector));
+    }
+
+    /** What signs with a key. */
+    private record Signing(String keyId, JwtEncoder encoder) {}
+
+    public Duration ttl() {
+        return ttl;
+    }
+
+    /** The roles that a token says, as authorities of Spring Security: {@code ROLE_admin}. */
+    public static JwtAuthenticationConverter authorities() {
+        JwtGrantedAuthoritiesConverter roles = new JwtGrantedAuthoritiesConverter();
+        roles.setAuthoritiesClaimName(ROLES);
+        roles.setAuthorityPrefix("ROLE_");
+        JwtAuthenticationConverter converter = new JwtAuthenticationConverter();
+        converter.setJwtGrantedAuthoritiesConverter(roles);
+        return converter;
+    }
+
+    /** Verifies tokens; of one whose key may be unknown to this node alone it cannot say, and throws a {@link JwtException}. */
+    public JwtDecoder decoder() {
+        return decoder;
+    }
+
+    public String issue(long userId, List<String> roles, UUID familyId) {
+        Signing key = signing(keys.signing());
+        Instant now = clock.instant();
+        JwsHeader header = JwsHeader.with(SignatureAlgorithm.RS256)
+                .keyId(key.keyId)
+                .type("JWT")
+                .build();
+        JwtClaimsSet claims = JwtClaimsSet.builder()
+                .issuer(issuer)
+                .audience(List.of(audience))
+                .subject(Long.toString(userId))
+                .issuedAt(now)
+                .expiresAt(now.plus(ttl))
+                .claim(ROLES, roles)
+                .claim(FAMILY, familyId.toString())
+                .build();
+        return key.encoder.encode(JwtEncoderParameters.from(header, claims)).getTokenValue();
+    }
+
+    private Signing signing(RSAKey key) {
+        Signing known = signing;
+        if (known == null || !known.keyId.equals(key.getKeyID())) {
+            known = new Signing(key.getKeyID(), new NimbusJwtEncoder(new ImmutableJWKSet<>(new JWKSet(key))));
+            signing = known;
+        }
+        return known;
+    }
+
+    private JwtDecoder decoder(JWKSource<SecurityContext> source) {
+        JwtTimestampValidator timestamps = new JwtTimestampValidator(clockSkew);
+        timestamps.setClock(clock.withZone(ZoneOffset.UTC));
+        timestamps.setAllowEmptyExpiryClaim(false);
+        NimbusJwtDecoder nimbus = NimbusJwtDecoder.withJwkSource(source)
+                .jwsAlgorithm(SignatureAlgorithm.RS256)
+                .build();
+        nimbus.setJwtValidator(JwtValidators.createDefaultWithValidators(List.of(
+                new ClaimTypes(),
+                timestamps,
+                new JwtIssuerValidator(issuer),
+                new JwtClaimValidator<List<String>>(
+                        JwtClaimNames.AUD, audiences -> audiences != null && audiences.contains(audience)),
+                new JwtClaimValidator<String>(
+                        JwtClaimNames.SUB, id -> id != null && ID.matcher(id).matches()))));
+        return nimbus;
+    }
+}

@@ -1,0 +1,72 @@
+package dev.usher.server.token;
+
+import com.nimbusds.jose.jwk.JWK;
+import com.nimbusds.jose.jwk.JWKSet;
+import com.nimbusds.jose.jwk.RSAKey;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The keys that a node knew of at one moment, and from which it knows for some time which one signs and which ones verify.
+ *
+ * @param signers those that sign one after the other, in that order; not empty
+ * @param others public keys that verify only
+ * @param knownAt the moment, as {@link System#nanoTime} has it
+ */
+record KeyRing(List<Signer> signers, List<RSAKey> others, long knownAt) {
+
+    /**
+     * A key that signs at some time.
+     *
+     * @param key the private key
+     * @param signsIn how long after the moment it begins to sign; negative when it has begun before
+     * @param endsIn how long after the moment its last token has expired, or {@code null} while it has no successor
+     */
+    record Signer(RSAKey key, Duration signsIn, @Nullable Duration endsIn) {
+
+        /** Without the key: its own text has all of it. */
+        @Override
+        public String toString() {
+            return "Signer[key=" + key.getKeyID() + ", signsIn=" + signsIn + ", endsIn=" + endsIn + "]";
+        }
+    }
+
+    /** The key that signs now: the latest that may, or the first one, when none may yet. */
+    RSAKey signing(long now) {
+        RSAKey signing = signers.get(0).key;
+        for (Signer signer : signers) {
+            if (signer.signsIn.compareTo(age(now)) <= 0) {
+                signing = signer.key;
+            }
+        }
+        return signing;
+    }
+
+    /** The keys whose tokens are honoured now, those that are going to sign included; without what is private. */
+    JWKSet verifying(long now) {
+        List<JWK> keys = new ArrayList<>();
+        for (Signer signer : signers) {
+            if (signer.endsIn == null || signer.endsIn.compareTo(age(now)) > 0) {
+                keys.add(signer.key.toPublicJWK());
+            }
+        }
+        for (RSAKey other : others) {
+            if (keys.stream().noneMatch(key -> key.getKeyID().equals(other.getKeyID()))) {
+                keys.add(other);
+            }
+        }
+        return new JWKSet(keys);
+    }
+
+    /** How long ago the moment was. */
+    Duration age(long now) {
+        return Duration.ofNanos(now - knownAt);
+    }
+
+    @Override
+    public String toString() {
+        return "KeyRing[signers=" + signers + "]";
+    }
+}

@@ -1,0 +1,118 @@
+package dev.usher.server.user;
+
+import dev.usher.UserProfileCache;
+import dev.usher.UserStatus;
+import dev.usher.UserStatusCache;
+import dev.usher.server.ServerLimits;
+import dev.usher.server.problem.ProblemException;
+import dev.usher.server.problem.ProblemType;
+import dev.usher.server.problem.Problems;
+import dev.usher.server.token.Caller;
+import dev.usher.server.token.RefreshTokens;
+import io.swagger.v3.oas.annotations.Operation;
+import io.swagger.v3.oas.annotations.tags.Tag;
+import jakarta.validation.Valid;
+import java.time.Duration;
+import java.util.concurrent.Semaphore;
+import org.springframework.http.HttpStatus;
+import org.springframework.http.MediaType;
+import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
+import org.springframework.web.bind.annotation.DeleteMapping;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PutMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.ResponseStatus;
+import org.springframework.web.bind.annotation.RestController;
+
+/** What administrators may do. */
+@RestController
+@Tag(name = "administration")
+final class AdminController {
+
+    private final Users users;
+    private final RefreshTokens refreshTokens;
+    private final UserProfileCache<Long> profiles;
+    private final UserStatusCache<Long> statuses;
+    private final Commits commits;
+
+    /** As many receipts as may be waited for. */
+    private final Semaphore waiting;
+
+    AdminController(
+            Users users,
+            RefreshTokens refreshTokens,
+            UserProfileCache<Long> profiles,
+            UserStatusCache<Long> statuses,
+            Commits commits,
+            ServerLimits limits) {
+        this.waiting = new Semaphore(limits.waitingReceipts());
+        this.users = users;
+        this.refreshTokens = refreshTokens;
+        this.profiles = profiles;
+        this.statuses = statuses;
+        this.commits = commits;
+    }
+
+    /** An administrator can disable neither the own account nor the last one with the role: no account could undo it. */
+    @Operation(summary = "Enable or disable a user")
+    @Problems({
+        ProblemType.FORBIDDEN,
+        ProblemType.USER_NOT_FOUND,
+        ProblemType.OWN_ACCOUNT,
+        ProblemType.LAST_ADMINISTRATOR
+    })
+    @PutMapping(path = "/v1/admin/users/{id}/status", consumes = MediaType.APPLICATION_JSON_VALUE)
+    StatusChange.Receipt changeStatus(
+            @PathVariable UserId id, @Valid @RequestBody StatusChange change, JwtAuthenticationToken authentication) {
+        UserStatus status = change.value();
+        if (status == UserStatus.DISABLED && Caller.of(authentication).id() == id.value()) {
+            throw new ProblemException(ProblemType.OWN_ACCOUNT);
+        }
+        // Before the commit: a change that cannot be announced is not to be committed.
+        String unused = statuses.cache().keyOf(id.value());
+        commits.commit(() -> setStatus(id.value(), status), () -> statuses.invalidate(id.value()));
+        return announce(id.value(), change);
+    }
+
+    /** Waits for all nodes, unless as many receipts are waited for as may be: the change is committed, and announced in any case. */
+    private StatusChange.Receipt announce(long id, StatusChange change) {
+        if (!waiting.tryAcquire()) {
+            long committedAt = System.nanoTime();
+            var unused = statuses.invalidate(id);
+            return StatusChange.Receipt.ofTooManyWaiting(id, change, Duration.ofNanos(System.nanoTime() - committedAt));
+        }
+        try {
+            return StatusChange.Receipt.of(id, change, statuses.cache().revoke(id));
+        } finally {
+            waiting.release();
+        }
+    }
+
+    private boolean setStatus(long id, UserStatus status) {
+        if (!users.setStatus(id, status)) {
+            throw new ProblemException(ProblemType.USER_NOT_FOUND);
+        }
+        if (status == UserStatus.DISABLED) {
+            refreshTokens.revokeAll(id);
+        }
+        return true;
+    }
+
+    /** The mobile number is masked here, also for administrators: they want to know why an answer is what it is. */
+    @Operation(summary = "What memory, Redis and the database hold of a user")
+    @Problems(ProblemType.FORBIDDEN)
+    @GetMapping("/v1/admin/users/{id}/cache")
+    CachedUser cached(@PathVariable UserId id) {
+        return CachedUser.of(id.value(), profiles, statuses);
+    }
+
+    /** For changes that nobody has announced. Harmless, also where there is no such user. */
+    @Operation(summary = "Make every node forget a user")
+    @Problems(ProblemType.FORBIDDEN)
+    @DeleteMapping("/v1/admin/users/{id}/cache")
+    @ResponseStatus(HttpStatus.NO_CONTENT)
+    void forget(@PathVariable UserId id) {
+        statuses.forget(id.value());
+    }
+}

@@ -1,0 +1,88 @@
+package dev.usher.server.user;
+
+import dev.usher.ReadMark;
+import dev.usher.UserProfile;
+import dev.usher.UserProfileCache;
+import dev.usher.UserStatus;
+import dev.usher.UserStatusCache;
+import dev.usher.server.token.Roles;
+import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.springframework.stereotype.Component;
+
+/** Adds users. */
+@Component
+final class Registrations {
+
+    private final Users users;
+    private final Commits commits;
+    private final Passwords passwords;
+    private final UserProfileCache<Long> profiles;
+    private final UserStatusCache<Long> statuses;
+
+    Registrations(
+            Users users,
+            Commits commits,
+            Passwords passwords,
+            UserProfileCache<Long> profiles,
+            UserStatusCache<Long> statuses) {
+        this.users = users;
+        this.commits = commits;
+        this.passwords = passwords;
+        this.profiles = profiles;
+        this.statuses = statuses;
+    }
+
+    /**
+     * Adds a user.
+     *
+     * @return the id, or empty when somebody has the mobile number already
+     * @throws BusyException when too many passwords are hashed already
+     */
+    OptionalLong register(Registration registration) {
+        String hash = passwords.hash(registration.password());
+        return tellCaches(registration.profile(), () -> users.add(registration.profile(), hash));
+    }
+
+    /**
+     * Adds a user with the role of an administrator, unless there is an administrator already.
+     *
+     * @return the id, or empty when there is one, or somebody has the mobile number already
+     */
+    OptionalLong registerFirstAdministrator(Registration registration) {
+        return tellCaches(
+                registration.profile(),
+                () -> users.addFirst(
+                        Roles.ADMIN, registration.profile(), () -> passwords.hashNow(registration.password())));
+    }
+
+    /**
+     * Somebody may have asked for the new id before it existed, and then its absence is cached.
+     *
+     * @param insertion is committed here
+     */
+    private OptionalLong tellCaches(UserProfile profile, Supplier<OptionalLong> insertion) {
+        ReadMark mark = profiles.beforeRead();
+        AtomicLong inserted = new AtomicLong();
+        OptionalLong id = commits.commit(
+                () -> {
+                    OptionalLong added = insertion.get();
+                    added.ifPresent(inserted::set);
+                    return added;
+                },
+                () -> {
+                    if (inserted.get() > 0) {
+                        profiles.forget(inserted.get());
+                    }
+                });
+        id.ifPresent(added -> {
+            // Offered first: where nothing is cached, a fence would only keep the next login from storing its row.
+            boolean stored = profiles.save(added, profile, mark);
+            if (!statuses.save(added, UserStatus.ENABLED, mark) || !stored) {
+                profiles.forget(added);
+            }
+        });
+        return id;
+    }
+}

@@ -1,0 +1,233 @@
+package dev.usher.server.web;
+
+import dev.usher.server.problem.ProblemType;
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.AsyncEvent;
+import jakarta.servlet.AsyncListener;
+import jakarta.servlet.Filter;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ReadListener;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletInputStream;
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
+import jakarta.servlet.http.HttpServletRequest;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.HttpHeaders;
+
+/**
+ * Reads the body of a request before anything else sees the request, and without a thread: what arrives is put aside, and the request
+ * goes on when all of it is there. A body that is too large, or does not arrive in time, is left to {@link BodyLimit} to be answered.
+ *
+ * <p>It is the first filter, for requests and for the dispatch after their body. A request without a body passes at once.
+ */
+final class BodyReader implements Filter {
+
+    /** The request's attribute that says why its body cannot be had: a {@link ProblemType}. */
+    static final String PROBLEM = BodyReader.class.getName() + ".PROBLEM";
+
+    private static final String READING = BodyReader.class.getName() + ".READING";
+
+    /** Of a body that is refused, so much is read and thrown away: a caller who is still sending sees the answer. */
+    private static final long MAX_DISCARDED = 16 << 20;
+
+    /** So much of each body needs no room: most are smaller, and no caller can take it from another. */
+    private static final int FREE = 4096;
+
+    private static final int FIRST = 512;
+
+    /** Where every request leads: to the servlet of Spring. */
+    private static final String EVERYWHERE = "/";
+
+    private final int limit;
+    private final Duration timeout;
+
+    /** How many bytes may still be put aside, for the bodies that are larger than {@link #FREE}. */
+    private final AtomicLong room;
+
+    /**
+     * A reader.
+     *
+     * @param limit how large a body may be, in bytes
+     * @param timeout within what time a body has to arrive
+     * @param room how many bytes may be put aside for all large bodies together
+     */
+    BodyReader(int limit, Duration timeout, long room) {
+        this.limit = limit;
+        this.timeout = timeout;
+        this.room = new AtomicLong(room);
+    }
+
+    @Override
+    public void doFilter(ServletRequest request, ServletResponse response, FilterChain chain)
+            throws IOException, ServletException {
+        HttpServletRequest http = (HttpServletRequest) request;
+        if (request.getAttribute(READING) instanceof Reading reading) {
+            request.removeAttribute(READING);
+            reading.passOn(response, chain);
+        } else if (request.getContentLengthLong() > limit) {
+            request.setAttribute(PROBLEM, ProblemType.BODY_TOO_LARGE);
+            chain.doFilter(new RequestBody(http, new byte[0], 0), response);
+            // The caller sees the answer, which ends when the rest of the body has been read: with it, Tomcat ends the
+            // reading too.
+            response.flushBuffer();
+            if (request.getContentLengthLong() <= MAX_DISCARDED) {
+                new Reading(http, true).begin();
+            }
+        } else if (request.getContentLengthLong() > 0 || http.getHeader(HttpHeaders.TRANSFER_ENCODING) != null) {
+            new Reading(http, false).begin();
+        } else {
+            chain.doFilter(request, response);
+        }
+    }
+
+    /** One body, on its way. The container calls one method after the other. */
+    private final class Reading implements ReadListener, AsyncListener {
+
+        private final HttpServletRequest request;
+        private final ServletInputStream in;
+        private final AsyncContext async;
+
+        /** Whether the caller has the answer, and nothing is left but to read what it sends. */
+        private final boolean answered;
+
+        private byte[] bytes = new byte[FIRST];
+        private int length;
+        private long held;
+        private long discarded;
+        private boolean discarding;
+        private boolean ended;
+        private @Nullable ProblemType problem;
+
+        Reading(HttpServletRequest request, boolean answered) throws IOException {
+            this.request = request;
+            this.answered = answered;
+            this.discarding = answered;
+            this.in = request.getInputStream();
+            this.async = request.startAsync();
+        }
+
+        void begin() {
+            request.setAttribute(READING, this);
+            async.setTimeout(timeout.toMillis());
+            async.addListener(this);
+            in.setReadListener(this);
+        }
+
+        void passOn(ServletResponse response, FilterChain chain) throws IOException, ServletException {
+            if (problem != null) {
+                request.setAttribute(PROBLEM, problem);
+                length = 0;
+            }
+            chain.doFilter(new RequestBody(request, bytes, length), response);
+        }
+
+        @Override
+        public void onDataAvailable() throws IOException {
+            while (!ended && in.isReady()) {
+                if (!discarding && length == bytes.length) {
+                    grow();
+                }
+                int start = discarding ? 0 : length;
+                int count = in.read(bytes, start, bytes.length - start);
+                if (count < 0) {
+                    return;
+                }
+                take(count);
+            }
+        }
+
+        private void take(int count) {
+            if (discarding) {
+                discarded += count;
+                if (discarded > MAX_DISCARDED) {
+                    end();
+                }
+                return;
+            }
+            length += count;
+            if (length > limit) {
+                discard(ProblemType.BODY_TOO_LARGE);
+            }
+        }
+
+        /** One byte more than a body may have, so that it is noticed when there is one. */
+        private void grow() {
+            int size = Math.min(bytes.length * 2, limit + 1);
+            if (size > FREE) {
+                long more = (long) size - Math.max(bytes.length, FREE);
+                if (room.addAndGet(-more) < 0) {
+                    room.addAndGet(more);
+                    discard(ProblemType.UNAVAILABLE);
+                    return;
+                }
+                held += more;
+            }
+            byte[] larger = new byte[size];
+            System.arraycopy(bytes, 0, larger, 0, length);
+            bytes = larger;
+        }
+
+        private void discard(ProblemType why) {
+            problem = why;
+            discarding = true;
+            release();
+            bytes = new byte[FREE];
+            length = 0;
+        }
+
+        private void release() {
+            room.addAndGet(held);
+            held = 0;
+        }
+
+        @Override
+        public void onAllDataRead() {
+            end();
+        }
+
+        private void end() {
+            if (ended) {
+                return;
+            }
+            ended = true;
+            if (answered) {
+                async.complete();
+            } else {
+                async.dispatch(EVERYWHERE);
+            }
+        }
+
+        @Override
+        public void onTimeout(AsyncEvent event) {
+            problem = problem == null ? ProblemType.REQUEST_TIMEOUT : problem;
+            end();
+        }
+
+        /** The connection is lost: the container tells of it as of the request's end, too. */
+        @Override
+        public void onError(Throwable failure) {
+            ended = true;
+        }
+
+        @Override
+        public void onError(AsyncEvent event) {
+            ended = true;
+            async.complete();
+        }
+
+        @Override
+        public void onComplete(AsyncEvent event) {
+            release();
+        }
+
+        /** The answer is on its way without a thread, as the body was: the container tells no more of the body then. */
+        @Override
+        public void onStartAsync(AsyncEvent event) {
+            release();
+        }
+    }
+}

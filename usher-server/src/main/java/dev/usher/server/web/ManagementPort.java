@@ -1,0 +1,95 @@
+package dev.usher.server.web;
+
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.actuate.autoconfigure.web.server.ConditionalOnManagementPort;
+import org.springframework.boot.actuate.autoconfigure.web.server.ManagementPortType;
+import org.springframework.context.ApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.core.Ordered;
+import org.springframework.web.method.HandlerMethod;
+import org.springframework.web.servlet.HandlerAdapter;
+import org.springframework.web.servlet.HandlerExecutionChain;
+import org.springframework.web.servlet.HandlerMapping;
+import org.springframework.web.servlet.ModelAndView;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerAdapter;
+import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * What the actuator's own port answers beside the actuator, as the server's port does: problems, the published keys, and the OpenAPI
+ * document. Spring Boot has a web server and a dispatcher of its own there, which know nothing of the server's.
+ *
+ * <p>Not a {@code @Configuration}, which the server would find by itself and take for its own.
+ */
+@ConditionalOnManagementPort(ManagementPortType.DIFFERENT)
+class ManagementPort {
+
+    private static final Set<String> PATHS =
+            Set.of("/error", "/.well-known/jwks.json", "/v3/api-docs", "/v3/api-docs.yaml");
+
+    @Bean
+    ContainerProblems containerProblems(JsonMapper mapper) {
+        return new ContainerProblems(mapper);
+    }
+
+    @Bean
+    ServersMapping serversMapping(ApplicationContext management) {
+        return new ServersMapping(
+                server(management).getBean("requestMappingHandlerMapping", RequestMappingHandlerMapping.class));
+    }
+
+    @Bean
+    ServersAdapter serversAdapter(ApplicationContext management) {
+        return new ServersAdapter(
+                server(management).getBean("requestMappingHandlerAdapter", RequestMappingHandlerAdapter.class));
+    }
+
+    private static ApplicationContext server(ApplicationContext management) {
+        return Objects.requireNonNull(management.getParent(), "the server's context");
+    }
+
+    /** Finds what the server has at some addresses, before what Spring Boot has there. */
+    record ServersMapping(RequestMappingHandlerMapping server) implements HandlerMapping, Ordered {
+
+        @Override
+        public @Nullable HandlerExecutionChain getHandler(HttpServletRequest request) throws Exception {
+            return PATHS.contains(request.getRequestURI()) ? server.getHandler(request) : null;
+        }
+
+        @Override
+        public boolean usesPathPatterns() {
+            return server.usesPathPatterns();
+        }
+
+        @Override
+        public int getOrder() {
+            return HIGHEST_PRECEDENCE;
+        }
+    }
+
+    /** Calls what the server has, with the server's own idea of JSON; the actuator's operations are left to Spring Boot. */
+    record ServersAdapter(RequestMappingHandlerAdapter server) implements HandlerAdapter, Ordered {
+
+        @Override
+        public boolean supports(Object handler) {
+            return handler instanceof HandlerMethod method
+                    && !method.getBeanType().getName().startsWith("org.springframework.boot.")
+                    && server.supports(handler);
+        }
+
+        @Override
+        public @Nullable ModelAndView handle(HttpServletRequest request, HttpServletResponse response, Object handler)
+                throws Exception {
+            return server.handle(request, response, handler);
+        }
+
+        @Override
+        public int getOrder() {
+            return HIGHEST_PRECEDENCE;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package dev.usher.server.web;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.coyote.AbstractProcessor;
+import org.apache.coyote.Processor;
+import org.apache.coyote.http11.Http11NioProtocol;
+import org.apache.coyote.http11.Http11Processor;
+import org.apache.tomcat.util.net.AbstractEndpoint.Handler.SocketState;
+import org.apache.tomcat.util.net.NioChannel;
+import org.apache.tomcat.util.net.NioEndpoint.NioSocketWrapper;
+import org.apache.tomcat.util.net.SocketEvent;
+import org.apache.tomcat.util.net.SocketWrapperBase;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * HTTP as Tomcat speaks it, with a deadline for the whole head of a request. Tomcat parses heads without a thread, but limits only the
+ * silence between two bytes.
+ *
+ * <p>It ends after the answers: Tomcat would close a connection whose answer has been made and not been sent yet.
+ *
+ * <p>Public only because Tomcat makes it by its name.
+ */
+public final class TimedHttpProtocol extends Http11NioProtocol {
+
+    private static final Duration PERIOD = Duration.ofMillis(500);
+
+    /** How long the end waits for answers that are being sent. */
+    private static final Duration LAST_ANSWERS = Duration.ofSeconds(2);
+
+    private static final Duration PAUSE = Duration.ofMillis(5);
+
+    private Duration headTimeout = Duration.ofSeconds(5);
+    private @Nullable ScheduledFuture<?> sweeping;
+
+    /** Within what time a head must have arrived, counted from its first byte. */
+    void setHeadTimeout(Duration headTimeout) {
+        this.headTimeout = headTimeout;
+    }
+
+    /** While a body is awaited, its own deadline counts, of which its caller is told. */
+    @Override
+    protected Processor createProcessor() {
+        return new Http11Processor(this, getAdapter()) {
+            @Override
+            public SocketState process(SocketWrapperBase<?> connection, SocketEvent event) throws IOException {
+                SocketState state = super.process(connection, event);
+                if (state == SocketState.LONG && isAsync()) {
+                    connection.setReadTimeout(-1);
+                }
+                return state;
+            }
+        };
+    }
+
+    @Override
+    public void start() throws Exception {
+        super.start();
+        sweeping = getUtilityExecutor()
+                .scheduleWithFixedDelay(this::sweep, PERIOD.toMillis(), PERIOD.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    @Override
+    public void stop() throws Exception {
+        if (sweeping != null) {
+            sweeping.cancel(false);
+        }
+        long deadline = System.nanoTime() + LAST_ANSWERS.toNanos();
+        while (isAtWork() && System.nanoTime() - deadline < 0) {
+            LockSupport.parkNanos(PAUSE.toNanos());
+        }
+        super.stop();
+    }
+
+    /** A thread that works for a connection holds its lock until the answer is written. */
+    private boolean isAtWork() {
+        return getEndpoint().getConnections().stream()
+                .anyMatch(connection -> connection.getLock().isLocked());
+    }
+
+    private void sweep() {
+        for (SocketWrapperBase<NioChannel> connection : getEndpoint().getConnections()) {
+            try {
+                closeIfLate(connection);
+            } catch (RuntimeException e) {
+                // The connection has ended meanwhile; the others are to be looked at all the same.
+                getLog().debug("A connection could not be looked at", e);
+            }
+        }
+    }
+
+    /** Under its lock, so that no thread begins to work for it meanwhile. A connection that is locked is not waited for. */
+    private void closeIfLate(SocketWrapperBase<NioChannel> connection) {
+        if (!isLate(connection) || !connection.getLock().tryLock()) {
+            return;
+        }
+        try {
+            if (isLate(connection)) {
+                connection.close();
+            }
+        } finally {
+            connection.getLock().unlock();
+        }
+    }
+
+    private boolean isLate(SocketWrapperBase<NioChannel> connection) {
+        Object processor = connection.getCurrentProcessor();
+        if (processor instanceof AbstractProcessor http) {
+            // Between the events of a request that is not asynchronous, it is its head that has not arrived.
+            long begin = http.getRequest().getStartTimeNanos();
+            return !http.isAsync() && !http.isUpgrade() && begin > 0 && isOver(headTimeout, System.nanoTime() - begin);
+        }
+        // Without a byte of a head: what has come, such as empty lines or a handshake, must not keep the connection
+        // open for longer
+        // than silence does.
+        return processor == null
+                && connection instanceof NioSocketWrapper idle
+                && idle.getReadTimeout() > 0
+                && isOver(
+                        headTimeout.plusMillis(idle.getReadTimeout()),
+                        TimeUnit.MILLISECONDS.toNanos(System.currentTimeMillis() - idle.getLastWrite()));
+    }
+
+    private static boolean isOver(Duration limit, long nanos) {
+        return nanos > limit.toNanos();
+    }
+}

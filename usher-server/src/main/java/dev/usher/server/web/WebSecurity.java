@@ -1,0 +1,139 @@
+package dev.usher.server.web;
+
+import dev.usher.server.problem.ProblemType;
+import dev.usher.server.token.AccessTokens;
+import dev.usher.server.token.Roles;
+import jakarta.servlet.DispatcherType;
+import java.time.InstantSource;
+import org.springframework.boot.actuate.autoconfigure.web.server.ManagementPortType;
+import org.springframework.boot.security.autoconfigure.actuate.web.servlet.EndpointRequest;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
+import org.springframework.http.HttpMethod;
+import org.springframework.security.authentication.AuthenticationServiceException;
+import org.springframework.security.config.ObjectPostProcessor;
+import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.config.annotation.web.configurers.AbstractHttpConfigurer;
+import org.springframework.security.config.http.SessionCreationPolicy;
+import org.springframework.security.crypto.factory.PasswordEncoderFactories;
+import org.springframework.security.crypto.password.PasswordEncoder;
+import org.springframework.security.oauth2.jwt.JwtDecoder;
+import org.springframework.security.oauth2.server.resource.web.BearerTokenResolver;
+import org.springframework.security.oauth2.server.resource.web.DefaultBearerTokenResolver;
+import org.springframework.security.oauth2.server.resource.web.authentication.BearerTokenAuthenticationFilter;
+import org.springframework.security.web.AuthenticationEntryPoint;
+import org.springframework.security.web.SecurityFilterChain;
+import org.springframework.security.web.access.AccessDeniedHandler;
+import org.springframework.security.web.firewall.RequestRejectedHandler;
+import org.springframework.security.web.header.HeaderWriterFilter;
+import org.springframework.security.web.header.writers.ReferrerPolicyHeaderWriter.ReferrerPolicy;
+import org.springframework.security.web.servlet.util.matcher.PathPatternRequestMatcher;
+import org.springframework.security.web.util.matcher.OrRequestMatcher;
+import org.springframework.security.web.util.matcher.RequestMatcher;
+
+/**
+ * Who may call what. Callers are known by their bearer token alone, so there are neither sessions nor CSRF tokens. That they are
+ * enabled, the starter's gate makes sure of.
+ */
+@Configuration(proxyBeanMethods = false)
+class WebSecurity {
+
+    /** Calls that need no token, and for which the one that is sent, expired perhaps, does not matter. */
+    private static final RequestMatcher WITHOUT_TOKEN = new OrRequestMatcher(
+            PathPatternRequestMatcher.pathPattern(HttpMethod.POST, "/v1/users"),
+            PathPatternRequestMatcher.pathPattern(HttpMethod.GET, "/v3/api-docs"),
+            PathPatternRequestMatcher.pathPattern("/.well-known/jwks.json"),
+            PathPatternRequestMatcher.pathPattern("/v1/login"),
+            PathPatternRequestMatcher.pathPattern("/v1/token/refresh"));
+
+    @Bean
+    SecurityFilterChain filterChain(
+            HttpSecurity http, AccessTokens tokens, ProblemResponses problems, Environment environment) {
+        AuthenticationEntryPoint unauthenticated =
+                (request, response, e) -> problems.send(response, ProblemType.UNAUTHENTICATED);
+        AccessDeniedHandler forbidden = (request, response, e) -> problems.send(response, ProblemType.FORBIDDEN);
+        return http.authorizeHttpRequests(requests -> requests.dispatcherTypeMatchers(DispatcherType.ERROR)
+                        .permitAll()
+                        .requestMatchers(WITHOUT_TOKEN)
+                        .permitAll()
+                        // With details for administrators, so that their token does matter.
+                        .requestMatchers(EndpointRequest.to(openEndpoints(environment)))
+                        .permitAll()
+                        .requestMatchers(EndpointRequest.toAnyEndpoint())
+                        .hasRole(Roles.ADMIN)
+                        .requestMatchers("/v1/admin/**", "/actuator/**")
+                        .hasRole(Roles.ADMIN)
+                        .anyRequest()
+                        .authenticated())
+                .oauth2ResourceServer(server -> server.withObjectPostProcessor(tokensThatCannotBeJudged(problems))
+                        .bearerTokenResolver(callersToken())
+                        .jwt(jwt ->
+                                jwt.decoder(tokens.decoder()).jwtAuthenticationConverter(AccessTokens.authorities()))
+                        .authenticationEntryPoint(unauthenticated)
+                        .accessDeniedHandler(forbidden))
+                .exceptionHandling(errors ->
+                        errors.authenticationEntryPoint(unauthenticated).accessDeniedHandler(forbidden))
+                .headers(headers -> headers.contentSecurityPolicy(
+                                policy -> policy.policyDirectives("default-src 'none'; frame-ancestors 'none'"))
+                        .referrerPolicy(policy -> policy.policy(ReferrerPolicy.NO_REFERRER)))
+                .addFilterAfter(new BodyLimit(problems), HeaderWriterFilter.class)
+                .addFilterAfter(new QueryInUtf8(problems), HeaderWriterFilter.class)
+                .addFilterAfter(new ScrapeInText(), HeaderWriterFilter.class)
+                .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
+                .requestCache(AbstractHttpConfigurer::disable)
+                .csrf(AbstractHttpConfigurer::disable)
+                .formLogin(AbstractHttpConfigurer::disable)
+                .httpBasic(AbstractHttpConfigurer::disable)
+                .logout(AbstractHttpConfigurer::disable)
+                .build();
+    }
+
+    @Bean
+    JwtDecoder jwtDecoder(AccessTokens tokens) {
+        return tokens.decoder();
+    }
+
+    @Bean
+    PasswordEncoder passwordEncoder() {
+        return PasswordEncoderFactories.createDelegatingPasswordEncoder();
+    }
+
+    @Bean
+    RequestRejectedHandler requestRejectedHandler(ProblemResponses problems) {
+        return (request, response, e) -> problems.send(response, ProblemType.MALFORMED_REQUEST);
+    }
+
+    @Bean
+    InstantSource clock() {
+        return InstantSource.system();
+    }
+
+    /** A scraper cannot log in: on a port of its own, which not everybody reaches, it need not. */
+    private static String[] openEndpoints(Environment environment) {
+        return ManagementPortType.get(environment) == ManagementPortType.DIFFERENT
+                ? new String[] {"health", "prometheus"}
+                : new String[] {"health"};
+    }
+
+    /** A token of which nobody can say whether it is valid is not refused: the caller may try again with the same. */
+    private static ObjectPostProcessor<BearerTokenAuthenticationFilter> tokensThatCannotBeJudged(
+            ProblemResponses problems) {
+        return new ObjectPostProcessor<>() {
+            @Override
+            public <O extends BearerTokenAuthenticationFilter> O postProcess(O filter) {
+                filter.setAuthenticationFailureHandler((request, response, e) -> problems.send(
+                        response,
+                        e instanceof AuthenticationServiceException
+                                ? ProblemType.UNAVAILABLE
+                                : ProblemType.UNAUTHENTICATED));
+                return filter;
+            }
+        };
+    }
+
+    private static BearerTokenResolver callersToken() {
+        BearerTokenResolver header = new DefaultBearerTokenResolver();
+        return request -> WITHOUT_TOKEN.matches(request) ? null : header.resolve(request);
+    }
+}

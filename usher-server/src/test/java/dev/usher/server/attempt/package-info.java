@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.server.attempt;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.server.login;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.server.token;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,117 @@
+package dev.usher.server.user;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.usher.server.Answer;
+import dev.usher.server.LostNode;
+import dev.usher.server.Node;
+import dev.usher.server.Node.Fragile;
+import dev.usher.server.Node.Pair;
+import dev.usher.server.Node.User;
+import dev.usher.server.Together;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+
+/** What an administrator is told who bans a user. */
+class ReceiptIT {
+
+    @Test
+    void whomTheReceiptSaysToBeOutNoNodeLetsIn() {
+        Node first = Pair.ONE;
+        Node second = Pair.OTHER;
+        for (int i = 0; i < 5; i++) {
+            User ann = first.register();
+            String token = ann.token();
+            for (Node node : List.of(first, second)) {
+                node.get("/v1/me", token).with(200);
+                node.get("/v1/me", token).with(200);
+            }
+
+            Answer receipt = first.setStatus(ann.id(), "disabled").with(200);
+
+            second.get("/v1/me", token).problem(403, "account-disabled");
+            first.get("/v1/me", token).problem(403, "account-disabled");
+            assertThat(receipt.json().path("confirmed").asBoolean()).isTrue();
+            assertThat(names(receipt, "nodes_confirmed")).hasSize(2).isSorted();
+            assertThat(names(receipt, "nodes_waited_out")).isEmpty();
+            assertThat(names(receipt, "nodes_unheard")).isEmpty();
+            assertThat(receipt.json().path("took_ms").asInt()).isBetween(0, 999);
+
+            second.setStatus(ann.id(), "enabled").with(200);
+
+            first.get("/v1/me", token).with(200);
+        }
+    }
+
+    @Test
+    void whenRedisDoesNotAnswerTheChangeIsMadeAndNotConfirmed() {
+        try (Fragile fragile = Fragile.whole()) {
+            Node node = fragile.node();
+            User ann = node.register();
+            String token = ann.token();
+            node.get("/v1/me", token).with(200);
+            fragile.redis().kill();
+
+            Answer receipt = node.setStatus(ann.id(), "disabled").with(200);
+
+            assertThat(receipt.text("status")).isEqualTo("disabled");
+            assertThat(receipt.json().path("confirmed").asBoolean(true)).isFalse();
+            assertThat(receipt.text("reason")).isEqualTo("no_redis");
+            assertThat(receipt.json().has("redis_error")).isFalse();
+            assertThat(names(receipt, "nodes_confirmed")).isEmpty();
+            node.get("/v1/me", token).problem(403, "account-disabled");
+        }
+    }
+
+    @Test
+    void soManyReceiptsAreWaitedForAtATimeAndTheOthersAreAnsweredAtOnce() {
+        int bans = 4;
+        try (Fragile fragile = Fragile.whole();
+                LostNode lost = new LostNode(fragile.keyPrefix(), fragile.redis())) {
+            lost.fallSilent();
+            Node node = fragile.node();
+            List<User> users = Stream.generate(node::register).limit(bans).toList();
+            List<String> tokens = users.stream().map(User::token).toList();
+            String token = node.administrator().token();
+            AtomicInteger turn = new AtomicInteger();
+
+            List<Answer> receipts = Together.run(
+                    bans,
+                    () -> node.send(
+                                    "PUT",
+                                    "/v1/admin/users/"
+                                            + users.get(turn.getAndIncrement()).id() + "/status",
+                                    Map.of("status", "disabled"),
+                                    token)
+                            .with(200));
+
+            assertThat(receipts)
+                    .filteredOn(receipt -> receipt.text("reason").equals("too_many_waiting"))
+                    .hasSizeGreaterThanOrEqualTo(bans - Fragile.WAITING_RECEIPTS)
+                    .allSatisfy(receipt -> {
+                        assertThat(receipt.json().path("confirmed").asBoolean(true))
+                                .isFalse();
+                        assertThat(receipt.json().path("took_ms").asInt()).isLessThan(800);
+                    });
+            assertThat(receipts)
+                    .filteredOn(receipt -> receipt.json().path("confirmed").asBoolean())
+                    .isNotEmpty();
+            tokens.forEach(banned -> node.get("/v1/me", banned).problem(403, "account-disabled"));
+        }
+    }
+
+    @Test
+    void whoIsNotThereGetsNoReceipt() {
+        Node.Shared.NODE.setStatus(999_999_999, "disabled").problem(404, "user-not-found");
+    }
+
+    private static List<String> names(Answer receipt, String field) {
+        JsonNode names = receipt.json().path(field);
+        assertThat(names.isArray()).isTrue();
+        return names.valueStream().map(JsonNode::asString).toList();
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.server.user;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.server.web;
+
+import org.jspecify.annotations.NullMarked;
