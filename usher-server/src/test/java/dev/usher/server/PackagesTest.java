@@ -20,7 +20,7 @@ class PackagesTest {
     private static final String ROOT = "dev.usher.server";
 
     /** From the top. */
-    private static final List<String> LAYERS = List.of("cli", "web", "login", "user", "attempt", "token", "problem");
+    private static final List<String> LAYERS = List.of("web", "login", "user", "attempt", "token", "problem");
 
     private static final JavaClasses SERVER = new ClassFileImporter()
             .importUrl(UsherServer.class.getProtectionDomain().getCodeSource().getLocation());

@@ -24,7 +24,7 @@ class LogLimitsTest {
 
     private static final Path ROOT = Path.of("..", "..");
     private static final List<String> MODULES =
-            List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-testkit");
+            List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-cli", "usher-testkit");
 
     /** The class and the beginning of the message, and the limit of the line. */
     private static final Map<String, String> OTHERWISE = Map.ofEntries(

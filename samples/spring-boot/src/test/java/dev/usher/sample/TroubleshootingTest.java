@@ -18,7 +18,7 @@ class TroubleshootingTest {
 
     private static final Path ROOT = Path.of("..", "..");
     private static final List<String> MODULES =
-            List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-testkit");
+            List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-cli", "usher-testkit");
 
     /** The first cell of a row, and the messages quoted in it. */
     private static final Pattern ROW = Pattern.compile("^\\| (`[^|]*) \\|", Pattern.MULTILINE);

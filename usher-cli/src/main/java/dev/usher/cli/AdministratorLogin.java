@@ -1,0 +1,65 @@
+package dev.usher.cli;
+
+import dev.usher.server.UsherServerProperties;
+import java.util.Optional;
+import org.springframework.dao.DataAccessResourceFailureException;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+/**
+ * What a server's administrator is told: who they are, and how they log in. What stands in the settings is known to whoever
+ * reads this, and is not shown; what was generated is.
+ *
+ * @param who who
+ * @param how how
+ */
+record AdministratorLogin(String who, String how) {
+
+    private static final String MOBILE_VARIABLE = "USHER_SERVER_ADMIN_MOBILE";
+    private static final String PASSWORD_VARIABLE = "USHER_SERVER_ADMIN_PASSWORD";
+
+    static AdministratorLogin of(RunningServer server, GeneratedAdministrator generated) {
+        UsherServerProperties.Admin settings =
+                server.context().getBean(UsherServerProperties.class).admin();
+        Optional<Boolean> named;
+        try {
+            named = server.context()
+                    .getBean(JdbcClient.class)
+                    .sql("SELECT bool_or(mobile = ?) FROM users JOIN user_roles ON user_id = id WHERE role = 'admin'")
+                    .param(settings.mobile() == null ? "" : settings.mobile())
+                    .query(Boolean.class)
+                    .optional();
+        } catch (DataAccessResourceFailureException e) {
+            return new AdministratorLogin("not known before the database can be reached", curl(server, "...", "..."));
+        }
+        if (named.isEmpty()) {
+            return new AdministratorLogin(
+                    "nobody yet: set " + MOBILE_VARIABLE + " and " + PASSWORD_VARIABLE + ", and start again",
+                    curl(server, "...", "..."));
+        }
+        if (!named.get()) {
+            return new AdministratorLogin("somebody whom the database has already", curl(server, "...", "..."));
+        }
+        boolean mobileGenerated = generated.mobile().equals(settings.mobile());
+        boolean passwordGenerated = generated.password().equals(settings.password());
+        return new AdministratorLogin(
+                "mobile " + (mobileGenerated ? generated.mobile() : "as set in " + MOBILE_VARIABLE) + ", password "
+                        + (passwordGenerated
+                                ? generated.password() + "  (generated; shown only now)"
+                                : "as set in " + PASSWORD_VARIABLE + " when they were created"),
+                curl(
+                        server,
+                        mobileGenerated ? generated.mobile() : "...",
+                        passwordGenerated ? generated.password() : "..."));
+    }
+
+    private static String curl(RunningServer server, String mobile, String password) {
+        return "curl -H 'Content-Type: application/json' -d '{\"mobile\": \"" + mobile + "\", \"password\": \""
+                + password + "\"}' " + server.address() + "/v1/login";
+    }
+
+    /** Without the password. */
+    @Override
+    public String toString() {
+        return "AdministratorLogin[]";
+    }
+}

@@ -1,0 +1,13 @@
+package dev.usher.cli;
+
+/** Ends the command with a line for whoever typed it, and without a stack trace. It quotes no password. */
+final class CommandException extends RuntimeException {
+
+    CommandException(String line) {
+        super(line);
+    }
+
+    CommandException(String line, Throwable cause) {
+        super(line, cause);
+    }
+}

@@ -1,0 +1,28 @@
+package dev.usher.cli;
+
+import dev.usher.CacheStats;
+import dev.usher.UserCaches;
+import dev.usher.UserProfileCache;
+import dev.usher.UserStatusCache;
+
+/** The caches of the server that the demo watches. Spring's injection finds them, as it does for the server itself. */
+record DemoCaches(UserCaches all, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
+
+    static DemoCaches of(RunningServer server) {
+        return server.context().getAutowireCapableBeanFactory().createBean(DemoCaches.class);
+    }
+
+    void forget(long id) {
+        profiles.forget(id);
+    }
+
+    Tally tally(StatementCounter statements) {
+        CacheStats profile = profiles.stats();
+        CacheStats status = statuses.stats();
+        return new Tally(
+                profile.nearHits() + status.nearHits(),
+                profile.sharedHits() + status.sharedHits(),
+                profile.sourceAnswers() + status.sourceAnswers(),
+                statements.count());
+    }
+}

@@ -1,0 +1,116 @@
+package dev.usher.cli;
+
+import io.lettuce.core.RedisURI;
+import java.net.URI;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the environment says about the server that a command starts.
+ *
+ * @param port the HTTP port, 0 for any that is free
+ * @param redisUri the Redis to use, or {@code null} for one of the server's own
+ * @param databaseUrl the JDBC URL of the PostgreSQL to use, or {@code null} for one of the server's own
+ * @param username who logs in to the database, or {@code null} when the URL says it
+ * @param password with what, or {@code null} when the URL says it
+ */
+record ServerSettings(
+        int port,
+        @Nullable String redisUri,
+        @Nullable String databaseUrl,
+        @Nullable String username,
+        @Nullable String password) {
+
+    static final String PORT = "PORT";
+    static final String REDIS_URI = "USHER_REDIS_URI";
+    static final String DATABASE_URL = "USHER_DATABASE_URL";
+    static final String DATABASE_USERNAME = "USHER_DATABASE_USERNAME";
+    static final String DATABASE_PASSWORD = "USHER_DATABASE_PASSWORD";
+
+    private static final int DEFAULT_PORT = 8080;
+    private static final int HIGHEST_PORT = 65_535;
+
+    private static final Pattern USER_INFO = Pattern.compile("^[^?]*@");
+
+    /**
+     * Reads the environment; an empty variable counts as one that is not set.
+     *
+     * @throws CommandException when a variable cannot be what it says
+     */
+    static ServerSettings of(Map<String, String> environment) {
+        return new ServerSettings(
+                port(environment.get(PORT)),
+                redisUri(environment.get(REDIS_URI)),
+                databaseUrl(environment.get(DATABASE_URL)),
+                text(environment.get(DATABASE_USERNAME)),
+                text(environment.get(DATABASE_PASSWORD)));
+    }
+
+    ServerSettings withPort(int other) {
+        return new ServerSettings(other, redisUri, databaseUrl, username, password);
+    }
+
+    private static int port(@Nullable String value) {
+        String text = text(value);
+        if (text == null) {
+            return DEFAULT_PORT;
+        }
+        try {
+            int port = Integer.parseInt(text);
+            if (port >= 0 && port <= HIGHEST_PORT) {
+                return port;
+            }
+        } catch (NumberFormatException e) {
+            // Said below.
+        }
+        throw new CommandException(PORT + " must be a number from 0 to " + HIGHEST_PORT + ", but is '" + text + "'");
+    }
+
+    private static @Nullable String redisUri(@Nullable String value) {
+        String uri = text(value);
+        if (uri == null) {
+            return null;
+        }
+        try {
+            boolean known = uri.startsWith("redis://") || uri.startsWith("rediss://");
+            // A port that cannot be read, Lettuce takes for a part of the host.
+            if (known
+                    && (!RedisURI.create(uri).getHost().contains(":")
+                            || URI.create(uri).getHost() != null)) {
+                return uri;
+            }
+        } catch (IllegalArgumentException e) {
+            // Said below, without its message, which quotes the URI.
+        }
+        throw new CommandException(
+                REDIS_URI + " should look like redis://host:6379, but is '" + MaskedUri.of(uri) + "'");
+    }
+
+    private static @Nullable String databaseUrl(@Nullable String value) {
+        String url = text(value);
+        if (url == null) {
+            return null;
+        }
+        if (!url.startsWith("jdbc:postgresql:")) {
+            throw new CommandException(DATABASE_URL + " should look like jdbc:postgresql://host:5432/database, but is '"
+                    + MaskedUri.of(url) + "'");
+        }
+        if (USER_INFO.matcher(url).find()) {
+            // The driver would take it for a host and a port, and say so with the password.
+            throw new CommandException("a user and a password do not go before the host in " + DATABASE_URL + ": use "
+                    + DATABASE_USERNAME + " and " + DATABASE_PASSWORD);
+        }
+        return url;
+    }
+
+    private static @Nullable String text(@Nullable String value) {
+        return value == null || value.isBlank() ? null : value.strip();
+    }
+
+    /** Without the secrets. */
+    @Override
+    public String toString() {
+        return "ServerSettings[port=" + port + "]";
+    }
+}

@@ -1,0 +1,92 @@
+package dev.usher.cli;
+
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The command {@code usher}. By itself it prints its help. */
+@Command(
+        name = "usher",
+        mixinStandardHelpOptions = true,
+        versionProvider = UsherCommand.Version.class,
+        description = "A user service for Java services: who is this user, and may they act?",
+        synopsisSubcommandLabel = "COMMAND",
+        footerHeading =
+                "%nFrom its sources, './usher bench' measures usher beside its peers;%n'./usher bench --help' says how.%n%nEnvironment:%n",
+        footer = {
+            "  PORT                         HTTP port of 'serve': 8080, or 0 for a free one",
+            "  MANAGEMENT_PORT              port of health and metrics, on loopback; else they are",
+            "                                 on the HTTP port, and metrics need a token",
+            "  USHER_REDIS_URI              as redis://host:6379",
+            "  USHER_DATABASE_URL           as jdbc:postgresql://host:5432/database",
+            "  USHER_DATABASE_USERNAME      who logs in to the database,",
+            "  USHER_DATABASE_PASSWORD        and with what",
+            "  USHER_SERVER_ADMIN_MOBILE    the first administrator's mobile number,",
+            "  USHER_SERVER_ADMIN_PASSWORD    and password",
+            "",
+            "Without a Redis or a database, one is started that ends with the server, on",
+            "loopback and without a password: for a machine that you share with nobody.",
+            "Without a database the server itself listens on loopback only;",
+            "SERVER_ADDRESS=0.0.0.0 has it listen to others.",
+            "Exit codes: 0 success, 1 failure, 2 a command that cannot be read."
+        })
+public final class UsherCommand implements Runnable {
+
+    @Spec
+    @SuppressWarnings("NullAway.Init")
+    private CommandSpec spec;
+
+    private UsherCommand() {}
+
+    /** Runs the command, and ends the JVM with its exit code. */
+    public static void main(String[] arguments) {
+        PrintStream output = System.out;
+        // Standard output is for what was asked for; the log goes where errors go.
+        System.setOut(System.err);
+        System.exit(commandLine(output, System.getenv()).execute(arguments));
+    }
+
+    static CommandLine commandLine(PrintStream output, Map<String, String> environment) {
+        return new CommandLine(new UsherCommand())
+                .addSubcommand(new ServeCommand(output, environment))
+                .addSubcommand(new DemoCommand(output, environment))
+                .setOut(new PrintWriter(output, true, StandardCharsets.UTF_8))
+                .setParameterExceptionHandler((failure, arguments) -> {
+                    CommandLine command = failure.getCommandLine();
+                    command.getErr().println("usher: " + failure.getMessage());
+                    UnmatchedArgumentException.printSuggestions(failure, command.getErr());
+                    command.getErr().println("Try '" + command.getCommandSpec().qualifiedName() + " --help'.");
+                    return CommandLine.ExitCode.USAGE;
+                })
+                .setExecutionExceptionHandler((failure, command, arguments) -> {
+                    if (!(failure instanceof CommandException)) {
+                        throw failure;
+                    }
+                    LoggerFactory.getLogger(UsherCommand.class).debug("The command failed", failure);
+                    command.getErr().println("usher: " + failure.getMessage());
+                    return CommandLine.ExitCode.SOFTWARE;
+                });
+    }
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(spec.commandLine().getOut());
+    }
+
+    /** The version in the jar's manifest. */
+    static final class Version implements CommandLine.IVersionProvider {
+
+        @Override
+        public String[] getVersion() {
+            String version = UsherCommand.class.getPackage().getImplementationVersion();
+            return new String[] {"usher " + (version == null ? "(not packaged)" : version)};
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package dev.usher.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ServerSettingsTest {
+
+    @Test
+    void anEmptyEnvironmentMeansPort8080AndServersOfItsOwn() {
+        assertThat(ServerSettings.of(Map.of())).isEqualTo(new ServerSettings(8080, null, null, null, null));
+    }
+
+    @Test
+    void anEmptyVariableIsNoVariable() {
+        assertThat(ServerSettings.of(Map.of("PORT", "", "USHER_REDIS_URI", " ", "USHER_DATABASE_URL", "")))
+                .isEqualTo(ServerSettings.of(Map.of()));
+    }
+
+    @Test
+    void theEnvironmentNamesTheServersToUse() {
+        assertThat(ServerSettings.of(Map.of(
+                        "PORT", "0",
+                        "USHER_REDIS_URI", "rediss://usher:secret@cache:6380/1",
+                        "USHER_DATABASE_URL", "jdbc:postgresql://db/users",
+                        "USHER_DATABASE_USERNAME", "usher",
+                        "USHER_DATABASE_PASSWORD", "secret")))
+                .isEqualTo(new ServerSettings(
+                        0, "rediss://usher:secret@cache:6380/1", "jdbc:postgresql://db/users", "usher", "secret"))
+                .asString()
+                .doesNotContain("secret");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-1", "65536", "80000000000", "http", "80.5"})
+    void aPortThatIsNoneIsRefused(String port) {
+        assertThatThrownBy(() -> ServerSettings.of(Map.of("PORT", port)))
+                .isInstanceOf(CommandException.class)
+                .hasMessage("PORT must be a number from 0 to 65535, but is '" + port + "'");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "USHER_REDIS_URI,    http://usher:secret@cache",
+        "USHER_REDIS_URI,    redis://usher:sec ret@cache",
+        "USHER_REDIS_URI,    redis://usher:secret@cache:port",
+        "USHER_DATABASE_URL, postgresql://usher:secret@db/users",
+        "USHER_DATABASE_URL, jdbc:mysql://db/users?password=secret",
+        "USHER_DATABASE_URL, jdbc:postgresql://usher:secret@db/users",
+        "USHER_DATABASE_URL, jdbc:postgresql://usher:secret@db/users?ssl=true",
+    })
+    void anAddressThatCannotBeUsedIsRefusedWithoutItsPassword(String variable, String address) {
+        assertThatThrownBy(() -> ServerSettings.of(Map.of(variable, address)))
+                .isInstanceOf(CommandException.class)
+                .hasMessageContaining(variable)
+                .hasMessageNotContaining("secret")
+                .hasMessageNotContaining("ret@");
+    }
+}
