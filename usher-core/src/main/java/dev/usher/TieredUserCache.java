@@ -89,7 +89,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         this.ahead = new RefreshAhead(policy, caches.executor());
         this.near = new NearTier<>(policy, this::refreshAhead);
         this.counters = caches.meters().countersOf(facet.name());
-        this.reads = new TrackedReads<>(shared, near, keys, codec, caches.fences(), counters);
+        this.reads = new TrackedReads<>(shared, near, codec, caches.fences(), counters);
         this.sourceTroubles = new SourceTroubles(keys, System::nanoTime);
         this.bulkhead = new Bulkhead(policy);
         this.readThrough = new ReadThrough<>(
@@ -117,50 +117,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V> {
         caches.requireOpen();
         Resident<V> resident = near.find(id);
         return resident != null ? foundIn(resident) : findMissing(id);
-    }
-
-    @Override
-    public <W> Both<V, W> findWith(K id, UserCache<K, W> other) {
-        caches.requireOpen();
-        Resident<V> resident = near.find(id);
-        if (resident == null && other instanceof TieredUserCache<K, W> theirs && theirs.caches == caches) {
-            return findMissingWith(id, theirs);
-        }
-        return new Both<>(
-                resident != null ? answerOf(resident) : findMissing(id).value(), other.find(id));
-    }
-
-    /** What memory could not answer in this facet, and may not be able to answer in the other. */
-    private <W> Both<V, W> findMissingWith(K id, TieredUserCache<K, W> other) {
-        Resident<W> theirs = other.near.find(id);
-        if (theirs != null) {
-            return new Both<>(findMissing(id).value(), other.answerOf(theirs));
-        }
-        if (caches.fences().isPending(keyOf(id)) || caches.fences().isPending(other.keyOf(id))) {
-            return new Both<>(findMissing(id).value(), other.find(id));
-        }
-        TrackedReads<K, V>.Ride mine = reads.ride(id, ahead.afterRead());
-        TrackedReads<K, W>.Ride others = other.reads.ride(id, other.ahead.afterRead());
-        try {
-            List<byte @Nullable []> read = shared.getAll(List.of(mine.key(), others.key()));
-            mine.answered(read.get(0));
-            others.answered(read.get(1));
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-        } finally {
-            mine.end();
-            others.end();
-        }
-        return new Both<>(answerOf(id, mine.entry()), other.answerOf(id, others.entry()));
-    }
-
-    /** What Redis held, or else what {@link #find} finds. */
-    private Optional<V> answerOf(K id, @Nullable Entry<V> read) {
-        if (read == null) {
-            return findMissing(id).value();
-        }
-        counters.answered(Tier.SHARED, read);
-        return codec.handOut(read);
     }
 
     @Override

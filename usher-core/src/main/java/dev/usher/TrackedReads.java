@@ -16,22 +16,14 @@ final class TrackedReads<K, V> {
 
     private final SharedTier shared;
     private final NearTier<K, V> near;
-    private final KeySpace keys;
     private final EntryCodec<V> codec;
     private final FenceOutbox fences;
     private final Counters counters;
     private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(TrackedReads.class));
 
-    TrackedReads(
-            SharedTier shared,
-            NearTier<K, V> near,
-            KeySpace keys,
-            EntryCodec<V> codec,
-            FenceOutbox fences,
-            Counters counters) {
+    TrackedReads(SharedTier shared, NearTier<K, V> near, EntryCodec<V> codec, FenceOutbox fences, Counters counters) {
         this.shared = shared;
         this.near = near;
-        this.keys = keys;
         this.codec = codec;
         this.fences = fences;
         this.counters = counters;
@@ -101,41 +93,5 @@ final class TrackedReads<K, V> {
     void noteUnreadable(String key, @Nullable String reason) {
         counters.unreadable.increment();
         log.warn("{} cannot be read ({}); it is loaded again and overwritten", key, reason);
-    }
-
-    /** A read that rides with one of another facet, which somebody else sends. */
-    Ride ride(K id, Duration dueIn) {
-        return new Ride(id, dueIn);
-    }
-
-    /** Begun before it is sent; ended whether or not an answer has come. */
-    final class Ride {
-
-        private final Miss<K, V> miss;
-        private final @Nullable Reservation reservation;
-        private @Nullable Entry<V> entry;
-
-        private Ride(K id, Duration dueIn) {
-            this.miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
-            this.reservation = near.reserve(id, shared.sessionOfReads(), dueIn);
-        }
-
-        String key() {
-            return miss.key;
-        }
-
-        void answered(byte @Nullable [] bytes) {
-            entry = decodedOrReplaceable(miss, bytes);
-        }
-
-        void end() {
-            keep(miss, reservation, entry);
-            near.keepUp();
-        }
-
-        /** What Redis held, or {@code null} when it held nothing, or has not answered. */
-        @Nullable Entry<V> entry() {
-            return entry;
-        }
     }
 }

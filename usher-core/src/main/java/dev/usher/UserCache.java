@@ -56,23 +56,6 @@ public interface UserCache<K, V> {
     Optional<V> find(K id);
 
     /**
-     * The user's values in this facet and in another one, from the nearest tiers that know them: what is in neither memory is read
-     * from Redis in one round trip.
-     *
-     * <pre>{@code
-     * Both<UserProfile, UserStatus> ann = profiles.findWith(42L, statuses);
-     * }</pre>
-     *
-     * @param id whose values
-     * @param other the cache of the other facet, of the same {@link UserCaches}; of another one it is asked by itself
-     * @param <W> the type of the other facet's value
-     * @return both values
-     * @throws UserUnavailableException when one of them is unavailable, as {@link #find} throws it
-     * @throws IllegalStateException when it is one of the sources of these caches that asks
-     */
-    <W> Both<V, W> findWith(K id, UserCache<K, W> other);
-
-    /**
      * As {@link #find}, for a caller that wants to know how good the answer is.
      *
      * @param id whose value

@@ -66,7 +66,6 @@ class ArchitectureTest {
                         .map(JavaClass::getSimpleName))
                 .as("what is public cannot be taken back: a new name here is a decision")
                 .containsExactlyInAnyOrder(
-                        "Both",
                         "CachePolicy",
                         "CacheStats",
                         "CachesHealth",

@@ -171,7 +171,6 @@ class EachUserForItselfIT extends NodesOnRedis {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
             UserCache<Long, String> names = node.cache(NAME, Long.class, sourceFor(place));
-            UserCache<Long, String> titles = node.cache(Facet.of("title", String.class), Long.class, sourceFor(place));
             await().until(() -> node.health().nearOpen());
             if (place == Place.WITHOUT_REDIS) {
                 proxy.refuse();
@@ -198,8 +197,7 @@ class EachUserForItselfIT extends NodesOnRedis {
                     "find", names::find,
                     "lookUp", names::lookUp,
                     "findFresh", names::findFresh,
-                    "findAsync", id -> joined(names.findAsync(id)),
-                    "findWith", id -> titles.findWith(id, names));
+                    "findAsync", id -> joined(names.findAsync(id)));
             calls.forEach((name, call) -> {
                 assertThatExceptionOfType(UserUnavailableException.class)
                         .as(name)

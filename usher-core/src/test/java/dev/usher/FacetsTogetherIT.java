@@ -1,7 +1,6 @@
 package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.awaitility.Awaitility.await;
 
@@ -12,12 +11,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Two facets of one user in one round trip, and answers without the source. */
+/** Answers without the source, in two facets. */
 class FacetsTogetherIT extends NodesOnRedis {
 
     private static final UserProfile ANN = new UserProfile("13800000000", "Ann", "", false, "", "");
@@ -30,15 +28,9 @@ class FacetsTogetherIT extends NodesOnRedis {
 
     private final Table table = new Table();
     private final Map<Long, UserStatus> statusTable = new ConcurrentHashMap<>();
-    private final AtomicInteger statusQueries = new AtomicInteger();
 
     /** One process' two caches. */
-    private record Node(UserCache<Long, UserProfile> profiles, UserCache<Long, UserStatus> statuses) {
-
-        private Both<UserProfile, UserStatus> find(long id) {
-            return profiles.findWith(id, statuses);
-        }
-    }
+    private record Node(UserCache<Long, UserProfile> profiles, UserCache<Long, UserStatus> statuses) {}
 
     @BeforeEach
     void fill() {
@@ -47,81 +39,14 @@ class FacetsTogetherIT extends NodesOnRedis {
     }
 
     @Test
-    void twoFacetsOfOneUserAreOneRoundTrip() {
-        node(server.uri()).find(42L);
-        Node node = node(server.uri());
-        awaitOpen(node);
-        redis.configResetstat();
-
-        assertThat(node.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
-
-        assertThat(calls("mget")).isEqualTo(1);
-        assertThat(calls("get") + calls("evalsha")).isZero();
-        assertThat(node.profiles.stats().sharedPresent()).isEqualTo(1);
-        assertThat(node.statuses.stats().sharedPresent()).isEqualTo(1);
-        assertThat(table.queries).hasValue(1);
-        assertThat(statusQueries).hasValue(1);
-    }
-
-    @Test
-    void whatWasReadTogetherIsInMemoryAndHearsOfChanges() {
-        Node other = node(server.uri());
-        other.find(42L);
-        Node node = node(server.uri());
-        awaitOpen(node);
-        node.find(42L);
-        redis.configResetstat();
-
-        assertThat(node.find(42L).second()).contains(UserStatus.ENABLED);
-        assertThat(calls("mget") + calls("get")).isZero();
-
-        statusTable.put(42L, UserStatus.DISABLED);
-        other.statuses.invalidate(42L);
-        await().until(() -> node.find(42L).second().orElseThrow() == UserStatus.DISABLED);
-        assertThat(node.find(42L).first()).contains(ANN);
-        assertThat(table.queries).as("the profile has not changed").hasValue(1);
-    }
-
-    @Test
-    void whatIsMissingInOneFacetIsLoaded() {
-        Node node = node(server.uri());
-        assertThat(node.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
-        assertThat(node.find(7L)).isEqualTo(new Both<>(Optional.empty(), Optional.empty()));
-        redis.del("user:42:status");
-        Node elsewhere = node(server.uri());
-        assertThat(elsewhere.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
-        assertThat(table.asked).containsExactly(Set.of(42L), Set.of(7L));
-        assertThat(statusQueries).hasValue(3);
-        redis.set("user:42:profile", "{broken");
-        assertThat(node(server.uri()).find(42L).first()).contains(ANN);
-    }
-
-    @Test
-    void anotherProcessesCacheIsAskedByItself() {
-        UserCache<Long, UserProfile> profiles = node(server.uri()).profiles;
-        assertThat(profiles.findWith(42L, node(server.uri()).statuses).second()).contains(UserStatus.ENABLED);
-    }
-
-    @Test
-    void withoutRedisBothComeFromTheSourceAndAFailureIsUnavailable() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            Node node = node("redis://" + proxy.host() + ":" + proxy.port());
-            proxy.refuse();
-            assertThat(node.find(42L)).isEqualTo(new Both<>(Optional.of(ANN), Optional.of(UserStatus.ENABLED)));
-            table.failure = new IllegalStateException("the database is gone");
-            assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> node.find(7L));
-        }
-    }
-
-    @Test
     void aChangeThatRedisHasNotTakenIsNotOverlooked() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             Node node = node("redis://" + proxy.host() + ":" + proxy.port());
-            node.find(42L);
+            node.statuses.find(42L);
             proxy.refuse();
             statusTable.put(42L, UserStatus.DISABLED);
             assertThat(node.statuses.invalidate(42L)).isFalse();
-            assertThat(node.find(42L).second()).contains(UserStatus.DISABLED);
+            assertThat(node.statuses.find(42L)).contains(UserStatus.DISABLED);
             assertThat(node.statuses.findCached(List.of(42L))).isEmpty();
         }
     }
@@ -199,12 +124,7 @@ class FacetsTogetherIT extends NodesOnRedis {
         return RedisCalls.of(redis, command);
     }
 
-    private static void awaitOpen(Node node) {
-        await().until(() -> node.profiles.stats().nearOpen());
-    }
-
     private Map<Long, UserStatus> loadStatuses(Set<Long> ids) {
-        statusQueries.incrementAndGet();
         return ids.stream().filter(statusTable::containsKey).collect(Collectors.toMap(id -> id, statusTable::get));
     }
 }

@@ -18,7 +18,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -77,35 +77,31 @@ class SharedValuesIT extends NodesOnRedis {
 
     @SuppressWarnings("ImmutableEnumChecker") // Lambdas without a state.
     enum Way {
-        FIND((cache, other) -> cache.find(42L).orElseThrow()),
-        FIND_ASYNC((cache, other) -> cache.findAsync(42L).join().orElseThrow()),
-        FIND_ALL((cache, other) ->
-                requireNonNull(cache.findAll(List.of(41L, 42L)).get(42L))),
-        LOOK_UP((cache, other) -> cache.lookUp(42L).value().orElseThrow()),
-        LOOK_UP_ALL((cache, other) ->
+        FIND(cache -> cache.find(42L).orElseThrow()),
+        FIND_ASYNC(cache -> cache.findAsync(42L).join().orElseThrow()),
+        FIND_ALL(cache -> requireNonNull(cache.findAll(List.of(41L, 42L)).get(42L))),
+        LOOK_UP(cache -> cache.lookUp(42L).value().orElseThrow()),
+        LOOK_UP_ALL(cache ->
                 requireNonNull(cache.lookUpAll(List.of(42L)).get(42L)).value().orElseThrow()),
-        FIND_WITH((cache, other) -> cache.findWith(42L, other).first().orElseThrow()),
-        FIND_WITH_THE_OTHER(
-                (cache, other) -> other.findWith(42L, cache).second().orElseThrow()),
-        FIND_FRESH((cache, other) -> cache.findFresh(42L).orElseThrow()),
-        FIND_CACHED((cache, other) -> {
+        FIND_FRESH(cache -> cache.findFresh(42L).orElseThrow()),
+        FIND_CACHED(cache -> {
             cache.find(42L);
             // Without Redis, nothing is cached.
             return cache.findCached(List.of(42L))
                     .getOrDefault(42L, cache.find(42L))
                     .orElseThrow();
         }),
-        EXPLAIN((cache, other) -> value(cache.explain(42L).source())),
-        EXPLAIN_MEMORY((cache, other) -> {
+        EXPLAIN(cache -> value(cache.explain(42L).source())),
+        EXPLAIN_MEMORY(cache -> {
             cache.find(42L);
             return cache.explain(42L).near() instanceof Explanation.Holding.Value<Object> held
                     ? held.value()
                     : cache.find(42L).orElseThrow();
         });
 
-        private final BiFunction<UserCache<Long, Object>, UserCache<Long, Object>, Object> call;
+        private final Function<UserCache<Long, Object>, Object> call;
 
-        Way(BiFunction<UserCache<Long, Object>, UserCache<Long, Object>, Object> call) {
+        Way(Function<UserCache<Long, Object>, Object> call) {
             this.call = call;
         }
 
@@ -171,15 +167,14 @@ class SharedValuesIT extends NodesOnRedis {
     private void assertThatNoChangeIsSeen(
             Way way, UserCaches.Builder settings, Facet<?> facet, Object row, Object expected) {
         UserCaches node = open(settings);
-        UserCache<Long, Object> other = cache(node, Facet.of("other", String.class), "other");
         UserCache<Long, Object> cache = cache(node, facet, row);
         for (int i = 0; i < 3; i++) {
-            Object mine = way.call.apply(cache, other);
+            Object mine = way.call.apply(cache);
             assertThat(mine).isEqualTo(expected);
             change(mine);
             assertThat(row).as("what the source holds").isEqualTo(expected);
             assertThat(cache.find(42L)).contains(expected);
-            assertThat(way.call.apply(cache, other)).isEqualTo(expected);
+            assertThat(way.call.apply(cache)).isEqualTo(expected);
         }
         UserCache<Long, Object> elsewhere = cache(open(settings), facet, expected);
         assertThat(elsewhere.find(42L)).as("what Redis holds").contains(expected);

@@ -2,7 +2,6 @@ package dev.usher.spring;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.usher.Both;
 import dev.usher.CacheStats;
 import dev.usher.Explanation;
 import dev.usher.Facet;
@@ -66,14 +65,6 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
     @Override
     public Optional<V> find(K id) {
         return EndOfTransaction.hasChanges() ? read(id) : cache.find(id);
-    }
-
-    @Override
-    public <W> Both<V, W> findWith(K id, UserCache<K, W> other) {
-        if (EndOfTransaction.hasChanges()) {
-            return new Both<>(read(id), other.find(id));
-        }
-        return cache.findWith(id, other instanceof TransactionAwareUserCache<K, W> aware ? aware.cache : other);
     }
 
     @Override

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariDataSource;
-import dev.usher.Both;
 import dev.usher.CachePolicy;
 import dev.usher.Explanation.Holding;
 import dev.usher.Facet;
@@ -287,14 +286,6 @@ class HeldConnectionsIT {
             @Override
             String name(UserCache<Long, String> names, long id) {
                 return requireNonNull(names.findAll(List.of(id, -id)).get(id));
-            }
-        },
-        FIND_WITH {
-            @Override
-            String name(UserCache<Long, String> names, long id) {
-                Both<String, String> both = names.findWith(id, pages.other(names));
-                assertThat(both.second()).isEqualTo(both.first());
-                return both.first().orElseThrow();
             }
         },
         LOOK_UP {
@@ -598,7 +589,6 @@ class HeldConnectionsIT {
                     "connection", ids -> namesOverAConnectionOfSpring(database, ids));
             sources.forEach((name, source) -> {
                 names.put(name, caches.cache(facet(name), Long.class, source));
-                names.put("other-" + name, caches.cache(facet("other-" + name), Long.class, source));
             });
         }
 
@@ -608,10 +598,6 @@ class HeldConnectionsIT {
 
         UserCache<Long, String> names(String source) {
             return requireNonNull(names.get(source));
-        }
-
-        UserCache<Long, String> other(UserCache<Long, String> cache) {
-            return requireNonNull(names.get("other-" + cache.facet().name()));
         }
 
         @GetMapping("/view/without/{id}")

@@ -306,7 +306,7 @@ class TransactionsIT {
             assertThat(names.findAsync(42L)).isCompletedWithValue(Optional.of("Anna"));
             assertThat(names.findCached(List.of(42L))).isEmpty();
             assertThat(statuses.isEnabled(42L)).as("in every facet").isFalse();
-            assertThat(names.findWith(42L, statuses.cache()).second()).contains(UserStatus.DISABLED);
+            assertThat(statuses.cache().find(42L)).contains(UserStatus.DISABLED);
             status.setRollbackOnly();
         });
 

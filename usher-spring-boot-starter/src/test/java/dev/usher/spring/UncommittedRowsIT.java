@@ -126,57 +126,50 @@ class UncommittedRowsIT {
     enum Call {
         FIND("find") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 return names.find(id);
-            }
-        },
-        FIND_WITH("findWith") {
-            @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
-                assertThat(others.findWith(id, names).second()).isEqualTo(names.find(id));
-                return names.findWith(id, others).first();
             }
         },
         LOOK_UP("lookUp") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 return names.lookUp(id).value();
             }
         },
         FIND_FRESH("findFresh") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 return names.findFresh(id);
             }
         },
         FIND_ALL("findAll") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 return Optional.ofNullable(names.findAll(List.of(id)).get(id));
             }
         },
         LOOK_UP_ALL("lookUpAll") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 return requireNonNull(names.lookUpAll(List.of(id)).get(id)).value();
             }
         },
         FIND_CACHED("findCached") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 assertThat(names.findCached(List.of(id))).isEmpty();
                 return names.find(id);
             }
         },
         FIND_ASYNC("findAsync") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 return names.findAsync(id).join();
             }
         },
         EXPLAIN("explain") {
             @Override
-            Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id) {
+            Optional<String> read(UserCache<Long, String> names, long id) {
                 return Optional.of(((Holding.Value<String>) names.explain(id).source()).value());
             }
         };
@@ -187,7 +180,7 @@ class UncommittedRowsIT {
             this.method = method;
         }
 
-        abstract Optional<String> read(UserCache<Long, String> names, UserCache<Long, String> others, long id);
+        abstract Optional<String> read(UserCache<Long, String> names, long id);
     }
 
     @Test
@@ -230,14 +223,13 @@ class UncommittedRowsIT {
         blocked = new CountDownLatch(1);
         CountDownLatch othersAnswered = new CountDownLatch(1);
         UserCache<Long, String> names = node(executor).names();
-        UserCache<Long, String> others = node(executor).others();
         try {
             Task<?> blocker = Task.start(() -> names.find(blockingId));
             assertThat(blocking.await(10, TimeUnit.SECONDS)).isTrue();
 
             Task<Optional<String>> inside = Task.start(() -> transaction.execute(status -> {
                 jdbc.update("UPDATE users SET name = 'Uncommitted' WHERE id = ?", id);
-                Optional<String> read = call.read(names, others, id);
+                Optional<String> read = call.read(names, id);
                 status.setRollbackOnly();
                 awaitQuietly(othersAnswered);
                 return read;
@@ -252,10 +244,8 @@ class UncommittedRowsIT {
             assertThat(inside.answer()).as("inside").contains("Uncommitted");
             blocker.answer();
             assertThat(names.find(id)).as("afterwards").contains("Ann");
-            assertThat(others.find(id)).contains("Ann");
             assertThat(node(ANOTHER_NODE).names().find(id)).contains("Ann");
             assertThat(redis.get("user:" + id + ":name")).isEqualTo("\"Ann\"");
-            assertThat(redis.get("user:" + id + ":other")).isEqualTo("\"Ann\"");
         } finally {
             blocked.countDown();
             othersAnswered.countDown();
@@ -336,10 +326,10 @@ class UncommittedRowsIT {
         }
     }
 
-    private record Node(UserCaches caches, UserCache<Long, String> names, UserCache<Long, String> others) {
+    private record Node(UserCaches caches, UserCache<Long, String> names) {
 
         static Node of(UserCaches caches) {
-            return new Node(caches, cache(caches, "name", ONE_AT_A_TIME), cache(caches, "other", ONE_AT_A_TIME));
+            return new Node(caches, cache(caches, "name", ONE_AT_A_TIME));
         }
     }
 

@@ -75,15 +75,6 @@ class UserCacheRegistrarTest {
     }
 
     @Test
-    void twoFacetsOfOneUserAreReadTogether() {
-        runner.withUserConfiguration(Specified.class, Own.class, Consumer.class).run(context -> {
-            Consumer consumer = context.getBean(Consumer.class);
-            assertThat(consumer.profiles.findWith(42L, consumer.badges).second())
-                    .contains(new Badges(7));
-        });
-    }
-
-    @Test
     void anIdIsParsedBeforeTheFirstLookup() {
         runner.withUserConfiguration(Specified.class, Own.class, Consumer.class).run(context -> {
             Consumer consumer = context.getBean(Consumer.class);
