@@ -67,7 +67,7 @@ final class FenceOutbox {
     private final RecentFences recent = new RecentFences(LIMIT);
 
     /** How many of what is pending had been confirmed once: they take nobody's room. */
-    private volatile int doubted;
+    private volatile int suspects;
 
     /** What found no room, or {@code null}; another object after each change that a flush under way may have missed. */
     private final AtomicReference<@Nullable Overflow> overflow = new AtomicReference<>();
@@ -112,11 +112,11 @@ final class FenceOutbox {
         private final long since;
 
         /** There has been no change since Redis confirmed the fence; only, it may have forgotten it. */
-        private final boolean isDoubt;
+        private final boolean isSuspect;
 
-        private Mark(long since, boolean isDoubt) {
+        private Mark(long since, boolean isSuspect) {
             this.since = since;
-            this.isDoubt = isDoubt;
+            this.isSuspect = isSuspect;
         }
     }
 
@@ -130,7 +130,7 @@ final class FenceOutbox {
         long now = System.nanoTime();
         Mark earlier = pending.get(key);
         Mark mark = new Mark(earlier == null ? now : earlier.since, false);
-        if (earlier == null && pending.size() >= limit + doubted) {
+        if (earlier == null && pending.size() >= limit + suspects) {
             overflow(key, now);
         } else {
             pending.put(key, mark);
@@ -158,7 +158,7 @@ final class FenceOutbox {
         Map<String, CompletableFuture<Void>> sent = new LinkedHashMap<>();
         marks.forEach((key, mark) -> sent.put(key, sendAndStrikeOff(key, mark)));
         try {
-            shared.guards().awaitAll(List.copyOf(sent.values()));
+            shared.awaitAll(List.copyOf(sent.keySet()), List.copyOf(sent.values()));
             return Sent.ALL;
         } catch (SharedTierException e) {
             sent.values().removeIf(fence -> fence.isDone() && !fence.isCompletedExceptionally());
@@ -224,11 +224,11 @@ final class FenceOutbox {
      * The connection over which fences are sent is lost. Who answers next may be without those that were confirmed of late,
      * and without those of a flush under way. Called on that connection's event loop.
      */
-    void doubtRecent() {
+    void resendRecent(RedisPrimary lost) {
         losses.incrementAndGet();
         long now = System.nanoTime();
-        List<String> keys = recent.takeAll(now);
-        doubted = Math.max(doubted, keys.size());
+        List<String> keys = recent.takeAll(now, key -> shared.primaryOf(key).equals(lost));
+        suspects = Math.max(suspects, keys.size());
         keys.forEach(key -> pending.putIfAbsent(key, new Mark(now, true)));
         overflow.updateAndGet(overflowed -> overflowed == null ? null : overflowed.anew());
         if (size() > 0) {
@@ -249,7 +249,7 @@ final class FenceOutbox {
             // What is left is said below.
         }
         List<String> left = pending.entrySet().stream()
-                .filter(change -> !change.getValue().isDoubt)
+                .filter(change -> !change.getValue().isSuspect)
                 .map(Map.Entry::getKey)
                 .toList();
         if (!left.isEmpty()) {
@@ -301,7 +301,7 @@ final class FenceOutbox {
                         warn();
                         retryLater();
                     } else {
-                        doubted = 0;
+                        suspects = 0;
                         trouble = SILENT;
                         if (warned.compareAndSet(true, false)) {
                             log.info("All pending invalidations have been sent");
@@ -314,18 +314,19 @@ final class FenceOutbox {
     private void flush() {
         Overflow overflowed = overflow.get();
         if (overflowed != null && flushing.compareAndSet(false, true)) {
-            var unused = new FullFlush(shared, scheduler, keyPrefix, overflowed, offersEnd)
-                    .run()
-                    .whenComplete((done, failure) -> {
-                        if (failure != null) {
-                            trouble = "the flush failed: " + RedisTroubles.reasonOf(failure);
-                        } else if (overflow.compareAndSet(overflowed, null)) {
-                            log.info(
-                                    "The entries of the facets {} have been flushed from Redis; Redis is used for them again",
-                                    overflowed.facets());
-                        }
-                        flushing.set(false);
-                    });
+            CompletableFuture<?>[] flushes = shared.primaries().stream()
+                    .map(primary -> new FullFlush(primary, scheduler, keyPrefix, overflowed, offersEnd).run())
+                    .toArray(CompletableFuture[]::new);
+            var unused = CompletableFuture.allOf(flushes).whenComplete((done, failure) -> {
+                if (failure != null) {
+                    trouble = "the flush failed: " + RedisTroubles.reasonOf(failure);
+                } else if (overflow.compareAndSet(overflowed, null)) {
+                    log.info(
+                            "The entries of the facets {} have been flushed from Redis; Redis is used for them again",
+                            overflowed.facets());
+                }
+                flushing.set(false);
+            });
         }
     }
 
@@ -355,7 +356,7 @@ final class FenceOutbox {
      * after the confirmation finds it among the recent ones.
      */
     private CompletableFuture<Void> sendAndStrikeOff(String key, Object mark) {
-        return shared.guards().sendFence(key).thenAccept(done -> {
+        return shared.guards(key).sendFence(key).thenAccept(done -> {
             recent.add(key, System.nanoTime());
             pending.remove(key, mark);
         });

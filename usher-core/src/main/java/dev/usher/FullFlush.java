@@ -1,6 +1,6 @@
 package dev.usher;
 
-import dev.usher.SharedTier.Keys;
+import dev.usher.RedisPrimary.Keys;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
@@ -12,14 +12,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Fences all that Redis holds of some facets, values and guards, so that what was read before some changes is gone and cannot
- * come any more, although nobody knows their keys.
+ * Fences all that one primary holds of some facets, values and guards, so that what was read before some changes is gone and cannot
+ * come any more, although their keys are not known.
  *
- * <p>It goes through Redis twice. The first pass ends every claim from before the changes. The second one, which begins when
+ * <p>It goes through the primary twice. The first pass ends every claim from before the changes. The second one, which begins when
  * no row from before them can be offered any more, finds what was filled or offered during the first. Nothing else is
  * touched.
  *
- * <p>Nobody waits for an answer.
+ * <p>No thread waits for an answer.
  */
 final class FullFlush {
 
@@ -28,7 +28,7 @@ final class FullFlush {
 
     private static final Pattern SPECIAL_IN_PATTERNS = Pattern.compile("[*?\\[\\]\\\\]");
 
-    private final SharedTier shared;
+    private final RedisPrimary primary;
     private final ScheduledExecutorService scheduler;
     private final Overflow overflow;
     private final Duration offersEnd;
@@ -45,12 +45,12 @@ final class FullFlush {
      * @param offersEnd for how long after a change a row from before it may be offered
      */
     FullFlush(
-            SharedTier shared,
+            RedisPrimary primary,
             ScheduledExecutorService scheduler,
             String keyPrefix,
             Overflow overflow,
             Duration offersEnd) {
-        this.shared = shared;
+        this.primary = primary;
         this.scheduler = scheduler;
         this.overflow = overflow;
         this.offersEnd = offersEnd;
@@ -80,7 +80,7 @@ final class FullFlush {
 
     /** One pass: whatever is there from its beginning to its end is found. */
     private CompletableFuture<Void> fenceFrom(String cursor) {
-        return Deadline.of(shared.scan(cursor, pattern), LONGEST_STEP, scheduler)
+        return Deadline.of(primary.scan(cursor, pattern), LONGEST_STEP, scheduler)
                 .thenCompose(found -> fence(ours(found.names()))
                         .thenComposeAsync(
                                 done -> found.isLast()
@@ -99,7 +99,7 @@ final class FullFlush {
     private CompletableFuture<Void> fence(Collection<String> keys) {
         return Deadline.of(
                 CompletableFuture.allOf(
-                        keys.stream().map(shared.guards()::sendFence).toArray(CompletableFuture[]::new)),
+                        keys.stream().map(primary.guards()::sendFence).toArray(CompletableFuture[]::new)),
                 LONGEST_STEP,
                 scheduler);
     }

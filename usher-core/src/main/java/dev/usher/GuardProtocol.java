@@ -11,7 +11,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The guard protocol, spoken with one Redis: who may load what is missing, and what may be stored without being old. Each call is
+ * The guard protocol, spoken with one Redis: which node may load what is missing, and what may be stored without being old. Each call is
  * one script, which Redis runs as a whole.
  *
  * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
@@ -46,7 +46,7 @@ final class GuardProtocol {
     /** What CLAIM answers. */
     sealed interface Claim {
 
-        /** Somebody else has stored a value meanwhile. */
+        /** Another process has stored a value meanwhile. */
         @SuppressWarnings("ArrayRecordComponent")
         record Stored(byte[] value) implements Claim {}
 
@@ -70,7 +70,7 @@ final class GuardProtocol {
     /**
      * Asks for the right to load a missing entry, without waiting for the answer.
      *
-     * @param token who asks: unique to this load
+     * @param token of the caller, unique to this load
      * @param unreadable a value that could not be read, and is to be treated as missing
      */
     CompletableFuture<Claim> claim(String key, String token, byte @Nullable [] unreadable) {
@@ -98,14 +98,14 @@ final class GuardProtocol {
         @SuppressWarnings("ArrayRecordComponent")
         record Granted(byte[] value) implements Refresh {}
 
-        /** There is nothing to refresh, or somebody else is loading already. */
+        /** There is nothing to refresh, or another process is loading already. */
         record Unneeded() implements Refresh {}
     }
 
     /**
      * Asks for the right to load an entry again that will soon be missing.
      *
-     * @param token who asks: unique to this load
+     * @param token of the caller, unique to this load
      * @param ahead how soon
      */
     Refresh refresh(String key, String token, Duration ahead) throws SharedTierException {
@@ -181,8 +181,8 @@ final class GuardProtocol {
      *
      * @param nanoTime the moment, of {@link System#nanoTime()}
      */
-    ReadMark markAt(long nanoTime) {
-        return clock.markAt(nanoTime);
+    ServerMoment momentAt(long nanoTime) {
+        return clock.momentAt(nanoTime);
     }
 
     /** What OFFER answers. */
@@ -200,22 +200,22 @@ final class GuardProtocol {
      * <p>Refused as well is a row that was read before the server's clock was first looked at over the connection that
      * stands: the server may have lost its fences since, or be another one.
      *
-     * @param mark a moment not later than the query
+     * @param readAt a moment not later than the query
      */
-    Offer offer(String key, byte[] value, Duration ttl, ReadMark mark) throws SharedTierException {
+    Offer offer(String key, byte[] value, Duration ttl, ServerMoment readAt) throws SharedTierException {
         // The age is judged by the server, when it comes to it: a command may lie in the buffer of a frozen server
         // for longer than the fence lives that should have stopped it.
-        if (mark.leastMillis() == ReadMark.UNKNOWN || !clock.isOf(mark)) {
+        if (readAt.leastMillis() == ServerMoment.UNKNOWN || !clock.isOf(readAt)) {
             return Offer.REFUSED;
         }
-        long tooOldFrom = mark.leastMillis() + FENCE.toMillis();
+        long tooOldFrom = readAt.leastMillis() + FENCE.toMillis();
         byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
         // The last look is at the event loop: what comes over a later connection comes after the end of this one.
         return link.await(isOne(GuardScript.OFFER, key, arguments).thenApply(stored -> {
             if (!stored) {
                 return Offer.REFUSED;
             }
-            return clock.isOf(mark) ? Offer.STORED : Offer.SUSPECT;
+            return clock.isOf(readAt) ? Offer.STORED : Offer.SUSPECT;
         }));
     }
 
@@ -263,7 +263,7 @@ final class GuardProtocol {
                         ? redis.eval(script.source(), type, keys, arguments)
                         : CompletableFuture.failedStage(failure))
                 .thenApply(meaning);
-        // Whoever gives up waiting must not find the script executed after a reconnect.
+        // A caller that gives up waiting must not find the script executed after a reconnect.
         var unused = answer.whenComplete((result, failure) -> {
             if (answer.isCancelled()) {
                 bySha.cancel(true);
@@ -272,7 +272,7 @@ final class GuardProtocol {
         return answer;
     }
 
-    /** Waits for all answers together, no longer than for one. */
+    /** Waits for all answers together, no longer than for one; when one fails or does not come in time, the others are withdrawn. */
     <T> List<T> awaitAll(List<CompletableFuture<T>> commands) throws SharedTierException {
         CompletableFuture<?>[] all = commands.toArray(CompletableFuture[]::new);
         try {

@@ -89,12 +89,12 @@ final class Meters implements AutoCloseable {
         if (registry == null || closed) {
             return;
         }
-        add(Gauge.builder("usher.near.open", shared, tier -> tier.session() == null ? 0 : 1)
+        add(Gauge.builder("usher.near.open", shared, tier -> tier.watermarkAge() == null ? 0 : 1)
                 .description("1 while this node hears of every change, else 0")
                 .register(registry));
         ToDoubleFunction<SharedTier> age = tier -> {
-            Session session = tier.session();
-            return session == null ? Double.NaN : session.age(System.nanoTime());
+            Duration known = tier.watermarkAge();
+            return known == null ? Double.NaN : known.toNanos();
         };
         add(TimeGauge.builder("usher.near.watermark.age", shared, TimeUnit.NANOSECONDS, age)
                 .description("Time since the moment up to which this node has provably seen every change")

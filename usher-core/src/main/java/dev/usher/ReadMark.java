@@ -13,21 +13,10 @@ import java.time.Duration;
  */
 public final class ReadMark {
 
-    /** For no look at the server's clock. */
-    static final long UNKNOWN = Long.MIN_VALUE;
+    private final ServerMoment moment;
 
-    private final Object server;
-    private final long leastMillis;
-
-    /**
-     * A moment.
-     *
-     * @param server told apart by identity: another object once the server may be another one
-     * @param leastMillis the least that its clock can have shown, in milliseconds since the epoch, or {@link #UNKNOWN}
-     */
-    ReadMark(Object server, long leastMillis) {
-        this.server = server;
-        this.leastMillis = leastMillis;
+    ReadMark(ServerMoment moment) {
+        this.moment = moment;
     }
 
     /**
@@ -41,14 +30,11 @@ public final class ReadMark {
         if (age.isNegative()) {
             throw new IllegalArgumentException("a mark of a later moment, by " + age);
         }
-        return leastMillis == UNKNOWN ? this : new ReadMark(server, leastMillis - age.toMillis() - 1);
+        return new ReadMark(moment.earlierBy(age.toMillis() + 1));
     }
 
-    Object server() {
-        return server;
-    }
-
-    long leastMillis() {
-        return leastMillis;
+    /** The moment, by the clock of the server that is to judge. */
+    ServerMoment moment() {
+        return moment;
     }
 }

@@ -1,34 +1,24 @@
 package dev.usher;
 
-import com.github.benmanes.caffeine.cache.Cache;
-import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Ticker;
-import dev.usher.Bulkhead.CrowdedException;
-import dev.usher.Bulkhead.OverdueException;
 import dev.usher.GuardProtocol.Claim;
 import dev.usher.GuardProtocol.Fill;
 import dev.usher.GuardProtocol.Refresh;
-import dev.usher.NearTier.Reservation;
 import dev.usher.NearTier.Resident;
 import dev.usher.SingleFlight.Flight;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is done for who misses (a read-through), top to bottom: the shared tier, then the source under a claim, or whatever other
- * processes, which hold the claims, have stored.
+ * What is done for users that memory does not know (a read-through), top to bottom: the shared tier, then the source under a claim, or
+ * whatever other processes, which hold the claims, have stored.
  *
  * <p>The caller's own thread does the work, for one user as for many. Thread-safe.
  */
@@ -39,73 +29,56 @@ final class ReadThrough<K, V> {
     /** Renewed three times in a lease, so that one lost renewal does not lose the claim. */
     private static final Duration RENEWAL = GuardProtocol.LEASE.dividedBy(3);
 
-    /** A source that hangs does not keep the entries from other processes for longer. */
-    private static final Duration LONGEST_CLAIM = Duration.ofSeconds(30);
-
-    /** How long a load waits for another process while all places are taken: well within the grace of those that wait for it. */
-    private static final Duration CROWD_WAIT = Bulkhead.GRACE.dividedBy(2);
-
-    private static final int MAX_IN_VAIN = 10_000;
-
-    private static final Duration FIRST_PAUSE = Duration.ofMillis(2);
-    private static final Duration LONGEST_PAUSE = Duration.ofMillis(20);
-
-    private final UserCaches caches;
+    private final Engine engine;
     private final SharedTier shared;
-    private final GuardProtocol guards;
     private final FenceOutbox fences;
-    private final UserSource<K, V> source;
+    private final CachedFacet<K, V> facet;
     private final CachePolicy policy;
-    private final KeySpace keys;
     private final EntryCodec<V> codec;
+    private final Counters counters;
     private final NearTier<K, V> near;
     private final TrackedReads<K, V> reads;
-    private final SourceCalls<K, V> calls;
-    private final BatchedLoads<K, Loaded<V>> loads;
-    private final Bulkhead bulkhead;
+    private final SourceReads<K, V> source;
+    private final ClaimWaits<K, V> claimWaits;
     private final RefreshAhead ahead;
-    private final Counters counters;
-    private final WakeUps<K> wakeUps;
-    private final RateLimitedLog refreshLog = new RateLimitedLog(log);
+    private final WakeUps<K> wakeUps = new WakeUps<>();
     private final Absences<K> absences;
+    private final RateLimitedLog refreshLog = new RateLimitedLog(log);
 
-    /** The claims that callers have waited for in vain, by id. No claim is renewed for longer than they are remembered. */
-    private final Cache<K, String> awaitedInVain = Caffeine.newBuilder()
-            .executor(Runnable::run)
-            .maximumSize(MAX_IN_VAIN)
-            .expireAfterWrite(LONGEST_CLAIM)
-            .build();
-
-    ReadThrough(
-            UserCaches caches,
-            UserSource<K, V> source,
-            CachePolicy policy,
-            KeySpace keys,
-            EntryCodec<V> codec,
-            NearTier<K, V> near,
-            TrackedReads<K, V> reads,
-            RefreshAhead ahead,
-            Counters counters,
-            SourceTroubles troubles,
-            WakeUps<K> wakeUps,
-            Bulkhead bulkhead) {
-        this.caches = caches;
-        this.shared = caches.shared();
-        this.guards = shared.guards();
-        this.fences = caches.fences();
-        this.source = source;
-        this.policy = policy;
-        this.keys = keys;
-        this.codec = codec;
+    ReadThrough(Engine engine, CachedFacet<K, V> facet, UserSource<K, V> source, NearTier<K, V> near) {
+        this.engine = engine;
+        this.shared = engine.shared();
+        this.fences = engine.fences();
+        this.facet = facet;
+        this.policy = facet.policy();
+        this.codec = facet.codec();
+        this.counters = facet.counters();
         this.near = near;
-        this.reads = reads;
-        this.calls = new SourceCalls<>(source, counters, troubles, System::nanoTime);
-        this.loads = new BatchedLoads<>(calls::load, policy.maxLoads());
-        this.bulkhead = bulkhead;
-        this.ahead = ahead;
-        this.counters = counters;
-        this.wakeUps = wakeUps;
+        this.reads = new TrackedReads<>(shared, near, codec, fences, counters);
+        this.source = new SourceReads<>(facet, source, near, reads);
+        this.claimWaits = new ClaimWaits<>(policy.claimWait(), this.source);
+        this.ahead = new RefreshAhead(policy, engine.executor());
         this.absences = new Absences<>(policy.absentTtl(), Ticker.systemTicker());
+    }
+
+    /** Its reads of Redis. */
+    TrackedReads<K, V> reads() {
+        return reads;
+    }
+
+    /** Its reads of the source. */
+    SourceReads<K, V> source() {
+        return source;
+    }
+
+    /** When an entry in memory is loaded again. */
+    RefreshAhead ahead() {
+        return ahead;
+    }
+
+    /** Wakes the loads that wait for another process: all of them, or those of a user. */
+    WakeUps<K> wakeUps() {
+        return wakeUps;
     }
 
     /** Loads, and lands or fails each of these flights for itself. */
@@ -117,7 +90,7 @@ final class ReadThrough<K, V> {
         List<Miss<K, V>> misses = new ArrayList<>(mine.size());
         List<Miss<K, V>> withoutRedis = new ArrayList<>(0);
         for (Flight<K, V> flight : mine) {
-            Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
+            Miss<K, V> miss = new Miss<>(facet.keyOf(flight.key()), flight);
             (fences.isPending(miss.key) ? withoutRedis : misses).add(miss);
         }
         try {
@@ -137,9 +110,9 @@ final class ReadThrough<K, V> {
     /** Values that cannot be cached are in no tier, and no caller waits for one to be stored. */
     private void loadUnstored(List<Flight<K, V>> mine, Bulkhead.Call call) {
         List<Miss<K, V>> misses = mine.stream()
-                .map(flight -> new Miss<>(keys.keyOf(flight.key()), flight))
+                .map(flight -> new Miss<>(facet.keyOf(flight.key()), flight))
                 .toList();
-        loadFromSource(misses, null, call);
+        source.load(misses, call);
         misses.forEach(miss -> {
             if (miss.failure() == null && miss.loadedBytes() == null) {
                 counters.fillsNotEncoded.increment();
@@ -165,10 +138,7 @@ final class ReadThrough<K, V> {
     /** The shared tier; then claims, and the source; or whatever other processes, which hold the claims, have stored. */
     private void askShared(List<Miss<K, V>> misses, Bulkhead.Call call)
             throws SharedTierException, InterruptedException {
-        long begin = System.nanoTime();
-        long givesUpAt = begin + policy.claimWait().toNanos();
-        long crowdGivesUpAt = begin + CROWD_WAIT.toNanos();
-        Duration pause = Duration.ZERO;
+        ClaimWaits<K, V>.Wait wait = claimWaits.begin();
         List<CompletableFuture<Void>> awaited = List.of();
         List<Miss<K, V>> left = misses;
         while (true) {
@@ -176,7 +146,7 @@ final class ReadThrough<K, V> {
             if (left.isEmpty()) {
                 return;
             }
-            if (isRefused(call)) {
+            if (source.isRefused(call)) {
                 // Before the claim: Redis is not to do work for a load that will not be made.
                 refuse(left, call);
                 return;
@@ -184,7 +154,7 @@ final class ReadThrough<K, V> {
             Duration held = claim(left, call);
             left = left.stream().filter(Miss::isOpen).toList();
             List<Miss<K, V>> inVain =
-                    left.stream().filter(this::isAwaitedInVain).toList();
+                    left.stream().filter(claimWaits::isAwaitedInVain).toList();
             if (!inVain.isEmpty()) {
                 loadPastClaims(inVain, call);
                 left = left.stream().filter(Miss::isOpen).toList();
@@ -192,15 +162,10 @@ final class ReadThrough<K, V> {
             if (left.isEmpty()) {
                 return;
             }
-            long patience = givesUpAt - System.nanoTime();
-            if (patience <= 0) {
-                left.forEach(this::noteAwaitedInVain);
+            if (wait.isInVain()) {
+                left.forEach(claimWaits::noteAwaitedInVain);
             }
-            patience = Math.min(patience, call.nanosLeft());
-            if (bulkhead.isFull()) {
-                // Callers without a place wait for this load, and not for long.
-                patience = Math.min(patience, crowdGivesUpAt - System.nanoTime());
-            }
+            long patience = wait.patience(call);
             if (patience > 0 && held.isZero()) {
                 continue; // something unreadable has been stored meanwhile, and the read will meet it
             }
@@ -211,47 +176,22 @@ final class ReadThrough<K, V> {
             if (awaited.isEmpty()) {
                 counters.claimWaits.add(left.size());
             } else {
-                // The push of a fill wakes us; where nothing is pushed, looking again now and then does.
-                pause = nextPause(pause);
-                long longest = shared.session() == null ? pause.toNanos() : held.toNanos();
-                caches.requireOpen();
-                awaitFill(awaited, Math.min(patience, longest), crowdGivesUpAt);
-                caches.requireOpen();
+                // The push of a fill ends the wait; where nothing is pushed, reading again now and then does.
+                boolean isPushed = left.stream().allMatch(miss -> shared.session(miss.key) != null);
+                long longest = isPushed ? held.toNanos() : wait.nextPause();
+                engine.requireOpen();
+                wait.await(awaited, Math.min(patience, longest));
+                engine.requireOpen();
             }
             // Before the next read: what is stored after that read is pushed.
             awaited = wakeUps.of(left.stream().map(miss -> miss.id).toList());
         }
     }
 
-    /** Waits until something may have been stored; no longer than is given, and not so long while all places are taken. */
-    private void awaitFill(List<CompletableFuture<Void>> awaited, long nanos, long crowdGivesUpAt)
-            throws InterruptedException {
-        long until = System.nanoTime() + nanos;
-        long left = nanos;
-        while (left > 0 && awaited.stream().noneMatch(CompletableFuture::isDone)) {
-            WakeUps.awaitAny(awaited, Math.min(left, CROWD_WAIT.toNanos()));
-            if (bulkhead.isFull() && System.nanoTime() - crowdGivesUpAt >= 0) {
-                return;
-            }
-            left = until - System.nanoTime();
-        }
-    }
-
     /** Asks the source for what other processes hold the claims of, or cannot be claimed. It is not stored. */
     private void loadPastClaims(List<Miss<K, V>> misses, Bulkhead.Call call) {
-        loadFromSource(misses, null, call);
+        source.load(misses, call);
         misses.forEach(miss -> miss.landLoaded());
-    }
-
-    /** The claim has outlasted a caller's patience: the next callers do not wait for the same one. */
-    private void noteAwaitedInVain(Miss<K, V> miss) {
-        if (miss.heldUnder != null) {
-            awaitedInVain.put(miss.id, miss.heldUnder);
-        }
-    }
-
-    private boolean isAwaitedInVain(Miss<K, V> miss) {
-        return miss.heldUnder != null && miss.heldUnder.equals(awaitedInVain.getIfPresent(miss.id));
     }
 
     /** Lands what Redis holds, and returns the rest. */
@@ -282,12 +222,14 @@ final class ReadThrough<K, V> {
             miss.nextStep();
             miss.heldUnder = null;
             if (miss.token == null) {
-                miss.token = caches.nextToken();
+                miss.token = engine.nextToken();
             }
         }
-        List<Claim> claims = guards.awaitAll(misses.stream()
-                .map(miss -> guards.claim(miss.key, miss.token(), miss.replaced))
-                .toList());
+        List<Claim> claims = shared.awaitAll(
+                keysOf(misses),
+                misses.stream()
+                        .map(miss -> shared.guards(miss.key).claim(miss.key, miss.token(), miss.replaced))
+                        .toList());
         List<Miss<K, V>> granted = new ArrayList<>();
         Duration held = Duration.ZERO;
         for (int i = 0; i < misses.size(); i++) {
@@ -348,6 +290,7 @@ final class ReadThrough<K, V> {
             if (value != null) {
                 miss.nextStep();
                 sent.add(miss);
+                GuardProtocol guards = shared.guards(miss.key);
                 fills.add(
                         isWorthAKey(miss)
                                 ? guards.fill(miss.key, miss.token(), value, lifeOf(miss.loaded()), miss.replaced)
@@ -356,7 +299,7 @@ final class ReadThrough<K, V> {
         }
         List<Miss<K, V>> filled = new ArrayList<>(sent.size());
         try {
-            List<Fill> answers = guards.awaitAll(fills);
+            List<Fill> answers = shared.awaitAll(keysOf(sent), fills);
             for (int i = 0; i < answers.size(); i++) {
                 Miss<K, V> miss = sent.get(i);
                 // What was read before may stand in memory, and the push that drives it out may still be on its way.
@@ -402,15 +345,15 @@ final class ReadThrough<K, V> {
      */
     private void loadWithoutRedis(List<Miss<K, V>> misses, Bulkhead.Call call) {
         long readFrom = System.nanoTime();
-        loadFromSource(misses, shared.sessionWithoutRedis(), call);
+        source.load(misses, shared::sessionWithoutRedis, call);
         boolean isWithinBound =
                 System.nanoTime() - readFrom < policy.unheardBound().toNanos();
         misses.forEach(miss -> miss.landLoaded(isWithinBound));
     }
 
     private void loadRenewing(List<Miss<K, V>> claimed, Bulkhead.Call call) {
-        long giveUpAt = System.nanoTime() + LONGEST_CLAIM.toNanos();
-        ScheduledFuture<?> renewal = caches.scheduler()
+        long giveUpAt = System.nanoTime() + ClaimWaits.LONGEST_CLAIM.toNanos();
+        ScheduledFuture<?> renewal = engine.scheduler()
                 .scheduleAtFixedRate(
                         () -> {
                             if (System.nanoTime() - giveUpAt < 0) {
@@ -421,7 +364,7 @@ final class ReadThrough<K, V> {
                         RENEWAL.toNanos(),
                         TimeUnit.NANOSECONDS);
         try {
-            loadFromSource(claimed, null, call);
+            source.load(claimed, call);
         } catch (RuntimeException | Error e) {
             release(claimed);
             throw e;
@@ -430,104 +373,13 @@ final class ReadThrough<K, V> {
         }
     }
 
-    /**
-     * Asks the source. What it says is the last known answer, until Redis says more.
-     *
-     * @param session in which it may be answered again, or {@code null} when it may not
-     */
-    private void loadFromSource(List<Miss<K, V>> misses, @Nullable Session session, Bulkhead.Call call) {
-        Set<K> ids = new LinkedHashSet<>();
-        for (Miss<K, V> miss : misses) {
-            ids.add(miss.id);
-            miss.beginLoad();
-        }
-        List<@Nullable Reservation> reservations = reads.reserve(misses, session, NearTier.NEVER);
-        try {
-            Map<K, Loaded<V>> answer = loads.load(ids, call);
-            misses.forEach(miss -> endLoad(miss, answer.get(miss.id)));
-        } catch (CrowdedException e) {
-            refuseLoad(misses, refusal(ids));
-        } catch (OverdueException e) {
-            refuseLoad(misses, tooLong(ids));
-        } catch (Exception e) {
-            if (e instanceof InterruptedException) {
-                Thread.currentThread().interrupt();
-            }
-            failAll(misses, unavailable(ids, reasonOf(e)));
-        } finally {
-            for (int i = 0; i < misses.size(); i++) {
-                Miss<K, V> miss = misses.get(i);
-                miss.isKept = near.publish(miss.id, reservations.get(i), miss.loadedToKeep());
-            }
-            near.keepUp();
-        }
-    }
-
-    private void endLoad(Miss<K, V> miss, @Nullable Loaded<V> loaded) {
-        Exception failure = loaded == null ? null : loaded.failure();
-        if (failure == null) {
-            miss.endLoad(codec.prepare(miss.key, loaded == null ? null : loaded.value()));
-        } else {
-            miss.failLoad(unavailable(Set.of(miss.id), failure));
-        }
-    }
-
-    /** Whether a call would have to wait for the source, and may not. */
-    private boolean isRefused(Bulkhead.Call call) {
-        return call.isRefused() && loads.isBusy();
-    }
-
     private void refuse(List<Miss<K, V>> misses, Bulkhead.Call call) {
-        Set<K> ids = misses.stream().map(miss -> miss.id).collect(Collectors.toSet());
-        refuseLoad(misses, call.nanosLeft() > 0 ? refusal(ids) : tooLong(ids));
+        source.refuse(misses, call);
         misses.forEach(miss -> miss.landLoaded());
     }
 
-    private static <K, V> void refuseLoad(List<Miss<K, V>> misses, UserUnavailableException why) {
-        misses.forEach(miss -> miss.refuseLoad(why));
-    }
-
-    /** Notes that a call is refused, and says so. */
-    UserUnavailableException refusal(Set<K> ids) {
-        counters.loadsRejected.increment();
-        return UserUnavailableException.ofRefusal(keys, ids, "too many callers wait already (maxWaitingLoads)");
-    }
-
-    /** That a call may wait no longer. */
-    UserUnavailableException tooLong(Set<K> ids) {
-        return UserUnavailableException.ofRefusal(
-                keys, ids, "nothing was loaded within " + bulkhead.maxWait().toMillis() + " ms (maxWait)");
-    }
-
-    private static <K, V> void failAll(List<Miss<K, V>> misses, UserUnavailableException why) {
-        misses.forEach(miss -> miss.failLoad(why));
-    }
-
-    /** Of users of whom the source could not say anything. */
-    UserUnavailableException unavailable(Set<K> ids, Throwable failure) {
-        return UserUnavailableException.of(
-                keys, ids, "the source failed (" + SourceFailure.describe(failure) + ")", failure);
-    }
-
-    /** What the source says of one user, or {@code null}. It is not stored. */
-    @Nullable V askSource(K id) throws Exception {
-        Set<K> ids = Set.of(id);
-        if (!canLoadForOthers()) {
-            return Loaded.valueOf(calls.load(ids).get(id));
-        }
-        try (Bulkhead.Call call = bulkhead.begin()) {
-            return Loaded.valueOf(loads.load(ids, call).get(id));
-        }
-    }
-
-    /** Whether the calling thread may load what is stored, and answers others. */
-    boolean canLoadForOthers() {
-        return source.canLoadForOthers();
-    }
-
-    /** What the source says, read on the calling thread and for it alone: without a claim, a place or another caller. */
-    Map<K, Loaded<V>> loadAlone(Set<K> ids) throws Exception {
-        return calls.load(ids);
+    private static List<String> keysOf(List<? extends Miss<?, ?>> misses) {
+        return misses.stream().map(miss -> miss.key).toList();
     }
 
     /** Gives up the claims that have been asked for. */
@@ -538,7 +390,7 @@ final class ReadThrough<K, V> {
     private void release(Miss<K, V> miss) {
         String token = miss.token;
         if (token != null) {
-            guards.release(miss.key, token, miss.isClaimedOverNothing);
+            shared.guards(miss.key).release(miss.key, token, miss.isClaimedOverNothing);
         }
     }
 
@@ -546,20 +398,25 @@ final class ReadThrough<K, V> {
         String token = miss.token;
         // The last renewal may still be under way when the claim is no longer needed.
         if (token != null) {
-            guards.renew(miss.key, token);
+            shared.guards(miss.key).renew(miss.key, token);
         }
     }
 
     // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before anybody misses it.
 
-    void refresh(K id, Resident<V> resident) {
+    /** Loads an entry again that is due, if it will soon be missing. The caller, which has its answer, does not wait for it. */
+    void refreshLater(K id, Resident<V> due) {
+        ahead.submit(due, () -> refresh(id, due));
+    }
+
+    private void refresh(K id, Resident<V> resident) {
         // The executor may run this on the thread of a caller, inside its transaction.
-        if (caches.isClosed() || !canLoadForOthers()) {
+        if (engine.isClosed() || !source.canLoadForOthers()) {
             return;
         }
-        Miss<K, V> miss = new Miss<>(keys.keyOf(id), SingleFlight.alone(id));
-        try (Bulkhead.Call call = bulkhead.begin()) {
-            if (isRefused(call)) {
+        Miss<K, V> miss = new Miss<>(facet.keyOf(id), SingleFlight.alone(id));
+        try (Bulkhead.Call call = source.begin()) {
+            if (source.isRefused(call)) {
                 return; // it is due again in a moment
             }
             Refresh answer = askToReplace(miss, ahead.window());
@@ -593,9 +450,9 @@ final class ReadThrough<K, V> {
 
     /** Asks for a claim on an entry that is there, if it will be missing so soon. */
     private Refresh askToReplace(Miss<K, V> miss, Duration ahead) throws SharedTierException {
-        String token = caches.nextToken();
+        String token = engine.nextToken();
         miss.token = token;
-        return guards.refresh(miss.key, token, ahead);
+        return shared.guards(miss.key).refresh(miss.key, token, ahead);
     }
 
     // The read past all tiers.
@@ -610,8 +467,8 @@ final class ReadThrough<K, V> {
             loadUnstored(List.of(flight), call);
             return false;
         }
-        Miss<K, V> miss = new Miss<>(keys.keyOf(flight.key()), flight);
-        if (isRefused(call)) {
+        Miss<K, V> miss = new Miss<>(facet.keyOf(flight.key()), flight);
+        if (source.isRefused(call)) {
             refuse(List.of(miss), call);
             return true;
         }
@@ -634,7 +491,7 @@ final class ReadThrough<K, V> {
             return miss.isSettled || miss.failure() != null;
         }
         // What is there, or is about to be stored by another, may have been read before this call.
-        loadFromSource(List.of(miss), null, call);
+        source.load(List.of(miss), call);
         miss.landLoaded();
         return miss.failure() != null;
     }
@@ -647,7 +504,9 @@ final class ReadThrough<K, V> {
             return true;
         }
         if (answer instanceof Refresh.Unneeded
-                && guards.awaitAll(List.of(guards.claim(miss.key, miss.token(), null)))
+                && shared.awaitAll(
+                                        List.of(miss.key),
+                                        List.of(shared.guards(miss.key).claim(miss.key, miss.token(), null)))
                                 .get(0)
                         instanceof Claim.Granted mine) {
             miss.isClaimedOverNothing = mine.overNothing();
@@ -657,7 +516,7 @@ final class ReadThrough<K, V> {
     }
 
     private void loadFreshWithoutRedis(Miss<K, V> miss, Bulkhead.Call call) {
-        loadFromSource(List.of(miss), shared.sessionWithoutRedis(), call);
+        source.load(List.of(miss), shared::sessionWithoutRedis, call);
         if (miss.failure() == null && !miss.isKept) {
             near.forget(miss.id);
         }
@@ -666,21 +525,5 @@ final class ReadThrough<K, V> {
 
     private Duration lifeOf(Entry<V> entry) {
         return policy.jittered(entry.value() == null ? policy.absentTtl() : policy.ttl());
-    }
-
-    private static Duration nextPause(Duration pause) {
-        Duration doubled = pause.multipliedBy(2);
-        return pause.isZero() ? FIRST_PAUSE : doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
-    }
-
-    /** What a query threw, on whichever thread. */
-    static Throwable reasonOf(Exception failure) {
-        Throwable cause = failure.getCause();
-        return failure instanceof ExecutionException && cause != null ? cause : failure;
-    }
-
-    /** How many loads wait for a query that may take them along, about. */
-    int waitingForTheSource() {
-        return loads.waiting();
     }
 }

@@ -5,6 +5,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /** The keys whose fences Redis has confirmed in the last minute; if there are too many, the latest ones. Thread-safe. */
 final class RecentFences {
@@ -32,11 +33,11 @@ final class RecentFences {
         dropEarliest(now);
     }
 
-    /** Returns the keys and removes them. */
-    synchronized List<String> takeAll(long now) {
+    /** Returns the wanted keys and removes them. */
+    synchronized List<String> takeAll(long now, Predicate<String> isWanted) {
         dropEarliest(now);
-        List<String> keys = List.copyOf(confirmedAt.keySet());
-        confirmedAt.clear();
+        List<String> keys = confirmedAt.keySet().stream().filter(isWanted).toList();
+        keys.forEach(confirmedAt::remove);
         return keys;
     }
 

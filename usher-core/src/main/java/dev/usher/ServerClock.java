@@ -58,7 +58,7 @@ final class ServerClock {
             if (latest != null && latest.covers(nanoTime)) {
                 return latest.leastAt(nanoTime);
             }
-            return earlier != null && earlier.covers(nanoTime) ? earlier.leastAt(nanoTime) : ReadMark.UNKNOWN;
+            return earlier != null && earlier.covers(nanoTime) ? earlier.leastAt(nanoTime) : ServerMoment.UNKNOWN;
         }
     }
 
@@ -70,7 +70,7 @@ final class ServerClock {
      */
     void look(List<byte[]> time, long receivedAt) {
         long millis = millisOf(time);
-        if (millis == ReadMark.UNKNOWN) {
+        if (millis == ServerMoment.UNKNOWN) {
             return;
         }
         Samples known = samples;
@@ -85,13 +85,13 @@ final class ServerClock {
      */
     static long millisOf(List<byte[]> time) {
         if (time.size() != 2) {
-            return ReadMark.UNKNOWN;
+            return ServerMoment.UNKNOWN;
         }
         String seconds = new String(time.get(0), StandardCharsets.ISO_8859_1);
         String micros = new String(time.get(1), StandardCharsets.ISO_8859_1);
         return SECONDS.matcher(seconds).matches() && MICROS.matcher(micros).matches()
                 ? Long.parseLong(seconds) * 1000 + Long.parseLong(micros) / 1000
-                : ReadMark.UNKNOWN;
+                : ServerMoment.UNKNOWN;
     }
 
     /** Drops all samples: the next one may be of another server, with another clock. */
@@ -102,17 +102,17 @@ final class ServerClock {
     /**
      * A moment, by the clock of the connected server.
      *
-     * @param nanoTime the moment, of {@link System#nanoTime()}. Without a sample before it, or with an old one only, the mark is
-     *     {@linkplain ReadMark#UNKNOWN unknown}, and its row is refused
+     * @param nanoTime the moment, of {@link System#nanoTime()}. Without a sample before it, or with an old one only, it is
+     *     {@linkplain ServerMoment#UNKNOWN unknown}, and its row is refused
      */
-    ReadMark markAt(long nanoTime) {
+    ServerMoment momentAt(long nanoTime) {
         Samples known = samples;
-        return new ReadMark(known.server, known.leastAt(nanoTime));
+        return new ServerMoment(known.server, known.leastAt(nanoTime));
     }
 
-    /** Whether a mark is by the clock of the connected server, and the server has not been flushed or reconnected since. */
+    /** Whether a moment is by the clock of the connected server, and the server has not been flushed or reconnected since. */
     @SuppressWarnings("ReferenceEquality") // a server is told apart by identity
-    boolean isOf(ReadMark mark) {
-        return samples.server == mark.server();
+    boolean isOf(ServerMoment moment) {
+        return samples.server == moment.server();
     }
 }

@@ -1,226 +1,109 @@
 package dev.usher;
 
-import dev.usher.Explanation.Guard;
-import io.lettuce.core.ClientOptions;
-import io.lettuce.core.KeyValue;
-import io.lettuce.core.RedisChannelHandler;
-import io.lettuce.core.RedisClient;
-import io.lettuce.core.RedisConnectionStateListener;
-import io.lettuce.core.RedisURI;
-import io.lettuce.core.ScanArgs;
-import io.lettuce.core.ScanCursor;
-import io.lettuce.core.api.StatefulRedisConnection;
-import io.lettuce.core.api.async.RedisAsyncCommands;
-import io.lettuce.core.event.connection.ReconnectFailedEvent;
-import io.lettuce.core.resource.ClientResources;
-import io.lettuce.core.resource.Delay;
-import io.lettuce.core.resource.NettyCustomizer;
-import io.netty.channel.Channel;
-import io.netty.handler.flush.FlushConsolidationHandler;
-import java.net.SocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.function.Consumer;
 import java.util.function.IntConsumer;
-import java.util.function.LongSupplier;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-import reactor.core.Disposable;
 
 /**
- * The shared tier, one Redis: its connections and what is known of them, and the reads that it tracks.
+ * The shared tier: the primaries of one Redis, each of which takes the writes of its own keys. What concerns one key is asked with that key; what
+ * concerns all of them, such as health, is said of all primaries. Today there is one.
  *
  * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
  */
 final class SharedTier implements AutoCloseable {
 
-    private static final Logger log = LoggerFactory.getLogger(SharedTier.class);
+    private final SlotMap slots;
 
-    private static final Duration HEARTBEAT = Duration.ofMillis(100);
+    /** Which primary takes the writes of a key. */
+    interface SlotMap {
 
-    /** How often the server's clock is looked at. */
-    private static final Duration LOOK = Duration.ofSeconds(10);
+        RedisPrimary primaryOf(String key);
 
-    /** How often it is looked at how Redis makes room. */
-    private static final Duration EVICTION_LOOK = Duration.ofMinutes(1);
+        /** All primaries, at least one. */
+        List<RedisPrimary> primaries();
+    }
 
-    /** How many commands may wait for each other before they are sent. */
-    private static final int MAX_UNFLUSHED = 256;
+    /** A map with one primary, which has all keys. */
+    record OnePrimary(RedisPrimary primary) implements SlotMap {
 
-    /** How many keys Redis looks at before it lets others in again. */
-    private static final int SCANNED = 1000;
+        @Override
+        public RedisPrimary primaryOf(String key) {
+            return primary;
+        }
 
-    /** What {@code PTTL} answers where there is no key. */
-    private static final long NO_KEY = -2;
-
-    private static final Pattern CLAIM = Pattern.compile("\\S+ \\d+");
-
-    private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
-    private static final Duration SLOWEST_RECONNECT = Duration.ofMillis(500);
-    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
-
-    private final ClientResources resources;
-    private final RedisClient client;
-    private final Disposable failedAttempts;
-    private final RedisURI uri;
-    private final ScheduledExecutorService scheduler;
-    private final Consumer<String> changed;
-    private final Runnable disconnected;
-    private final IntConsumer batchSizes;
-    private final RedisTroubles troubles;
-    private final RedisLink readLink;
-    private final RedisLink scriptLink;
-    private final NodeRegister register;
-    private final ServerClock clock = new ServerClock();
-    private final InstantSource ownClock;
-    private final LongSupplier nanoTime;
-
-    /** By the clock of Redis, and by that of this machine. */
-    private final PauseDetector pauses = new PauseDetector();
-
-    private final PauseDetector sleeps = new PauseDetector();
-    private final GuardProtocol guards;
-    private final CurrentSession session = new CurrentSession();
-    private volatile @Nullable Eviction eviction;
-    private volatile ServerRole role = ServerRole.PRIMARY;
-    private volatile @Nullable TrackedConnection tracked;
-    private volatile @Nullable BatchedReads reads;
+        @Override
+        public List<RedisPrimary> primaries() {
+            return List.of(primary);
+        }
+    }
 
     /**
-     * Not yet connected.
+     * One primary, not yet connected.
      *
      * @param keyPrefix what all keys begin with
      * @param node this process's name in the register of nodes
-     * @param changed is called, on an event loop, with each key that has changed since it was read
-     * @param disconnected is called, on an event loop, when the connection of the scripts is lost
      * @param batchSizes is told of how many reads are in each call
-     * @param timing when a connection is given up, and a node dropped
-     * @param ownClock the clock of this machine, which goes on while it sleeps
-     * @param nanoTime the clock of this machine that may stand still meanwhile, as {@link System#nanoTime}
+     * @param listener is told of changes and losses
      */
     SharedTier(
-            RedisURI uri,
-            ClientOptions options,
-            Duration commandTimeout,
-            ScheduledExecutorService scheduler,
+            RedisSettings settings,
             String keyPrefix,
             String node,
-            Consumer<String> changed,
-            Runnable disconnected,
+            ScheduledExecutorService scheduler,
             IntConsumer batchSizes,
-            Timing timing,
-            InstantSource ownClock,
-            LongSupplier nanoTime) {
-        this.uri = uri;
-        this.scheduler = scheduler;
-        this.changed = changed;
-        this.disconnected = disconnected;
-        this.batchSizes = batchSizes;
-        this.troubles = new RedisTroubles(uri);
-        this.readLink = new RedisLink(commandTimeout, scheduler, troubles);
-        this.scriptLink = new RedisLink(commandTimeout, scheduler, troubles, this::lookForPause);
-        this.ownClock = ownClock;
-        this.nanoTime = nanoTime;
-        this.guards = new GuardProtocol(scriptLink, clock);
-        this.register = new NodeRegister(keyPrefix, node, timing.registerLife(), scriptLink);
-        Duration silence = timing.silence().compareTo(commandTimeout) > 0 ? timing.silence() : commandTimeout;
-        ClientOptions connecting = options.mutate()
-                .autoReconnect(true)
-                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
-                .socketOptions(options.getSocketOptions()
-                        .mutate()
-                        .connectTimeout(CONNECT_TIMEOUT)
-                        .build())
-                .build();
-        this.resources = ClientResources.builder()
-                .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
-                .nettyCustomizer(new NettyCustomizer() {
-                    @Override
-                    public void afterChannelInitialized(Channel channel) {
-                        // What callers write at the same time goes out together, and Redis finds it together.
-                        channel.pipeline()
-                                .addFirst(
-                                        new SilenceHandler(silence),
-                                        new FlushConsolidationHandler(MAX_UNFLUSHED, true));
-                    }
-                })
-                .build();
-        try {
-            this.client = RedisClient.create(resources, uri);
-            client.setOptions(connecting);
-            // Of a connection that is restored, the client library tells by events alone why it is not.
-            this.failedAttempts = resources.eventBus().get().subscribe(event -> {
-                if (event instanceof ReconnectFailedEvent failed) {
-                    readLink.attemptFailed(failed.getCause());
-                    scriptLink.attemptFailed(failed.getCause());
-                }
-            });
-        } catch (Throwable e) {
-            Closing.after(e, this::closeResources);
-            throw e;
-        }
+            RedisPrimary.Listener listener) {
+        this.slots = new OnePrimary(new RedisPrimary(settings, keyPrefix, node, scheduler, batchSizes, listener));
     }
 
-    /** Connects, and waits until the connections stand or the first attempt has failed. */
+    /** Connects to all primaries, and waits until the connections stand or the first attempts have failed. */
     void open() {
-        if (RedisTroubles.isNamedBySentinels(uri)) {
-            log.warn(
-                    "Redis is named by its Sentinels, which usher does not support: they are asked for the primary whenever a"
-                            + " connection is made, and a failover without the loss of a connection goes unnoticed. Name the primary"
-                            + " itself, as in redis://host:6379");
-        }
-        every(HEARTBEAT, this::lookForSleep);
-        try {
-            // In the register first: nothing is kept in memory before.
-            CompletableFuture<?> scripts =
-                    scriptLink.connect(client, uri, this::useForScripts).toCompletableFuture();
-            CompletableFuture.allOf(
-                            scripts,
-                            scripts.handle((connected, failure) -> null)
-                                    .thenCompose(any -> readLink.connect(client, uri, this::useForReads)))
-                    .get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
-            readLink.attemptFailed(e);
-            scriptLink.attemptFailed(e);
-            var unused = troubles.failed("cannot be reached: " + RedisTroubles.reasonOf(e));
-        }
+        primaries().forEach(RedisPrimary::open);
     }
 
-    /** The tracked session under way, or {@code null} while changes go unseen. */
-    @Nullable Session session() {
-        Session current = session.get();
-        return current.isTracked() ? current : null;
+    /** The primary that takes the writes of a key. */
+    RedisPrimary primaryOf(String key) {
+        return slots.primaryOf(key);
     }
 
-    /**
-     * The session in which what Redis answers may be kept, or {@code null} when it may not be. To be asked for before the
-     * read.
-     */
-    @Nullable Session sessionOfReads() {
-        Session current = session.get();
-        TrackedConnection connection = tracked;
-        return current.isTracked() || (connection != null && connection.isRefused()) ? current : null;
+    /** All primaries, for what is to be asked of each: a scan, a look at the server. */
+    List<RedisPrimary> primaries() {
+        return slots.primaries();
     }
 
-    /**
-     * The session in which what the source answers in place of Redis may be kept, or {@code null} when it may not be: nobody
-     * is told of a change of what he has not read from Redis. To be asked for before the read.
-     */
-    @Nullable Session sessionWithoutRedis() {
-        Session current = session.get();
-        return current.isTracked() ? null : current;
+    // What concerns one key.
+
+    /** The tracked session under way, or {@code null} while changes of this key go unseen. */
+    @Nullable Session session(String key) {
+        return primaryOf(key).session();
+    }
+
+    /** {@link RedisPrimary#sessionOfReads} of this key's primary. */
+    @Nullable Session sessionOfReads(String key) {
+        return primaryOf(key).sessionOfReads();
+    }
+
+    /** {@link RedisPrimary#sessionWithoutRedis} of this key's primary. */
+    @Nullable Session sessionWithoutRedis(String key) {
+        return primaryOf(key).sessionWithoutRedis();
+    }
+
+    /** Whether the last call of this key's primary has failed. */
+    boolean isFailing(String key) {
+        return primaryOf(key).isFailing();
+    }
+
+    /** The guard protocol, spoken with this key's primary. */
+    GuardProtocol guards(String key) {
+        return primaryOf(key).guards();
     }
 
     /**
@@ -229,316 +112,145 @@ final class SharedTier implements AutoCloseable {
      * @return the bytes, or {@code null} when there is nothing, or something else than a string
      */
     byte @Nullable [] get(String key) throws SharedTierException {
-        return readLink.<byte @Nullable []>await(readsToWaitFor().get(key));
+        return primaryOf(key).get(key);
     }
 
-    /** As {@link #get} for each key, in one round trip. */
+    /** As {@link #get} for each key, in one round trip to each primary that has any of them. */
     List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
-        return readLink.await(readsToWaitFor().getAll(keys));
-    }
-
-    private BatchedReads readsToWaitFor() throws SharedTierException {
-        readLink.requireAsked();
-        BatchedReads current = reads;
-        if (current == null) {
-            throw readLink.failed(readLink.notConnected());
+        Map<RedisPrimary, List<Integer>> parts = partsOf(keys);
+        if (parts.size() == 1) {
+            return primaryOf(keys.get(0)).getAll(keys);
         }
-        return current;
+        byte @Nullable [][] found = new byte[keys.size()][];
+        for (Map.Entry<RedisPrimary, List<Integer>> part : parts.entrySet()) {
+            List<Integer> places = part.getValue();
+            List<byte @Nullable []> values =
+                    part.getKey().getAll(places.stream().map(keys::get).toList());
+            for (int i = 0; i < places.size(); i++) {
+                found[places.get(i)] = values.get(i);
+            }
+        }
+        return Arrays.asList(found);
     }
 
     /**
-     * What stands under a key and beside it.
+     * Waits for all answers together, no longer than for one; when any fails or does not come in time, the others are withdrawn.
      *
-     * @param value the bytes, or {@code null} when there is no string
-     * @param isOfAnotherType whether there is something else than a string
-     * @param left the life it has left, or {@code null} when there is no end to it
-     * @param guard what the guard says
-     * @param guardLeft the life the guard has left
+     * @param keys the key of each command
+     * @param commands that have been sent to the primaries of these keys
      */
-    @SuppressWarnings("ArrayRecordComponent")
-    record Inspection(
-            byte @Nullable [] value,
-            boolean isOfAnotherType,
-            @Nullable Duration left,
-            Guard guard,
-            @Nullable Duration guardLeft) {}
-
-    /** Looks at a key without having it tracked. */
-    Inspection inspect(String key) throws SharedTierException {
-        RedisAsyncCommands<String, byte[]> redis = scriptLink.commandsToWaitFor();
-        String guard = KeySpace.guardOf(key);
-        CompletableFuture<List<KeyValue<String, byte[]>>> values =
-                redis.mget(key, guard).toCompletableFuture();
-        CompletableFuture<Long> left = redis.pttl(key).toCompletableFuture();
-        CompletableFuture<Long> guardLeft = redis.pttl(guard).toCompletableFuture();
-        CompletableFuture<String> type = redis.type(key).toCompletableFuture();
-        return scriptLink.await(CompletableFuture.allOf(values, left, guardLeft, type)
-                .thenApply(done -> {
-                    byte[] value = values.join().get(0).getValueOrElse(null);
-                    byte[] guarding = values.join().get(1).getValueOrElse(null);
-                    return new Inspection(
-                            value,
-                            value == null
-                                    && !type.join().equals("none")
-                                    && !type.join().equals("string"),
-                            lifeOf(left.join()),
-                            guardOf(guarding, guardLeft.join()),
-                            lifeOf(guardLeft.join()));
-                }));
-    }
-
-    /** A guard outlives its claim by the life of a fence, and is one then; so is a guard that usher has not written. */
-    private static Guard guardOf(byte @Nullable [] guard, long pttl) {
-        if (guard == null) {
-            return pttl == NO_KEY ? Guard.NONE : Guard.FENCE;
-        }
-        long fence = GuardProtocol.FENCE.toMillis();
-        boolean isTimely = pttl > fence && pttl <= fence + GuardProtocol.LEASE.toMillis();
-        return isTimely
-                        && CLAIM.matcher(new String(guard, StandardCharsets.ISO_8859_1))
-                                .matches()
-                ? Guard.CLAIM
-                : Guard.FENCE;
-    }
-
-    private static @Nullable Duration lifeOf(long pttl) {
-        return pttl < 0 ? null : Duration.ofMillis(pttl);
-    }
-
-    /**
-     * Some of the keys in Redis.
-     *
-     * @param names of values, guards and others
-     * @param cursor where the next ones begin
-     * @param isLast whether there are no next ones
-     */
-    record Keys(List<String> names, String cursor, boolean isLast) {
-
-        /** Where the first ones begin. */
-        static final String START = "0";
-    }
-
-    /** Goes on through the keys whose names match a pattern, without waiting for the answer. */
-    CompletableFuture<Keys> scan(String cursor, String pattern) {
-        RedisAsyncCommands<String, byte[]> redis;
+    <T> List<T> awaitAll(List<String> keys, List<CompletableFuture<T>> commands) throws SharedTierException {
         try {
-            redis = scriptLink.commands();
+            for (Map.Entry<RedisPrimary, List<Integer>> part : partsOf(keys).entrySet()) {
+                var unused = part.getKey()
+                        .guards()
+                        .awaitAll(part.getValue().stream().map(commands::get).toList());
+            }
         } catch (SharedTierException e) {
-            return CompletableFuture.failedFuture(e);
+            commands.forEach(command -> command.cancel(true));
+            throw e;
         }
-        return redis.scan(
-                        ScanCursor.of(cursor), ScanArgs.Builder.matches(pattern).limit(SCANNED))
-                .thenApply(found -> new Keys(found.getKeys(), found.getCursor(), found.isFinished()))
-                .toCompletableFuture();
+        return commands.stream().map(CompletableFuture::join).toList();
     }
 
-    /** Whether the last call of either kind has failed. */
-    boolean isFailing() {
-        return readLink.isFailing() || scriptLink.isFailing();
+    /** By primary, the places in the list of the keys that it has. */
+    private Map<RedisPrimary, List<Integer>> partsOf(List<String> keys) {
+        Map<RedisPrimary, List<Integer>> parts = new LinkedHashMap<>();
+        for (int i = 0; i < keys.size(); i++) {
+            parts.computeIfAbsent(primaryOf(keys.get(i)), primary -> new ArrayList<>())
+                    .add(i);
+        }
+        return parts;
     }
 
-    /** How Redis is doing, as far as is known without asking. */
-    CachesHealth.Redis state() {
-        if (!readLink.isConnected() || !scriptLink.isConnected()) {
-            return CachesHealth.Redis.UNREACHABLE;
+    /** {@link RedisPrimary#inspect} of this key's primary. */
+    RedisPrimary.Inspection inspect(String key) throws SharedTierException {
+        return primaryOf(key).inspect(key);
+    }
+
+    /**
+     * A moment, by the clock of this key's primary.
+     *
+     * @param nanoTime the moment, of {@link System#nanoTime()}
+     */
+    ServerMoment momentAt(String key, long nanoTime) {
+        return guards(key).momentAt(nanoTime);
+    }
+
+    /** The present moment, by the clock of the one primary there is. With several, it has to name the clock of each. */
+    ServerMoment now() {
+        return primaries().get(0).guards().momentAt(System.nanoTime());
+    }
+
+    // What concerns all primaries.
+
+    /** The nodes that share this Redis. */
+    NodeRegister register() {
+        return primaries().get(0).register();
+    }
+
+    /**
+     * How long ago the moment was up to which this node has provably seen every change, or {@code null} while it does not hear of the changes on any
+     * of the primaries.
+     */
+    @Nullable Duration watermarkAge() {
+        long now = System.nanoTime();
+        long oldest = 0;
+        for (RedisPrimary primary : primaries()) {
+            Session session = primary.session();
+            if (session == null) {
+                return null;
+            }
+            oldest = Math.max(oldest, session.age(now));
         }
-        if (readLink.isLeftAlone() || scriptLink.isLeftAlone()) {
-            return CachesHealth.Redis.SILENT;
+        return Duration.ofNanos(oldest);
+    }
+
+    /** How the primary is doing that does worst. */
+    RedisState state() {
+        return worst().state();
+    }
+
+    /** What is wrong with that primary, in words without any of a user, or {@code null} while it answers. */
+    @Nullable String trouble() {
+        return worst().trouble();
+    }
+
+    private RedisPrimary worst() {
+        Collection<RedisPrimary> all = primaries();
+        return all.stream().max(Comparator.comparing(RedisPrimary::state)).orElseThrow();
+    }
+
+    /** Whether a primary has no way to tell of changes. */
+    boolean isResp2Only() {
+        return primaries().stream().anyMatch(RedisPrimary::isResp2Only);
+    }
+
+    /** The {@code maxmemory-policy} of a primary by which it may take a guard too early, or {@code null} when none has such a policy. */
+    @Nullable String riskyEviction() {
+        for (RedisPrimary primary : primaries()) {
+            Eviction eviction = primary.eviction();
+            if (eviction != null && eviction.takesYoungGuards()) {
+                return eviction.policy();
+            }
         }
-        return readLink.hasFailedLately() || scriptLink.hasFailedLately()
-                ? CachesHealth.Redis.FAILING
-                : CachesHealth.Redis.ANSWERING;
+        return null;
     }
 
     /** How many callers wait for a read, about. */
     int waitingForReads() {
-        return readLink.waiting();
+        return primaries().stream().mapToInt(RedisPrimary::waitingForReads).sum();
     }
 
-    /** Whether Redis has no way to tell of changes. */
-    boolean isResp2Only() {
-        TrackedConnection connection = tracked;
-        return connection != null && connection.isResp2Only();
-    }
-
-    /** What is wrong with Redis, in words without any of a user, or {@code null} while it answers. */
-    @Nullable String trouble() {
-        if (state() == CachesHealth.Redis.ANSWERING) {
-            return null;
-        }
-        if (!scriptLink.isConnected()) {
-            return scriptLink.notConnected();
-        }
-        if (!readLink.isConnected()) {
-            return readLink.notConnected();
-        }
-        // An idle node has asked for nothing but the pulse.
-        return readLink.isLeftAlone() || scriptLink.isLeftAlone() ? RedisLink.NOT_ASKED : troubles.latest();
-    }
-
-    /** How Redis makes room when its memory is full, or {@code null} while that is not known. */
-    @Nullable Eviction eviction() {
-        return eviction;
-    }
-
-    /** The present moment, by the clock of this Redis. */
-    ReadMark beforeRead() {
-        return clock.markAt(System.nanoTime());
-    }
-
-    /** By which old values are kept out of this Redis. */
-    GuardProtocol guards() {
-        return guards;
-    }
-
-    /** The nodes that share this Redis. */
-    NodeRegister register() {
-        return register;
-    }
-
-    /** Ends the session for good: from now on nothing that was read is answered again. */
+    /** Ends the sessions for good: from now on nothing that was read is answered again. */
     void endSessions() {
-        session.close();
+        primaries().forEach(RedisPrimary::endSessions);
     }
 
     @Override
     public void close() {
-        // The client library waits for its own end, and would leave it to itself.
-        boolean interrupted = Thread.interrupted();
-        Closing closing = new Closing()
-                .step(session::close)
-                .step(failedAttempts::dispose)
-                .step(() -> client.shutdown(0, 2, TimeUnit.SECONDS))
-                .step(this::closeResources);
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        Closing closing = new Closing();
+        primaries().forEach(primary -> closing.step(primary::close));
         closing.end();
-    }
-
-    private void closeResources() {
-        resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
-    }
-
-    private CompletionStage<?> useForScripts(StatefulRedisConnection<String, byte[]> connected) {
-        connected.addListener(new RedisConnectionStateListener() {
-            @Override
-            public void onRedisDisconnected(RedisChannelHandler<?, ?> lost) {
-                // Who answers next may have lost the fences, or be another server with another clock.
-                clock.forget();
-                pauses.forget();
-                disconnected.run();
-            }
-
-            @Override
-            public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
-                scheduler.execute(() -> {
-                    var unused = lookAtClock(connected.async());
-                    lookAtEviction(connected.async());
-                    lookAtRole(connected.async());
-                });
-            }
-        });
-        lookAtRole(connected.async());
-        lookAtEviction(connected.async());
-        every(EVICTION_LOOK, () -> lookAtEviction(connected.async()));
-        every(LOOK, () -> lookAtClock(connected.async()));
-        return lookAtClock(connected.async()).thenCombine(register.register(), (looked, registered) -> null);
-    }
-
-    /** Completed on the connection's event loop, before the end of that connection can be. */
-    private CompletionStage<?> lookAtClock(RedisAsyncCommands<String, byte[]> redis) {
-        return redis.time().whenComplete((time, failure) -> {
-            if (failure == null) {
-                clock.look(time, System.nanoTime());
-            }
-        });
-    }
-
-    /** The pulse of the scripts: it finds this machine behind the clock of Redis when that was paused. */
-    private CompletionStage<?> lookForPause(RedisAsyncCommands<String, byte[]> redis) {
-        long askedAt = nanoTime.getAsLong();
-        return redis.time().thenAccept(time -> {
-            long shown = ServerClock.millisOf(time);
-            if (shown != ReadMark.UNKNOWN && pauses.look(shown, askedAt, nanoTime.getAsLong())) {
-                distrust();
-            }
-        });
-    }
-
-    /** As {@link #lookForPause}, without waiting for Redis, where the clock of this machine has been put right. */
-    private void lookForSleep() {
-        long askedAt = nanoTime.getAsLong();
-        long shown = ownClock.millis();
-        if (sleeps.look(shown, askedAt, nanoTime.getAsLong())) {
-            distrust();
-        }
-    }
-
-    private void distrust() {
-        log.debug(
-                "This machine was paused, or a clock was set: nothing is answered from memory until Redis has sent the changes");
-        session.distrust(System.nanoTime());
-    }
-
-    private void lookAtEviction(RedisAsyncCommands<String, byte[]> redis) {
-        var unused = redis.info("memory").thenAccept(info -> {
-            Eviction before = eviction;
-            Eviction now = Eviction.parse(info);
-            eviction = now;
-            if (now != null && now.takesYoungGuards() && !now.equals(before)) {
-                log.warn(
-                        "The maxmemory-policy {} of this Redis may evict a guard that was written a moment ago: a login may then"
-                                + " store a row from before a change. Choose allkeys-lru, allkeys-lfu or noeviction",
-                        now.policy());
-            }
-        });
-    }
-
-    private void lookAtRole(RedisAsyncCommands<String, byte[]> redis) {
-        var unused = redis.info("server").thenCombine(redis.info("replication"), (server, replication) -> {
-            ServerRole before = role;
-            ServerRole now = ServerRole.parse(server + replication);
-            role = now;
-            if (now != before && now.advice() != null) {
-                log.warn(
-                        "Redis at {} is {}, with spring.data.redis.host and spring.data.redis.port, with spring.data.redis.url,"
-                                + " or with redis(…) of UserCaches.builder()",
-                        troubles.address(),
-                        now.advice());
-            }
-            return now;
-        });
-    }
-
-    /** The fences are gone with all the rest, and rows that were read before may not be offered any more. */
-    void flushed() {
-        clock.forget();
-        try {
-            var unused = lookAtClock(scriptLink.commands());
-        } catch (SharedTierException e) {
-            log.debug("The clock of Redis cannot be read: {}", e.getMessage());
-        }
-    }
-
-    private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
-        TrackedConnection connection =
-                new TrackedConnection(connected, readLink, register, session, changed, this::flushed);
-        reads = new BatchedReads(connected.async(), batchSizes);
-        tracked = connection;
-        every(HEARTBEAT, connection::beat);
-        return connection.beat();
-    }
-
-    private void every(Duration period, Runnable task) {
-        Runnable safely = () -> {
-            try {
-                task.run();
-            } catch (RuntimeException e) {
-                // Otherwise it would never be run again.
-                log.debug("A periodic task has failed, and is run again", e);
-            }
-        };
-        var unused = scheduler.scheduleAtFixedRate(safely, period.toMillis(), period.toMillis(), TimeUnit.MILLISECONDS);
     }
 }

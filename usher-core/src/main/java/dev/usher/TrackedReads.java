@@ -5,12 +5,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
 /**
- * Reads of one facet over the connection on which Redis tells of changes, whose answers memory keeps: a place is reserved before
- * the read is sent, so that a change that comes in between finds it. Thread-safe.
+ * Reads of one facet over the connection on which Redis tells of changes. Memory caches their answers: a place is reserved before the read is
+ * sent, so that a change that comes in between finds it. Thread-safe.
  */
 final class TrackedReads<K, V> {
 
@@ -30,13 +31,13 @@ final class TrackedReads<K, V> {
     }
 
     /**
-     * Reads, and keeps what is found.
+     * Reads, and caches what is found in memory.
      *
-     * @param dueIn after which the life that is left in Redis is to be looked at, if anybody still asks
+     * @param dueIn after which the life that is left in Redis is to be looked at, if the user is still asked for
      * @return an entry for each, or {@code null} where there is none
      */
     List<@Nullable Entry<V>> readAndKeep(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
-        List<@Nullable Reservation> reservations = reserve(misses, shared.sessionOfReads(), dueIn);
+        List<@Nullable Reservation> reservations = reserve(misses, shared::sessionOfReads, dueIn);
         List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
         try {
             List<byte @Nullable []> read = readAll(misses);
@@ -58,11 +59,17 @@ final class TrackedReads<K, V> {
                 : shared.getAll(misses.stream().map(miss -> miss.key).toList());
     }
 
-    /** The places that are kept for what is about to be read, in this session. */
-    List<@Nullable Reservation> reserve(List<Miss<K, V>> misses, @Nullable Session session, Duration dueIn) {
+    /**
+     * Reserves the places of what is about to be read.
+     *
+     * @param sessions by key, in which it will be read, or {@code null} when memory may not answer with it
+     * @return for each a place, or {@code null} where there is none
+     */
+    List<@Nullable Reservation> reserve(
+            List<Miss<K, V>> misses, Function<String, @Nullable Session> sessions, Duration dueIn) {
         List<@Nullable Reservation> reservations = new ArrayList<>(misses.size());
         for (Miss<K, V> miss : misses) {
-            reservations.add(near.reserve(miss.id, session, dueIn));
+            reservations.add(near.reserve(miss.id, sessions.apply(miss.key), dueIn));
         }
         return reservations;
     }

@@ -3,24 +3,10 @@ package dev.usher;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
-import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.Collection;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Executor;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -40,75 +26,12 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class UserCaches implements AutoCloseable {
 
-    /** They wait more than they work. */
-    private static final int WORKERS = 32;
-
-    private static final int MOST_WAITING = 10_000;
-
-    private final String keyPrefix;
     private final @Nullable JsonMapper jsonMapper;
-    private final InstantSource clock;
-    private final ScheduledThreadPoolExecutor scheduler;
-    private final ThreadPoolExecutor workers;
-    private final Executor executor;
-    private final Meters meters;
-    private final BatchSizes batchSizes;
-    private final SharedTier shared;
-    private final FenceOutbox fences;
-    private final ConcurrentMap<String, TieredUserCache<?, ?>> caches = new ConcurrentHashMap<>();
-    private final AtomicBoolean closed = new AtomicBoolean();
+    private final Engine engine;
 
-    /** Makes the tokens of this process unlike those of every other. */
-    private final String node = UUID.randomUUID().toString();
-
-    /** What an operator knows this process by. */
-    private final String name = ManagementFactory.getRuntimeMXBean().getName().replaceAll("\\s", "-")
-            + '-'
-            + node.substring(0, node.indexOf('-'));
-
-    private final AtomicLong tokens = new AtomicLong();
-
-    private UserCaches(Builder builder, RedisURI redis, Meters meters) {
-        this.keyPrefix = builder.keyPrefix;
-        this.jsonMapper = builder.jsonMapper;
-        this.clock = builder.clock;
-        this.scheduler = new ScheduledThreadPoolExecutor(1, task -> {
-            Thread thread = new Thread(task, "usher-timer");
-            thread.setDaemon(true);
-            return thread;
-        });
-        scheduler.setRemoveOnCancelPolicy(true);
-        scheduler.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy()); // after close()
-        this.workers = new ThreadPoolExecutor(
-                WORKERS, WORKERS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(MOST_WAITING), task -> {
-                    Thread thread = new Thread(task, "usher-worker");
-                    thread.setDaemon(true);
-                    return thread;
-                });
-        workers.allowCoreThreadTimeOut(true);
-        this.executor = builder.executor == null ? workers : builder.executor;
-        this.meters = meters;
-        this.batchSizes = meters.sharedBatchSizes();
-        this.shared = new SharedTier(
-                redis,
-                builder.clientOptions,
-                builder.commandTimeout,
-                scheduler,
-                keyPrefix,
-                name,
-                this::changed,
-                this::disconnected,
-                batchSizes,
-                builder.timing,
-                clock,
-                builder.nanoTime);
-        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, builder.mostFences, builder.timing.offersEnd());
-    }
-
-    private void open() {
-        meters.watermarkOf(shared);
-        meters.pendingOf(fences);
-        shared.open();
+    private UserCaches(Engine engine, @Nullable JsonMapper jsonMapper) {
+        this.engine = engine;
+        this.jsonMapper = jsonMapper;
     }
 
     /** A builder with the default settings. */
@@ -130,18 +53,12 @@ public final class UserCaches implements AutoCloseable {
      */
     public <K, V> UserCache<K, V> cache(Facet<V> facet, Class<K> idClass, UserSource<K, V> source) {
         IdType idType = IdType.of(idClass);
-        requireOpen();
+        engine.requireOpen();
         Facet<V> written = jsonMapper == null ? facet : facet.writtenBy(jsonMapper);
-        KeySpace keys = new KeySpace(keyPrefix, facet.name());
-        TieredUserCache<K, V> cache = new TieredUserCache<>(this, keys, written, idType, source);
-        if (caches.putIfAbsent(facet.name(), cache) != null) {
-            throw new IllegalStateException("the facet '" + facet.name() + "' has a cache already");
-        }
-        if (closed.get()) {
-            cache.close(); // by this thread, or by the one that closes
-            requireOpen();
-        }
-        shared.register().limit(facet.name(), facet.policy().longestAnswer());
+        CachedFacet<K, V> cached =
+                CachedFacet.of(written, idType, engine.keyPrefix(), engine.countersOf(written.name()));
+        TieredUserCache<K, V> cache = new TieredUserCache<>(engine, cached, source);
+        engine.add(written.name(), cache, written.policy().longestAnswer());
         return cache;
     }
 
@@ -151,32 +68,29 @@ public final class UserCaches implements AutoCloseable {
      * @return what is known at the moment
      */
     public CachesHealth health() {
-        Session session = shared.session();
-        Eviction eviction = shared.eviction();
+        SharedTier shared = engine.shared();
+        FenceOutbox fences = engine.fences();
         return CachesHealth.builder()
-                .redis(shared.state())
+                .redis(redisIn(shared.state()))
                 .lastError(shared.trouble())
-                .watermarkAge(session == null ? null : Duration.ofNanos(session.age(System.nanoTime())))
+                .watermarkAge(shared.watermarkAge())
                 .pendingFences(fences.size())
                 .oldestPendingFence(fences.oldest())
                 .fencesOverflowed(fences.isOverflowed())
                 .resp2Only(shared.isResp2Only())
-                .riskyEviction(eviction == null || !eviction.takesYoungGuards() ? null : eviction.policy())
-                .source(byFacet(TieredUserCache::sourceTrouble))
-                .uncached(byFacet(TieredUserCache::misfit))
+                .riskyEviction(shared.riskyEviction())
+                .source(engine.byFacet(Engine.FacetCache::sourceTrouble))
+                .uncached(engine.byFacet(Engine.FacetCache::misfit))
                 .build();
     }
 
-    /** What is said of the caches, by facet, of those of which something is said. */
-    private Map<String, String> byFacet(Function<TieredUserCache<?, ?>, @Nullable String> said) {
-        Map<String, String> all = new TreeMap<>();
-        caches.forEach((facet, cache) -> {
-            String what = said.apply(cache);
-            if (what != null) {
-                all.put(facet, what);
-            }
-        });
-        return all;
+    private static CachesHealth.Redis redisIn(RedisState state) {
+        return switch (state) {
+            case ANSWERING -> CachesHealth.Redis.ANSWERING;
+            case FAILING -> CachesHealth.Redis.FAILING;
+            case SILENT -> CachesHealth.Redis.SILENT;
+            case UNREACHABLE -> CachesHealth.Redis.UNREACHABLE;
+        };
     }
 
     /**
@@ -190,83 +104,12 @@ public final class UserCaches implements AutoCloseable {
      */
     @Override
     public void close() {
-        if (!closed.compareAndSet(false, true)) {
-            return;
-        }
-        Closing closing = new Closing().step(shared::endSessions);
-        caches.values().forEach(cache -> closing.step(cache::close));
-        closing.step(fences::drain).step(meters::close).step(scheduler::shutdownNow);
-        // What has not begun ends at once, for it finds the caches closed.
-        workers.shutdownNow().forEach(closing::step);
-        closing.step(shared.register()::leave).step(shared::close).end();
+        engine.close();
     }
 
-    SharedTier shared() {
-        return shared;
-    }
-
-    Meters meters() {
-        return meters;
-    }
-
-    CacheStats statsOf(Counters counters) {
-        Session session = shared.session();
-        return counters.read(
-                batchSizes, fences.size(), session == null ? null : Duration.ofNanos(session.age(System.nanoTime())));
-    }
-
-    FenceOutbox fences() {
-        return fences;
-    }
-
-    /** Of users in each facet: those whose ids have the same texts. */
-    Announcement announcementOf(Collection<?> ids) {
-        Announcement announcement = new Announcement(fences);
-        ids.forEach(id -> caches.values().forEach(cache -> cache.announce(id.toString(), announcement)));
-        return announcement;
-    }
-
-    Executor executor() {
-        return executor;
-    }
-
-    ScheduledExecutorService scheduler() {
-        return scheduler;
-    }
-
-    InstantSource clock() {
-        return clock;
-    }
-
-    String nextToken() {
-        return node + '.' + tokens.incrementAndGet();
-    }
-
-    boolean isClosed() {
-        return closed.get();
-    }
-
-    void requireOpen() {
-        if (closed.get()) {
-            throw new IllegalStateException("the caches are closed");
-        }
-    }
-
-    /** Tells the cache of a key that it has changed. Called on an event loop. */
-    private void changed(String key) {
-        int idFrom = keyPrefix.length() + 1;
-        int idTo = key.lastIndexOf(':');
-        if (idTo > idFrom && key.startsWith(keyPrefix) && key.charAt(idFrom - 1) == ':') {
-            TieredUserCache<?, ?> cache = caches.get(key.substring(idTo + 1));
-            if (cache != null) {
-                cache.changed(key.substring(idFrom, idTo));
-            }
-        }
-    }
-
-    /** What has been announced may have been lost with the connection. Called on an event loop. */
-    private void disconnected() {
-        fences.doubtRecent();
+    /** What the caches share, for tests that look inside. */
+    Engine engine() {
+        return engine;
     }
 
     /** Settings of a {@link UserCaches}. Not thread-safe. */
@@ -279,7 +122,7 @@ public final class UserCaches implements AutoCloseable {
         private Duration commandTimeout = DEFAULT_COMMAND_TIMEOUT;
         private ClientOptions clientOptions = ClientOptions.create();
         private InstantSource clock = InstantSource.system();
-        private int mostFences = FenceOutbox.LIMIT;
+        private int maxFences = FenceOutbox.LIMIT;
         private Timing timing = Timing.STANDARD;
         private LongSupplier nanoTime = System::nanoTime;
         private @Nullable MeterRegistry meterRegistry;
@@ -421,8 +264,8 @@ public final class UserCaches implements AutoCloseable {
         }
 
         /** How many invalidations that Redis has not confirmed are kept, each by itself. */
-        Builder mostFences(int mostFences) {
-            this.mostFences = mostFences;
+        Builder maxFences(int maxFences) {
+            this.maxFences = maxFences;
             return this;
         }
 
@@ -438,19 +281,21 @@ public final class UserCaches implements AutoCloseable {
             if (uri == null) {
                 throw new IllegalStateException("name a Redis: UserCaches.builder().redis(\"redis://host:6379\")");
             }
+            RedisSettings settings = new RedisSettings(
+                    uri, clientOptions, commandTimeout, timing.silence(), timing.registerLife(), clock, nanoTime);
             Meters meters = new Meters(meterRegistry);
-            UserCaches caches;
+            Engine engine;
             try {
-                caches = new UserCaches(this, uri, meters);
+                engine = new Engine(new Engine.Settings(keyPrefix, settings, executor, timing, maxFences), meters);
             } catch (Throwable e) {
                 Closing.after(e, meters::close);
                 throw e;
             }
             try {
-                caches.open();
-                return caches;
+                engine.open();
+                return new UserCaches(engine, jsonMapper);
             } catch (Throwable e) {
-                Closing.after(e, caches::close);
+                Closing.after(e, engine::close);
                 throw e;
             }
         }

@@ -117,7 +117,7 @@ class AnnouncementIT extends NodesOnRedis {
         List<UserCache<Long, UserStatus>> byNumber = new ArrayList<>();
         List<UserCache<String, UserStatus>> byText = new ArrayList<>();
         for (UserCaches node : nodes) {
-            await().until(() -> node.shared().session() != null);
+            await().until(() -> node.engine().shared().session("user:42:profile") != null);
             byNumber.add(node.cache(UserStatus.FACET, Long.class, ids -> all(ids, row)));
             byNumber.add(node.cache(Facet.of("role", UserStatus.class), Long.class, ids -> all(ids, row)));
             byText.add(node.cache(Facet.of("plan", UserStatus.class), String.class, ids -> all(ids, row)));
@@ -173,7 +173,7 @@ class AnnouncementIT extends NodesOnRedis {
                     .commandTimeout(timeout));
             UserCache<Long, UserStatus> cache = node.cache(UserStatus.FACET, Long.class, AnnouncementIT::enabled);
             List<Long> many = LongStream.range(0, 2_000).boxed().toList();
-            await().until(() -> node.shared().session() != null);
+            await().until(() -> node.engine().shared().session("user:42:profile") != null);
             proxy.freeze();
 
             RevocationReceipt receipt = cache.revokeAll(many);
@@ -240,7 +240,7 @@ class AnnouncementIT extends NodesOnRedis {
     }
 
     private void letTheRegisterBeBelieved() {
-        NodeRegister register = opened.get(0).shared().register();
+        NodeRegister register = opened.get(0).engine().shared().register();
         await().ignoreExceptions()
                 .until(() -> register.isComplete(
                         register.read(Duration.ofSeconds(1)),

@@ -47,6 +47,18 @@ class ArchitectureTest {
     }
 
     @Test
+    void theEngineKnowsNothingOfTheFacade() {
+        noClasses()
+                .that()
+                .haveNameNotMatching("dev\\.usher\\.UserCaches.*")
+                .should()
+                .dependOnClassesThat()
+                .haveNameMatching("dev\\.usher\\.UserCaches.*")
+                .because("UserCaches makes the engine, and what it makes can be made without it")
+                .check(CORE);
+    }
+
+    @Test
     void metersAreMadeInOnePlace() {
         noClasses()
                 .that()

@@ -86,9 +86,9 @@ class CloseIT extends NodesOnRedis {
         UserCache<Long, UserProfile> cache = node.cache(LASTING, Long.class, table);
         table.put(42L, ANN);
         warm(cache);
-        Session before = node.shared().session();
+        Session before = node.engine().shared().session("user:42:profile");
         redis.flushall(); // ends the session: its answers become last known answers
-        await().until(() -> node.shared().session() != before);
+        await().until(() -> node.engine().shared().session("user:42:profile") != before);
         int queries = table.queries.get();
         table.failure = new IllegalStateException("the database is down");
         table.holdBackAfterReading();

@@ -221,7 +221,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
             bytes.set(KEY, UserProfile.FACET.codec().encode(ANN));
             life.run();
             assertThat(profiles.explain(42L).shared()).isNotNull();
-            Refresh refresh = node.shared().guards().refresh(KEY, "mine", Duration.ofMinutes(3));
+            Refresh refresh = node.engine().shared().guards(KEY).refresh(KEY, "mine", Duration.ofMinutes(3));
             if (refresh instanceof Refresh.Later later) {
                 assertThat(later.left().toNanos()).isPositive();
             } else {
@@ -284,7 +284,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
 
     @Test
     void aRegisterOfAnyText() throws Exception {
-        NodeRegister register = node.shared().register();
+        NodeRegister register = node.engine().shared().register();
         String now = Long.toString(serverTime());
         for (byte[] value : extremes().toList()) {
             assertRegisterIsPutRight(register, "#epoch", value);
@@ -356,7 +356,12 @@ class ExtremesInRedisIT extends NodesOnRedis {
         }
         Overflow overflow =
                 Overflow.of(KEY, System.nanoTime() - Duration.ofMinutes(1).toNanos());
-        new FullFlush(node.shared(), node.scheduler(), "user", overflow, Duration.ofMillis(1))
+        new FullFlush(
+                        node.engine().shared().primaryOf("user:42:profile"),
+                        node.engine().scheduler(),
+                        "user",
+                        overflow,
+                        Duration.ofMillis(1))
                 .run()
                 .get();
         assertThat(redis.get("user:0:profile")).isNull();

@@ -67,15 +67,15 @@ class FenceOutboxIT extends NodesOnRedis {
         LongStream.rangeClosed(1, 30).forEach(id -> redis.set(keyOf(id), STORED));
         proxy.refuse();
         changeAll(cache, 1, 20);
-        assertThat(here.fences().size()).isEqualTo(20);
-        assertThat(here.fences().oldest()).isPositive();
+        assertThat(here.engine().fences().size()).isEqualTo(20);
+        assertThat(here.engine().fences().oldest()).isPositive();
 
         proxy.restore();
         changeAll(cache, 10, 30);
-        await().until(() -> here.fences().size() == 0);
+        await().until(() -> here.engine().fences().size() == 0);
         LongStream.rangeClosed(1, 30).forEach(this::assertNotOld);
-        assertThat(here.fences().oldest()).isNull();
-        assertThat(here.fences().resent().sum()).isBetween(20L, 50L);
+        assertThat(here.engine().fences().oldest()).isNull();
+        assertThat(here.engine().fences().resent().sum()).isBetween(20L, 50L);
         assertThat(cache.find(5L)).contains(NEW);
     }
 
@@ -93,7 +93,7 @@ class FenceOutboxIT extends NodesOnRedis {
             changeAll(cache, from + 13, from + 19);
             await().until(() -> proxy.connections() > 0);
         }
-        await().until(() -> here.fences().size() == 0);
+        await().until(() -> here.engine().fences().size() == 0);
         LongStream.range(0, 120).forEach(this::assertNotOld);
     }
 
@@ -104,14 +104,14 @@ class FenceOutboxIT extends NodesOnRedis {
         table.put(42L, NEW);
         assertThat(cache.invalidate(42L)).isTrue();
         proxy.refuse();
-        await().until(() -> here.fences().isPending(keyOf(42)));
+        await().until(() -> here.engine().fences().isPending(keyOf(42)));
         redis.set(keyOf(42), STORED);
         redis.del(KeySpace.guardOf(keyOf(42)));
 
         proxy.restore();
         await().until(() -> {
             assertThat(cache.find(42L)).contains(NEW);
-            return here.fences().size() == 0;
+            return here.engine().fences().size() == 0;
         });
         assertNotOld(42);
         assertThat(cache.find(42L)).contains(NEW);
@@ -122,13 +122,13 @@ class FenceOutboxIT extends NodesOnRedis {
         UserCaches here = node(3);
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         changeAll(cache, 1, 5);
-        assertThat(here.fences().size()).isZero();
+        assertThat(here.engine().fences().size()).isZero();
         proxy.refuse();
-        await().until(() -> here.fences().size() == 5);
+        await().until(() -> here.engine().fences().size() == 5);
         changeAll(cache, 6, 8);
-        assertThat(here.fences().isOverflowed()).isFalse();
+        assertThat(here.engine().fences().isOverflowed()).isFalse();
         changeAll(cache, 9, 9);
-        assertThat(here.fences().isOverflowed()).isTrue();
+        assertThat(here.engine().fences().isOverflowed()).isTrue();
     }
 
     @Test
@@ -136,7 +136,7 @@ class FenceOutboxIT extends NodesOnRedis {
         UserCaches here = node(FenceOutbox.LIMIT);
         for (long id = 0; id < 1_500; id++) {
             redis.set(keyOf(id), STORED);
-            here.fences().announce(keyOf(id));
+            here.engine().fences().announce(keyOf(id));
         }
         here.close();
         assertThat(redis.keys("user:*")).isEmpty();
@@ -167,13 +167,13 @@ class FenceOutboxIT extends NodesOnRedis {
         proxy.refuse();
         changeAll(cache, 1, 10);
         changeAll(cache, 60, 62);
-        assertThat(here.fences().isOverflowed()).isTrue();
-        assertThat(here.fences().size()).isEqualTo(13);
+        assertThat(here.engine().fences().isOverflowed()).isTrue();
+        assertThat(here.engine().fences().size()).isEqualTo(13);
         assertThat(registry.get("usher.fences.pending").gauge().value()).isEqualTo(13);
         assertThat(registry.get("usher.fences.overflows").functionCounter().count())
                 .isEqualTo(1);
-        assertThat(here.fences().isPending(keyOf(99))).isTrue();
-        assertThat(here.fences().isPending("user:10:status")).isFalse();
+        assertThat(here.engine().fences().isPending(keyOf(99))).isTrue();
+        assertThat(here.engine().fences().isPending("user:10:status")).isFalse();
 
         proxy.restore();
         await().until(() -> {
@@ -187,14 +187,14 @@ class FenceOutboxIT extends NodesOnRedis {
         assertThat(cache.find(61L)).contains(NEW);
         assertThat(cache.stats().sharedHits()).isZero();
 
-        await().until(() -> !here.fences().isOverflowed());
+        await().until(() -> !here.engine().fences().isOverflowed());
         table.gate.countDown();
         assertThat(claimant.get())
                 .as("the caller that had asked before the change")
                 .contains(OLD);
         LongStream.rangeClosed(1, 62).forEach(this::assertNotOld);
         // The fences in the outbox are confirmed one by one, after the flush.
-        await().until(() -> here.fences().size() == 0);
+        await().until(() -> here.engine().fences().size() == 0);
         assertThat(registry.get("usher.fences.oldest.age").gauge().value()).isZero();
         assertThat(cache.find(60L)).contains(NEW);
         assertThat(cache.find(60L)).contains(NEW);
@@ -207,17 +207,18 @@ class FenceOutboxIT extends NodesOnRedis {
         here.cache(PROFILE, Long.class, table);
         UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PROFILE, Long.class, table);
         redis.set(keyOf(9), STORED); // for the first pass
-        here.fences().announce(keyOf(1));
+        here.engine().fences().announce(keyOf(1));
         await().until(() -> redis.exists(keyOf(9)) == 0);
         redis.set(keyOf(2), STORED); // for the second pass
-        await().until(() -> requireNonNull(here.fences().oldest()).compareTo(Duration.ofSeconds(2)) > 0);
+        await().until(() -> requireNonNull(here.engine().fences().oldest()).compareTo(Duration.ofSeconds(2)) > 0);
         Instant readAt = Instant.now();
-        here.fences().announce(keyOf(3));
-        here.fences().announce(keyOf(4));
+        here.engine().fences().announce(keyOf(3));
+        here.engine().fences().announce(keyOf(4));
         await().until(() -> redis.exists(keyOf(2)) == 0);
         assertThat(there.save(3L, OLD, readAt)).isTrue();
 
-        await().atMost(Duration.ofSeconds(20)).until(() -> !here.fences().isOverflowed());
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> !here.engine().fences().isOverflowed());
         assertNotOld(3);
     }
 
@@ -226,11 +227,12 @@ class FenceOutboxIT extends NodesOnRedis {
         UserCaches here = node(0);
         redis.set(keyOf(9), STORED);
         redis.configResetstat();
-        here.fences().announce(keyOf(1));
+        here.engine().fences().announce(keyOf(1));
         await().until(() -> redis.exists(keyOf(9)) == 0);
         assertThat(RedisCalls.of(redis, "scan")).isEqualTo(1);
         proxy.cut(); // the connection is restored before the second pass
-        await().atMost(Duration.ofSeconds(20)).until(() -> !here.fences().isOverflowed());
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> !here.engine().fences().isOverflowed());
         assertThat(RedisCalls.of(redis, "scan")).isGreaterThanOrEqualTo(3);
     }
 
@@ -240,12 +242,13 @@ class FenceOutboxIT extends NodesOnRedis {
                 RedisClient client = RedisClient.create(replica.uri())) {
             RedisCommands<String, String> operator = client.connect().sync();
             operator.replicaof("127.0.0.1", 1);
-            UserCaches here = open(patient(replica.uri()).mostFences(0).timing(SOON));
-            here.fences().announce(keyOf(1));
-            await().until(() -> requireNonNull(here.fences().oldest()).compareTo(OFFERS_END.plusSeconds(1)) > 0);
-            assertThat(here.fences().isOverflowed()).isTrue();
+            UserCaches here = open(patient(replica.uri()).maxFences(0).timing(SOON));
+            here.engine().fences().announce(keyOf(1));
+            await().until(() ->
+                    requireNonNull(here.engine().fences().oldest()).compareTo(OFFERS_END.plusSeconds(1)) > 0);
+            assertThat(here.engine().fences().isOverflowed()).isTrue();
             operator.replicaofNoOne();
-            await().until(() -> !here.fences().isOverflowed());
+            await().until(() -> !here.engine().fences().isOverflowed());
         }
     }
 
@@ -298,7 +301,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void manyChangesThatCannotBeSentAreAFewLinesInTheLog() {
         try (RedisServer gone = RedisServer.start()) {
-            UserCaches here = open(patient(gone.uri()).mostFences(100));
+            UserCaches here = open(patient(gone.uri()).maxFences(100));
             UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
             gone.stop();
             List<String> log = logOf(() -> changeAll(cache, 1, 100));
@@ -310,7 +313,7 @@ class FenceOutboxIT extends NodesOnRedis {
 
             List<String> later = logOf(() -> {
                 gone.restart();
-                await().until(() -> here.fences().size() == 0);
+                await().until(() -> here.engine().fences().size() == 0);
                 changeAll(cache, 1, 100);
             });
             assertThat(later).containsExactly("All pending invalidations have been sent");
@@ -320,11 +323,11 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void closingSaysThatThereWasNoRoomAndNothingOfWhatHadBeenConfirmed() {
         try (RedisServer gone = RedisServer.start()) {
-            UserCaches here = open(patient(gone.uri()).mostFences(1));
+            UserCaches here = open(patient(gone.uri()).maxFences(1));
             UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
             assertThat(cache.invalidate(1L)).isTrue();
             gone.stop();
-            await().until(() -> here.fences().size() == 1);
+            await().until(() -> here.engine().fences().size() == 1);
             changeAll(cache, 2, 4);
             List<String> log = logOf(here::close);
             assertThat(log).hasSize(2);
@@ -335,13 +338,13 @@ class FenceOutboxIT extends NodesOnRedis {
         }
     }
 
-    private UserCaches node(int mostFences) {
-        return open(builder(mostFences));
+    private UserCaches node(int maxFences) {
+        return open(builder(maxFences));
     }
 
-    private UserCaches.Builder builder(int mostFences) {
+    private UserCaches.Builder builder(int maxFences) {
         return patient("redis://" + proxy.host() + ":" + proxy.port())
-                .mostFences(mostFences)
+                .maxFences(maxFences)
                 .timing(SOON);
     }
 
@@ -357,7 +360,12 @@ class FenceOutboxIT extends NodesOnRedis {
         Overflow overflow = Overflow.of(
                 prefix + ":any:profile",
                 System.nanoTime() - Duration.ofMinutes(1).toNanos());
-        new FullFlush(node.shared(), node.scheduler(), prefix, overflow, OFFERS_END)
+        new FullFlush(
+                        node.engine().shared().primaryOf("user:42:profile"),
+                        node.engine().scheduler(),
+                        prefix,
+                        overflow,
+                        OFFERS_END)
                 .run()
                 .get(20, TimeUnit.SECONDS);
     }

@@ -163,7 +163,7 @@ class FormatsIT extends NodesOnRedis {
         format.load(redis, register(now()));
         awaitMembers(2);
         assertThat(redis.hget(REGISTER, "#epoch")).as("nothing was lost").isEqualTo(EPOCH);
-        NodeRegister register = node.shared().register();
+        NodeRegister register = node.engine().shared().register();
         Roll roll = register.read(Duration.ofSeconds(1));
         assertThat(roll.epoch()).isEqualTo(EPOCH);
         assertThat(roll.members().get(OTHER))
@@ -186,7 +186,7 @@ class FormatsIT extends NodesOnRedis {
     @ParameterizedTest
     @MethodSource("latest")
     void whatIsWrittenTodayIsWhatTheLatestReleaseWrote(Format format) throws Exception {
-        GuardProtocol guards = node.shared().guards();
+        GuardProtocol guards = node.engine().shared().guards(KEY);
         switch (format.name()) {
             case "profile" -> {
                 ROWS.put(42L, ANN);
@@ -212,21 +212,21 @@ class FormatsIT extends NodesOnRedis {
                 assertThat(profiles.invalidate(42L)).isTrue();
                 assertThat(redis.exists(KEY)).isZero();
             }
-            case "claim" -> claim(node.nextToken());
+            case "claim" -> claim(node.engine().nextToken());
             case "claim-given-up" -> {
-                String token = node.nextToken();
+                String token = node.engine().nextToken();
                 claim(token);
                 guards.release(KEY, token, false);
             }
             case "claim-of-a-refresh" -> {
                 redis.psetex(KEY, TTL.toMillis(), new String(VALUE, UTF_8));
-                assertThat(guards.refresh(KEY, node.nextToken(), TTL)).isInstanceOf(Refresh.Granted.class);
+                assertThat(guards.refresh(KEY, node.engine().nextToken(), TTL)).isInstanceOf(Refresh.Granted.class);
             }
             case "register" -> redis.del(REGISTER);
             case "revocation" -> {
                 redis.del(REGISTER);
                 awaitMembers(1);
-                node.shared().register().revoke(Duration.ofSeconds(1));
+                node.engine().shared().register().revoke(Duration.ofSeconds(1));
             }
             default -> fail("%s is not played", format);
         }
@@ -248,19 +248,19 @@ class FormatsIT extends NodesOnRedis {
     }
 
     private Claim claim(String token) throws SharedTierException {
-        GuardProtocol guards = node.shared().guards();
+        GuardProtocol guards = node.engine().shared().guards(KEY);
         return guards.awaitAll(List.of(guards.claim(KEY, token, null))).get(0);
     }
 
     private boolean fill(String token) throws SharedTierException {
-        GuardProtocol guards = node.shared().guards();
+        GuardProtocol guards = node.engine().shared().guards(KEY);
         return guards.awaitAll(List.of(guards.fill(KEY, token, VALUE, TTL, null)))
                         .get(0)
                 == Fill.STORED;
     }
 
     private Refresh refresh() throws SharedTierException {
-        return node.shared().guards().refresh(KEY, "mine", TTL);
+        return node.engine().shared().guards(KEY).refresh(KEY, "mine", TTL);
     }
 
     private static Map<String, String> claimUntil(long millisFromNow) {

@@ -42,7 +42,7 @@ class GuardScriptsIT {
     private static RedisClient client;
     private static ScheduledExecutorService scheduler;
     private static RedisCommands<String, String> redis;
-    private static SharedTier shared;
+    private static RedisPrimary primary;
     private static GuardProtocol guards;
 
     @BeforeAll
@@ -51,13 +51,13 @@ class GuardScriptsIT {
         client = RedisClient.create(server.uri());
         redis = client.connect().sync();
         scheduler = Executors.newSingleThreadScheduledExecutor();
-        shared = tier(server);
-        guards = shared.guards();
+        primary = primary(server);
+        guards = primary.guards();
     }
 
     @AfterAll
     static void stop() {
-        shared.close();
+        primary.close();
         scheduler.shutdownNow();
         client.shutdown();
         server.close();
@@ -114,7 +114,7 @@ class GuardScriptsIT {
 
     @Test
     void aFenceAndADeadClaimCanBeClaimed() throws Exception {
-        fence(shared);
+        fence(primary);
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         passDeadlineOf("t1");
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
@@ -148,7 +148,7 @@ class GuardScriptsIT {
         passDeadlineOf("t1");
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).as("past its deadline").isFalse();
         claim(KEY, "t3", null);
-        fence(shared);
+        fence(primary);
         assertThat(fill(KEY, "t3", VALUE, TTL, null)).as("fenced").isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
@@ -184,7 +184,7 @@ class GuardScriptsIT {
         assertThat(isStored(guards, KEY, System.nanoTime())).as("a value").isFalse();
         assertThat(redis.get(KEY)).isEqualTo("other");
         redis.del(KEY);
-        fence(shared);
+        fence(primary);
         assertThat(isStored(guards, KEY, System.nanoTime())).as("a fence").isFalse();
         redis.del(GUARD);
         claim(KEY, "t1", null);
@@ -232,26 +232,26 @@ class GuardScriptsIT {
     @Test
     void aRowThatWasReadBeforeTheConnectionWasRestoredIsRefused() throws Exception {
         try (RedisServer forgetful = RedisServer.start();
-                SharedTier tier = tier(forgetful)) {
+                RedisPrimary primary = primary(forgetful)) {
             long readAt = System.nanoTime();
-            assertThat(isStored(tier.guards(), "user:1:profile", readAt)).isTrue();
-            fence(tier);
+            assertThat(isStored(primary.guards(), "user:1:profile", readAt)).isTrue();
+            fence(primary);
             forgetful.kill();
             forgetful.restart(); // without the fence
-            await().ignoreExceptions().until(() -> tier.getAll(List.of(KEY)).get(0) == null);
-            assertThat(isStored(tier.guards(), KEY, readAt)).isFalse();
-            await().ignoreExceptions().until(() -> isStored(tier.guards(), KEY, System.nanoTime()));
+            await().ignoreExceptions().until(() -> primary.getAll(List.of(KEY)).get(0) == null);
+            assertThat(isStored(primary.guards(), KEY, readAt)).isFalse();
+            await().ignoreExceptions().until(() -> isStored(primary.guards(), KEY, System.nanoTime()));
         }
     }
 
     @Test
     void aFenceDropsTheValueWhateverItIs() throws Exception {
         redis.set(KEY, "value");
-        fence(shared);
+        fence(primary);
         assertThat(redis.exists(KEY)).isZero();
         assertFence();
         redis.hset(KEY, "a", "b");
-        fence(shared);
+        fence(primary);
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -265,7 +265,7 @@ class GuardScriptsIT {
         assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime()).isGreaterThan(200);
         assertThat(redis.pttl(GUARD)).isGreaterThan(GuardProtocol.FENCE.toMillis());
 
-        fence(shared);
+        fence(primary);
         guards.renew(KEY, "t1");
         claim("user:1:profile", "after the renewals", null);
         assertFence();
@@ -284,7 +284,7 @@ class GuardScriptsIT {
     void aClaimKnowsWhetherItWasGrantedOverNothing() throws Exception {
         assertThat(claim(KEY, "t1", null)).isEqualTo(new Claim.Granted(false, true));
         assertThat(claim(KEY, "t1", null)).as("over itself").isEqualTo(new Claim.Granted(false, false));
-        fence(shared);
+        fence(primary);
         assertThat(claim(KEY, "t2", null)).as("over a fence").isEqualTo(new Claim.Granted(false, false));
         redis.del(GUARD);
         redis.hset(KEY, "a", "b");
@@ -314,7 +314,7 @@ class GuardScriptsIT {
 
     @Test
     void anAbsenceLeavesAFenceWhereTheClaimWasGrantedOverOne() throws Exception {
-        fence(shared);
+        fence(primary);
         claim(KEY, "t1", null);
         assertThat(absent("t1", false)).isEqualTo(Fill.DROPPED);
         assertThat(redis.exists(KEY)).isZero();
@@ -344,7 +344,7 @@ class GuardScriptsIT {
         redis.set(KEY, "by the Flask service");
         assertThat(absent("t1", true)).as("the user exists").isEqualTo(Fill.REFUSED);
         redis.del(KEY);
-        fence(shared);
+        fence(primary);
         assertThat(absent("t1", true)).as("fenced").isEqualTo(Fill.REFUSED);
         assertFence();
     }
@@ -448,7 +448,7 @@ class GuardScriptsIT {
         fill(KEY, "t1", VALUE, TTL, null);
         assertFence();
         assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Granted.class);
-        fence(shared);
+        fence(primary);
         assertThat(fill(KEY, "t2", VALUE, TTL, VALUE)).isFalse();
         assertThat(refresh("t3", TTL)).isInstanceOf(Refresh.Unneeded.class);
         assertThat(redis.exists(KEY)).isZero();
@@ -501,7 +501,7 @@ class GuardScriptsIT {
         redis.set(KEY, "old");
         redis.configSet("maxmemory", "1");
         try {
-            fence(shared);
+            fence(primary);
             assertThat(redis.exists(KEY)).isZero();
             assertFence();
             assertThatExceptionOfType(SharedTierException.class)
@@ -538,29 +538,40 @@ class GuardScriptsIT {
 
     /** Offers a row that was read at a moment of {@link System#nanoTime()}. */
     private static boolean isStored(GuardProtocol guards, String key, long readAt) throws SharedTierException {
-        return guards.offer(key, VALUE, TTL, guards.markAt(readAt)) == Offer.STORED;
+        return guards.offer(key, VALUE, TTL, guards.momentAt(readAt)) == Offer.STORED;
     }
 
-    private static SharedTier tier(RedisServer server) {
-        SharedTier tier = new SharedTier(
-                RedisURI.create(server.uri()),
-                ClientOptions.create(),
-                Duration.ofSeconds(10),
-                scheduler,
+    private static RedisPrimary primary(RedisServer server) {
+        RedisPrimary primary = new RedisPrimary(
+                new RedisSettings(
+                        RedisURI.create(server.uri()),
+                        ClientOptions.create(),
+                        Duration.ofSeconds(10),
+                        Timing.STANDARD.silence(),
+                        Timing.STANDARD.registerLife(),
+                        InstantSource.system(),
+                        System::nanoTime),
                 "user",
                 "node",
-                key -> {},
-                () -> {},
+                scheduler,
                 size -> {},
-                Timing.STANDARD,
-                InstantSource.system(),
-                System::nanoTime);
-        tier.open();
-        return tier;
+                new Quiet());
+        primary.open();
+        return primary;
     }
 
-    private static void fence(SharedTier tier) throws SharedTierException {
-        tier.guards().awaitAll(List.of(tier.guards().sendFence(KEY)));
+    /** Does nothing with what it is told. */
+    private static final class Quiet implements RedisPrimary.Listener {
+
+        @Override
+        public void changed(String key) {}
+
+        @Override
+        public void disconnected(RedisPrimary primary) {}
+    }
+
+    private static void fence(RedisPrimary primary) throws SharedTierException {
+        primary.guards().awaitAll(List.of(primary.guards().sendFence(KEY)));
     }
 
     private static long offerUntil(long tooOldFrom) {

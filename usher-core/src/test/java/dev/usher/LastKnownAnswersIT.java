@@ -450,7 +450,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     private void loseRedis() {
         proxy.refuse();
-        await().until(() -> node.shared().session() == null);
+        await().until(() -> node.engine().shared().session("user:42:profile") == null);
     }
 
     /** Asks until memory answers. */

@@ -183,9 +183,9 @@ class NearTierIT extends NodesOnRedis {
         table.put(42L, profile("Anna"));
         redis.setex(KEY, 1800, json("Ann"));
         Future<Optional<UserProfile>> early = held.whileDecoding(threads, () -> cache.find(42L), () -> {
-            Session before = node.shared().session();
+            Session before = node.engine().shared().session("user:42:profile");
             redis.flushall();
-            await().until(() -> node.shared().session() != before);
+            await().until(() -> node.engine().shared().session("user:42:profile") != before);
         });
         assertThat(early.get()).contains(profile("Ann"));
         assertThat(cache.find(42L)).as("asked after the change").contains(profile("Anna"));
@@ -228,7 +228,9 @@ class NearTierIT extends NodesOnRedis {
         UserCaches node = open(server.uri());
         UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, this::load);
         await().until(() -> cache.stats().nearOpen());
-        node.fences().announce(KEY); // so that this node does not read Redis, which then does not track the key
+        node.engine()
+                .fences()
+                .announce(KEY); // so that this node does not read Redis, which then does not track the key
         cache.find(42L);
         cache.find(42L);
         assertThat(queries).hasValue(2);
@@ -381,7 +383,7 @@ class NearTierIT extends NodesOnRedis {
         Future<Optional<UserProfile>> waiting = threads.submit(() -> here.find(42L));
         await().until(() -> here.stats().claimWaits() == 1);
         table.put(42L, profile("Anna"));
-        node.fences().announce(KEY); // an invalidation that Redis does not take
+        node.engine().fences().announce(KEY); // an invalidation that Redis does not take
         gate.countDown();
         assertThat(loading.get()).contains(profile("Ann"));
         assertThat(waiting.get()).as("asked before the change").contains(profile("Ann"));

@@ -67,7 +67,7 @@ class PausedMachineIT extends NodesOnRedis {
     /** Entries stay, and are answered again once Redis has answered a heartbeat that was sent after the pause. */
     private void assertIsClosedForAMomentAfter(Runnable pause) {
         long before = cache.stats().sharedPresent();
-        Session session = node.shared().session();
+        Session session = node.engine().shared().session("user:42:profile");
         await().pollInterval(Duration.ofMillis(300))
                 .atMost(Duration.ofSeconds(5))
                 .until(() -> {
@@ -86,7 +86,9 @@ class PausedMachineIT extends NodesOnRedis {
             cache.find(42L);
             return cache.stats().nearHits() > inMemory;
         });
-        assertThat(node.shared().session()).as("nothing was forgotten").isSameAs(session);
+        assertThat(node.engine().shared().session("user:42:profile"))
+                .as("nothing was forgotten")
+                .isSameAs(session);
         assertThat(table.queries).hasValue(1);
     }
 }

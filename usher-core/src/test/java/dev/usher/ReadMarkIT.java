@@ -101,7 +101,7 @@ class ReadMarkIT extends NodesOnRedis {
 
             CompletableFuture<Boolean> stored = CompletableFuture.supplyAsync(() -> cache.save(42L, OLD, mark));
             await().until(() -> redis.exists(KEY) == 1);
-            node.shared().flushed();
+            node.engine().shared().primaryOf("user:42:profile").flushed();
             proxy.restore();
 
             assertThat(stored.get(20, TimeUnit.SECONDS)).isFalse();
@@ -111,8 +111,8 @@ class ReadMarkIT extends NodesOnRedis {
 
     /** As if it had been taken so much earlier. */
     private static ReadMark earlier(ReadMark mark, Duration by) {
-        assertThat(mark.leastMillis()).isNotEqualTo(ReadMark.UNKNOWN);
-        return new ReadMark(mark.server(), mark.leastMillis() - by.toMillis());
+        assertThat(mark.moment().leastMillis()).isNotEqualTo(ServerMoment.UNKNOWN);
+        return new ReadMark(mark.moment().earlierBy(by.toMillis()));
     }
 
     private UserCaches node(String uri) {
@@ -120,7 +120,7 @@ class ReadMarkIT extends NodesOnRedis {
                 .redis(uri)
                 .commandTimeout(Duration.ofSeconds(10))
                 .clock(() -> clock));
-        await().until(() -> node.shared().beforeRead().leastMillis() != ReadMark.UNKNOWN);
+        await().until(() -> node.engine().shared().now().leastMillis() != ServerMoment.UNKNOWN);
         return node;
     }
 }

@@ -233,7 +233,7 @@ class ReceiptHolesIT extends NodesOnRedis {
     }
 
     private static void letTheRegisterBeBelieved(UserCaches node, Duration limit) {
-        NodeRegister register = node.shared().register();
+        NodeRegister register = node.engine().shared().register();
         await().atMost(Duration.ofSeconds(20))
                 .ignoreExceptionsInstanceOf(SharedTierException.class) // a busy machine answers late now and then
                 .until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), limit));

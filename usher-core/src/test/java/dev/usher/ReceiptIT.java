@@ -268,7 +268,7 @@ class ReceiptIT extends NodesOnRedis {
     private void letTheRegisterBeBelieved() {
         await().ignoreExceptions().until(() -> {
             for (UserCaches node : opened) {
-                NodeRegister register = node.shared().register();
+                NodeRegister register = node.engine().shared().register();
                 NodeRegister.Roll roll = register.read(Duration.ofSeconds(1));
                 if (!register.isComplete(roll, BOUND) || roll.members().size() != opened.size()) {
                     return false;

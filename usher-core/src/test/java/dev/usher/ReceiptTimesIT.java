@@ -67,7 +67,7 @@ class ReceiptTimesIT {
             for (JavaProcess process : processes) {
                 assertThat(process.answer()).isEqualTo("watching");
             }
-            NodeRegister register = caches.shared().register();
+            NodeRegister register = caches.engine().shared().register();
             await().ignoreExceptions().until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), BOUND));
 
             List<RevocationReceipt> healthy = revoke(table, writer, RECEIPTS);

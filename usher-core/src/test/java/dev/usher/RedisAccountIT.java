@@ -115,7 +115,7 @@ class RedisAccountIT {
         await().until(() -> other.find(42L).equals(cache.findFresh(42L)));
         assertThat(other.find(42L)).contains(profile("Anna"));
 
-        GuardProtocol guards = here.shared().guards();
+        GuardProtocol guards = here.engine().shared().guards(KEY);
         assertThat(guards.refresh(KEY, "t1", Duration.ofDays(1))).isInstanceOf(Refresh.Granted.class);
         guards.release(KEY, "t1", false);
 
@@ -126,7 +126,12 @@ class RedisAccountIT {
         Duration offersEnd = Timing.STANDARD.offersEnd();
         long past = System.nanoTime() - offersEnd.toNanos();
         Overflow overflow = new Overflow(1, Set.of("profile"), past, past, KEY);
-        new FullFlush(here.shared(), here.scheduler(), "user", overflow, offersEnd)
+        new FullFlush(
+                        here.engine().shared().primaryOf("user:42:profile"),
+                        here.engine().scheduler(),
+                        "user",
+                        overflow,
+                        offersEnd)
                 .run()
                 .get(10, TimeUnit.SECONDS);
         assertThat(operator.keys("user:*:profile")).isEmpty();

@@ -55,7 +55,7 @@ class RedisLinkIT extends NodesOnRedis {
     void onlyTheFirstFewCallersWaitForARedisThatHangs() {
         proxy.freeze();
         assertThat(waits(1, 60)).as("of 60 callers, one after the other").isLessThanOrEqualTo(5);
-        assertThat(node.shared().state()).isEqualTo(CachesHealth.Redis.SILENT);
+        assertThat(node.engine().shared().state()).isEqualTo(RedisState.SILENT);
     }
 
     @Test
@@ -67,7 +67,7 @@ class RedisLinkIT extends NodesOnRedis {
             for (long id = 1; id <= 5; id++) {
                 first.add(callers.submit(waits(id)));
             }
-            await().until(() -> node.shared().waitingForReads() == 5);
+            await().until(() -> node.engine().shared().waitingForReads() == 5);
             // These callers come when the others have waited for half of their time.
             await().pollDelay(DEADLINE.dividedBy(2)).until(() -> true);
             List<Future<Boolean>> late = List.of(callers.submit(waits(6)), callers.submit(waits(7)));
@@ -88,7 +88,7 @@ class RedisLinkIT extends NodesOnRedis {
     @Test
     void noCallerWaitsForARedisThatIsDown() {
         proxy.refuse();
-        await().until(() -> node.shared().state() == CachesHealth.Redis.UNREACHABLE);
+        await().until(() -> node.engine().shared().state() == RedisState.UNREACHABLE);
         assertThat(waits(1, 60)).isZero();
     }
 
@@ -96,9 +96,9 @@ class RedisLinkIT extends NodesOnRedis {
     void aRedisThatAnswersAgainIsAskedAgainByItself() {
         proxy.freeze();
         waits(1, 6);
-        assertThat(node.shared().state()).isEqualTo(CachesHealth.Redis.SILENT);
+        assertThat(node.engine().shared().state()).isEqualTo(RedisState.SILENT);
         proxy.thaw();
-        await().until(() -> node.shared().state() == CachesHealth.Redis.ANSWERING);
+        await().until(() -> node.engine().shared().state() == RedisState.ANSWERING);
         cache.find(500L);
         assertThat(redis.get("user:500:profile")).isNotNull();
     }
@@ -106,7 +106,7 @@ class RedisLinkIT extends NodesOnRedis {
     @Test
     void aRedisThatIsMerelyIdleAndHangsIsNoticedBeforeAnybodyAsks() {
         proxy.freeze();
-        await().until(() -> node.shared().state() != CachesHealth.Redis.ANSWERING);
+        await().until(() -> node.engine().shared().state() != RedisState.ANSWERING);
     }
 
     @Test
@@ -114,7 +114,7 @@ class RedisLinkIT extends NodesOnRedis {
         proxy.delay(DEADLINE.multipliedBy(2));
         assertThat(waits(1, 60)).isLessThanOrEqualTo(5);
         proxy.restore();
-        await().until(() -> node.shared().state() == CachesHealth.Redis.ANSWERING);
+        await().until(() -> node.engine().shared().state() == RedisState.ANSWERING);
     }
 
     @Test
@@ -124,7 +124,7 @@ class RedisLinkIT extends NodesOnRedis {
             for (long id = 1; id < 30; id++) {
                 assertThat(cache.find(id)).isPresent();
             }
-            assertThat(node.shared().state()).isEqualTo(CachesHealth.Redis.FAILING);
+            assertThat(node.engine().shared().state()).isEqualTo(RedisState.FAILING);
             assertThat(cache.find(0L)).isPresent();
             assertThat(cache.stats().sharedPresent())
                     .as("what is in Redis is read all the same")
@@ -132,16 +132,16 @@ class RedisLinkIT extends NodesOnRedis {
         } finally {
             redis.configSet("maxmemory", "0");
         }
-        await().until(() -> node.shared().state() == CachesHealth.Redis.ANSWERING);
+        await().until(() -> node.engine().shared().state() == RedisState.ANSWERING);
     }
 
     @Test
     void aHalfOpenConnectionIsMadeAnew() {
         proxy.swallow();
-        await().atMost(Duration.ofSeconds(8)).until(() -> node.shared().state() != CachesHealth.Redis.ANSWERING);
+        await().atMost(Duration.ofSeconds(8)).until(() -> node.engine().shared().state() != RedisState.ANSWERING);
         // The proxy passes new connections, but not the old one, which the kernel would keep for many minutes.
         await().atMost(Duration.ofSeconds(8))
-                .until(() -> cache.stats().nearOpen() && node.shared().state() == CachesHealth.Redis.ANSWERING);
+                .until(() -> cache.stats().nearOpen() && node.engine().shared().state() == RedisState.ANSWERING);
         cache.find(500L);
         assertThat(redis.get("user:500:profile")).isNotNull();
     }
@@ -152,7 +152,7 @@ class RedisLinkIT extends NodesOnRedis {
         assertThat(waits(1, 30)).isLessThanOrEqualTo(5);
         proxy.thaw(Direction.TO_CLIENT);
         await().atMost(Duration.ofSeconds(8))
-                .until(() -> cache.stats().nearOpen() && node.shared().state() == CachesHealth.Redis.ANSWERING);
+                .until(() -> cache.stats().nearOpen() && node.engine().shared().state() == RedisState.ANSWERING);
     }
 
     @Test
@@ -175,10 +175,10 @@ class RedisLinkIT extends NodesOnRedis {
             UserCaches early = open(UserCaches.builder().redis(late.uri()));
             UserCache<Long, UserProfile> profiles = early.cache(UserProfile.FACET, Long.class, table);
             assertThat(profiles.find(1L)).isPresent();
-            assertThat(early.shared().state()).isEqualTo(CachesHealth.Redis.UNREACHABLE);
+            assertThat(early.engine().shared().state()).isEqualTo(RedisState.UNREACHABLE);
             late.restart();
             await().until(() -> profiles.stats().nearOpen());
-            await().until(() -> early.shared().state() == CachesHealth.Redis.ANSWERING);
+            await().until(() -> early.engine().shared().state() == RedisState.ANSWERING);
         } finally {
             late.close();
         }

@@ -22,9 +22,9 @@ class ServerClockTest {
 
     @Test
     void withoutAnEarlierSampleTheMarkIsUnknown() {
-        assertThat(leastAt(RECEIVED)).isEqualTo(ReadMark.UNKNOWN);
+        assertThat(leastAt(RECEIVED)).isEqualTo(ServerMoment.UNKNOWN);
         look(1_000_000, RECEIVED);
-        assertThat(leastAt(RECEIVED - 1)).isEqualTo(ReadMark.UNKNOWN);
+        assertThat(leastAt(RECEIVED - 1)).isEqualTo(ServerMoment.UNKNOWN);
     }
 
     @Test
@@ -38,23 +38,23 @@ class ServerClockTest {
     @Test
     void aSampleIsOutOfDateAfterHalfAMinute() {
         look(1_000_000, RECEIVED);
-        assertThat(leastAt(after(30) - 1)).isNotEqualTo(ReadMark.UNKNOWN);
-        assertThat(leastAt(after(30))).isEqualTo(ReadMark.UNKNOWN);
+        assertThat(leastAt(after(30) - 1)).isNotEqualTo(ServerMoment.UNKNOWN);
+        assertThat(leastAt(after(30))).isEqualTo(ServerMoment.UNKNOWN);
     }
 
     @Test
     void anotherServersClockIsAnotherClock() {
         look(1_000_000, RECEIVED);
         clock.forget();
-        assertThat(leastAt(after(1))).isEqualTo(ReadMark.UNKNOWN);
+        assertThat(leastAt(after(1))).isEqualTo(ServerMoment.UNKNOWN);
         look(2_000_000, after(2));
-        assertThat(leastAt(after(1))).isEqualTo(ReadMark.UNKNOWN);
+        assertThat(leastAt(after(1))).isEqualTo(ServerMoment.UNKNOWN);
     }
 
     @Test
     void aMarkIsOfTheServerFromWhichItWasTakenUntilThatMayBeAnother() {
         look(1_000_000, RECEIVED);
-        ReadMark mark = clock.markAt(RECEIVED);
+        ServerMoment mark = clock.momentAt(RECEIVED);
         look(2_000_000, after(1));
         assertThat(clock.isOf(mark)).as("after another look").isTrue();
         clock.forget();
@@ -83,7 +83,7 @@ class ServerClockTest {
             byte[] one = {'1'};
             for (List<byte[]> time : List.of(List.of(oddBytes, one), List.of(one, oddBytes))) {
                 clock.look(time, RECEIVED);
-                assertThat(ServerClock.millisOf(time)).as(odd).isEqualTo(ReadMark.UNKNOWN);
+                assertThat(ServerClock.millisOf(time)).as(odd).isEqualTo(ServerMoment.UNKNOWN);
             }
         }
         clock.look(List.of(), RECEIVED);
@@ -91,7 +91,7 @@ class ServerClockTest {
     }
 
     private long leastAt(long nanoTime) {
-        return clock.markAt(nanoTime).leastMillis();
+        return clock.momentAt(nanoTime).leastMillis();
     }
 
     private void look(long millis, long receivedAt) {

@@ -447,12 +447,12 @@ class TieredUserCacheIT extends NodesOnRedis {
     void aRowReadBeforeAFlushIsNotStoredAfterIt() {
         UserCaches node = node();
         UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
-        await().until(() -> node.shared().session() != null);
-        Session before = node.shared().session();
+        await().until(() -> node.engine().shared().session("user:42:profile") != null);
+        Session before = node.engine().shared().session("user:42:profile");
         ReadMark mark = here.beforeRead();
         Instant readAt = Instant.now();
         redis.flushall(); // also deletes the fence of a change that came after the row was read
-        await().until(() -> node.shared().session() != before);
+        await().until(() -> node.engine().shared().session("user:42:profile") != before);
         assertThat(here.save(42L, ANN, readAt)).isFalse();
         assertThat(here.save(42L, ANN, mark)).isFalse();
         await().until(() -> here.save(42L, ANN, Instant.now()));
@@ -531,17 +531,17 @@ class TieredUserCacheIT extends NodesOnRedis {
         here.find(42L);
         String old = redis.get(KEY);
         table.put(42L, profile("Anna"));
-        Object mark = node.fences().announce(KEY);
+        Object mark = node.engine().fences().announce(KEY);
         assertThat(here.find(42L)).contains(profile("Anna"));
         assertThat(redis.get(KEY)).isEqualTo(old);
         redis.del(KEY, GUARD);
         assertThat(here.save(42L, profile("Old"), Instant.now())).isFalse();
 
-        Object later = node.fences().announce(KEY);
-        node.fences().send(Map.of(KEY, mark));
-        assertThat(node.fences().isPending(KEY)).as("the later change").isTrue();
-        node.fences().send(Map.of(KEY, later));
-        assertThat(node.fences().isPending(KEY)).isFalse();
+        Object later = node.engine().fences().announce(KEY);
+        node.engine().fences().send(Map.of(KEY, mark));
+        assertThat(node.engine().fences().isPending(KEY)).as("the later change").isTrue();
+        node.engine().fences().send(Map.of(KEY, later));
+        assertThat(node.engine().fences().isPending(KEY)).isFalse();
     }
 
     @Test
@@ -549,7 +549,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         UserCaches node = node();
         node.cache(PROFILE, Long.class, table);
         redis.set(KEY, "old");
-        node.fences().announce(KEY);
+        node.engine().fences().announce(KEY);
         node.close();
         assertThat(redis.exists(KEY)).isZero();
     }

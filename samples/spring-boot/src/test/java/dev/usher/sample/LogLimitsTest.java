@@ -42,10 +42,11 @@ class LogLimitsTest {
             Map.entry("RedisTroubles: {}; the source answers", "ten seconds"),
             Map.entry("RedisTroubles: Redis at {} answers again", "the line that begins it, every ten seconds"),
             Map.entry("SourceTroubles: The source of {} answers again", "the line that begins it, every ten seconds"),
-            Map.entry("SharedTier: Redis is named by its Sentinels", "the start"),
+            Map.entry("RedisPrimary: Redis is named by its Sentinels", "the start"),
             Map.entry(
-                    "SharedTier: The maxmemory-policy {} of this Redis", "a look every ten seconds, and a new answer"),
-            Map.entry("SharedTier: Redis at {} is {}", "a connection, and another server than before"),
+                    "RedisPrimary: The maxmemory-policy {} of this Redis",
+                    "a look every ten seconds, and a new answer"),
+            Map.entry("RedisPrimary: Redis at {} is {}", "a connection, and another server than before"),
             Map.entry(
                     "TrackedConnection: This Redis does not track",
                     "a second attempt in each second, and a new answer"),

@@ -1,0 +1,172 @@
+package dev.usher;
+
+import dev.usher.NearTier.Resident;
+import dev.usher.SingleFlight.Landing;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is known of users without the source: what memory answers, what Redis holds, and the last known answers for when there is nothing
+ * better. Every answer is counted here. Thread-safe.
+ */
+final class KnownAnswers<K, V> {
+
+    /** How many users are looked up at a time: no more than Redis can answer well within the time that one call may take. */
+    private static final int MAX_TOGETHER = 500;
+
+    private final CachedFacet<K, V> facet;
+    private final EntryCodec<V> codec;
+    private final Counters counters;
+    private final NearTier<K, V> near;
+    private final TrackedReads<K, V> reads;
+    private final RefreshAhead ahead;
+    private final FenceOutbox fences;
+
+    /** Beside the codec, for a hit in memory is as quick as this is read. */
+    private final boolean isCopied;
+
+    KnownAnswers(
+            CachedFacet<K, V> facet,
+            NearTier<K, V> near,
+            TrackedReads<K, V> reads,
+            RefreshAhead ahead,
+            FenceOutbox fences) {
+        this.facet = facet;
+        this.codec = facet.codec();
+        this.counters = facet.counters();
+        this.near = near;
+        this.reads = reads;
+        this.ahead = ahead;
+        this.fences = fences;
+        this.isCopied = facet.facet().copiedOnRead();
+    }
+
+    /** The answer to hand out. */
+    Optional<V> answerOf(Resident<V> resident) {
+        Optional<V> answer = resident.answer();
+        counters.remembered(answer.isPresent(), resident.isStale());
+        return isCopied ? answer.map(codec::copyOf) : answer;
+    }
+
+    /** As {@link #answerOf}, with how good it is. */
+    Lookup<V> foundIn(Resident<V> resident) {
+        return new Lookup<>(answerOf(resident), resident.staleFor());
+    }
+
+    /** What a load has brought. */
+    Lookup<V> foundIn(Landing<V> landing) {
+        return foundIn(landing.tier(), landing.entry());
+    }
+
+    /** What has just been read in a tier. */
+    Lookup<V> foundIn(Tier tier, Entry<V> entry) {
+        counters.answered(tier, entry);
+        return new Lookup<>(codec.handOut(entry), Duration.ZERO);
+    }
+
+    /** What a thread has read in the source for itself alone: there is nothing to copy. */
+    Lookup<V> foundAlone(Entry<V> entry) {
+        counters.answered(Tier.SOURCE, entry);
+        return new Lookup<>(entry.toOptional(), Duration.ZERO);
+    }
+
+    /** The last known answer, or that there is none that the policy allows. */
+    Lookup<V> lastKnownOr(K id, UserUnavailableException failure) {
+        Resident<V> last = near.lastKnown(id);
+        if (last == null) {
+            counters.unavailable.increment();
+            return Lookup.unavailable(failure);
+        }
+        return foundIn(last);
+    }
+
+    /** Hands on what memory answers, and returns the rest: each id once, and none that can be no id. */
+    Set<K> inMemory(Collection<? extends K> ids, BiConsumer<K, Resident<V>> found) {
+        Set<K> missing = new LinkedHashSet<>(capacityFor(ids.size()));
+        for (K id : new LinkedHashSet<>(ids)) {
+            Resident<V> resident = near.find(id);
+            if (resident != null) {
+                found.accept(id, resident);
+            } else {
+                facet.requireId(id);
+                missing.add(id);
+            }
+        }
+        return missing;
+    }
+
+    /** What Redis holds, of however many users; those of which it holds nothing, or does not answer, are missing. */
+    Map<K, Lookup<V>> inRedis(Set<K> ids) {
+        Map<K, Lookup<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
+        Set<K> left = new LinkedHashSet<>(ids);
+        while (!left.isEmpty()) {
+            Set<K> together = Set.copyOf(firstOf(left));
+            left.removeAll(together);
+            readTogether(together, found);
+        }
+        return found;
+    }
+
+    private void readTogether(Set<K> ids, Map<K, Lookup<V>> found) {
+        List<Miss<K, V>> misses = ids.stream()
+                .filter(id -> !fences.isPending(facet.keyOf(id)))
+                .map(id -> new Miss<>(facet.keyOf(id), SingleFlight.<K, V>alone(id)))
+                .toList();
+        if (misses.isEmpty()) {
+            return;
+        }
+        try {
+            List<@Nullable Entry<V>> entries = reads.readAndKeep(misses, ahead.afterRead());
+            for (int i = 0; i < misses.size(); i++) {
+                Entry<V> entry = entries.get(i);
+                if (entry != null) {
+                    found.put(misses.get(i).id, foundIn(Tier.SHARED, entry));
+                }
+            }
+        } catch (SharedTierException e) {
+            counters.sharedErrors.increment();
+        }
+    }
+
+    /** What memory and Redis hold; of the rest, the last known answers, or that the source has failed like that. */
+    Map<K, Lookup<V>> knownOr(Set<K> ids, UserUnavailableException failure) {
+        Map<K, Lookup<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
+        found.putAll(inRedis(inMemory(ids, (id, resident) -> found.put(id, foundIn(resident)))));
+        Set<K> left = without(ids, found.keySet());
+        if (!left.isEmpty()) {
+            UserUnavailableException why = failure.of(facet.keys(), left);
+            left.forEach(id -> found.put(id, lastKnownOr(id, why)));
+        }
+        return found;
+    }
+
+    /** As many of the ids as are looked up at a time. */
+    static <K> Set<K> firstOf(Set<K> ids) {
+        return ids.size() <= MAX_TOGETHER
+                ? ids
+                : ids.stream().limit(MAX_TOGETHER).collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    static <K> Set<K> without(Set<K> ids, Set<K> others) {
+        if (others.size() == ids.size()) {
+            return Set.of();
+        }
+        Set<K> left = new LinkedHashSet<>(ids);
+        left.removeAll(others);
+        return left;
+    }
+
+    /** Of a map that is not to grow while it is filled. */
+    static int capacityFor(int entries) {
+        return entries * 4 / 3 + 1;
+    }
+}
