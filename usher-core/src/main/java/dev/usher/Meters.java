@@ -1,19 +1,6 @@
 package dev.usher;
 
-import io.micrometer.core.instrument.DistributionSummary;
-import io.micrometer.core.instrument.FunctionCounter;
-import io.micrometer.core.instrument.Gauge;
-import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.Tags;
-import io.micrometer.core.instrument.TimeGauge;
-import io.micrometer.core.instrument.Timer;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.LongAdder;
-import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,146 +9,52 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Closing it removes its meters. Thread-safe.
  */
-final class Meters implements AutoCloseable {
+interface Meters extends AutoCloseable {
 
-    private final @Nullable MeterRegistry registry;
-    private final List<Meter> registered = new ArrayList<>();
-    private boolean closed;
-
-    Meters(@Nullable MeterRegistry registry) {
-        this.registry = registry;
+    /**
+     * Meters in a registry, or none. Micrometer is an optional dependency: without a registry, none of its classes is linked.
+     *
+     * @param registry where meters are shown, or {@code null} when they are not
+     */
+    static Meters in(@Nullable MeterRegistry registry) {
+        return registry == null ? new NoMeters() : new MicrometerMeters(registry);
     }
 
     /** The counters of a facet. */
-    synchronized Counters countersOf(String facet) {
-        if (registry == null || closed) {
-            return new Counters();
-        }
-        Tags tags = Tags.of("facet", facet);
-        DistributionSummary sizes = add(DistributionSummary.builder("usher.source.batch.size")
-                .description("Users that one call of the source asks for")
-                .baseUnit("users")
-                .tags(tags)
-                .register(registry));
-        Timer answered = add(loadDuration(tags.and("outcome", "answered")).register(registry));
-        Timer failed = add(loadDuration(tags.and("outcome", "failed")).register(registry));
-        Counters counters = new Counters(
-                sizes::record,
-                nanos -> answered.record(nanos, TimeUnit.NANOSECONDS),
-                nanos -> failed.record(nanos, TimeUnit.NANOSECONDS));
-        requests(tags, "near", "present", counters.nearPresent);
-        requests(tags, "near", "absent", counters.nearAbsent);
-        requests(tags, "shared", "present", counters.sharedPresent);
-        requests(tags, "shared", "absent", counters.sharedAbsent);
-        requests(tags, "source", "present", counters.sourcePresent);
-        requests(tags, "source", "absent", counters.sourceAbsent);
-        requests(tags, "stale", "present", counters.stalePresent);
-        requests(tags, "stale", "absent", counters.staleAbsent);
-        requests(tags, "none", "unavailable", counters.unavailable);
-        count("usher.loads", "Calls of the source", tags, counters.loads);
-        count("usher.loads.rejected", "Calls of the source that too many waited for", tags, counters.loadsRejected);
-        refusedFills(tags.and("reason", "changed"), counters.fillsRefused);
-        refusedFills(tags.and("reason", "codec"), counters.fillsNotEncoded);
-        offers(tags.and("outcome", "stored"), counters.offersStored);
-        offers(tags.and("outcome", "refused"), counters.offersRefused);
-        count("usher.claims.waited", "Misses that waited for another process", tags, counters.claimWaits);
-        count("usher.refreshes", "Loads of entries that were about to end", tags, counters.refreshes);
-        count("usher.near.invalidations", "Changes that Redis has told of", tags, counters.nearInvalidations);
-        count("usher.shared.unreadable", "Entries in Redis that could not be read", tags, counters.unreadable);
-        count("usher.shared.errors", "Calls of Redis that failed", tags, counters.sharedErrors);
-        return counters;
-    }
+    Counters countersOf(String facet);
 
     /** The sizes of the shared tier's batches. */
-    synchronized BatchSizes sharedBatchSizes() {
-        if (registry == null || closed) {
-            return new BatchSizes(size -> {});
-        }
-        DistributionSummary sizes = add(DistributionSummary.builder("usher.shared.batch.size")
-                .description("Reads that one call of Redis carries")
-                .baseUnit("reads")
-                .register(registry));
-        return new BatchSizes(sizes::record);
-    }
+    BatchSizes sharedBatchSizes();
 
-    /** The near tier's watermark. A closed near tier has none. */
-    synchronized void watermarkOf(SharedTier shared) {
-        if (registry == null || closed) {
-            return;
-        }
-        add(Gauge.builder("usher.near.open", shared, tier -> tier.watermarkAge() == null ? 0 : 1)
-                .description("1 while this node hears of every change, else 0")
-                .register(registry));
-        ToDoubleFunction<SharedTier> age = tier -> {
-            Duration known = tier.watermarkAge();
-            return known == null ? Double.NaN : known.toNanos();
-        };
-        add(TimeGauge.builder("usher.near.watermark.age", shared, TimeUnit.NANOSECONDS, age)
-                .description("Time since the moment up to which this node has provably seen every change")
-                .register(registry));
-    }
+    /** Shows the near tier's watermark. A closed near tier has none. */
+    void watermarkOf(SharedTier shared);
 
-    /** What waits to be sent. */
-    synchronized void pendingOf(FenceOutbox fences) {
-        if (registry == null || closed) {
-            return;
-        }
-        add(Gauge.builder("usher.fences.pending", fences, FenceOutbox::size)
-                .description("Invalidations that Redis has not confirmed yet")
-                .baseUnit("fences")
-                .register(registry));
-        ToDoubleFunction<FenceOutbox> oldest = outbox -> {
-            Duration age = outbox.oldest();
-            return age == null ? 0 : age.toNanos();
-        };
-        add(TimeGauge.builder("usher.fences.oldest.age", fences, TimeUnit.NANOSECONDS, oldest)
-                .description("Time since the first of the invalidations that Redis has not confirmed yet")
-                .register(registry));
-        count("usher.fences.overflows", "Times that invalidations found no room", Tags.empty(), fences.overflows());
-        count("usher.fences.resent", "Invalidations confirmed when sent again", Tags.empty(), fences.resent());
-    }
+    /** Shows how much waits to be sent. */
+    void pendingOf(FenceOutbox fences);
 
     @Override
-    public synchronized void close() {
-        closed = true;
-        Closing closing = new Closing();
-        MeterRegistry from = registry;
-        if (from != null) {
-            registered.forEach(meter -> closing.step(() -> from.remove(meter)));
+    void close();
+
+    /** Counters that no registry shows. */
+    final class NoMeters implements Meters {
+
+        @Override
+        public Counters countersOf(String facet) {
+            return new Counters();
         }
-        registered.clear();
-        closing.end();
-    }
 
-    private static Timer.Builder loadDuration(Tags tags) {
-        return Timer.builder("usher.load.duration")
-                .description("Time that the source takes")
-                .tags(tags);
-    }
-
-    private void requests(Tags tags, String tier, String outcome, LongAdder count) {
-        count("usher.requests", "Answers, by where they came from", tags.and("tier", tier, "outcome", outcome), count);
-    }
-
-    private void refusedFills(Tags tags, LongAdder count) {
-        count("usher.fills.refused", "Loaded values that were not stored", tags, count);
-    }
-
-    private void offers(Tags tags, LongAdder count) {
-        count("usher.offers", "Rows that a caller has offered", tags, count);
-    }
-
-    private void count(String name, String description, Tags tags, LongAdder count) {
-        if (registry != null) {
-            add(FunctionCounter.builder(name, count, LongAdder::sum)
-                    .description(description)
-                    .tags(tags)
-                    .register(registry));
+        @Override
+        public BatchSizes sharedBatchSizes() {
+            return new BatchSizes(size -> {});
         }
-    }
 
-    private <M extends Meter> M add(M meter) {
-        registered.add(meter);
-        return meter;
+        @Override
+        public void watermarkOf(SharedTier shared) {}
+
+        @Override
+        public void pendingOf(FenceOutbox fences) {}
+
+        @Override
+        public void close() {}
     }
 }

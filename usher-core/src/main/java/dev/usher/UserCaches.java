@@ -207,7 +207,7 @@ public final class UserCaches implements AutoCloseable {
 
         /**
          * Where the caches show their meters until they are closed; by default they show none. One registry takes the
-         * meters of one {@link UserCaches}.
+         * meters of one {@link UserCaches}. The application brings {@code micrometer-core}, which usher does not.
          *
          * @param meterRegistry the registry
          * @return this builder
@@ -283,7 +283,7 @@ public final class UserCaches implements AutoCloseable {
             }
             RedisSettings settings = new RedisSettings(
                     uri, clientOptions, commandTimeout, timing.silence(), timing.registerLife(), clock, nanoTime);
-            Meters meters = new Meters(meterRegistry);
+            Meters meters = Meters.in(meterRegistry);
             Engine engine;
             try {
                 engine = new Engine(new Engine.Settings(keyPrefix, settings, executor, timing, maxFences), meters);

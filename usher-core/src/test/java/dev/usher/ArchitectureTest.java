@@ -62,7 +62,7 @@ class ArchitectureTest {
     void metersAreMadeInOnePlace() {
         noClasses()
                 .that()
-                .haveNameNotMatching("dev\\.usher\\.(Meters|UserCaches).*")
+                .haveNameNotMatching("dev\\.usher\\.(Meters|MicrometerMeters|UserCaches\\$Builder)")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.micrometer..")

@@ -27,9 +27,14 @@ final class JavaProcess implements AutoCloseable {
      * @param log where its standard error goes
      */
     static JavaProcess start(Class<?> main, Path log, List<String> arguments) {
+        return start(main, System.getProperty("java.class.path"), log, arguments);
+    }
+
+    /** As the other, with a class path of its own. */
+    static JavaProcess start(Class<?> main, String classPath, Path log, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), "-Xmx256m", "-XX:+UseSerialGC"));
+        command.addAll(List.of("-cp", classPath, "-Xmx256m", "-XX:+UseSerialGC"));
         // Up to eight processes start at once, and do little work.
         command.add("-XX:TieredStopAtLevel=1");
         command.add(main.getName());

@@ -87,6 +87,24 @@ public final class UsherAutoConfiguration {
     }
 
     @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterRegistry.class)
+    static class Micrometer {
+
+        @Bean
+        CacheMeters usherCacheMeters(ObjectProvider<MeterRegistry> registries) {
+            // If there are several, the primary registry: in Spring Boot it is the composite of the others.
+            return builder -> registries.ifUnique(builder::meterRegistry);
+        }
+    }
+
+    /** Names the registry of the caches' meters, in an application that has Micrometer. */
+    @FunctionalInterface
+    interface CacheMeters {
+
+        void showIn(UserCaches.Builder builder);
+    }
+
+    @Configuration(proxyBeanMethods = false)
     @ConditionalOnClass(PlatformTransactionManager.class)
     static class Transactions {
 
@@ -134,12 +152,11 @@ public final class UsherAutoConfiguration {
     UserCaches userCaches(
             UsherProperties properties,
             RedisEndpoint redis,
-            ObjectProvider<MeterRegistry> meters,
+            ObjectProvider<CacheMeters> meters,
             ObjectProvider<JsonMapper> mappers,
             Environment environment) {
         UserCaches.Builder builder = properties.builder().redis(redis.uri()).clientOptions(redis.options());
-        // If there are several, the primary registry: in Spring Boot it is the composite of the others.
-        meters.ifUnique(builder::meterRegistry);
+        meters.ifUnique(each -> each.showIn(builder));
         mappers.ifUnique(builder::jsonMapper);
         if (Threading.VIRTUAL.isActive(environment)) {
             builder.executor(new VirtualThreadTaskExecutor("usher-"));

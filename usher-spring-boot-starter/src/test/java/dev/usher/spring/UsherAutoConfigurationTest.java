@@ -156,6 +156,14 @@ class UsherAutoConfigurationTest {
     }
 
     @Test
+    void withoutMicrometerTheCachesShowNoMeters() {
+        nowhere.withClassLoader(new FilteredClassLoader("org.springframework.boot.data.redis", "io.micrometer.core"))
+                .run(context -> assertThat(context)
+                        .hasSingleBean(UserCaches.class)
+                        .doesNotHaveBean(UsherAutoConfiguration.CacheMeters.class));
+    }
+
+    @Test
     void itCanBeSwitchedOff() {
         nowhere.withUserConfiguration(Sources.class)
                 .withPropertyValues("usher.enabled=false")
