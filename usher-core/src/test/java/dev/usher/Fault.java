@@ -48,43 +48,43 @@ enum Fault {
     COMMANDS_CUT("commands do not arrive") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.waysToRedis().forEach(way -> way.freeze(Direction.TO_SERVER));
+            site.proxiesOfRedis().forEach(proxy -> proxy.freeze(Direction.TO_SERVER));
             site.letPass(length);
-            site.waysToRedis().forEach(FaultProxy::restore);
+            site.proxiesOfRedis().forEach(FaultProxy::restore);
         }
     },
 
     REPLIES_CUT("replies do not arrive") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.waysToRedis().forEach(way -> way.freeze(Direction.TO_CLIENT));
+            site.proxiesOfRedis().forEach(proxy -> proxy.freeze(Direction.TO_CLIENT));
             site.letPass(length);
-            site.waysToRedis().forEach(FaultProxy::restore);
+            site.proxiesOfRedis().forEach(FaultProxy::restore);
         }
     },
 
     DELAY("replies take 500 ms") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.waysToRedis().forEach(way -> way.delay(Direction.TO_CLIENT, HALF_A_SECOND));
+            site.proxiesOfRedis().forEach(proxy -> proxy.delay(Direction.TO_CLIENT, HALF_A_SECOND));
             site.letPass(length);
-            site.waysToRedis().forEach(FaultProxy::restore);
+            site.proxiesOfRedis().forEach(FaultProxy::restore);
         }
     },
 
     SILENCE("connections are silent in both directions, and then go on") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.waysToRedis().forEach(FaultProxy::freeze);
+            site.proxiesOfRedis().forEach(FaultProxy::freeze);
             site.letPass(length);
-            site.waysToRedis().forEach(FaultProxy::restore);
+            site.proxiesOfRedis().forEach(FaultProxy::restore);
         }
     },
 
     HALF_OPEN("connections are half open: silent for ever, though new ones would work") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.waysToRedis().forEach(FaultProxy::swallow);
+            site.proxiesOfRedis().forEach(FaultProxy::swallow);
             site.letPass(length);
         }
     },
@@ -93,9 +93,9 @@ enum Fault {
         @Override
         void happen(FaultSite site, Duration length) {
             site.again(length, HALF_A_SECOND, () -> {
-                site.waysToRedis().forEach(FaultProxy::refuse);
+                site.proxiesOfRedis().forEach(FaultProxy::refuse);
                 site.letPass(HALF_A_SECOND);
-                site.waysToRedis().forEach(FaultProxy::restore);
+                site.proxiesOfRedis().forEach(FaultProxy::restore);
             });
         }
     },
@@ -106,11 +106,11 @@ enum Fault {
             site.again(
                     length,
                     SHORTLY,
-                    () -> site.waysToRedis()
-                            .forEach(way -> way.cutAfter(
+                    () -> site.proxiesOfRedis()
+                            .forEach(proxy -> proxy.cutAfter(
                                     Direction.TO_CLIENT,
                                     ThreadLocalRandom.current().nextInt(10, 500))));
-            site.waysToRedis().forEach(FaultProxy::restore);
+            site.proxiesOfRedis().forEach(FaultProxy::restore);
         }
     },
 
@@ -214,11 +214,11 @@ enum Fault {
     BOTH_CUT_OFF("some nodes reach neither Redis nor the database", true) {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.waysToDatabase().forEach(FaultProxy::refuse);
-            site.waysToRedis().forEach(FaultProxy::refuse);
+            site.proxiesOfDatabase().forEach(FaultProxy::refuse);
+            site.proxiesOfRedis().forEach(FaultProxy::refuse);
             site.letPass(length);
-            site.waysToRedis().forEach(FaultProxy::restore);
-            site.waysToDatabase().forEach(FaultProxy::restore);
+            site.proxiesOfRedis().forEach(FaultProxy::restore);
+            site.proxiesOfDatabase().forEach(FaultProxy::restore);
         }
     };
 

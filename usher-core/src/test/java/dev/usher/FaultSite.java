@@ -40,8 +40,8 @@ final class FaultSite implements AutoCloseable {
     private final RedisServer redis = RedisServer.start("user " + OPERATOR + " on nopass ~* &* +@all");
     private final PostgresServer database;
     private final String schema = "site_" + System.nanoTime();
-    private final List<FaultProxy> waysToRedis = new ArrayList<>();
-    private final List<FaultProxy> waysToDatabase = new ArrayList<>();
+    private final List<FaultProxy> proxiesOfRedis = new ArrayList<>();
+    private final List<FaultProxy> proxiesOfDatabase = new ArrayList<>();
     private final RedisClient client;
     private @Nullable StatefulRedisConnection<String, String> operator;
 
@@ -57,8 +57,8 @@ final class FaultSite implements AutoCloseable {
             statement.execute("create schema " + schema);
         }
         for (int node = 0; node < nodes; node++) {
-            waysToRedis.add(FaultProxy.inFrontOf(redis.host(), redis.port()));
-            waysToDatabase.add(FaultProxy.inFrontOf(server.host(), server.port()));
+            proxiesOfRedis.add(FaultProxy.inFrontOf(redis.host(), redis.port()));
+            proxiesOfDatabase.add(FaultProxy.inFrontOf(server.host(), server.port()));
         }
         // An operator's client, which no password and no ACL rule of a fault keeps out.
         client = RedisClient.create(RedisURI.builder()
@@ -79,12 +79,12 @@ final class FaultSite implements AutoCloseable {
     }
 
     String redisUri(int node) {
-        FaultProxy way = waysToRedis.get(node);
-        return "redis://" + way.host() + ":" + way.port();
+        FaultProxy proxy = proxiesOfRedis.get(node);
+        return "redis://" + proxy.host() + ":" + proxy.port();
     }
 
     String databaseUrl(int node) {
-        return databaseUrlAt(waysToDatabase.get(node).port());
+        return databaseUrlAt(proxiesOfDatabase.get(node).port());
     }
 
     /** The address past all proxies. */
@@ -99,13 +99,13 @@ final class FaultSite implements AutoCloseable {
     }
 
     /** The proxies between Redis and the disturbed nodes. */
-    List<FaultProxy> waysToRedis() {
-        return waysToRedis.subList(1, waysToRedis.size());
+    List<FaultProxy> proxiesOfRedis() {
+        return proxiesOfRedis.subList(1, proxiesOfRedis.size());
     }
 
     /** The proxies between the database and the disturbed nodes. */
-    List<FaultProxy> waysToDatabase() {
-        return waysToDatabase.subList(1, waysToDatabase.size());
+    List<FaultProxy> proxiesOfDatabase() {
+        return proxiesOfDatabase.subList(1, proxiesOfDatabase.size());
     }
 
     /** Commands of an operator without restrictions. */
@@ -184,8 +184,8 @@ final class FaultSite implements AutoCloseable {
     @Override
     public void close() {
         client.shutdown(0, 1, TimeUnit.SECONDS);
-        waysToRedis.forEach(FaultProxy::close);
-        waysToDatabase.forEach(FaultProxy::close);
+        proxiesOfRedis.forEach(FaultProxy::close);
+        proxiesOfDatabase.forEach(FaultProxy::close);
         redis.close();
     }
 }

@@ -20,7 +20,7 @@ import org.springframework.core.env.Environment;
  * @param queryTimeout How long a query may run; rounded up to whole seconds.
  * @param dataSource Name of the DataSource bean, where there are several and none is primary. It must lead to the database's
  *     primary.
- * @param checkAtStart Whether the start fails on a table that cannot be read as it is described, this one or that of a
+ * @param checkAtStart Whether the start fails when a table does not fit its settings, this one or that of a
  *     JdbcUserSource bean. Otherwise it is checked before its first load.
  */
 @ConfigurationProperties("usher.jdbc")
@@ -39,10 +39,10 @@ record UsherJdbcProperties(
      * @param mobile Column of the mobile number.
      * @param name Column of the name that others see.
      * @param profilePhoto Column of the photo's address.
-     * @param isMedia Column that says whether it is a media account: a boolean, or 1 and 0.
+     * @param isMedia Column that holds whether it is a media account: a boolean, or 1 and 0.
      * @param introduction Column of the introduction.
      * @param certificate Column of the certificate.
-     * @param status Column that says whether the user may act: 1 or true, 0 or false. Empty for a table that does not say.
+     * @param status Column that holds whether the user may act: 1 or true, 0 or false. Empty for a table without such a column.
      */
     record Columns(
             @DefaultValue("id") String id,

@@ -15,9 +15,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  *
  * @param enabled Whether usher configures its caches.
  * @param keyPrefix What all keys in Redis begin with. Applications that share a Redis differ in it.
- * @param redis How Redis is talked to.
- * @param profile How long answers about profiles live.
- * @param status How long answers about statuses live.
+ * @param redis Calls of Redis.
+ * @param profile Caching and loads of profiles.
+ * @param status Caching and loads of statuses.
  */
 @ConfigurationProperties("usher")
 public record UsherProperties(
@@ -28,26 +28,26 @@ public record UsherProperties(
         @DefaultValue Status status) {
 
     /**
-     * How Redis is talked to.
+     * Calls of Redis.
      *
      * @param commandTimeout How long a call of Redis may take before the source answers instead.
-     * @param requireResp3 Whether the start fails on a Redis that speaks RESP2 only, which cannot tell of changes.
+     * @param requireResp3 Whether the start fails on a Redis that speaks RESP2 only, and so cannot push changes.
      */
     public record Redis(
             @DefaultValue("100ms") Duration commandTimeout,
             @DefaultValue("true") boolean requireResp3) {}
 
     /**
-     * How long answers about profiles live.
+     * Caching and loads of profiles.
      *
-     * @param ttl Longest life of a profile in Redis.
-     * @param jitter Share of a life, from 0 to less than 1, by which it may be shortened at random.
-     * @param absentTtl Longest life of the knowledge that a user does not exist.
-     * @param stalenessBound How old an answer may ever be that is given without asking Redis.
-     * @param nearSize How many users this process remembers by itself; 0 turns its memory off.
-     * @param nearTtl Longest life of what this process remembers by itself.
-     * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
-     * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
+     * @param ttl Longest TTL of a profile in Redis.
+     * @param jitter Share of a TTL, from 0 to less than 1, by which it may be shortened at random.
+     * @param absentTtl Longest TTL of an absent user's entry in Redis.
+     * @param stalenessBound Greatest age of an answer from memory; with 0, each call asks Redis.
+     * @param nearSize How many users the near tier holds; 0 turns the near tier off.
+     * @param nearTtl Longest TTL of an answer in the near tier.
+     * @param refreshAhead Last share of a TTL in Redis in which an entry that is asked for is loaded again; 0 for never.
+     * @param claimWait How long a caller waits for the load of another process before it asks the source itself.
      * @param serveStaleFor For how long the last known answer is given when neither Redis nor the source answers; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
      * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another. By default a quarter of the
@@ -68,7 +68,7 @@ public record UsherProperties(
             @Nullable Integer maxWaitingLoads,
             @DefaultValue("3s") Duration maxWait) {
 
-        /** The policy, with a number of callers that may wait where no setting says it. */
+        /** The policy, with a number of callers that may wait unless there is a setting for it. */
         CachePolicy policy(int maxWaitingLoads) {
             return policyOf(
                     "usher.profile", UserProfile.FACET.policy().toBuilder().maxWaitingLoads(maxWaitingLoads), this);
@@ -76,16 +76,16 @@ public record UsherProperties(
     }
 
     /**
-     * How long answers about statuses live.
+     * Caching and loads of statuses.
      *
-     * @param ttl Longest life of a status in Redis.
-     * @param jitter Share of a life, from 0 to less than 1, by which it may be shortened at random.
-     * @param absentTtl Longest life of the knowledge that a user does not exist.
-     * @param stalenessBound How old an answer may ever be that is given without asking Redis.
-     * @param nearSize How many users this process remembers by itself; 0 turns its memory off.
-     * @param nearTtl Longest life of what this process remembers by itself.
-     * @param refreshAhead Last share of a life in Redis in which an entry that is asked for is loaded again; 0 for never.
-     * @param claimWait How long a caller waits for the load of another process before it asks the source by itself.
+     * @param ttl Longest TTL of a status in Redis.
+     * @param jitter Share of a TTL, from 0 to less than 1, by which it may be shortened at random.
+     * @param absentTtl Longest TTL of an absent user's entry in Redis.
+     * @param stalenessBound Greatest age of an answer from memory; with 0, each call asks Redis.
+     * @param nearSize How many users the near tier holds; 0 turns the near tier off.
+     * @param nearTtl Longest TTL of an answer in the near tier.
+     * @param refreshAhead Last share of a TTL in Redis in which an entry that is asked for is loaded again; 0 for never.
+     * @param claimWait How long a caller waits for the load of another process before it asks the source itself.
      * @param serveStaleFor For how long the last known answer is given when neither Redis nor the source answers; 0 for never.
      * @param maxLoads How many queries of the source may be under way at a time.
      * @param maxWaitingLoads How many callers may wait at a time for a query or for the load of another. By default a quarter of the
@@ -106,7 +106,7 @@ public record UsherProperties(
             @Nullable Integer maxWaitingLoads,
             @DefaultValue("3s") Duration maxWait) {
 
-        /** The policy, with a number of callers that may wait where no setting says it. */
+        /** The policy, with a number of callers that may wait unless there is a setting for it. */
         CachePolicy policy(int maxWaitingLoads) {
             return policyOf(
                     "usher.status",
@@ -153,7 +153,7 @@ public record UsherProperties(
         return policy.build();
     }
 
-    /** Hands a setting to the core, which knows what is valid, and names the property when it is not. */
+    /** Passes a setting to the core, which validates it; the exception for an invalid one names the property. */
     private static <T> void accept(String property, T value, Function<T, ?> setter) {
         try {
             var unused = setter.apply(value);

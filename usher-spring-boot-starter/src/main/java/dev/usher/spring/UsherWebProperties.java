@@ -10,7 +10,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  *
  * @param currentUser Where the current user comes from: the authentication of Spring Security, or none, for an application that uses
  *     the caches alone, without @CurrentUser and without the status gate.
- * @param statusGate Which requests are refused because of their caller.
+ * @param statusGate Requests that are refused because of their caller.
  */
 @ConfigurationProperties("usher.web")
 public record UsherWebProperties(
@@ -30,7 +30,7 @@ public record UsherWebProperties(
     }
 
     /**
-     * Which requests are refused because of their caller.
+     * Requests that are refused because of their caller.
      *
      * @param enabled Whether disabled users, and callers that are not users, are refused on every authenticated request.
      * @param excludedPaths Patterns of the paths, below the context path, at which the gate refuses no caller.
