@@ -77,11 +77,6 @@ final class EntryCodec<V> {
         return verdict.get() instanceof Verdict.Unfit;
     }
 
-    /** Whether each caller gets a copy of the cached value. */
-    boolean isCopied() {
-        return isCopied;
-    }
-
     /** The value of an entry for one caller. */
     Optional<V> handOut(Entry<V> entry) {
         V value = entry.value();
@@ -164,12 +159,12 @@ final class EntryCodec<V> {
             value = Objects.requireNonNull(codec.decode(bytes));
         } catch (RuntimeException | LinkageError | StackOverflowError e) {
             // The exception is neither the cause nor quoted: the message of a parser shows text of the value.
-            throw new UnreadableEntryException(e.getClass().getSimpleName(), bytes);
+            throw new UnreadableEntryException(e.getClass().getSimpleName());
         }
         Misfit misfit = check(value);
         if (misfit != null) {
             refuse("an entry", misfit);
-            throw new UnreadableEntryException("the value is mutable", bytes);
+            throw new UnreadableEntryException("the value is mutable");
         }
         return new Entry<>(value);
     }

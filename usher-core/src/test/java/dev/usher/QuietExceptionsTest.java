@@ -25,7 +25,7 @@ class QuietExceptionsTest {
                 new SharedTierException("Redis at host:6379 is not connected", null),
                 requireNonNull(catchException(() -> full.begin().requireMayWait())),
                 new Bulkhead.OverdueException(),
-                new UnreadableEntryException("no JSON", null),
+                new UnreadableEntryException("no JSON"),
                 new UnreadableUsersException(Map.of(), Map.of(1L, new IllegalStateException("a row"))),
                 UserUnavailableException.ofRefusal(new KeySpace("user", "name"), Set.of(1L), "too many"));
     }
