@@ -13,8 +13,8 @@ import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
 
 /**
- * A variable of the environment that is blank counts as one that is not set, where it is usher's own: {@code USHER_…}, {@code PORT} or
- * {@code MANAGEMENT_PORT}. A Compose file sets each variable that it names, blank where its own environment says nothing.
+ * Treats a blank environment variable as unset, where it is usher's own: {@code USHER_…}, {@code PORT} or {@code MANAGEMENT_PORT}. A
+ * Compose file sets each variable that it names, to a blank where its own environment has none.
  */
 final class BlankVariables implements EnvironmentPostProcessor, Ordered {
 

@@ -13,11 +13,11 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.jdbc.datasource.SimpleDriverDataSource;
 
-/** How the database is connected to, by the server and by its migrations. */
+/** The connections of the server and of its migrations. */
 @Configuration(proxyBeanMethods = false)
 class Database {
 
-    /** Nobody enters the database before {@link Preparation} is through. */
+    /** No connection is handed out before {@link Preparation} is done. */
     @Bean
     static BeanPostProcessor preparedDataSources(ObjectProvider<ServerLimits> limits) {
         return new BeanPostProcessor() {
@@ -30,20 +30,20 @@ class Database {
         };
     }
 
-    /** Not while the application is put together, for the database may be away: that is up to {@link Preparation}. */
+    /** Migrates nothing while the context starts, since the database may be unreachable: {@link Preparation} migrates. */
     @Bean
     FlywayMigrationStrategy migrateLater() {
         return flyway -> {};
     }
 
-    /** A migration may take its time, which a query of the server may not; so it has a connection of its own. */
+    /** Migrations have a connection of their own: they may take longer than a query of the server may. */
     @Bean
     FlywayConfigurationCustomizer connectionOfMigrations(JdbcConnectionDetails details) throws SQLException {
         String url = details.getJdbcUrl();
         Properties properties = new Properties();
         properties.setProperty("connectTimeout", "2");
         properties.setProperty("loginTimeout", "5");
-        // What is lost without a word, with the machine at the other end, is noticed all the same.
+        // Notices a connection whose other end is gone without closing it.
         properties.setProperty("socketTimeout", "600");
         properties.setProperty("tcpKeepAlive", "true");
         properties.setProperty("logServerErrorDetail", "false");

@@ -20,10 +20,10 @@ import org.springframework.boot.jdbc.health.DataSourceHealthIndicator;
 import org.springframework.stereotype.Component;
 
 /**
- * How the database is doing, as Spring Boot says it, but looked at by a thread of its own: a database that is frozen holds no caller
- * of health for longer than a moment, and few of them.
+ * The database's health indicator of Spring Boot, run on a thread of its own: a frozen database holds a caller of health for 300 ms at most,
+ * and four callers at a time.
  *
- * <p>A look that takes longer than that is answered with what the one before has said, for five seconds, and then with "down".
+ * <p>While a check takes longer, the answer is that of the check before, for five seconds, and then "down".
  */
 @Component("dbHealthContributor")
 @ConditionalOnEnabledHealthIndicator("db")
@@ -35,16 +35,16 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
 
     private final HealthIndicator database;
     private final ExecutorService thread = Executors.newSingleThreadExecutor(task -> {
-        Thread looking = new Thread(task, "usher-database-health");
-        looking.setDaemon(true);
-        return looking;
+        Thread checking = new Thread(task, "usher-database-health");
+        checking.setDaemon(true);
+        return checking;
     });
     private final Semaphore waiting = new Semaphore(MAX_WAITING);
-    private @Nullable CompletableFuture<Health> underWay;
+    private @Nullable CompletableFuture<Health> current;
     private long begunAt;
     private Health last = Health.unknown().build();
 
-    /** It needs no place among the callers that wait for a connection: it is one thread, and the database may be well while they wait. */
+    /** Without the bound on waiting callers: it is one thread, and the database may be well while they wait. */
     DatabaseHealth(DataSource database) throws SQLException {
         this.database = new DataSourceHealthIndicator(
                 database.unwrap(PreparedDataSource.class).unbounded());
@@ -52,12 +52,12 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
 
     @Override
     public Health health() {
-        CompletableFuture<Health> look = look();
+        CompletableFuture<Health> check = check();
         if (!waiting.tryAcquire()) {
             return lastKnown();
         }
         try {
-            return look.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            return check.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
             return lastKnown();
         } catch (ExecutionException e) {
@@ -70,16 +70,15 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
         }
     }
 
-    /** One at a time, for all who ask meanwhile. */
-    private synchronized CompletableFuture<Health> look() {
-        CompletableFuture<Health> current = underWay;
-        if (current == null || current.isDone()) {
+    /** The check under way, or a new one. */
+    private synchronized CompletableFuture<Health> check() {
+        CompletableFuture<Health> check = current;
+        if (check == null || check.isDone()) {
             begunAt = System.nanoTime();
-            current = CompletableFuture.supplyAsync(database::health, thread);
-            underWay = current.thenApply(this::remember);
-            current = underWay;
+            check = CompletableFuture.supplyAsync(database::health, thread).thenApply(this::remember);
+            current = check;
         }
-        return current;
+        return check;
     }
 
     private synchronized Health remember(Health health) {
@@ -87,7 +86,7 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
         return health;
     }
 
-    /** What was known before the look under way, which may only be slow. */
+    /** The result before the check under way, which may only be slow. */
     private synchronized Health lastKnown() {
         if (System.nanoTime() - begunAt < LAST_KNOWN.toNanos()) {
             return last;

@@ -17,8 +17,8 @@ import org.springframework.stereotype.Component;
 /**
  * Makes the database ready before the first request reaches it: its tables, and then each {@link PreparationStep} in its order.
  *
- * <p>A database that is away does not keep the server from starting, for Redis may hold all that is asked for: it is tried again
- * until it is there. One that refuses, or a migration that fails, ends the server.
+ * <p>The server starts without a database that is unreachable, since Redis may answer all requests, and tries again until it is reachable.
+ * A database that refuses the server, or a migration that fails, ends the server.
  */
 @Component
 final class Preparation implements SmartInitializingSingleton, DisposableBean {
@@ -27,8 +27,8 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
 
     private static final long PAUSE_SECONDS = 1;
 
-    /** Classes of SQL states that say "not now": no connection, no room for one, and ended by an operator. */
-    private static final List<String> AWAY = List.of("08", "53", "57");
+    /** Classes of SQL states of an outage: no connection, no room for one, and ended by an operator. */
+    private static final List<String> UNREACHABLE = List.of("08", "53", "57");
 
     private final PreparedDataSource database;
     private final Flyway flyway;
@@ -46,7 +46,7 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
 
     @Override
     public void afterSingletonsInstantiated() {
-        if (!isDone()) {
+        if (!tryToPrepare()) {
             log.warn("The database cannot be reached. The server starts without it, and goes on trying");
             Thread thread = new Thread(this::retry, "usher-preparation");
             thread.setDaemon(true);
@@ -65,7 +65,7 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
                 if (closed.await(PAUSE_SECONDS, TimeUnit.SECONDS)) {
                     return;
                 }
-            } while (!isDone());
+            } while (!tryToPrepare());
             log.info("The database has been reached, and is ready");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -77,8 +77,8 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
         }
     }
 
-    /** Does what is to be done, and says whether it is: it is not when the database is away. */
-    private boolean isDone() {
+    /** Prepares the database; false when it is unreachable. */
+    private boolean tryToPrepare() {
         try {
             database.prepare(() -> {
                 flyway.migrate();
@@ -86,17 +86,17 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
             });
             return true;
         } catch (RuntimeException e) {
-            if (isAway(e)) {
+            if (isUnreachable(e)) {
                 return false;
             }
             throw e;
         }
     }
 
-    private static boolean isAway(Throwable failure) {
+    private static boolean isUnreachable(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof SQLException sql && sql.getSQLState() != null) {
-                return AWAY.contains(sql.getSQLState().substring(0, 2));
+                return UNREACHABLE.contains(sql.getSQLState().substring(0, 2));
             }
         }
         return false;

@@ -10,12 +10,12 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.datasource.DelegatingDataSource;
 
 /**
- * A database for whose connections so many threads wait at a time, and which cannot be reached until it has been prepared: nobody sees it without its tables, or with some of them. Until
- * then it fails as one does that is away, so that callers are answered alike.
+ * A data source that hands out no connection before the database has been prepared, and bounds the threads that wait for one. Until then it
+ * fails as an unreachable database does, so that callers are answered alike and never see a part of the tables.
  */
 final class PreparedDataSource extends DelegatingDataSource {
 
-    /** SQL's own, of a client that cannot connect. */
+    /** The SQLSTATE of a client that cannot connect. */
     private static final String CANNOT_CONNECT = "08001";
 
     private volatile boolean prepared;
@@ -24,7 +24,7 @@ final class PreparedDataSource extends DelegatingDataSource {
     private final Semaphore waiting;
 
     /**
-     * A database.
+     * A data source that is not prepared yet.
      *
      * @param maxWaiting how many threads may wait for a connection at a time; the next one fails at once
      */
@@ -33,7 +33,7 @@ final class PreparedDataSource extends DelegatingDataSource {
         this.waiting = new Semaphore(maxWaiting);
     }
 
-    /** Lets the calling thread in while it does the work, and everybody once it is done. */
+    /** Gives connections to the calling thread while it does the work, and to all threads once it is done. */
     void prepare(Runnable work) {
         preparing = Thread.currentThread();
         try {
@@ -64,7 +64,7 @@ final class PreparedDataSource extends DelegatingDataSource {
         }
     }
 
-    /** The same database for one thread that waits whatever others wait, once it is prepared. */
+    /** The same database without the bound, for a thread that must not be refused while others wait. */
     DataSource unbounded() {
         return new DelegatingDataSource(Objects.requireNonNull(getTargetDataSource())) {
             @Override
@@ -94,7 +94,7 @@ final class PreparedDataSource extends DelegatingDataSource {
         }
     }
 
-    /** Without a stack trace, for many callers may get it at once. */
+    /** Without a stack trace: many callers may get it at once. */
     private static final class NoConnection extends SQLTransientConnectionException {
 
         private static final long serialVersionUID = 1L;

@@ -6,15 +6,14 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.util.unit.DataSize;
 
 /**
- * The settings under {@code usher.server.limits}: how long, and how many at a time, callers may keep the server busy with waiting.
+ * The settings under {@code usher.server.limits}: deadlines of requests, and bounds of what callers may wait for at a time.
  *
- * @param headTimeout Within what time a request's head must have arrived, counted from its first byte, from a millisecond to an hour.
- * @param bodyTimeout Within what time a request's body must have arrived, and a large answer must have been taken, from a
- *     millisecond to an hour.
- * @param bufferedBodies Memory for all the bodies of more than 4 KB that are on their way at a time.
- * @param bufferedAnswers Memory for all the answers of more than 2 KB that are on their way at a time.
- * @param waitingReceipts How many receipts are waited for at a time, each by a thread; 0 for none.
- * @param waitingForDatabase How many threads wait for a connection to the database at a time, at least 1; the next one answers 503.
+ * @param headTimeout Deadline for a request's head, counted from its first byte, from a millisecond to an hour.
+ * @param bodyTimeout Deadline for a request's body to arrive and for a large answer to be taken, from a millisecond to an hour.
+ * @param bufferedBodies Memory for all request bodies of more than 4 KB that are being received.
+ * @param bufferedAnswers Memory for all answers of more than 2 KB that are being sent.
+ * @param waitingReceipts Receipts that threads may wait for at a time; 0 for none.
+ * @param waitingForDatabase Threads that may wait for a connection to the database at a time, at least 1; the next one answers 503.
  */
 @ConfigurationProperties("usher.server.limits")
 public record ServerLimits(
@@ -25,7 +24,7 @@ public record ServerLimits(
         @DefaultValue("20") int waitingReceipts,
         @DefaultValue("40") int waitingForDatabase) {
 
-    private static final Duration LONGEST = Duration.ofHours(1);
+    private static final Duration MAX_TIMEOUT = Duration.ofHours(1);
 
     public ServerLimits {
         requireTimeout(headTimeout, "head-timeout");
@@ -42,7 +41,7 @@ public record ServerLimits(
     }
 
     private static void requireTimeout(Duration timeout, String name) {
-        if (timeout.toMillis() < 1 || timeout.compareTo(LONGEST) > 0) {
+        if (timeout.toMillis() < 1 || timeout.compareTo(MAX_TIMEOUT) > 0) {
             throw new IllegalArgumentException(
                     "usher.server.limits." + name + " must be from a millisecond to an hour, but is " + timeout);
         }

@@ -25,7 +25,7 @@ public class UsherServer {
         server.run(args);
     }
 
-    /** A server that gives up while it runs ends its process. */
+    /** Ends the process when the server ends itself. */
     private static final class ProcessEnd implements ApplicationListener<ExitCodeEvent> {
 
         @Override

@@ -9,21 +9,21 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 /**
  * The settings under {@code usher.server}.
  *
- * @param issuer Who issues the tokens, as their claim "iss" says.
- * @param audience For whom the tokens are, as their claim "aud" says.
+ * @param issuer Issuer of the tokens: their claim "iss".
+ * @param audience Audience of the tokens: their claim "aud".
  * @param tokenTtl How long a token is honoured.
- * @param freshTokenTtl How long a fresh token can be exchanged for a new pair of tokens.
- * @param clockSkew How much longer a token is honoured, and how much earlier if it says when it begins: for clocks that differ, at
- *     most a minute.
+ * @param freshTokenTtl How long a refresh token can be exchanged for a new pair of tokens.
+ * @param clockSkew How long past its end, and before its beginning, a token is honoured: for clocks that differ, at most a
+ *     minute.
  * @param signingKey RSA key of at least 2048 bits that signs the tokens: PKCS#8 in PEM, or the location of such a file.
  *     Without it, one is generated and kept in the database, where administrators can have it replaced.
- * @param verificationKeys RSA keys whose tokens are honoured besides, and which are published: public or private ones, each in
+ * @param verificationKeys Further RSA keys whose tokens are honoured, and which are published: public or private ones, each in
  *     PEM or the location of such a file.
- * @param attempts How often somebody may try to log in or to register.
- * @param logins How many logins of one user last, and how often each may be refreshed.
+ * @param attempts Limits of logins that fail and of registrations.
+ * @param logins How many logins a user may have, and how often each may be refreshed.
  * @param passwords How many passwords are hashed or compared at once.
  * @param reads How many profiles of others a caller may read.
- * @param admin Administrator who is created when there is none.
+ * @param admin Administrator to create when there is none.
  */
 @ConfigurationProperties("usher.server")
 public record UsherServerProperties(
@@ -82,14 +82,13 @@ public record UsherServerProperties(
     }
 
     /**
-     * How often somebody may try to log in or to register. As many attempts may come at once, and then one after the other, evenly
-     * over the window.
+     * Limits of logins that fail and of registrations. The whole limit may be used at once; it then refills evenly over the window.
      *
      * @param perMobile Failed logins with one mobile number in a window; 0 for no limit.
      * @param perAddress Failed logins from one address in a window, where an IPv6 network of 64 bits is one address; 0 for
      *     no limit.
      * @param registrationsPerAddress Registrations from one address in a window; 0 for no limit.
-     * @param window Time in which all attempts may be made once more, from a second to a day.
+     * @param window Time in which a limit refills, from a second to a day.
      */
     public record Attempts(
             @DefaultValue("10") int perMobile,
@@ -113,9 +112,9 @@ public record UsherServerProperties(
     }
 
     /**
-     * How many logins of one user last, and how often each may be refreshed.
+     * How many logins a user may have, and how often each may be refreshed.
      *
-     * @param maxPerUser Logins of a user that can be refreshed, from 1 to 1000. One more ends that which has not been used for longest.
+     * @param maxPerUser Logins of a user that can be refreshed, from 1 to 1000. One more ends the login that was not used for the longest time.
      * @param maxRefreshesPerHour Refreshes of a login in an hour, from 1 to 100000.
      */
     public record Logins(
@@ -129,11 +128,11 @@ public record UsherServerProperties(
     }
 
     /**
-     * How many passwords are hashed or compared at once, which takes a processor each some 100 ms. The rest is answered with 503.
+     * How many passwords are hashed or compared at once; each takes a processor for some 100 ms. Further calls are answered with 503.
      *
      * @param maxAtOnce Passwords that are hashed or compared at once, up to 1000; 0 for one less than there are processors, and at least 1.
-     * @param maxWaiting Calls that wait for their turn, from 0 to 1000. Each holds a thread.
-     * @param maxWait How long they wait at most, from a millisecond to half a minute.
+     * @param maxWaiting Calls that may wait, from 0 to 1000. Each holds a thread.
+     * @param maxWait Longest wait of a call, from a millisecond to half a minute.
      */
     public record Passwords(
             @DefaultValue("0") int maxAtOnce,
@@ -148,18 +147,18 @@ public record UsherServerProperties(
     }
 
     /**
-     * How many profiles of others a caller may read from one node. As many may be read at once, and then one after the other, evenly over
-     * the window. Administrators are not limited.
+     * How many profiles of others a caller may read from one node. The whole limit may be used at once; it then refills evenly over the
+     * window. Administrators are not limited.
      *
-     * @param perCaller Profiles of others that a caller may read from a node in a window, 200 at least; 0 for no limit.
-     * @param window Time in which as many may be read once more, from a second to a day.
+     * @param perCaller Profiles of others that a caller may read from a node in a window, at least 200; 0 for no limit.
+     * @param window Time in which the limit refills, from a second to a day.
      */
     public record Reads(
             @DefaultValue("6000") int perCaller,
             @DefaultValue("10m") Duration window) {
 
         public Reads {
-            // One request must be able to have what it asks for.
+            // One request may ask for as many.
             if ((perCaller != 0 && perCaller < MAX_IDS) || perCaller > MAX_COUNT) {
                 throw new IllegalArgumentException("usher.server.reads.per-caller must be 0, for no limit, or from "
                         + MAX_IDS + " to " + MAX_COUNT + ", but is " + perCaller);
@@ -169,9 +168,9 @@ public record UsherServerProperties(
     }
 
     /**
-     * The administrator who is created when there is none.
+     * The administrator to create when there is none.
      *
-     * @param mobile Mobile number of the first administrator. Without it, none is created.
+     * @param mobile Mobile number of the first administrator. Without it, no administrator is created.
      * @param password Password of the first administrator.
      * @param name Name of the first administrator.
      */

@@ -6,7 +6,7 @@ import java.net.http.HttpResponse;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What the server answered. */
+/** An answer of the server. */
 public record Answer(HttpResponse<String> response) {
 
     private static final JsonMapper MAPPER = new JsonMapper();

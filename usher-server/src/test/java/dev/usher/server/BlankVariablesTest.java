@@ -17,7 +17,7 @@ import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
 
-/** What a blank variable of the environment means. */
+/** The meaning of blank environment variables. */
 class BlankVariablesTest {
 
     /** Of each setting of the server. */
@@ -66,7 +66,7 @@ class BlankVariablesTest {
     }
 
     @Test
-    void whatIsNotBlankOrNotUshersIsAsItWas() {
+    void otherVariablesAreUnchanged() {
         StandardEnvironment environment = environment(
                 new HashMap<>(Map.of("USHER_SERVER_ISSUER", " a ", "PORT", "0", "SPRING_DATASOURCE_PASSWORD", "")));
 

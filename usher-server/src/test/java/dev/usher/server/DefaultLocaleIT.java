@@ -11,7 +11,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the server says to machines is the same in every default locale of the JVM. */
+/** Answers for machines are the same in every default locale of the JVM. */
 class DefaultLocaleIT {
 
     /** Digits that are none of 0 to 9, and the letter I of Turkish without its dot. */

@@ -22,7 +22,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
-/** What goes on when Redis or the database does not. */
+/** The server while Redis or the database fails. */
 class FailureIT {
 
     private static final Map<String, String> SETTINGS = Node.with(Shared.SETTINGS, Fragile.SOON);
@@ -62,7 +62,7 @@ class FailureIT {
     }
 
     @Test
-    void withoutRedisHealthIsDegradedButNobodyIsTakenOutOfRotation() {
+    void withoutRedisHealthIsDegradedAndTheNodeStaysInRotation() {
         try (Fragile fragile = Fragile.whole()) {
             Node node = fragile.node();
             await().untilAsserted(() -> assertThat(node.health("usher")).isEqualTo("UP"));
@@ -120,7 +120,7 @@ class FailureIT {
     }
 
     @Test
-    void whenBothAreAwayNobodyIsLetInOnAGuess() {
+    void whileBothAreAwayNoCallerIsLetInOnAGuess() {
         try (Fragile fragile = Fragile.whole()) {
             Node node = fragile.node();
             String token = node.register().token();
@@ -164,7 +164,7 @@ class FailureIT {
         }
     }
 
-    /** Until a node has noticed that Redis is away, its memory may answer. */
+    /** Until a node has noticed the loss of Redis, its memory may answer. */
     private static void awaitMemoryClosed(Node node) {
         await().until(() -> !node.bean(UserCaches.class).health().nearOpen());
     }

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
-/** The log holds nothing personal and nothing secret, even where somebody makes it talkative. */
+/** The log holds nothing personal and nothing secret, even at its most verbose level. */
 class LogIT {
 
     private static final List<String> TALKATIVE = List.of(
@@ -99,7 +99,7 @@ class LogIT {
                 "usher.server.attempts.per-mobile",
                 "1");
         List<String> secrets = new ArrayList<>(List.of(keyOf(Shared.KEY.pem()), Node.ADMIN_MOBILE));
-        // It starts first, for whoever starts makes the log anew.
+        // It starts first, because the start of a server resets the log.
         try (Node node = Node.start(Shared.REDIS.uri(), Node.newDatabase(), settings)) {
             Map<String, String> guess = Map.of("mobile", Node.newMobile(), "password", "wrong horse");
             secrets.addAll(guess.values());
@@ -126,7 +126,7 @@ class LogIT {
     }
 
     @Test
-    void aHashThatNobodyCanVerifyIsSaidOnce() {
+    void aHashOfAnUnknownKindIsLoggedOnce() {
         Node node = Shared.NODE;
         User ann = node.register();
         node.jdbc()
@@ -147,7 +147,7 @@ class LogIT {
                 .contains("user " + ann.id());
     }
 
-    /** Whatever is asked of a database that is away, and however often: each reason once in ten seconds, in a line. */
+    /** While the database is unreachable, each reason is logged once in ten seconds, in one line, for any number of any calls. */
     @Test
     void anOutageOfTheDatabaseIsALineForEachReasonAndNoStackTrace() {
         assertALineForEachReason(FaultProxy::refuse);
@@ -181,7 +181,7 @@ class LogIT {
                     () -> node.setStatus(bob.id(), "disabled", administrators),
                     () -> node.post("/v1/admin/signing-keys", "", administrators),
                     () -> node.get("/actuator/health", null));
-            // While it works, for some of what is refused is only a key in the settings.
+            // While it works: some calls are refused only because the keys are in the settings.
             calls.forEach(call -> assertThat(call.get().status()).isLessThan(500));
             AtomicInteger turn = new AtomicInteger();
             events = eventsOf(() -> {
@@ -209,7 +209,7 @@ class LogIT {
         });
     }
 
-    /** What a line is about: of those of others, the part that is the same each time. */
+    /** The subject of a line: of the lines of other libraries, the part that is always the same. */
     private static String reason(ILoggingEvent event) {
         boolean own = event.getLoggerName().startsWith("dev.usher");
         return event.getLoggerName() + " "
@@ -223,7 +223,7 @@ class LogIT {
         return pem.lines().skip(5).findFirst().orElseThrow().strip();
     }
 
-    /** What is logged meanwhile, as an operator sees it. */
+    /** The log of an action, as an operator sees it. */
     private static List<ILoggingEvent> eventsOf(Runnable calls) {
         Logger root = ((LoggerContext) LoggerFactory.getILoggerFactory()).getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
         ListAppender<ILoggingEvent> log = new ListAppender<>();
@@ -237,7 +237,7 @@ class LogIT {
         return List.copyOf(log.list);
     }
 
-    /** What is logged meanwhile, where everybody says as much as they can. */
+    /** The log of an action, with all loggers at their most verbose level. */
     private static List<String> logOf(Runnable calls) {
         LoggerContext loggers = (LoggerContext) LoggerFactory.getILoggerFactory();
         Logger root = loggers.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);

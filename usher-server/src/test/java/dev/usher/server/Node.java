@@ -72,7 +72,7 @@ public final class Node implements AutoCloseable {
     private static final JsonMapper MAPPER =
             JsonMapper.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
 
-    /** Each start makes the log anew, which is the JVM's: one after the other. */
+    /** Each start resets the log of the JVM, so nodes start one after the other. */
     private static final ReentrantLock LOG = new ReentrantLock();
 
     static {
@@ -351,7 +351,7 @@ public final class Node implements AutoCloseable {
                 .toList();
     }
 
-    /** A mobile number that nobody has yet. */
+    /** A mobile number that is not registered yet. */
     public static String newMobile() {
         return Long.toString(MOBILES.incrementAndGet());
     }
@@ -361,7 +361,7 @@ public final class Node implements AutoCloseable {
         return ABSENT.incrementAndGet();
     }
 
-    /** A user who has registered, and what is known of them. */
+    /** A registered user. */
     public record User(Node node, long id, String mobile) {
 
         public Answer tryLogin() {
@@ -464,7 +464,7 @@ public final class Node implements AutoCloseable {
         return jdbc().sql("SELECT count(*) FROM " + table).query(Long.class).single();
     }
 
-    /** What everybody is told of the health of one component. */
+    /** The health of one component, as shown without a token. */
     public String health(String component) {
         return get("/actuator/health", null)
                 .json()

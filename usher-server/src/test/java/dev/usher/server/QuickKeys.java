@@ -45,7 +45,7 @@ public final class QuickKeys extends KeyPairGeneratorSpi {
     }
 
     /**
-     * Has the next keys of servers in this JVM wait for each other: callers who are to make a key at once do so, though it takes no time.
+     * Has the next keys of servers in this JVM wait for each other: callers that are to make a key at once do so, though it takes no time.
      *
      * @param keys how many
      */

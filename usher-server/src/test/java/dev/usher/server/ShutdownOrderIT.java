@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.beans.factory.config.DestructionAwareBeanPostProcessor;
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
 
-/** In which order a server gives up what it stands on. */
+/** The order in which a server closes its resources. */
 class ShutdownOrderIT {
 
     @Test

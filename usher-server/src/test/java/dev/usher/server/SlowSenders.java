@@ -22,7 +22,7 @@ public final class SlowSenders implements AutoCloseable {
     private static final long PAUSE_MILLIS = 100;
     private static final String JSON = "Host: localhost\r\nContent-Type: application/json\r\n";
 
-    /** In what way a client is slow. */
+    /** How a client is slow. */
     public enum Kind {
         A_HEAD_BYTE_BY_BYTE("GET /v1/me HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", "x"),
         A_HEAD_THAT_STOPS("GET /v1/me HTTP/1.1\r\nHost: loc", ""),
@@ -59,7 +59,7 @@ public final class SlowSenders implements AutoCloseable {
             this.next = next;
         }
 
-        /** Whether the client takes nothing of what it is answered. */
+        /** Whether the client reads nothing of the answer. */
         public boolean isNotRead() {
             return this == ANSWERS_THAT_ARE_NOT_READ || this == ANSWERS_TO_BODIES_THAT_ARE_NOT_READ;
         }
@@ -101,7 +101,7 @@ public final class SlowSenders implements AutoCloseable {
             return cutOffAfter;
         }
 
-        /** What the server has answered until now, to a client that reads. */
+        /** The answers so far, of a client that reads. */
         public synchronized String answer() {
             return answer.toString();
         }

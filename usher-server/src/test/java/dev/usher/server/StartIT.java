@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** What a node does when it starts, alone and beside others. */
+/** The start of a node, alone and beside others. */
 class StartIT {
 
     private static final String DATABASE = Node.newDatabase();

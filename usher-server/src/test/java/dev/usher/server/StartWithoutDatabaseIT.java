@@ -20,7 +20,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
 
-/** A server that starts while its database is away. */
+/** A server that starts while its database is unreachable. */
 @ExtendWith(OutputCaptureExtension.class)
 class StartWithoutDatabaseIT {
 
@@ -30,7 +30,7 @@ class StartWithoutDatabaseIT {
     private final Map<String, String> settings = new HashMap<>(Node.with(Shared.SETTINGS, Fragile.SOON));
 
     @Test
-    void whatRedisHoldsIsAnsweredAndTheRestOnceTheDatabaseIsThere() {
+    void entriesInRedisAreAnsweredAndTheRestOnceTheDatabaseIsThere() {
         User ann = Shared.NODE.register();
         String token = ann.token();
         long absent = Node.newAbsentId();
@@ -96,7 +96,7 @@ class StartWithoutDatabaseIT {
                 Statement statement = other.createStatement()) {
             proxy.refuse();
             try (Node node = Node.start(Shared.REDIS.uri(), through(proxy), settings)) {
-                // Nobody can see this table, nor make one of its name, before the transaction ends.
+                // No other connection sees this table, or can create one of its name, before the transaction ends.
                 other.setAutoCommit(false);
                 statement.execute("CREATE TABLE users (id bigint)");
                 proxy.restore();

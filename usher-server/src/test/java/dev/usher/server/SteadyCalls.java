@@ -44,7 +44,7 @@ public final class SteadyCalls implements AutoCloseable {
     private record Call(int status, long nanos) {}
 
     /**
-     * What became of the calls.
+     * The outcome of the calls.
      *
      * @param sorted how long each call took, the shortest first
      * @param byStatus how many answers of each status there were; 0 stands for none
@@ -86,7 +86,7 @@ public final class SteadyCalls implements AutoCloseable {
         var unused = timer.scheduleAtFixedRate(this::send, 0, TICK.toNanos(), TimeUnit.NANOSECONDS);
     }
 
-    /** Users who read their own profile, as any page of an application does for them. */
+    /** Users that read their own profiles, as any page of an application does for them. */
     public static SteadyCalls ofKnownUsers(Node node, List<String> tokens) {
         return new SteadyCalls(
                 100, 500, n -> node.request("GET", "/v1/me", null, tokens.get((int) (n % tokens.size()))));

@@ -19,17 +19,17 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.stereotype.Component;
 
 /**
- * How often somebody may try: buckets of tokens, one for each mobile number and each address, in the memory of this node, and of
- * the same size in Redis for all nodes alike. An attempt takes from both.
+ * Limits of logins and registrations: a token bucket for each mobile number and each address, in the memory of this node, and one of the same
+ * size in Redis for all nodes. An attempt takes a token from both. Thread-safe.
  *
- * <p>While Redis does not answer, the buckets of this node decide: then an attempt is limited by each node for itself, and never
- * unlimited, and no user is locked out by it. Of several attempts at once with one mobile number, those are refused that Redis has not
- * answered in time, or is not asked about within a second of that: it may only be slow, and would have refused them.
+ * <p>While Redis does not answer, the buckets of this node decide: attempts are then limited by each node for itself, and no user is locked out.
+ * Of several attempts at once with one mobile number, those that Redis has not answered in time are refused, and for a second after that those
+ * that Redis was not asked about: it may only be slow, and would have refused them.
  */
 @Component
 public final class AttemptLimits implements DisposableBean {
 
-    /** When an attempt in doubt is tried again, Redis has answered, or is known not to. */
+    /** By then Redis has answered, or is known not to answer. */
     private static final Duration SOON = Duration.ofSeconds(1);
 
     private final UsherServerProperties.Attempts limits;
@@ -50,7 +50,8 @@ public final class AttemptLimits implements DisposableBean {
             Duration commandTimeout,
             InstantSource clock) {
         this.limits = limits;
-        // Not the key of an entry, which ends with the name of a facet, nor of a guard, which begins with a brace.
+        // It is neither the key of an entry, which ends with the name of a facet, nor that of a guard, which begins
+        // with a brace.
         this.keyPrefix = keyPrefix + ":attempts:";
         TimeMeter time = new WallClock(clock);
         this.shared = new SharedBuckets(redis, commandTimeout, time, named("probe", 1));
@@ -63,19 +64,19 @@ public final class AttemptLimits implements DisposableBean {
     }
 
     /**
-     * Attempts a login. It counts before it is made, so that many at once are no way around the limit; the count is taken back when
-     * the login succeeds, and when it fails for a reason that is not the caller's.
+     * Attempts a login. It counts before it is made, so that many at once cannot exceed the limit; its tokens are given back when the login
+     * succeeds, and when it fails for a reason that is not the caller's.
      *
      * @param login throws a {@link ProblemException} when it is refused
      * @throws ProblemException when there were too many
      */
     public <T> T login(String mobile, String address, Supplier<T> login) {
         List<NamedBucket> wanted = new ArrayList<>();
-        // The address first: where that is spent, nobody's mobile number is.
+        // The address first: an address over its limit takes no tokens of mobile numbers.
         add(wanted, "address", Sha256.hex(ClientAddress.network(address)), limits.perAddress());
         add(wanted, "mobile", Sha256.hex(mobile), limits.perMobile());
         try (Crowds.Call call = crowds.begin(mobile)) {
-            // Counted by nodes for themselves, many at once would pass on each of them.
+            // While each node counts for itself, many at once would pass on each of them.
             Taken taken = take(wanted, limits.perMobile() > 0 ? call::isCrowded : () -> false);
             boolean refused = false;
             try {
@@ -92,7 +93,7 @@ public final class AttemptLimits implements DisposableBean {
     }
 
     /**
-     * Counts a registration, whatever becomes of it.
+     * Counts a registration, whether it succeeds or not.
      *
      * @throws ProblemException when there were too many
      */
@@ -102,37 +103,37 @@ public final class AttemptLimits implements DisposableBean {
         var unused = take(wanted, () -> false);
     }
 
-    private void add(List<NamedBucket> wanted, String kind, String whose, int most) {
-        if (most > 0) {
-            wanted.add(named(kind + ':' + whose, most));
+    private void add(List<NamedBucket> wanted, String kind, String owner, int max) {
+        if (max > 0) {
+            wanted.add(named(kind + ':' + owner, max));
         }
     }
 
-    private NamedBucket named(String name, int most) {
+    private NamedBucket named(String name, int max) {
         return new NamedBucket(
                 keyPrefix + name,
                 BucketConfiguration.builder()
-                        .addLimit(limit -> limit.capacity(most).refillGreedy(most, limits.window()))
+                        .addLimit(limit -> limit.capacity(max).refillGreedy(max, limits.window()))
                         .build());
     }
 
     /**
-     * Takes a token from all of them.
+     * Takes a token from each bucket.
      *
-     * @param refusedInDoubt whether an attempt is refused while Redis may only be slow
+     * @param refusedWhileSlow whether the attempt is refused while Redis may only be slow
      */
-    private Taken take(List<NamedBucket> wanted, BooleanSupplier refusedInDoubt) {
+    private Taken take(List<NamedBucket> wanted, BooleanSupplier refusedWhileSlow) {
         if (wanted.isEmpty()) {
             return new Taken(wanted, null);
         }
-        // Here first: many at once cannot pass by being too many for Redis.
+        // Here first, so that many at once cannot pass by being too many for Redis.
         requireTaken(local.take(wanted));
         Taken taken = new Taken(wanted, shared.take(wanted));
-        requireTaken(taken.await(refusedInDoubt));
+        requireTaken(taken.await(refusedWhileSlow));
         return taken;
     }
 
-    /** What an attempt has taken, here and in Redis. */
+    /** The tokens that an attempt has taken, here and in Redis. */
     private final class Taken {
 
         private final List<NamedBucket> buckets;
@@ -143,10 +144,10 @@ public final class AttemptLimits implements DisposableBean {
             this.inRedis = inRedis;
         }
 
-        /** How long the attempt has to wait, as far as this is known: zero when Redis does not say. */
-        Duration await(BooleanSupplier refusedInDoubt) {
+        /** How long the attempt has to wait; zero when Redis has not answered. */
+        Duration await(BooleanSupplier refusedWhileSlow) {
             if (inRedis == null) {
-                return shared.isInDoubt() && refusedInDoubt.getAsBoolean() ? SOON : Duration.ZERO;
+                return shared.isSuspect() && refusedWhileSlow.getAsBoolean() ? SOON : Duration.ZERO;
             }
             Duration wait = inRedis.await();
             if (wait != null) {
@@ -155,9 +156,10 @@ public final class AttemptLimits implements DisposableBean {
                 }
                 return wait;
             }
-            if (inRedis.isLate() && refusedInDoubt.getAsBoolean()) {
-                // Here it stays counted: when Redis is not asked any more, those that come next are not to find this
-                // node's bucket full.
+            if (inRedis.isLate() && refusedWhileSlow.getAsBoolean()) {
+                // The tokens of this node stay taken: when Redis is not asked any more, the next attempts must not find
+                // a full
+                // bucket.
                 inRedis.giveBack();
                 return SOON;
             }

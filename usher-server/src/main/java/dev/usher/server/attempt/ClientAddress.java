@@ -7,27 +7,27 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** Who is taken for one caller when attempts are counted: an IPv4 address, or an IPv6 network of 64 bits. */
+/** The part of an address by which attempts are counted: an IPv4 address, or an IPv6 network of 64 bits. */
 final class ClientAddress {
 
-    /** A line or a site has a /64 at least, and with it more addresses than could ever be counted one by one. */
+    /** A line or a site has at least a /64, with too many addresses to count each of them. */
     private static final int NETWORK_BYTES = 8;
 
     private ClientAddress() {}
 
     /**
-     * What is the same for all addresses of a caller.
+     * The bytes that all addresses of a caller share.
      *
-     * @param address as the connection or the proxy says it; a text that is no address is taken as it is
+     * @param address as the connection or the proxy says it; a text that is not an address stands for itself
      */
     static byte[] network(String address) {
-        // Only what is an address: nobody is looked up.
+        // It parses addresses only, and looks up no name.
         byte[] bytes = NetUtil.createByteArrayFromIpAddressString(address);
         if (bytes == null) {
             return address.getBytes(StandardCharsets.UTF_8);
         }
         try {
-            // An IPv4 address within an IPv6 one comes out as what it is: they would all be one network.
+            // An IPv4 address inside an IPv6 one becomes IPv4: as IPv6, all of them would be one network.
             InetAddress plain = InetAddress.getByAddress(bytes);
             return plain instanceof Inet6Address ? Arrays.copyOf(bytes, NETWORK_BYTES) : plain.getAddress();
         } catch (UnknownHostException e) {

@@ -4,20 +4,20 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import java.time.Duration;
 
-/** Which calls on this node are under way at the same time as another one about the same thing, or were a moment ago. Thread-safe. */
+/** Tells which calls on this node are, or were a moment ago, under way at the same time as another call with the same key. Thread-safe. */
 final class Crowds {
 
-    /** Of many calls that come at once, the last ones may find no other under way any more. A call that takes longer counts as over. */
+    /** The last of many calls at once may find no other under way. A call that takes longer than this counts as over. */
     private static final Duration REMEMBERED = Duration.ofSeconds(5);
 
-    private static final int MOST = 100_000;
+    private static final int MAX_CROWDS = 100_000;
 
     private final Cache<String, Crowd> crowds = Caffeine.newBuilder()
-            .maximumSize(MOST)
+            .maximumSize(MAX_CROWDS)
             .expireAfterAccess(REMEMBERED)
             .build();
 
-    /** Calls about one thing, from the first of them until a while after the last one. */
+    /** The calls with one key, from the first until a while after the last. */
     private static final class Crowd {
 
         private int underWay;
@@ -38,8 +38,8 @@ final class Crowds {
     }
 
     /** A call begins; it ends with {@link Call#close}. */
-    Call begin(String about) {
-        Crowd crowd = crowds.get(about, first -> new Crowd());
+    Call begin(String key) {
+        Crowd crowd = crowds.get(key, first -> new Crowd());
         crowd.join();
         return new Call(crowd);
     }

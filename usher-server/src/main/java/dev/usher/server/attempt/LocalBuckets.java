@@ -13,20 +13,20 @@ import java.util.List;
 /** Buckets in the memory of this node. Thread-safe. */
 final class LocalBuckets {
 
-    private static final int MOST = 100_000;
+    private static final int MAX_BUCKETS = 100_000;
 
     private final TimeMeter time;
     private final Cache<String, Bucket> buckets;
 
     /**
-     * None yet.
+     * No buckets yet.
      *
-     * @param window after which a bucket from which nobody takes is full
+     * @param window after which an unused bucket is full again
      */
     LocalBuckets(TimeMeter time, Duration window) {
         this.time = time;
         this.buckets = Caffeine.newBuilder()
-                .maximumSize(MOST)
+                .maximumSize(MAX_BUCKETS)
                 .expireAfterAccess(window)
                 .build();
     }
@@ -34,7 +34,7 @@ final class LocalBuckets {
     /**
      * Takes a token from each of some buckets, in their order, or from none of them.
      *
-     * @return zero when that is done, or how long it will take to fill, when one is empty
+     * @return zero when the tokens are taken, or the time until the empty bucket has a token
      */
     Duration take(List<NamedBucket> wanted) {
         for (int i = 0; i < wanted.size(); i++) {
@@ -51,7 +51,7 @@ final class LocalBuckets {
      * Takes some tokens from a bucket, or none.
      *
      * @param tokens no more than the bucket holds when it is full
-     * @return zero when that is done, or how long it will take until there are as many
+     * @return zero when the tokens are taken, or the time until the bucket has as many
      */
     Duration take(NamedBucket wanted, int tokens) {
         ConsumptionProbe probe = bucket(wanted).tryConsumeAndReturnRemaining(tokens);

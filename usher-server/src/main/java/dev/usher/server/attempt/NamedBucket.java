@@ -3,7 +3,7 @@ package dev.usher.server.attempt;
 import io.github.bucket4j.BucketConfiguration;
 
 /**
- * A bucket of tokens. Where there is none of its name, it is full.
+ * A token bucket. One that is not stored is full.
  *
  * @param key its name
  * @param size how many tokens it holds, and how fast it fills

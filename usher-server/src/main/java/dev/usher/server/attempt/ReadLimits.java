@@ -11,8 +11,8 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.stereotype.Component;
 
 /**
- * How many profiles of others a caller may read: a bucket of tokens for each caller, in the memory of this node. Administrators are not
- * limited.
+ * Limits how many profiles of others a caller may read: a token bucket for each caller, in the memory of this node. Administrators are not
+ * limited. Thread-safe.
  */
 @Component
 public final class ReadLimits {
@@ -38,8 +38,8 @@ public final class ReadLimits {
     /**
      * Counts a read before it is made, whether these users exist or not.
      *
-     * @param ids each of which counts once, and that of the caller does not count
-     * @throws ProblemException when there were too many
+     * @param ids count once each; the id of the caller does not count
+     * @throws ProblemException when the limit is reached
      */
     public void count(Caller caller, Collection<Long> ids) {
         if (perCaller == 0 || caller.administrator()) {

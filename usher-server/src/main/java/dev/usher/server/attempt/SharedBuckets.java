@@ -34,32 +34,32 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Buckets in Redis, which all nodes take from. They expire by themselves, when they are full again. Thread-safe.
+ * Buckets in Redis, which all nodes take tokens from. They expire by themselves when they are full again. Thread-safe.
  *
- * <p>What this node takes from one bucket while Redis is asked about it goes together, with the next question: nodes compete for a
- * bucket, by compare-and-swap, and not the callers of a node.
+ * <p>The requests of this node for one bucket are batched while another request is under way. So nodes compete for a bucket by
+ * compare-and-swap, and the callers of one node do not.
  *
- * <p>No attempt waits for longer than the command timeout, and none at all for a Redis that is known not to answer: a circuit
- * breaker opens when half of the last ten calls have failed. The {@linkplain #PULSE pulse} keeps an idle connection from being
- * closed, notices one that is dead, and makes a new one, at most once a second.
+ * <p>An attempt waits for the command timeout at most, and not at all for a Redis that is known not to answer: a circuit breaker opens when half
+ * of the last ten calls have failed. The {@linkplain #PULSE pulse} keeps an idle connection open, notices a dead one, and makes a new one, at
+ * most once a second.
  */
 final class SharedBuckets implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(SharedBuckets.class);
 
-    /** How often Redis is asked for a sign of life. */
+    /** The period of the pulse, a {@code PING}. */
     static final Duration PULSE = Duration.ofMillis(250);
 
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
     private static final Duration PAUSE = Duration.ofSeconds(1);
 
-    /** For how long after an answer that was late Redis may only be slow. */
-    private static final Duration IN_DOUBT = Duration.ofSeconds(1);
+    /** For how long after a late answer Redis may only be slow. */
+    private static final Duration SUSPECT_FOR = Duration.ofSeconds(1);
 
-    /** For how long a full bucket is kept, as it is cheaper to find one than to make one. */
-    private static final Duration KEPT_WHEN_FULL = Duration.ofSeconds(5);
+    /** For how long a full bucket stays: to find one is cheaper than to make one. */
+    private static final Duration TTL_WHEN_FULL = Duration.ofSeconds(5);
 
-    private static final int MOST_ASKED_ABOUT = 10_000;
+    private static final int MAX_REQUESTED = 10_000;
     private static final String NOT_CONNECTED = "is not connected";
 
     private final TimeMeter time;
@@ -68,7 +68,7 @@ final class SharedBuckets implements AutoCloseable {
     private final RedisClient client;
     private final RedisURI uri;
 
-    /** It ends with a connection that answers, never with time: that of the machine may be set back. */
+    /** Only a new connection that answers closes it, never the time, since the clock of the machine may be set back. */
     private final CircuitBreaker breaker = CircuitBreaker.of(
             "attempts",
             CircuitBreakerConfig.custom()
@@ -76,24 +76,24 @@ final class SharedBuckets implements AutoCloseable {
                     .failureRateThreshold(50)
                     .build());
 
-    private final RateLimitedLog troubleLog = new RateLimitedLog(log);
+    private final RateLimitedLog errorLog = new RateLimitedLog(log);
     private final AtomicBoolean connecting = new AtomicBoolean();
     private final AtomicBoolean pulsing = new AtomicBoolean();
     private final AtomicBoolean missed = new AtomicBoolean();
-    private volatile String trouble = NOT_CONNECTED;
+    private volatile String lastError = NOT_CONNECTED;
     private volatile long triedAt;
-    private volatile long lateAt = System.nanoTime() - IN_DOUBT.toNanos();
+    private volatile long lateAt = System.nanoTime() - SUSPECT_FOR.toNanos();
     private volatile @Nullable Connected connected;
     private volatile boolean closed;
 
-    /** A connection, the buckets over it, and those that Redis is being asked about. */
+    /** A connection, the buckets over it, and those with requests under way. */
     private record Connected(
             StatefulRedisConnection<String, byte[]> connection,
             AsyncProxyManager<String> buckets,
-            Cache<String, AsyncBucketProxy> askedAbout) {
+            Cache<String, AsyncBucketProxy> requested) {
 
         AsyncBucketProxy bucket(NamedBucket named) {
-            return askedAbout.get(
+            return requested.get(
                     named.key(),
                     key -> buckets.builder()
                             .withOptimization(Optimizations.batching())
@@ -102,9 +102,9 @@ final class SharedBuckets implements AutoCloseable {
     }
 
     /**
-     * Connects, and waits until the connection stands or the attempt has failed, for two seconds at most.
+     * Connects, and waits for two seconds at most until the connection is made or the attempt has failed.
      *
-     * @param probe a bucket from which something is taken to see whether Redis answers
+     * @param probe a bucket to take a token from, as a test whether Redis counts
      */
     SharedBuckets(RedisEndpoint endpoint, Duration commandTimeout, TimeMeter time, NamedBucket probe) {
         this.time = time;
@@ -145,9 +145,9 @@ final class SharedBuckets implements AutoCloseable {
         return redis == null ? null : new Taking(redis, wanted);
     }
 
-    /** Whether an answer was late a moment ago: Redis may only be slow. */
-    boolean isInDoubt() {
-        return System.nanoTime() - lateAt < IN_DOUBT.toNanos();
+    /** Whether an answer was late within the last second: Redis may only be slow. */
+    boolean isSuspect() {
+        return System.nanoTime() - lateAt < SUSPECT_FOR.toNanos();
     }
 
     @Override
@@ -156,13 +156,13 @@ final class SharedBuckets implements AutoCloseable {
         client.shutdown(0, 2, TimeUnit.SECONDS);
     }
 
-    /** What one attempt takes in Redis, sooner or later. Not thread-safe. */
+    /** The tokens that one attempt takes in Redis, at once or later. Not thread-safe. */
     final class Taking {
 
         private final Connected redis;
         private final List<NamedBucket> wanted;
         private final CompletableFuture<Duration> answer;
-        private long patience = commandTimeout.toNanos();
+        private long remaining = commandTimeout.toNanos();
         private boolean isLate;
 
         private Taking(Connected redis, List<NamedBucket> wanted) {
@@ -186,7 +186,7 @@ final class SharedBuckets implements AutoCloseable {
             return isLate;
         }
 
-        /** Puts back what has been taken, also when that comes to be known later; waits only for as long as is left. */
+        /** Puts back the tokens that have been taken, or that a late answer says were taken. Waits only for the rest of the timeout. */
         void giveBack() {
             if (answer.isCompletedExceptionally()) {
                 return;
@@ -198,9 +198,9 @@ final class SharedBuckets implements AutoCloseable {
 
         private <T> @Nullable T await(CompletableFuture<T> result) {
             long from = System.nanoTime();
-            boolean isWholePatience = patience == commandTimeout.toNanos();
+            boolean isWholeTimeout = remaining == commandTimeout.toNanos();
             try {
-                T value = result.get(patience, TimeUnit.NANOSECONDS);
+                T value = result.get(remaining, TimeUnit.NANOSECONDS);
                 breaker.onSuccess(System.nanoTime() - from, TimeUnit.NANOSECONDS);
                 if (missed.compareAndSet(true, false)) {
                     log.info("Attempts are counted in Redis again, for all nodes");
@@ -214,13 +214,13 @@ final class SharedBuckets implements AutoCloseable {
                 return null;
             } catch (TimeoutException e) {
                 isLate = true;
-                // A caller that has waited for less knows less.
-                if (isWholePatience) {
+                // A shorter wait says nothing about Redis.
+                if (isWholeTimeout) {
                     late(System.nanoTime() - from, e);
                 }
                 return null;
             } finally {
-                patience = Math.max(0, patience - (System.nanoTime() - from));
+                remaining = Math.max(0, remaining - (System.nanoTime() - from));
             }
         }
     }
@@ -242,14 +242,14 @@ final class SharedBuckets implements AutoCloseable {
                 taken.stream().map(named -> redis.bucket(named).addTokens(1)).toArray(CompletableFuture<?>[]::new));
     }
 
-    /** What it is worth to ask, or {@code null}. */
+    /** The connection if Redis is worth asking, or {@code null}. */
     private @Nullable Connected usable() {
         Connected current = connected;
         if (current != null && isUsable(current)) {
             return current;
         }
         if (missed.compareAndSet(false, true)) {
-            troubleLog.warn("Redis {}. Attempts are counted by each node for itself", trouble);
+            errorLog.warn("Redis {}. Attempts are counted by each node for itself", lastError);
         }
         return null;
     }
@@ -264,11 +264,11 @@ final class SharedBuckets implements AutoCloseable {
     }
 
     private void failed(String what, long nanos, Throwable failure) {
-        trouble = what;
+        lastError = what;
         breaker.onError(nanos, TimeUnit.NANOSECONDS, failure);
     }
 
-    /** In a word: the rest of an error of Redis quotes the command. */
+    /** Only the code of an error of Redis: the rest quotes the command. */
     private static String reasonOf(Throwable failure) {
         Throwable cause = failure;
         while (cause.getCause() != null && !(cause instanceof RedisCommandExecutionException)) {
@@ -279,17 +279,17 @@ final class SharedBuckets implements AutoCloseable {
                 : "cannot be reached: " + cause.getClass().getSimpleName();
     }
 
-    /** Never throws: that would be the last one. */
+    /** Never throws, since that would end the schedule. */
     private void pulse() {
         try {
-            askForASign();
+            ping();
         } catch (RuntimeException e) {
             pulsing.set(false);
-            trouble = reasonOf(e);
+            lastError = reasonOf(e);
         }
     }
 
-    private void askForASign() {
+    private void ping() {
         Connected current = connected;
         if (current == null || !isUsable(current)) {
             if (System.nanoTime() - triedAt >= PAUSE.toNanos()) {
@@ -306,7 +306,7 @@ final class SharedBuckets implements AutoCloseable {
                     .orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS)
                     .whenComplete((pong, failure) -> {
                         pulsing.set(false);
-                        // An answer says nothing of whether Redis counts.
+                        // An answer does not say whether Redis counts.
                         if (failure instanceof TimeoutException) {
                             late(System.nanoTime() - from, failure);
                         }
@@ -314,7 +314,7 @@ final class SharedBuckets implements AutoCloseable {
         }
     }
 
-    /** One attempt at a time. The former connection ends, for it may be one whose other end has gone without a word. */
+    /** One attempt at a time. It closes the former connection, whose other end may be gone without having closed it. */
     private CompletableFuture<?> tryToConnect() {
         if (closed || !connecting.compareAndSet(false, true)) {
             return CompletableFuture.completedFuture(null);
@@ -327,7 +327,7 @@ final class SharedBuckets implements AutoCloseable {
         }
         return connect().thenCompose(this::use).whenComplete((done, failure) -> {
             if (failure != null) {
-                trouble = reasonOf(failure);
+                lastError = reasonOf(failure);
             }
             connecting.set(false);
         });
@@ -342,18 +342,18 @@ final class SharedBuckets implements AutoCloseable {
         }
     }
 
-    /** A Redis that is connected may still be silent, or refuse; and the first call of a JVM takes its time. */
+    /** Tests the connection before it is used: Redis may be silent or refuse, and the first call of a JVM is slow. */
     private CompletableFuture<?> use(StatefulRedisConnection<String, byte[]> connection) {
         Connected made = new Connected(
                 connection,
                 buckets(connection),
                 Caffeine.newBuilder()
-                        .maximumSize(MOST_ASKED_ABOUT)
-                        .expireAfterAccess(KEPT_WHEN_FULL)
+                        .maximumSize(MAX_REQUESTED)
+                        .expireAfterAccess(TTL_WHEN_FULL)
                         .build());
         return take(made, List.of(probe), 0).whenComplete((taken, failure) -> {
             if (failure == null) {
-                trouble = NOT_CONNECTED;
+                lastError = NOT_CONNECTED;
                 connected = made;
                 breaker.reset();
             } else {
@@ -362,12 +362,12 @@ final class SharedBuckets implements AutoCloseable {
         });
     }
 
-    /** A caller waits for less than their timeout: what comes later is given back where it has to be. */
+    /** Their timeout is longer than a caller waits: tokens of late answers are given back. */
     private AsyncProxyManager<String> buckets(StatefulRedisConnection<String, byte[]> connection) {
         return Bucket4jLettuce.casBasedBuilder(connection)
                 .clientClock(time)
                 .requestTimeout(CONNECT_TIMEOUT)
-                .expirationAfterWrite(ExpirationAfterWriteStrategy.basedOnTimeForRefillingBucketUpToMax(KEPT_WHEN_FULL))
+                .expirationAfterWrite(ExpirationAfterWriteStrategy.basedOnTimeForRefillingBucketUpToMax(TTL_WHEN_FULL))
                 .build()
                 .asAsync();
     }

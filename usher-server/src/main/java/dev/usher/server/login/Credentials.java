@@ -7,7 +7,7 @@ import dev.usher.server.user.Utf8Size;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
 
-/** What a user sends to log in. */
+/** The request for a login. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 record Credentials(
         @NotNull(message = Problem.Field.REQUIRED) @Pattern(regexp = Registration.MOBILE, message = Registration.MOBILE_RULE) String mobile,

@@ -21,7 +21,7 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 
-/** How a user gets tokens, and gives them back. */
+/** Issues, renews and revokes tokens. */
 @RestController
 @Tag(name = "login")
 final class LoginController {
@@ -45,7 +45,7 @@ final class LoginController {
         return attempts.login(credentials.mobile(), request.getRemoteAddr(), () -> logins.login(credentials));
     }
 
-    @Operation(summary = "Exchange a fresh token for the next pair of tokens")
+    @Operation(summary = "Exchange a refresh token for the next pair of tokens")
     @SecurityRequirements
     @Problems({ProblemType.BAD_FRESH_TOKEN, ProblemType.ACCOUNT_DISABLED, ProblemType.TOO_MANY_ATTEMPTS})
     @PostMapping(path = "/v1/token/refresh", consumes = MediaType.APPLICATION_JSON_VALUE)
@@ -53,8 +53,8 @@ final class LoginController {
         return logins.refresh(refresh);
     }
 
-    /** The token itself is honoured until it ends, for nobody asks the database about it; it cannot be renewed any more. */
-    @Operation(summary = "Revoke the fresh token that came with this token, and its successors")
+    /** The token itself is honoured until it ends, since no call asks the database about it; it cannot be renewed. */
+    @Operation(summary = "Revoke the refresh token that came with this token, and its successors")
     @PostMapping("/v1/logout")
     @ResponseStatus(HttpStatus.NO_CONTENT)
     void logout(JwtAuthenticationToken authentication) {

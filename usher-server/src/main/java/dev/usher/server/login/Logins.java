@@ -23,8 +23,8 @@ import org.springframework.stereotype.Component;
 /**
  * The specification's login flow: read the row once, verify, offer the row to the caches, and sign.
  *
- * <p>Tokens are signed last, while the user's row is locked, and handed out after the commit: a ban is committed before, and there are no
- * tokens, or after, and it ends them.
+ * <p>Tokens are signed last, while the user's row is locked, and handed out after the commit. So a ban is committed either before, and there
+ * are no tokens, or after, and it revokes them.
  */
 @Component
 final class Logins {
@@ -36,8 +36,8 @@ final class Logins {
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
 
-    /** Nobody's password, compared with where there is no user, so that time does not tell who is registered. */
-    private final String nobodysHash;
+    /** Compared with where there is no such user, so that the time of an answer does not tell whether a number is registered. */
+    private final String unknownUserHash;
 
     private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(Logins.class));
 
@@ -54,11 +54,11 @@ final class Logins {
         this.refreshTokens = refreshTokens;
         this.profiles = profiles;
         this.statuses = statuses;
-        this.nobodysHash = passwords.hashNow(UUID.randomUUID().toString());
+        this.unknownUserHash = passwords.hashNow(UUID.randomUUID().toString());
     }
 
     /**
-     * Refuses a login that would have to be refused when its password is to be compared: before its attempt is counted and its user is read.
+     * Refuses a login whose password could not be compared, before its attempt is counted and its user is read.
      *
      * @throws BusyException when too many passwords are compared already
      */
@@ -81,14 +81,14 @@ final class Logins {
         if (account.status() != UserStatus.ENABLED) {
             throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
         }
-        // Before the transaction: between its commit and the answer, nothing is waited for.
+        // Before the transaction, so that nothing delays the answer after the commit.
         profiles.save(account.id(), account.profile(), mark);
         statuses.save(account.id(), account.status(), mark);
         return refreshTokens.issue(account.id(), account.passwordHash(), account.roles(), this::pair);
     }
 
     /**
-     * Exchanges a fresh token.
+     * Exchanges a refresh token.
      *
      * @throws ProblemException when it is refused
      */
@@ -99,7 +99,7 @@ final class Logins {
     private boolean verify(Credentials credentials, Optional<Account> found) {
         try {
             return passwords.matches(
-                    credentials.password(), found.map(Account::passwordHash).orElse(nobodysHash));
+                    credentials.password(), found.map(Account::passwordHash).orElse(unknownUserHash));
         } catch (IllegalArgumentException e) {
             // Without the message, which may quote the hash.
             log.error(
@@ -110,10 +110,10 @@ final class Logins {
     }
 
     private TokenPair pair(RefreshTokens.Issued issued) {
-        RefreshTokens.FreshToken freshToken = issued.freshToken();
+        RefreshTokens.RefreshToken refreshToken = issued.refreshToken();
         return new TokenPair(
-                accessTokens.issue(issued.userId(), issued.roles(), freshToken.familyId()),
-                freshToken.text(),
+                accessTokens.issue(issued.userId(), issued.roles(), refreshToken.familyId()),
+                refreshToken.text(),
                 "Bearer",
                 accessTokens.ttl().toSeconds());
     }

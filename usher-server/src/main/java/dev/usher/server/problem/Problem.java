@@ -7,13 +7,12 @@ import org.springframework.http.HttpStatus;
 import org.springframework.http.HttpStatusCode;
 
 /**
- * The body of an error: {@code application/problem+json} as RFC 9457 has it. It quotes nothing of the request but the
- * names of fields.
+ * The body of an error: {@code application/problem+json} of RFC 9457. It quotes nothing of the request but the names of fields.
  *
  * @param type what went wrong, for programs
  * @param title what went wrong, for people
  * @param status the status of the response
- * @param errors the fields that are at fault, where it is fields
+ * @param errors the fields at fault, if any
  */
 public record Problem(
         URI type,
@@ -37,7 +36,7 @@ public record Problem(
         return new Problem(type.uri(), type.title(), type.status().value(), List.of(errors));
     }
 
-    /** The problem that a status stands for when nothing more is known. */
+    /** The problem that stands for a status. */
     public static Problem of(HttpStatusCode status) {
         return switch (status.value()) {
             case 400 -> of(ProblemType.MALFORMED_REQUEST);

@@ -21,12 +21,12 @@ public final class ProblemException extends RuntimeException {
         this.headers = headers;
     }
 
-    /** That somebody should wait before the next attempt, in whole seconds. */
+    /** Tells the caller to wait before the next attempt, in whole seconds. */
     public static ProblemException tooManyAttempts(Duration wait) {
         return later(ProblemType.TOO_MANY_ATTEMPTS, wait);
     }
 
-    /** That a caller should wait before more of others is read, in whole seconds. */
+    /** Tells the caller to wait before it reads more profiles of others, in whole seconds. */
     public static ProblemException tooManyReads(Duration wait) {
         return later(ProblemType.TOO_MANY_READS, wait);
     }

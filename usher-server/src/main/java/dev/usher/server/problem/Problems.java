@@ -6,7 +6,7 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/** The problems that a call can be answered with beside those of all calls, for the OpenAPI document. */
+/** The problems of an operation beside those of all operations, for the OpenAPI document. */
 @Documented
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)

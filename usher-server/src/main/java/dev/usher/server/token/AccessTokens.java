@@ -32,16 +32,16 @@ import org.springframework.security.oauth2.server.resource.authentication.JwtAut
 import org.springframework.security.oauth2.server.resource.authentication.JwtGrantedAuthoritiesConverter;
 import org.springframework.stereotype.Component;
 
-/** The tokens that callers send with each call: JWTs, signed with RS256 and nothing else. */
+/** Issues and verifies the tokens that callers send with each call: JWTs, signed with RS256 and nothing else. Thread-safe. */
 @Component
 public final class AccessTokens {
 
     static final String ROLES = "roles";
 
-    /** The session that a token belongs to, as OpenID Connect names it: here, the family of its fresh token. */
+    /** The session that a token belongs to, as OpenID Connect names it: here, the family of its refresh token. */
     static final String FAMILY = "sid";
 
-    /** What a long is, so that the id of a valid token can always be read. */
+    /** Fits a long, so that the id in a valid token can always be read. */
     private static final Pattern ID = Pattern.compile("[1-9][0-9]{0,17}");
 
     private final String issuer;
@@ -63,14 +63,14 @@ public final class AccessTokens {
         this.decoder = decoder((selector, context) -> keys.select(selector));
     }
 
-    /** What signs with a key. */
+    /** An encoder, and the key that it signs with. */
     private record Signing(String keyId, JwtEncoder encoder) {}
 
     public Duration ttl() {
         return ttl;
     }
 
-    /** The roles that a token says, as authorities of Spring Security: {@code ROLE_admin}. */
+    /** Converts the roles of a token into authorities of Spring Security: {@code ROLE_admin}. */
     public static JwtAuthenticationConverter authorities() {
         JwtGrantedAuthoritiesConverter roles = new JwtGrantedAuthoritiesConverter();
         roles.setAuthoritiesClaimName(ROLES);
@@ -80,7 +80,7 @@ public final class AccessTokens {
         return converter;
     }
 
-    /** Verifies tokens; of one whose key may be unknown to this node alone it cannot say, and throws a {@link JwtException}. */
+    /** Verifies tokens. It throws a {@link JwtException} when the key may only be unknown to this node. */
     public JwtDecoder decoder() {
         return decoder;
     }

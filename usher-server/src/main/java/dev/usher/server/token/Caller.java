@@ -6,11 +6,11 @@ import org.springframework.security.oauth2.jwt.Jwt;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
 
 /**
- * The user who makes a call, as the token says.
+ * The user that makes a call, as the token says.
  *
- * @param id who
- * @param administrator whether with the role of an administrator
- * @param familyId the family of the fresh token that came with the token, or {@code null} for a token without one
+ * @param id of the user
+ * @param administrator whether the user has the role of an administrator
+ * @param familyId the family of the refresh token that came with the token, or {@code null} for a token without one
  */
 public record Caller(
         long id, boolean administrator, @Nullable UUID familyId) {
@@ -22,7 +22,7 @@ public record Caller(
         return new Caller(Long.parseLong(token.getSubject()), administrator, familyId(token));
     }
 
-    /** What is no id of a family is none of this server's, though signed with its key: there is nothing to revoke. */
+    /** A text that is not a UUID was signed with this key, but not issued by this server: there is nothing to revoke. */
     private static @Nullable UUID familyId(Jwt token) {
         String text = token.getClaimAsString(AccessTokens.FAMILY);
         try {
@@ -32,7 +32,7 @@ public record Caller(
         }
     }
 
-    /** Whether the mobile number of that user may be seen. */
+    /** Whether the caller may see the mobile number of a user. */
     public boolean maySeeMobileOf(long userId) {
         return administrator || id == userId;
     }

@@ -15,9 +15,8 @@ import org.springframework.security.oauth2.jwt.Jwt;
 import org.springframework.security.oauth2.jwt.JwtClaimNames;
 
 /**
- * Refuses a token of which a claim has another type than the server gives it. What is looked at is the text of the token: the decoder
- * makes a text of a number, and a list of a text, and code that reads claims fails on a list within a list. A claim that is missing, or
- * null, is not judged here.
+ * Refuses a token in which a claim has another type than the server gives it. It reads the text of the token, because the decoder turns
+ * numbers into texts and texts into lists, and code that reads claims fails on a list within a list. A missing claim, or null, passes.
  */
 final class ClaimTypes implements OAuth2TokenValidator<Jwt> {
 
@@ -54,7 +53,7 @@ final class ClaimTypes implements OAuth2TokenValidator<Jwt> {
         return value instanceof List<?> texts && texts.stream().allMatch(String.class::isInstance);
     }
 
-    /** Those of the text, which the decoder has read already. */
+    /** The claims in the text, which the decoder has parsed before. */
     private static Map<String, Object> claims(Jwt token) {
         try {
             return Objects.requireNonNull(

@@ -9,11 +9,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The keys that a node knew of at one moment, and from which it knows for some time which one signs and which ones verify.
+ * The keys that a node has read at one moment. Which of them signs, and which verify, follows for some time from them alone.
  *
- * @param signers those that sign one after the other, in that order; not empty
+ * @param signers the keys that sign one after the other, in that order; not empty
  * @param others public keys that verify only
- * @param knownAt the moment, as {@link System#nanoTime} has it
+ * @param knownAt the moment, by {@link System#nanoTime}
  */
 record KeyRing(List<Signer> signers, List<RSAKey> others, long knownAt) {
 
@@ -26,14 +26,14 @@ record KeyRing(List<Signer> signers, List<RSAKey> others, long knownAt) {
      */
     record Signer(RSAKey key, Duration signsIn, @Nullable Duration endsIn) {
 
-        /** Without the key: its own text has all of it. */
+        /** Without the key, whose own text holds all of it. */
         @Override
         public String toString() {
             return "Signer[key=" + key.getKeyID() + ", signsIn=" + signsIn + ", endsIn=" + endsIn + "]";
         }
     }
 
-    /** The key that signs now: the latest that may, or the first one, when none may yet. */
+    /** The key that signs now: the latest that has begun to sign, or the first one when none has. */
     RSAKey signing(long now) {
         RSAKey signing = signers.get(0).key;
         for (Signer signer : signers) {
@@ -44,7 +44,7 @@ record KeyRing(List<Signer> signers, List<RSAKey> others, long knownAt) {
         return signing;
     }
 
-    /** The keys whose tokens are honoured now, those that are going to sign included; without what is private. */
+    /** The public keys whose tokens are honoured now, those that are going to sign included. */
     JWKSet verifying(long now) {
         List<JWK> keys = new ArrayList<>();
         for (Signer signer : signers) {

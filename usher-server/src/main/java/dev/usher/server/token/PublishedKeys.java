@@ -5,14 +5,14 @@ import com.nimbusds.jose.jwk.RSAKey;
 import java.util.List;
 
 /**
- * A JWK set, as RFC 7517 has it: the public halves of keys, and nothing else of them.
+ * A JWK set (RFC 7517) of public keys.
  *
  * @param keys of all tokens that are honoured
  */
 public record PublishedKeys(List<Key> keys) {
 
     /**
-     * An RSA key, as RFC 7518 has it, section 6.3.1.
+     * A public RSA key (RFC 7518, section 6.3.1).
      *
      * @param kty always {@code RSA}
      * @param use always {@code sig}

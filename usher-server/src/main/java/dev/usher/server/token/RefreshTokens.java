@@ -22,38 +22,38 @@ import org.springframework.stereotype.Component;
 import org.springframework.transaction.support.TransactionOperations;
 
 /**
- * The fresh tokens: opaque, stored as hashes, each good for one refresh. A spent one that is presented, by the user or by a
- * thief, ends the whole family, for one of the two has stolen it (RFC 9700, section 4.14.2).
+ * The refresh tokens: opaque, stored as hashes, each good for one refresh. A login begins a family of tokens, to which each refresh adds one.
+ * A spent token that is presented again revokes its family, since the user and a thief have both used it (RFC 9700, section 4.14.2).
  *
- * <p>A login, a refresh, a logout and a ban each lock the user's row before they look at its families. So those of one user come one
- * after the other, and no token is issued to a user who has been disabled.
+ * <p>A login, a refresh, a logout and a ban each lock the user's row before they read its families. So those of one user come one after the
+ * other, and no token is issued to a disabled user.
  *
- * <p>A family is revoked when any of its tokens is. So a revocation marks one of them only, and needs not see all. It marks those that
- * were spent a moment ago too: a server of the release before does not lock the row, and may be adding the successor.
+ * <p>A family is revoked when any of its tokens is, so a revocation need not see all of them. It also marks tokens that were spent within the
+ * last minute: a server of the release before does not lock the row, and may be adding their successors.
  *
- * <p>What is stored of a user is bounded: so many families, and so many tokens of a family in an hour, until they expire.
+ * <p>The rows of a user are bounded: by the number of families, and by the refreshes of a family in an hour, until the tokens expire.
  */
 @Component
 public class RefreshTokens {
 
     private static final int BYTES = 32;
-    private static final int PORTION = 1000;
+    private static final int BATCH_SIZE = 1000;
 
-    /** What can be refreshed, or has been a moment ago. It has an index, for a ban must not take the longer the more there is. */
+    /** Tokens that can be refreshed, or were within the last minute. An index finds them, so that a ban takes no longer with more rows. */
     private static final String LATEST =
             " AND revoked_at IS NULL AND (spent_at IS NULL OR spent_at > now() - interval '1 minute')";
 
-    /** Longer ago than any statement lasts, so that no token can be added to such a family any more. */
+    /** Longer ago than any statement lasts: no statement can still add a token to such a family. */
     private static final String REVOKED = "revoked_at < now() - interval '1 hour'";
 
-    private static final String WHICH = "<which>";
+    private static final String CONDITION = "<condition>";
 
-    /** Tokens of families that have ended so, of one kind. Family by family, for the table may be large and these are few. */
+    /** Tokens of revoked families that meet a condition. Family by family: the table may be large, and these families are few. */
     private static final String ENDED = "SELECT token.token_hash FROM ("
             + "SELECT DISTINCT family_id FROM refresh_tokens WHERE " + REVOKED + ") AS ended"
             + " CROSS JOIN LATERAL (SELECT token_hash FROM refresh_tokens WHERE family_id = ended.family_id AND "
-            + WHICH
-            + " LIMIT " + PORTION + " FOR UPDATE SKIP LOCKED) AS token";
+            + CONDITION
+            + " LIMIT " + BATCH_SIZE + " FOR UPDATE SKIP LOCKED) AS token";
 
     private final JdbcClient jdbc;
     private final TransactionOperations transactions;
@@ -69,33 +69,34 @@ public class RefreshTokens {
     }
 
     /**
-     * A token that can be used.
+     * A token that can be refreshed.
      *
-     * @param familyId what is revoked when it is
-     * @param text what the user gets
+     * @param familyId the family, which is revoked as a whole
+     * @param text as the user gets it
      */
-    public record FreshToken(UUID familyId, String text) {
+    public record RefreshToken(UUID familyId, String text) {
 
         @Override
         public String toString() {
-            return "FreshToken[familyId=" + familyId + "]";
+            return "RefreshToken[familyId=" + familyId + "]";
         }
     }
 
     /**
-     * A token that has been stored, in a transaction that holds the row of its user.
+     * A token that has been stored in a transaction which holds the lock of its user.
      *
-     * @param roles those of the user
+     * @param roles of the user
      */
-    public record Issued(long userId, List<String> roles, FreshToken freshToken) {}
+    public record Issued(long userId, List<String> roles, RefreshToken refreshToken) {}
 
     /**
-     * Begins a family for a user whose password has been verified, and ends those that are too many, which have not been used for longest.
+     * Begins a family for a user whose password has been verified. Above the limit, it revokes the families that were not used for the longest
+     * time.
      *
      * @param passwordHash as it was read when the password was verified
-     * @param roles those of the user
-     * @param answer made before the commit, while the user cannot be disabled
-     * @throws ProblemException when the user is disabled by now, or has another password, or is gone
+     * @param roles of the user
+     * @param answer makes the answer before the commit, while the user cannot be disabled
+     * @throws ProblemException when the user has been disabled or deleted meanwhile, or has another password
      */
     public <T> T issue(long userId, String passwordHash, List<String> roles, Function<Issued, T> answer) {
         return Objects.requireNonNull(transactions.execute(transaction -> {
@@ -104,7 +105,7 @@ public class RefreshTokens {
             if (status != UserStatus.ENABLED) {
                 throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
             }
-            FreshToken first = newToken(UUID.randomUUID());
+            RefreshToken first = newToken(UUID.randomUUID());
             addFirst(userId, first);
             return answer.apply(new Issued(userId, roles, first));
         }));
@@ -113,18 +114,18 @@ public class RefreshTokens {
     /**
      * Exchanges a token for the next one of its family.
      *
-     * @param answer made before the commit, while the user cannot be disabled
+     * @param answer makes the answer before the commit, while the user cannot be disabled
      * @throws ProblemException when the token is refused
      */
-    public <T> T renew(String freshToken, Function<Issued, T> answer) {
-        String hash = Sha256.hex(freshToken);
+    public <T> T renew(String refreshToken, Function<Issued, T> answer) {
+        String hash = Sha256.hex(refreshToken);
         Presented token = find(hash).orElseThrow(() -> new ProblemException(ProblemType.BAD_FRESH_TOKEN));
-        token.requireUse();
+        token.requireUsable();
         List<T> renewed = new ArrayList<>(1);
-        // A refusal is committed as well: it may have ended the family.
+        // A refusal is committed as well: it may have revoked the family.
         Optional<ProblemType> refused = Objects.requireNonNull(transactions.execute(transaction -> {
             UserStatus status = lock(token.userId).orElse(null);
-            FreshToken next = newToken(token.familyId);
+            RefreshToken next = newToken(token.familyId);
             if (status == UserStatus.ENABLED && spend(hash, next)) {
                 renewed.add(answer.apply(new Issued(token.userId, token.roles, next)));
                 return Optional.empty();
@@ -139,7 +140,7 @@ public class RefreshTokens {
         return renewed.get(0);
     }
 
-    /** Ends a family, if it is one of that user. */
+    /** Revokes a family, if it is one of that user. */
     public void revoke(long userId, UUID familyId) {
         transactions.executeWithoutResult(transaction -> {
             var unused = lock(userId);
@@ -149,7 +150,7 @@ public class RefreshTokens {
         });
     }
 
-    /** Ends all families of a user, whose row the transaction has locked. */
+    /** Revokes all families of a user, inside a transaction that has locked the row of the user. */
     public void revokeAll(long userId) {
         jdbc.sql("UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = ?" + LATEST)
                 .param(userId)
@@ -157,26 +158,26 @@ public class RefreshTokens {
     }
 
     /**
-     * Forgets families that have ended, and tokens that have expired: a spent one tells no more of a theft then. All in portions, so that
-     * each takes no longer than a query may; what another node deletes at the moment is left to it.
+     * Deletes revoked families, and tokens that have expired: after that, a spent token that is presented revokes nothing. Each batch is small
+     * enough for the time limit of a query, and skips rows that another node is deleting.
      */
     @Scheduled(fixedDelay = 1, initialDelay = 1, timeUnit = TimeUnit.HOURS)
     void prune() {
         deleteAll("SELECT token_hash FROM refresh_tokens WHERE expires_at < now() AND revoked_at IS NULL"
-                + " ORDER BY expires_at LIMIT " + PORTION + " FOR UPDATE SKIP LOCKED");
-        deleteAll(ENDED.replace(WHICH, "revoked_at IS NULL") + " LIMIT " + PORTION);
-        // What tells of a revocation goes last.
-        deleteAll(ENDED.replace(WHICH, REVOKED) + " WHERE NOT EXISTS ("
+                + " ORDER BY expires_at LIMIT " + BATCH_SIZE + " FOR UPDATE SKIP LOCKED");
+        deleteAll(ENDED.replace(CONDITION, "revoked_at IS NULL") + " LIMIT " + BATCH_SIZE);
+        // The rows that mark a revocation go last.
+        deleteAll(ENDED.replace(CONDITION, REVOKED) + " WHERE NOT EXISTS ("
                 + "SELECT 1 FROM refresh_tokens WHERE family_id = ended.family_id AND revoked_at IS NULL) LIMIT "
-                + PORTION);
+                + BATCH_SIZE);
     }
 
     private void deleteAll(String hashes) {
         String delete = "DELETE FROM refresh_tokens WHERE token_hash IN (" + hashes + ")";
-        while (jdbc.sql(delete).update() == PORTION) {}
+        while (jdbc.sql(delete).update() == BATCH_SIZE) {}
     }
 
-    /** Not FOR SHARE: logins that follow each other closely would keep a ban waiting, for they would share the lock. */
+    /** Not FOR SHARE: logins that follow each other closely would share the lock, and a ban would wait for all of them. */
     private Optional<UserStatus> lock(long userId) {
         return jdbc.sql("SELECT status FROM users WHERE id = ? FOR NO KEY UPDATE")
                 .param(userId)
@@ -191,7 +192,7 @@ public class RefreshTokens {
                 .optional();
     }
 
-    private void addFirst(long userId, FreshToken first) {
+    private void addFirst(long userId, RefreshToken first) {
         jdbc.sql("""
                         WITH ended AS (
                             UPDATE refresh_tokens SET revoked_at = now() WHERE token_hash IN (
@@ -210,13 +211,13 @@ public class RefreshTokens {
     }
 
     /**
-     * A token as it is found when it is presented. What cannot be renewed is refused without a lock, or one user could hold every connection
-     * by asking often.
+     * A token as it is stored when it is presented. One that cannot be renewed is refused without a lock, or one user could hold every connection
+     * by many calls.
      *
-     * @param isEnabled whether the user is
+     * @param isEnabled whether the user is enabled
      * @param isSpent whether it has been used, by the user or by a thief
-     * @param isRevoked whether its family is
-     * @param pause until its family may be refreshed again, or {@code null} when it may be now
+     * @param isRevoked whether its family is revoked
+     * @param pause until its family may be refreshed again, or {@code null} when it may be refreshed now
      */
     private record Presented(
             long userId,
@@ -228,8 +229,8 @@ public class RefreshTokens {
             boolean isRevoked,
             @Nullable Duration pause) {
 
-        /** Goes on with a token that may be renewed, or that ends its family. */
-        void requireUse() {
+        /** Refuses a token unless it may be renewed, or revokes its family. */
+        void requireUsable() {
             if (isSpent && !isRevoked) {
                 return;
             }
@@ -275,8 +276,8 @@ public class RefreshTokens {
                 .optional();
     }
 
-    /** Spends a token and adds the next one, unless something has become of it before the user's row was locked. */
-    private boolean spend(String hash, FreshToken next) {
+    /** Spends a token and adds the next one, unless it was spent or revoked before the user's row was locked. */
+    private boolean spend(String hash, RefreshToken next) {
         return jdbc.sql("""
                         WITH spent AS (
                             UPDATE refresh_tokens AS token SET spent_at = now()
@@ -300,9 +301,10 @@ public class RefreshTokens {
                 .update();
     }
 
-    private FreshToken newToken(UUID familyId) {
+    private RefreshToken newToken(UUID familyId) {
         byte[] bytes = new byte[BYTES];
         random.nextBytes(bytes);
-        return new FreshToken(familyId, Base64.getUrlEncoder().withoutPadding().encodeToString(bytes));
+        return new RefreshToken(
+                familyId, Base64.getUrlEncoder().withoutPadding().encodeToString(bytes));
     }
 }

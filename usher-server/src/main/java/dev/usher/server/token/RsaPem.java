@@ -24,10 +24,10 @@ import org.springframework.core.io.DefaultResourceLoader;
 import org.springframework.security.converter.RsaKeyConverters;
 
 /**
- * RSA keys as texts, in PEM. Whatever is wrong with one is told without a quote, and without a cause, which might have one.
+ * An RSA key as a text in PEM. An exception about it has no cause and quotes nothing of the text.
  *
  * @param text the PEM
- * @param name what to call it when it cannot be used
+ * @param name names the key in exceptions
  */
 record RsaPem(String text, String name) {
 
@@ -35,7 +35,7 @@ record RsaPem(String text, String name) {
     private static final String PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----";
 
     /**
-     * What a setting names.
+     * The key that a setting holds or names.
      *
      * @param value a PEM, or the location of one
      */
@@ -65,7 +65,7 @@ record RsaPem(String text, String name) {
         }
     }
 
-    /** The private key that this is. */
+    /** The key, which must be private. */
     RSAKey privateKey() {
         try {
             if (!(parsedPrivateKey() instanceof RSAPrivateCrtKey key)) {
@@ -79,7 +79,7 @@ record RsaPem(String text, String name) {
         }
     }
 
-    /** The public key that this is, or the one of the private key that it is. */
+    /** The key if it is public, or the public half of a private one. */
     RSAKey publicKey() {
         if (!text.contains(PUBLIC_KEY)) {
             return privateKey().toPublicJWK();
@@ -107,7 +107,7 @@ record RsaPem(String text, String name) {
             return Objects.requireNonNull(RsaKeyConverters.x509()
                     .convert(new ByteArrayInputStream(text.strip().getBytes(StandardCharsets.UTF_8))));
         } catch (RuntimeException e) {
-            throw new IllegalStateException(name + " is no RSA public key in PEM");
+            throw new IllegalStateException(name + " is not an RSA public key in PEM");
         }
     }
 
@@ -115,7 +115,7 @@ record RsaPem(String text, String name) {
         try {
             return PemContent.of(text).getPrivateKey();
         } catch (IllegalStateException | IllegalArgumentException e) {
-            throw new IllegalStateException(name + " is no private key in PEM");
+            throw new IllegalStateException(name + " is not a private key in PEM");
         }
     }
 

@@ -5,7 +5,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** SHA-256, for what should be recognised and not be readable. */
+/** SHA-256, to recognise a value without storing it in readable form. */
 public final class Sha256 {
 
     private Sha256() {}

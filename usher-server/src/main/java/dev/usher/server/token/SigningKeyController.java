@@ -13,7 +13,7 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 
-/** The keys of the tokens: the public ones for everybody, and their change by administrators. */
+/** Publishes the keys that tokens are verified by, and lets administrators rotate them. */
 @RestController
 final class SigningKeyController {
 

@@ -36,28 +36,28 @@ import org.springframework.transaction.support.TransactionOperations;
 /**
  * The keys that sign and verify the tokens: from the settings, or from the database, for all nodes alike. Thread-safe.
  *
- * <p>A new key in the database is published first, and signs {@link #LEAD} later. Each node looks at the table every few seconds,
- * and signs only when it has done so a moment ago; so when a key begins to sign, every node knows it, or knows that it
- * knows too little. All times are the database's.
+ * <p>A new key in the database is published first, and signs {@link #LEAD} later. Each node reads the table every five seconds, and signs only
+ * if it has read it within the last fifteen. So when a key begins to sign, every node has read it, or knows that its own copy is too old. All
+ * times are the database's.
  */
 @Component
 @Order(1)
 public class SigningKeys implements PreparationStep {
 
-    /** How long everybody has to take notice of a new key before it signs. */
+    /** The time between the publication of a new key and its first signature. */
     static final Duration LEAD = Duration.ofMinutes(2);
 
-    /** How long the published keys may be believed by whoever has fetched them. */
+    /** How long a verifier may cache the published keys. */
     static final Duration PUBLISHED_FOR = Duration.ofMinutes(1);
 
     private static final Logger log = LoggerFactory.getLogger(SigningKeys.class);
 
-    private static final int LOOK_SECONDS = 5;
+    private static final int READ_SECONDS = 5;
 
-    /** After which what is known of the table is too old to sign by. */
-    private static final Duration TOO_OLD_TO_SIGN = Duration.ofSeconds(3 * LOOK_SECONDS);
+    /** A copy of the table that is older is not signed by. */
+    private static final Duration TOO_OLD_TO_SIGN = Duration.ofSeconds(3 * READ_SECONDS);
 
-    /** For clocks that differ, also beyond the end of a token, which is honoured up to a minute longer for that reason. */
+    /** For clocks that differ: it covers the minute at most that a token is honoured past its end. */
     private static final Duration MARGIN = Duration.ofMinutes(2);
 
     private static final String FIRST = "access-tokens";
@@ -72,7 +72,7 @@ public class SigningKeys implements PreparationStep {
     private volatile boolean missed;
 
     /**
-     * Keys that have not been read yet, unless the settings have them.
+     * The keys of the settings, or keys that are yet to be read.
      *
      * @throws IllegalStateException when a key in the settings cannot be used; it is not quoted
      */
@@ -112,30 +112,30 @@ public class SigningKeys implements PreparationStep {
         }
     }
 
-    /** Looks at the database again. Without it, the node goes on with what it knows. */
-    @Scheduled(fixedDelay = LOOK_SECONDS, timeUnit = TimeUnit.SECONDS)
-    void look() {
+    /** Reads the table again. While that fails, the node goes on with the keys that it has read. */
+    @Scheduled(fixedDelay = READ_SECONDS, timeUnit = TimeUnit.SECONDS)
+    void reread() {
         if (given || ring == null) {
             return;
         }
         try {
-            boolean isSomeOver = read();
-            if (isSomeOver) {
-                forget();
+            boolean holdsExpired = read();
+            if (holdsExpired) {
+                deleteExpired();
             }
             missed = false;
         } catch (DataAccessException | TransactionException | IllegalStateException e) {
             if (!missed) {
                 missed = true;
-                log.warn("The signing keys cannot be read, those known are used further: {}", e.getMessage());
+                log.warn("The signing keys cannot be read, and those read before stay in use: {}", e.getMessage());
             }
         }
     }
 
     /**
-     * The key to sign with, by which every other node can verify.
+     * The key to sign with, which every other node can verify by.
      *
-     * @throws DataAccessException when that cannot be said, for the database has been away
+     * @throws DataAccessException when this node has not read the table for too long, and cannot read it now
      */
     RSAKey signing() {
         if (!given && known().age(nanoTime.getAsLong()).compareTo(TOO_OLD_TO_SIGN) > 0) {
@@ -147,7 +147,7 @@ public class SigningKeys implements PreparationStep {
     /**
      * The keys by which a token may be verified.
      *
-     * @throws KeySourceException when there may be others, of which this node has not heard
+     * @throws KeySourceException when there may be a key that this node has not read
      */
     List<JWK> select(JWKSelector selector) throws KeySourceException {
         KeyRing current = ring;
@@ -163,9 +163,9 @@ public class SigningKeys implements PreparationStep {
     }
 
     /**
-     * All keys whose tokens are honoured, without what is private.
+     * The public keys of all tokens that are honoured.
      *
-     * @throws ProblemException when they are not known yet
+     * @throws ProblemException when they have not been read yet
      */
     JWKSet published() {
         return known().verifying(nanoTime.getAsLong());
@@ -175,12 +175,12 @@ public class SigningKeys implements PreparationStep {
      * A key that is going to sign.
      *
      * @param kid its name
-     * @param signsFrom when it begins
+     * @param signsFrom its first moment
      */
     public record Next(String kid, Instant signsFrom) {}
 
     /**
-     * Makes the key that signs next. While there is one already, that is it: two who rotate at once have rotated once.
+     * Makes the key that signs next, or answers the one that there is: two rotations at once make one key.
      *
      * @throws ProblemException when the key is in the settings
      */
@@ -189,15 +189,15 @@ public class SigningKeys implements PreparationStep {
             throw new ProblemException(ProblemType.KEY_IN_SETTINGS);
         }
         Next next = next().orElseGet(this::addUnlessThereIsOne);
-        look();
+        reread();
         return next;
     }
 
     private Next addUnlessThereIsOne() {
-        // Before the lock: it takes as long as others may wait for that.
+        // Before the lock, for which others wait.
         String pem = RsaPem.generate();
         return Objects.requireNonNull(transactions.execute(transaction -> {
-            // It conflicts with itself, and with nothing that reads.
+            // This lock excludes itself, and no reader.
             jdbc.sql("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").update();
             return next().orElseGet(() -> add(pem));
         }));
@@ -229,12 +229,12 @@ public class SigningKeys implements PreparationStep {
         return current;
     }
 
-    /** Reads the table, and says whether there are keys in it whose last token has expired. */
+    /** Reads the table; true when it holds keys whose last token has expired. */
     private boolean read() {
         long now = nanoTime.getAsLong();
         List<KeyRing.Signer> found = find();
         if (found.isEmpty()) {
-            // Two nodes that start at once both generate; the first insert wins, and both read it.
+            // Two nodes that start at once both generate a key; the first insert wins, and both read that one.
             jdbc.sql("INSERT INTO signing_keys (name, private_key) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
                     .params(FIRST, RsaPem.generate())
                     .update();
@@ -264,16 +264,16 @@ public class SigningKeys implements PreparationStep {
                 .list();
     }
 
-    private void forget() {
-        int forgotten = jdbc.sql("""
+    private void deleteExpired() {
+        int deleted = jdbc.sql("""
                         DELETE FROM signing_keys WHERE name IN (
                             SELECT name FROM (
                                 SELECT name, lead(signs_from) OVER (ORDER BY signs_from, name) AS replaced_at
                                 FROM signing_keys) AS keys
                             WHERE replaced_at < now() - make_interval(secs => ?))
                         """).param((double) keptFor.toSeconds()).update();
-        if (forgotten > 0) {
-            log.info("Deleted {} signing keys, whose last tokens have expired", forgotten);
+        if (deleted > 0) {
+            log.info("Deleted {} signing keys, whose last tokens have expired", deleted);
         }
     }
 

@@ -1,10 +1,10 @@
 package dev.usher.server.token;
 
 /**
- * What a login and a refresh answer.
+ * The answer to a login and to a refresh.
  *
- * @param token what the user sends with each call
- * @param freshToken what the user exchanges, once, for the next pair
+ * @param token sent with each call
+ * @param freshToken the refresh token, by its name in JSON: exchanged once for the next pair
  * @param tokenType always {@code Bearer}
  * @param expiresIn how long the token is honoured, in seconds
  */

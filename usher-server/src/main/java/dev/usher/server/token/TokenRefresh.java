@@ -4,7 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import dev.usher.server.problem.Problem;
 import jakarta.validation.constraints.NotBlank;
 
-/** What a user sends for a new pair of tokens. */
+/** The request for a new pair of tokens, with the refresh token by its name in JSON. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record TokenRefresh(
         @NotBlank(message = Problem.Field.REQUIRED) String freshToken) {

@@ -25,7 +25,7 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 
-/** What administrators may do. */
+/** The operations of administrators: statuses of users, and the caches. */
 @RestController
 @Tag(name = "administration")
 final class AdminController {
@@ -36,7 +36,7 @@ final class AdminController {
     private final UserStatusCache<Long> statuses;
     private final Commits commits;
 
-    /** As many receipts as may be waited for. */
+    /** A permit for each receipt that a thread may wait for. */
     private final Semaphore waiting;
 
     AdminController(
@@ -54,7 +54,7 @@ final class AdminController {
         this.commits = commits;
     }
 
-    /** An administrator can disable neither the own account nor the last one with the role: no account could undo it. */
+    /** An administrator can disable neither the own account nor the last enabled one with the role: no account could undo that. */
     @Operation(summary = "Enable or disable a user")
     @Problems({
         ProblemType.FORBIDDEN,
@@ -69,13 +69,13 @@ final class AdminController {
         if (status == UserStatus.DISABLED && Caller.of(authentication).id() == id.value()) {
             throw new ProblemException(ProblemType.OWN_ACCOUNT);
         }
-        // Before the commit: a change that cannot be announced is not to be committed.
+        // Before the commit: a change that cannot be announced must not be committed.
         String unused = statuses.cache().keyOf(id.value());
         commits.commit(() -> setStatus(id.value(), status), () -> statuses.invalidate(id.value()));
         return announce(id.value(), change);
     }
 
-    /** Waits for all nodes, unless as many receipts are waited for as may be: the change is committed, and announced in any case. */
+    /** Waits for all nodes, unless too many threads wait for receipts: the change is committed, and announced in any case. */
     private StatusChange.Receipt announce(long id, StatusChange change) {
         if (!waiting.tryAcquire()) {
             long committedAt = System.nanoTime();
@@ -99,7 +99,7 @@ final class AdminController {
         return true;
     }
 
-    /** The mobile number is masked here, also for administrators: they want to know why an answer is what it is. */
+    /** The mobile number is masked also for administrators: the operation explains an answer, and needs no number for that. */
     @Operation(summary = "What memory, Redis and the database hold of a user")
     @Problems(ProblemType.FORBIDDEN)
     @GetMapping("/v1/admin/users/{id}/cache")
@@ -107,7 +107,7 @@ final class AdminController {
         return CachedUser.of(id.value(), profiles, statuses);
     }
 
-    /** For changes that nobody has announced. Harmless, also where there is no such user. */
+    /** For changes that were not announced. Harmless also where there is no such user. */
     @Operation(summary = "Make every node forget a user")
     @Problems(ProblemType.FORBIDDEN)
     @DeleteMapping("/v1/admin/users/{id}/cache")

@@ -4,7 +4,7 @@ import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
 import dev.usher.spring.CacheView;
 
-/** What this node's memory, Redis and the database hold of a user. */
+/** The entries of a user in the memory of this node and in Redis, and the values in the database. */
 public record CachedUser(long id, CacheView profile, CacheView status) {
 
     static CachedUser of(long id, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {

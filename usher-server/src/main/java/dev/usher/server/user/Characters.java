@@ -5,16 +5,16 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /**
- * Which characters the texts of callers may have. A text that others are shown has none that makes it look like another one, or like
- * nothing.
+ * The characters that texts of callers may have. A text that is shown to others has no character that makes it look like another text, or
+ * that hides it.
  *
- * <p>Joiners and variation selectors, which have no width either, are part of how some names and emoji are written: they are taken where
- * they do something. After RFC 5892, appendix A (CONTEXTJ), and Unicode's {@code Default_Ignorable_Code_Point}; by scripts instead of joining
- * types, which Java does not know.
+ * <p>Joiners and variation selectors have no width, but are part of how some names and emoji are written. They are taken where they have an
+ * effect: after RFC 5892, appendix A (CONTEXTJ), and Unicode's {@code Default_Ignorable_Code_Point}, but by scripts, since Java knows no joining
+ * types.
  */
 final class Characters {
 
-    /** What a line may not have, as a class of a regular expression; what depends on its neighbours is not among it. */
+    /** Characters that a line may not have, for a regular expression; without those that depend on their neighbours. */
     private static final String NOT_IN_A_LINE =
             "\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180e"
                     + "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb";
@@ -23,15 +23,15 @@ final class Characters {
             "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u202a-\\u202e";
 
     /**
-     * A line, for the OpenAPI document: all that {@link #areOfALine} takes, and little else. Where a regular expression is about units
-     * of UTF-16 it means the same as where it is about characters.
+     * A line, for the OpenAPI document: it matches all texts that {@link #areOfALine} takes, and few others. It means the same to a matcher of UTF-16
+     * units and to one of code points.
      */
     static final String LINE = "^(?:[^" + NOT_IN_A_LINE + "\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$";
 
-    /** The same for several lines, with {@link #areOfLines}. */
+    /** Several lines, as {@link #areOfLines} takes them. */
     static final String LINES = "^(?:[^" + NOT_IN_LINES + "\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$";
 
-    /** Any text without control characters, with {@link #areNoControls}. */
+    /** A text without control characters, as {@link #areNoControls} takes it. */
     static final String SECRET =
             "^(?:[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])*$";
 
@@ -40,7 +40,7 @@ final class Characters {
     private static final int BRAILLE_BLANK = 0x2800;
     private static final int FIRST_ARROW = 0x2190;
 
-    /** From, to: what has no width, or turns the direction, and is never part of how a name is written. */
+    /** Ranges of characters that have no width or change the direction, and are never part of how a name is written. */
     private static final int[][] HIDDEN = {
         {0x00ad, 0x00ad}, // soft hyphen
         {0x034f, 0x034f}, // grapheme joiner
@@ -62,7 +62,7 @@ final class Characters {
         {0xe01f0, 0xe0fff},
     };
 
-    /** Whose letters have several shapes, or are joined to one another. */
+    /** Scripts with letters that have several shapes, or are joined to one another. */
     private static final Set<UnicodeScript> JOINING = EnumSet.of(
             UnicodeScript.ADLAM,
             UnicodeScript.ARABIC,
@@ -72,7 +72,7 @@ final class Characters {
             UnicodeScript.PHAGS_PA,
             UnicodeScript.SYRIAC);
 
-    /** Whose consonants are joined by a mark, which a joiner may follow. */
+    /** Scripts with a mark that joins consonants, and that a joiner may follow. */
     private static final Set<UnicodeScript> CONJOINING = EnumSet.of(
             UnicodeScript.BENGALI,
             UnicodeScript.DEVANAGARI,
@@ -89,7 +89,7 @@ final class Characters {
 
     private Characters() {}
 
-    /** Whether they are those of one line: all show, and none hides or turns another. */
+    /** Whether a text is one line in which each character is visible, and none hides or turns another. */
     static boolean areOfALine(String text) {
         int[] characters = text.codePoints().toArray();
         for (int i = 0; i < characters.length; i++) {
@@ -106,7 +106,7 @@ final class Characters {
         return true;
     }
 
-    /** Whether they are those of a text of several lines, which may say in which direction a part of it is read. */
+    /** Whether a text has the characters of several lines, which may contain marks and isolates of the direction. */
     static boolean areOfLines(String text) {
         return text.codePoints()
                 .allMatch(character -> character == '\t'
@@ -115,12 +115,12 @@ final class Characters {
                         || (!isControl(character) && (character < 0x202a || character > 0x202e)));
     }
 
-    /** Whether none is a control character, nor half of a pair. */
+    /** Whether a text has neither control characters nor unpaired surrogates. */
     static boolean areNoControls(String text) {
         return text.codePoints().noneMatch(Characters::isControl);
     }
 
-    /** Whether anything of a text is seen. */
+    /** Whether a text has a visible character. */
     static boolean show(String text) {
         return text.codePoints()
                 .anyMatch(character -> !isBlank(character)
@@ -130,12 +130,12 @@ final class Characters {
                         && !isVariationSelector(character));
     }
 
-    /** Whether a character is white, as wide as it may be. */
+    /** Whether a character is a blank of any width. */
     static boolean isBlank(int character) {
         return Character.isWhitespace(character) || Character.isSpaceChar(character) || character == BRAILLE_BLANK;
     }
 
-    /** Also half of a pair, which neither UTF-8 nor the database can hold. */
+    /** Unpaired surrogates included, which neither UTF-8 nor the database can hold. */
     private static boolean isControl(int character) {
         int type = Character.getType(character);
         return type == Character.CONTROL || type == Character.SURROGATE;
@@ -182,7 +182,7 @@ final class Characters {
                 : characters[joiner] == ZERO_WIDTH_JOINER && isPictograph(characters[base]) && isPictograph(next);
     }
 
-    /** A variation selector is one too: it may stand between an emoji and the joiner. */
+    /** Variation selectors included, which may stand between an emoji and the joiner. */
     private static boolean isInheritedMark(int character) {
         return isMark(character) && UnicodeScript.of(character) == UnicodeScript.INHERITED;
     }
@@ -192,7 +192,7 @@ final class Characters {
         return type == Character.NON_SPACING_MARK || type == Character.COMBINING_SPACING_MARK;
     }
 
-    /** An emoji, or what goes with one: a colour of skin, an arrow, an emoji that this version of Java does not know yet. */
+    /** An emoji, a modifier of the skin tone, an arrow, or an emoji that this version of Java does not know yet. */
     private static boolean isPictograph(int character) {
         int type = Character.getType(character);
         return character >= FIRST_ARROW
@@ -202,7 +202,7 @@ final class Characters {
                         || type == Character.UNASSIGNED);
     }
 
-    /** Letters have none, but for ideographs and a few scripts: there a selector would make another name of the same look. */
+    /** Letters have no variants, except for ideographs and a few scripts: elsewhere a selector would make another name that looks the same. */
     private static boolean hasVariants(int character) {
         UnicodeScript script = UnicodeScript.of(character);
         boolean hides = isBlank(character)

@@ -9,17 +9,16 @@ import org.springframework.transaction.UnexpectedRollbackException;
 import org.springframework.transaction.support.TransactionOperations;
 
 /**
- * Transactions whose changes the caches are to be told of. The success of one is for its caller to announce. A failure is announced here,
- * where the change may have been committed all the same: a connection that is lost while it commits does not tell. What has certainly not
- * been committed is not announced, for a user who is announced is asked for in the database, which may be away.
+ * Commits changes that the caches must learn of. After a success, the caller announces the change. After a failure, it is announced here if it may
+ * have been committed nevertheless: a connection that is lost during the commit does not tell. A change that was certainly not committed is
+ * not announced, since an announced user is loaded again from a database that may be unreachable.
  */
 @Component
 final class Commits {
 
     /**
-     * Classes of SQL states, and one state, with which a database answers that it has undone the transaction: of the statement's data, of
-     * constraints, of the transaction's state, of serialization and deadlocks, of syntax and rights, of views, of resources and limits, of
-     * objects in another state; and a statement that was cancelled.
+     * Classes of SQL states that say that the transaction was rolled back: of the statement's data, of constraints, of the transaction's
+     * state, of serialization and deadlocks, of syntax and rights, of views, of resources and limits, of objects in another state.
      */
     private static final Set<String> UNDONE = Set.of("22", "23", "25", "40", "42", "44", "53", "54", "55");
 
@@ -37,9 +36,9 @@ final class Commits {
     /**
      * Makes a change and commits it. Not inside a transaction, which would commit later.
      *
-     * @param announcement is made when the change fails, and may have been committed
-     * @return what the change returns
-     * @throws RuntimeException whatever the change, its transaction or its commit throws
+     * @param announcement run when the change fails and may have been committed
+     * @return the result of the change
+     * @throws RuntimeException the exception of the change, its transaction or its commit
      */
     <T> T commit(Supplier<T> change, Runnable announcement) {
         Attempt<T> attempt = new Attempt<>(change);
@@ -62,7 +61,7 @@ final class Commits {
         }
     }
 
-    /** How far a transaction has come. */
+    /** One transaction, and how far it has come. */
     private static final class Attempt<T> {
 
         private final Supplier<T> change;
@@ -84,18 +83,18 @@ final class Commits {
             }
         }
 
-        @SuppressWarnings("NullAway") // What the change has returned, which may be nullable itself.
+        @SuppressWarnings("NullAway") // The result of the change, whose type may be nullable itself.
         T result() {
             return result;
         }
 
-        @SuppressWarnings("ReferenceEquality") // Another one is that of the rollback.
+        @SuppressWarnings("ReferenceEquality") // Any other exception is that of the rollback.
         boolean mayBeCommitted(Throwable thrown) {
             if (!isBegun || thrown == failure) {
-                return false; // There was no connection, or the change has failed and was rolled back.
+                return false; // There was no connection, or the change failed and was rolled back.
             }
             if (failure != null) {
-                // The rollback has failed as well. Over a connection that was lost before, no commit has been sent.
+                // The rollback failed as well. If the connection was lost before, no commit was sent.
                 return !isLost(state(failure)) && !isLost(state(thrown));
             }
             return !(thrown instanceof UnexpectedRollbackException) && !isUndone(state(thrown));

@@ -33,9 +33,9 @@ final class FirstAdministrator implements PreparationStep {
     }
 
     /**
-     * Creates them when there is no administrator at all.
+     * Creates the account when there is no administrator at all.
      *
-     * @throws IllegalStateException when the settings name somebody who cannot be
+     * @throws IllegalStateException when the settings cannot make an administrator
      */
     @Override
     public void prepare() {
@@ -53,9 +53,9 @@ final class FirstAdministrator implements PreparationStep {
         if (id.isPresent()) {
             log.info("Created the first administrator, user {}", id.getAsLong());
         } else if (!users.hasAnyone(Roles.ADMIN)) {
-            // Not promoted: anybody could have registered with that number.
-            throw new IllegalStateException("usher.server.admin.mobile belongs to a user already, who is no"
-                    + " administrator; name another one, or give that user the role in the table user_roles");
+            // Not promoted: a stranger could have registered with that number.
+            throw new IllegalStateException("usher.server.admin.mobile belongs to a user already, and that user is not"
+                    + " an administrator; set another number, or give the user the role in the table user_roles");
         }
     }
 

@@ -12,7 +12,7 @@ import java.lang.annotation.Target;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** A registration whose password is none of those that are tried first: blank, one character only, or the mobile number. */
+/** Refuses the passwords that are guessed first: blank, one character only, or the mobile number. */
 @Documented
 @Constraint(validatedBy = HardToGuess.Validator.class)
 @Target(ElementType.TYPE)
@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
     /** Compares. */
     final class Validator implements ConstraintValidator<HardToGuess, Registration> {
 
-        /** How a number is written, digits and what stands between them. */
+        /** A number: digits and separators. */
         private static final Pattern NUMBER = Pattern.compile("[0-9+() ./-]+");
 
         private static final int SHORTEST_NUMBER = 6;
@@ -56,7 +56,7 @@ import org.jspecify.annotations.Nullable;
                     || (mobile != null && isNumber(password, mobile));
         }
 
-        /** With or without the code of the country, of which nothing says how long it is. */
+        /** With or without the country code, whose length is unknown. */
         private static boolean isNumber(String password, String mobile) {
             if (!NUMBER.matcher(password).matches()) {
                 return false;

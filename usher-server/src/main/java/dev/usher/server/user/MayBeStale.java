@@ -6,7 +6,7 @@ import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
-/** A call whose answer may be the last known one, and says so in its headers, for the OpenAPI document. */
+/** Marks an operation that may answer with the last known value, and then says so in headers, for the OpenAPI document. */
 @Documented
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)

@@ -11,15 +11,15 @@ import org.springframework.security.crypto.password.PasswordEncoder;
 import org.springframework.stereotype.Component;
 
 /**
- * Hashes passwords and compares them, which is to be slow: so many at once that a processor is left for all other calls (a bulkhead). As
- * many calls again wait, in the order in which they came and for a short time, and the rest is refused at once. Thread-safe.
+ * Hashes and compares passwords, which is slow by design. A bulkhead leaves a processor for all other calls: some calls hash, some wait in
+ * the order of their arrival and for a short time, and further ones are refused at once. Thread-safe.
  */
 @Component
 public final class Passwords {
 
     private final PasswordEncoder encoder;
-    private final Semaphore turns;
-    private final Semaphore places;
+    private final Semaphore running;
+    private final Semaphore admitted;
     private final Duration maxWait;
 
     @Autowired
@@ -30,13 +30,13 @@ public final class Passwords {
     Passwords(PasswordEncoder encoder, UsherServerProperties.Passwords limits, int processors) {
         int atOnce = limits.maxAtOnce() == 0 ? Math.max(1, processors - 1) : limits.maxAtOnce();
         this.encoder = encoder;
-        this.turns = new Semaphore(atOnce, true);
-        this.places = new Semaphore(atOnce + limits.maxWaiting());
+        this.running = new Semaphore(atOnce, true);
+        this.admitted = new Semaphore(atOnce + limits.maxWaiting());
         this.maxWait = limits.maxWait();
     }
 
     /**
-     * Whether a password is the one of a hash.
+     * Whether a hash is that of a password.
      *
      * @throws BusyException when there are too many such calls
      * @throws IllegalArgumentException when the hash is of an unknown kind
@@ -55,39 +55,39 @@ public final class Passwords {
     }
 
     /**
-     * Looks whether a call that comes now finds a place.
+     * Refuses a call that would be refused now.
      *
-     * @throws BusyException when there are too many
+     * @throws BusyException when there are too many calls
      */
     public void requirePlace() {
-        if (places.availablePermits() <= 0) {
+        if (admitted.availablePermits() <= 0) {
             throw new BusyException();
         }
     }
 
-    /** The hash of a password that no caller has sent: it is made at once, whatever else is. */
+    /** The hash of a password that no caller has sent: without the bulkhead. */
     public String hashNow(String password) {
         return Objects.requireNonNull(encoder.encode(password));
     }
 
     private <T> T inTurn(Supplier<T> work) {
-        if (!places.tryAcquire()) {
+        if (!admitted.tryAcquire()) {
             throw new BusyException();
         }
         try {
-            if (!turns.tryAcquire(maxWait.toNanos(), TimeUnit.NANOSECONDS)) {
+            if (!running.tryAcquire(maxWait.toNanos(), TimeUnit.NANOSECONDS)) {
                 throw new BusyException();
             }
             try {
                 return work.get();
             } finally {
-                turns.release();
+                running.release();
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new BusyException();
         } finally {
-            places.release();
+            admitted.release();
         }
     }
 }

@@ -5,29 +5,29 @@ import java.time.Duration;
 import org.springframework.http.HttpHeaders;
 
 /**
- * A profile after its change, and what the other nodes know of the change.
+ * A profile after its change, and whether the change is announced to the other nodes.
  *
  * @param profile as the database has it now
- * @param announcement what became of the announcement
+ * @param announcement the state of the announcement
  */
 record ProfileChange(UserProfile profile, Announcement announcement) {
 
-    /** Within how many seconds every node shows a change. */
+    /** The header with the seconds within which every node shows a change. */
     static final String VISIBLE_WITHIN = "Usher-Visible-Within";
 
     private static final String CACHE_STATUS = "Cache-Status";
 
-    /** What became of the announcement of a change. */
+    /** The state of the announcement of a change. */
     enum Announcement {
         /** Nothing was changed. */
         NONE,
-        /** Redis has taken it. */
+        /** Redis has accepted it. */
         SENT,
-        /** It is sent as soon as Redis takes it. */
+        /** Redis has not accepted it yet; it is sent until Redis does. */
         PENDING
     }
 
-    /** Says so in headers of the answer, as RFC 9211 has it. */
+    /** The headers of the answer that say so (RFC 9211). */
     HttpHeaders headers(Duration stalenessBound) {
         HttpHeaders headers = new HttpHeaders();
         switch (announcement) {

@@ -38,7 +38,7 @@ final class ProfileChanges {
     }
 
     /**
-     * Changes a profile, and announces the change. No node is waited for: whoever is shown an old profile for a moment is not harmed.
+     * Changes a profile, and announces the change. It waits for no node: an old profile for a moment does no harm.
      *
      * @return the profile as the database has it now, and whether Redis has taken the announcement
      * @throws ProblemException when the patch is not valid, or there is no such user

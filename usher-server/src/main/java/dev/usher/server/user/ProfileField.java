@@ -4,7 +4,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** What users may change of their own profile. In JSON it is called as here, in small letters. */
+/** The fields that users may change in their own profiles. Their names in JSON are these in lower case. */
 public enum ProfileField {
     NAME("name", String.class, "name = ?"),
     PHOTO("photo", String.class, "profile_photo = NULLIF(?, '')"),
@@ -22,7 +22,7 @@ public enum ProfileField {
         this.assignment = assignment;
     }
 
-    /** The field of that name, or empty when there is none that may be changed. */
+    /** The field with a name in JSON, or empty when no field that may be changed has it. */
     static Optional<ProfileField> of(String json) {
         return Stream.of(values()).filter(field -> field.json().equals(json)).findAny();
     }
@@ -32,7 +32,7 @@ public enum ProfileField {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** Its name in a {@link Registration}, whose rules are those of a change too. */
+    /** Its name in a {@link Registration}, whose rules hold for a change too. */
     String property() {
         return property;
     }
@@ -41,7 +41,7 @@ public enum ProfileField {
         return type;
     }
 
-    /** How it is set in the table of users. */
+    /** The assignment in SQL. */
     String assignment() {
         return assignment;
     }

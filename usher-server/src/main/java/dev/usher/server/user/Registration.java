@@ -8,7 +8,7 @@ import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What a new user sends. */
+/** The request for a new user. */
 @HardToGuess
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record Registration(
@@ -42,7 +42,7 @@ public record Registration(
     public static final String MOBILE = "\\+?[0-9]{6,15}";
     public static final String MOBILE_RULE = "must be 6 to 15 digits, with or without a leading +";
 
-    /** The profile that these make. */
+    /** The profile of the new user. */
     UserProfile profile() {
         return UserProfile.ofNullable(mobile, name, photo, Boolean.TRUE.equals(isMedia), intro, certi);
     }

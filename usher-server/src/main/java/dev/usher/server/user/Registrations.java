@@ -11,7 +11,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.springframework.stereotype.Component;
 
-/** Adds users. */
+/** Adds users, and tells the caches of them. */
 @Component
 final class Registrations {
 
@@ -37,7 +37,7 @@ final class Registrations {
     /**
      * Adds a user.
      *
-     * @return the id, or empty when somebody has the mobile number already
+     * @return the id, or empty when the mobile number is taken
      * @throws BusyException when too many passwords are hashed already
      */
     OptionalLong register(Registration registration) {
@@ -48,7 +48,7 @@ final class Registrations {
     /**
      * Adds a user with the role of an administrator, unless there is an administrator already.
      *
-     * @return the id, or empty when there is one, or somebody has the mobile number already
+     * @return the id, or empty when there is an administrator or the mobile number is taken
      */
     OptionalLong registerFirstAdministrator(Registration registration) {
         return tellCaches(
@@ -58,9 +58,9 @@ final class Registrations {
     }
 
     /**
-     * Somebody may have asked for the new id before it existed, and then its absence is cached.
+     * Commits an insertion, and caches the user. The id may have been asked for before it existed, so that its absence is cached.
      *
-     * @param insertion is committed here
+     * @param insertion adds the user, inside the transaction
      */
     private OptionalLong tellCaches(UserProfile profile, Supplier<OptionalLong> insertion) {
         ReadMark mark = profiles.beforeRead();
@@ -77,7 +77,7 @@ final class Registrations {
                     }
                 });
         id.ifPresent(added -> {
-            // Offered first: where nothing is cached, a fence would only keep the next login from storing its row.
+            // An offer first: where nothing is cached, a fence would only keep the next login from caching its row.
             boolean stored = profiles.save(added, profile, mark);
             if (!statuses.save(added, UserStatus.ENABLED, mark) || !stored) {
                 profiles.forget(added);

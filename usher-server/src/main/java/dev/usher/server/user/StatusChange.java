@@ -12,7 +12,7 @@ import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What an administrator sends to enable or disable a user. */
+/** The request to enable or disable a user. */
 public record StatusChange(
         @NotNull(message = Problem.Field.REQUIRED) @Pattern(regexp = "enabled|disabled", message = "must be \"enabled\" or \"disabled\"") String status) {
 
@@ -20,7 +20,7 @@ public record StatusChange(
         return UserStatus.valueOf(status.toUpperCase(Locale.ROOT));
     }
 
-    /** Why a receipt is not confirmed: what the caches say, and what this server adds to it. */
+    /** Why a receipt is not confirmed: the reasons of the caches, and those of this server. */
     public enum Reason {
         AWAITING_COMMIT,
         NO_REDIS,
@@ -30,7 +30,7 @@ public record StatusChange(
         CLOSED,
         NODES_UNHEARD,
         STALE_ANSWERS_ALLOWED,
-        /** This server waits for as many receipts as it may: the nodes have been told, and were not waited for. */
+        /** Too many threads wait for receipts: the change is announced, and this call did not wait for the nodes. */
         TOO_MANY_WAITING;
 
         private static @Nullable Reason of(RevocationReceipt.@Nullable Reason reason) {
@@ -39,13 +39,13 @@ public record StatusChange(
     }
 
     /**
-     * What a change of a status answers: which nodes have provably forgotten what the user was.
+     * The answer to a change of a status: which nodes have provably dropped the old status.
      *
-     * @param id whose status
-     * @param status what it is now
-     * @param confirmed whether every node has; until then other nodes may honour what the user was
-     * @param reason why it is not confirmed, or {@code null} when it is. Where Redis has not taken the change, it is sent again as
-     *     long as this node lives; calling again sends it again as well
+     * @param id of the user
+     * @param status the new status
+     * @param confirmed whether every node has dropped the old status; until then other nodes may honour it
+     * @param reason why it is not confirmed, or {@code null} when it is. A change that Redis has not accepted is sent again while this node
+     *     runs, and by another call
      * @param redisError the code of the error with which Redis has refused the change, such as {@code READONLY}, or {@code null}
      * @param nodesConfirmed the nodes that have taken notice of the change
      * @param nodesWaitedOut the nodes that have not, and ask anew before they answer
@@ -77,7 +77,7 @@ public record StatusChange(
                     receipt.took().toMillis());
         }
 
-        /** Of a change that has been committed and announced, while as many receipts are waited for as may be. */
+        /** The receipt of a committed and announced change for which no thread may wait. */
         static Receipt ofTooManyWaiting(long id, StatusChange change, Duration took) {
             return new Receipt(
                     id,

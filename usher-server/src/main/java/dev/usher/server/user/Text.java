@@ -12,8 +12,8 @@ import java.lang.annotation.Target;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A text of a caller. Its length is that of JSON Schema and of PostgreSQL: in characters (code points), and not in units of
- * UTF-16. Which characters it may have: {@link Characters}.
+ * Constrains a text of a caller. Its length is counted in code points, as JSON Schema and PostgreSQL do, and not in units of UTF-16. The
+ * characters that it may have: {@link Characters}.
  */
 @Documented
 @Constraint(validatedBy = Text.Validator.class)
@@ -21,13 +21,13 @@ import org.jspecify.annotations.Nullable;
 @Retention(RetentionPolicy.RUNTIME)
 @interface Text {
 
-    /** What it is. */
+    /** The kind of text. */
     Kind kind() default Kind.LINE;
 
-    /** How many characters it may have. */
+    /** Its maximum length, in code points. */
     int max() default Integer.MAX_VALUE;
 
-    /** Whether it may be empty, or show nothing. */
+    /** Whether it may be empty, or have only invisible characters. */
     boolean blank() default true;
 
     String message() default "";
@@ -36,17 +36,17 @@ import org.jspecify.annotations.Nullable;
 
     Class<? extends Payload>[] payload() default {};
 
-    /** Which characters a text may have. */
+    /** The characters that a text may have. */
     enum Kind {
-        /** Those of one line that others are shown. */
+        /** The characters of one line that is shown to others. */
         LINE,
-        /** Those of several lines that others are shown. */
+        /** The characters of several lines that are shown to others. */
         LINES,
         /** All but control characters: it is shown to no user. */
         SECRET
     }
 
-    /** Names what is wrong, each fault by itself. */
+    /** Names the fault. */
     final class Validator implements ConstraintValidator<Text, String> {
 
         private Kind kind = Kind.LINE;

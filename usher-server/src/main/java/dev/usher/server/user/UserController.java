@@ -123,7 +123,7 @@ final class UserController {
     @PatchMapping(
             path = "/v1/me",
             consumes = {UserController.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
-            // A caller who does not take the answer has changed nothing.
+            // A request that does not accept the answer changes nothing.
             produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<UserView> change(@RequestBody ProfilePatch patch, JwtAuthenticationToken authentication) {
         long id = Caller.of(authentication).id();
@@ -141,7 +141,7 @@ final class UserController {
         return view(id.value(), caller, response);
     }
 
-    /** Those that exist, in the order in which they are asked for. */
+    /** The users that exist, in the order of the ids. */
     @Operation(summary = "The profiles of several users")
     @MayBeStale
     @Problems(ProblemType.TOO_MANY_READS)
@@ -179,10 +179,10 @@ final class UserController {
         return new UserView(id, caller.maySeeMobileOf(id) ? profile : profile.masked());
     }
 
-    /** An answer that is only the last known one says so, as RFC 9211 has it; also that there was no such user. */
+    /** Marks the last known answer as stale (RFC 9211), also where it says that there was no such user. */
     private static void flag(Duration staleFor, HttpServletResponse response) {
         if (!staleFor.isZero()) {
-            // Rounded up, for it is a second old as soon as it is not known to be true.
+            // Rounded up: an answer that is not known to be true is at least a second old.
             long age = staleFor.plusMillis(999).toSeconds();
             response.setHeader(HttpHeaders.AGE, Long.toString(age));
             response.setHeader("Cache-Status", "usher; hit; ttl=-" + age + "; detail=source-unavailable");

@@ -49,7 +49,7 @@ public class Users {
         return ids -> load("SELECT id, status FROM users WHERE id = ANY (?)", ids, Users::status);
     }
 
-    /** Everything that a login asks of a user, in one query. */
+    /** The account with a mobile number, in one query. */
     public Optional<Account> findByMobile(String mobile) {
         return jdbc.sql("SELECT id, password_hash, " + PROFILE + ", status, " + Roles.SQL + " FROM users"
                         + " WHERE mobile = ?")
@@ -66,7 +66,7 @@ public class Users {
     /**
      * Adds a user.
      *
-     * @return the id, or empty when somebody has the mobile number already
+     * @return the id, or empty when the mobile number is taken
      */
     OptionalLong add(UserProfile profile, String passwordHash) {
         return jdbc.sql("INSERT INTO users (password_hash, " + PROFILE
@@ -89,7 +89,7 @@ public class Users {
     /**
      * Changes fields of a user's profile, and nothing else.
      *
-     * @param values what to set; {@code null} removes
+     * @param values the new values; {@code null} removes one
      * @return the profile after the change, or empty when there is no such user
      */
     Optional<UserProfile> change(long id, Map<ProfileField, @Nullable Object> values) {
@@ -104,9 +104,10 @@ public class Users {
     }
 
     /**
-     * Sets a user's status, in a transaction of the caller, and says whether there is such a user.
+     * Sets a user's status, in a transaction of the caller.
      *
-     * @throws ProblemException when the last administrator who is enabled would be disabled
+     * @return whether there is such a user
+     * @throws ProblemException when the last enabled administrator would be disabled
      */
     boolean setStatus(long id, UserStatus status) {
         if (status == UserStatus.DISABLED && isLastAdministrator(id)) {
@@ -119,8 +120,8 @@ public class Users {
     }
 
     /**
-     * Whether a user is the only administrator who is enabled. The rows of all administrators stay locked, so that of two who disable each
-     * other the second one sees what the first one has done; always in one order, or each could wait for the other.
+     * Whether a user is the only enabled administrator. The rows of all administrators stay locked: of two administrators that disable each other,
+     * the second sees the change of the first. The order is always the same, or each could wait for the other.
      */
     private boolean isLastAdministrator(long id) {
         Map<Long, UserStatus> administrators = new HashMap<>();
@@ -138,14 +139,14 @@ public class Users {
     }
 
     /**
-     * Adds a user with a role that nobody has yet. Safe when several nodes do so at once.
+     * Adds a user with a role that no user has yet. Safe when several nodes do so at once.
      *
-     * @param passwordHash asked for only when it is needed, for it takes long
-     * @return the id, or empty when somebody has the role or the mobile number already
+     * @param passwordHash called only when the hash is needed, since it takes long
+     * @return the id, or empty when a user has the role already or the mobile number is taken
      */
     OptionalLong addFirst(String role, UserProfile profile, Supplier<String> passwordHash) {
         return Objects.requireNonNull(transactions.execute(transaction -> {
-            // It conflicts with itself, and with nothing that reads or that adds users.
+            // This lock excludes itself, but no reader, nor the insert of a user.
             jdbc.sql("LOCK TABLE user_roles IN SHARE ROW EXCLUSIVE MODE").update();
             if (hasAnyone(role)) {
                 return OptionalLong.empty();

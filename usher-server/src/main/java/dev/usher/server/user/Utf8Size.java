@@ -12,7 +12,7 @@ import java.lang.annotation.Target;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** The size of a text in bytes of UTF-8, which is what bcrypt counts: of more than 72 it would ignore the rest. */
+/** Constrains the size of a text in bytes of UTF-8, which bcrypt counts: it ignores those past 72. */
 @Documented
 @Constraint(validatedBy = Utf8Size.Validator.class)
 @Target({ElementType.FIELD, ElementType.PARAMETER})
@@ -29,7 +29,7 @@ public @interface Utf8Size {
 
     Class<? extends Payload>[] payload() default {};
 
-    /** Counts. */
+    /** Counts the bytes. */
     final class Validator implements ConstraintValidator<Utf8Size, String> {
 
         private int min;

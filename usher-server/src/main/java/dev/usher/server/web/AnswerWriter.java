@@ -19,21 +19,21 @@ import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.util.ContentCachingResponseWrapper;
 
 /**
- * Writes large answers without a thread: a client that does not take them waits for nobody but itself. Small ones fit the buffer of a
- * connection, all that it may have.
+ * Writes large answers without a thread, so that a client that does not read them holds none. All small answers of a connection fit its
+ * buffer.
  */
 final class AnswerWriter extends OncePerRequestFilter {
 
-    /** The request's attribute with which its connection is ended, without the rest of the answer: a {@link Runnable}. */
+    /** The request's attribute that closes its connection without the rest of the answer: a {@link Runnable}. */
     static final String CUT_OFF = AnswerWriter.class.getName() + ".CUT_OFF";
 
-    /** A hundred of them, which is what Tomcat answers on a connection, fit its buffer. */
+    /** A hundred of them, as many as Tomcat answers on a connection, fit its buffer. */
     private static final int SMALL = 2048;
 
     private final Duration timeout;
     private final ProblemResponses problems;
 
-    /** How many bytes of large answers may still be on their way. */
+    /** How many more bytes of large answers may be on their way. */
     private final AtomicLong room;
 
     /**
@@ -48,7 +48,7 @@ final class AnswerWriter extends OncePerRequestFilter {
         this.problems = problems;
     }
 
-    /** An answer behind which {@link BodyReader} reads on must not end. */
+    /** Leaves alone an answer behind which {@link BodyReader} goes on reading: it must not end. */
     @Override
     protected boolean shouldNotFilter(HttpServletRequest request) {
         return request.getAttribute(BodyReader.PROBLEM) != null;
@@ -109,13 +109,13 @@ final class AnswerWriter extends OncePerRequestFilter {
             }
         }
 
-        /** The container ends the connection, and tells of it as of the request's end, too. */
+        /** The container closes the connection, and reports the end of the request as well. */
         @Override
         public void onError(Throwable failure) {}
 
         @Override
         public void onTimeout(AsyncEvent event) {
-            // What came next on the connection would be taken for the rest of this answer.
+            // The next answer on the connection would be taken for the rest of this one.
             cutOff.run();
             async.complete();
         }

@@ -8,7 +8,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import org.springframework.web.filter.OncePerRequestFilter;
 
-/** Answers requests whose body {@link BodyReader} could not get. Any other is too large for the parser, if at all. */
+/** Answers requests whose body {@link BodyReader} refused or did not get in time. */
 final class BodyLimit extends OncePerRequestFilter {
 
     private final ProblemResponses problems;

@@ -19,41 +19,41 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 
 /**
- * Reads the body of a request before anything else sees the request, and without a thread: what arrives is put aside, and the request
- * goes on when all of it is there. A body that is too large, or does not arrive in time, is left to {@link BodyLimit} to be answered.
+ * Reads the body of a request without a thread, before any other filter sees the request: it buffers what arrives, and passes the request on
+ * when the body is complete. {@link BodyLimit} answers a request whose body is too large or too late.
  *
  * <p>It is the first filter, for requests and for the dispatch after their body. A request without a body passes at once.
  */
 final class BodyReader implements Filter {
 
-    /** The request's attribute that says why its body cannot be had: a {@link ProblemType}. */
+    /** The request's attribute that says why it has no body: a {@link ProblemType}. */
     static final String PROBLEM = BodyReader.class.getName() + ".PROBLEM";
 
     private static final String READING = BodyReader.class.getName() + ".READING";
 
-    /** Of a body that is refused, so much is read and thrown away: a caller who is still sending sees the answer. */
+    /** So much of a refused body is read and thrown away, so that a caller that is still sending sees the answer. */
     private static final long MAX_DISCARDED = 16 << 20;
 
-    /** So much of each body needs no room: most are smaller, and no caller can take it from another. */
+    /** So much of each body is buffered outside the common bound: most bodies are smaller, and no caller can take it from another. */
     private static final int FREE = 4096;
 
     private static final int FIRST = 512;
 
-    /** Where every request leads: to the servlet of Spring. */
+    /** The address to dispatch to: every request goes to the servlet of Spring. */
     private static final String EVERYWHERE = "/";
 
     private final int limit;
     private final Duration timeout;
 
-    /** How many bytes may still be put aside, for the bodies that are larger than {@link #FREE}. */
+    /** How many more bytes may be buffered for bodies that are larger than {@link #FREE}. */
     private final AtomicLong room;
 
     /**
      * A reader.
      *
      * @param limit how large a body may be, in bytes
-     * @param timeout within what time a body has to arrive
-     * @param room how many bytes may be put aside for all large bodies together
+     * @param timeout the time for a body to arrive
+     * @param room how many bytes may be buffered for all large bodies together
      */
     BodyReader(int limit, Duration timeout, long room) {
         this.limit = limit;
@@ -71,8 +71,9 @@ final class BodyReader implements Filter {
         } else if (request.getContentLengthLong() > limit) {
             request.setAttribute(PROBLEM, ProblemType.BODY_TOO_LARGE);
             chain.doFilter(new RequestBody(http, new byte[0], 0), response);
-            // The caller sees the answer, which ends when the rest of the body has been read: with it, Tomcat ends the
-            // reading too.
+            // The caller sees the answer before its end, which waits for the rest of the body: with the end, Tomcat
+            // stops
+            // reading.
             response.flushBuffer();
             if (request.getContentLengthLong() <= MAX_DISCARDED) {
                 new Reading(http, true).begin();
@@ -84,14 +85,14 @@ final class BodyReader implements Filter {
         }
     }
 
-    /** One body, on its way. The container calls one method after the other. */
+    /** One body that is being received. The container calls one method after the other. */
     private final class Reading implements ReadListener, AsyncListener {
 
         private final HttpServletRequest request;
         private final ServletInputStream in;
         private final AsyncContext async;
 
-        /** Whether the caller has the answer, and nothing is left but to read what it sends. */
+        /** Whether the caller has the answer, and only the rest of the body is to be read. */
         private final boolean answered;
 
         private byte[] bytes = new byte[FIRST];
@@ -154,7 +155,7 @@ final class BodyReader implements Filter {
             }
         }
 
-        /** One byte more than a body may have, so that it is noticed when there is one. */
+        /** Up to one byte more than a body may have, to notice a body that is too large. */
         private void grow() {
             int size = Math.min(bytes.length * 2, limit + 1);
             if (size > FREE) {
@@ -207,7 +208,7 @@ final class BodyReader implements Filter {
             end();
         }
 
-        /** The connection is lost: the container tells of it as of the request's end, too. */
+        /** The connection is lost: the container reports the end of the request as well. */
         @Override
         public void onError(Throwable failure) {
             ended = true;
@@ -224,7 +225,7 @@ final class BodyReader implements Filter {
             release();
         }
 
-        /** The answer is on its way without a thread, as the body was: the container tells no more of the body then. */
+        /** {@link AnswerWriter} sends the answer asynchronously: the container reports no more of the body then. */
         @Override
         public void onStartAsync(AsyncEvent event) {
             release();

@@ -13,7 +13,7 @@ import org.springframework.http.MediaType;
 import org.springframework.stereotype.Component;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Requests that Tomcat refuses by itself, for they are hardly HTTP, get a problem too instead of a page. */
+/** Answers requests that Tomcat refuses by itself, because they are malformed HTTP, with a problem instead of a page. */
 @Component
 final class ContainerProblems implements WebServerFactoryCustomizer<TomcatServletWebServerFactory> {
 

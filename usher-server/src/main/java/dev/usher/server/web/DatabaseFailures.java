@@ -8,12 +8,12 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says in the log why the database fails: a line for each kind of failure in ten seconds, without a stack trace. What the pool and Spring
- * log of each connection and each transaction is switched off in {@code application.yml}. Thread-safe.
+ * Logs why the database fails: a line for each kind of failure in ten seconds, without a stack trace. {@code application.yml} switches off the
+ * lines of the pool and of Spring for each connection and each transaction. Thread-safe.
  */
 final class DatabaseFailures {
 
-    /** By the class of the first cause and the SQLSTATE, for one failure must not hide another. There are a few hundred at most. */
+    /** By the class of the first cause and the SQLSTATE, so that one failure does not hide another. There are a few hundred at most. */
     private final ConcurrentMap<String, RateLimitedLog> failures = new ConcurrentHashMap<>();
 
     /** Logs a failure that keeps a request from being answered. */

@@ -7,7 +7,7 @@ import org.springframework.boot.actuate.autoconfigure.web.server.ManagementPortT
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.MapPropertySource;
 
-/** An actuator on a port of its own, where part of it is open to everybody, listens on loopback unless the settings say otherwise. */
+/** Binds an actuator on a port of its own, where parts need no token, to loopback unless the settings say otherwise. */
 final class ManagementAddress implements EnvironmentPostProcessor {
 
     private static final String ADDRESS = "management.server.address";

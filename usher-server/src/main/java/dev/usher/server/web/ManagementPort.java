@@ -20,10 +20,10 @@ import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandl
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * What the actuator's own port answers beside the actuator, as the server's port does: problems, the published keys, and the OpenAPI
- * document. Spring Boot has a web server and a dispatcher of its own there, which know nothing of the server's.
+ * Adds to the actuator's own port what the server's port answers too: problems, the published keys, and the OpenAPI document. Spring Boot has a
+ * web server and a dispatcher of its own there, without the server's controllers.
  *
- * <p>Not a {@code @Configuration}, which the server would find by itself and take for its own.
+ * <p>Not a {@code @Configuration}, which the component scan would add to the server's own context.
  */
 @ConditionalOnManagementPort(ManagementPortType.DIFFERENT)
 class ManagementPort {
@@ -52,7 +52,7 @@ class ManagementPort {
         return Objects.requireNonNull(management.getParent(), "the server's context");
     }
 
-    /** Finds what the server has at some addresses, before what Spring Boot has there. */
+    /** Maps some addresses to the server's handlers, before those of Spring Boot. */
     record ServersMapping(RequestMappingHandlerMapping server) implements HandlerMapping, Ordered {
 
         @Override
@@ -71,7 +71,7 @@ class ManagementPort {
         }
     }
 
-    /** Calls what the server has, with the server's own idea of JSON; the actuator's operations are left to Spring Boot. */
+    /** Calls the server's handlers, with the server's own JSON mapper; the actuator's operations are left to Spring Boot. */
     record ServersAdapter(RequestMappingHandlerAdapter server) implements HandlerAdapter, Ordered {
 
         @Override

@@ -52,8 +52,8 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.web.method.HandlerMethod;
 
 /**
- * The OpenAPI document: what springdoc reads off the controllers, and what all calls have in common, which is said here once.
- * {@code OpenApiIT} holds the server to it.
+ * The OpenAPI document: what springdoc reads off the controllers, and what all operations have in common. {@code OpenApiIT} compares the server
+ * with it.
  */
 @Configuration(proxyBeanMethods = false)
 class OpenApi {
@@ -61,7 +61,7 @@ class OpenApi {
     private static final String BEARER = "bearer";
     private static final String SCHEMAS = "#/components/schemas/";
 
-    /** What can be left out of an answer. */
+    /** Properties that an answer may lack. */
     private static final List<String> OPTIONAL = List.of(
             "Problem.errors",
             "CacheView.shared_ttl",
@@ -98,7 +98,7 @@ class OpenApi {
                         .version("1")
                         .description("A user service: registration, login, tokens, profiles, statuses and their"
                                 + " administration. Errors are application/problem+json (RFC 9457)."))
-                // Not the address of the request, which is what its header Host says.
+                // Not the address of the request, which the caller chooses by the header Host.
                 .addServersItem(new Server().url("/"))
                 .components(new Components()
                         .addSecuritySchemes(
@@ -113,7 +113,7 @@ class OpenApi {
                                                         + " usher.server.clock-skew says otherwise.")));
     }
 
-    /** Names as the server's own mapper writes them. */
+    /** Uses the names that the server's own mapper writes. */
     @Bean
     ModelResolver modelResolver(ObjectMapperProvider mappers) {
         ModelResolver resolver = new ModelResolver(
@@ -217,7 +217,7 @@ class OpenApi {
                 response,
                 HttpHeaders.AGE,
                 "integer",
-                "Only of an answer that is the last known one, because nobody could say: how many seconds ago it was"
+                "Only of an answer that is the last known one, because the source was unavailable: how many seconds ago it was"
                         + " last known to be true.");
         header(response, "Cache-Status", "string", "With Age: that the source was unavailable (RFC 9211).");
     }
@@ -226,7 +226,7 @@ class OpenApi {
         response.addHeaderObject(name, new Header().description(description).schema(of(type)));
     }
 
-    /** As a registration has it, and null where a field can be removed. */
+    /** The fields of a registration, with null where a field can be removed. */
     private static Schema<?> profilePatch(Schema<?> registration) {
         Schema<?> patch = of("object").description("A JSON merge patch (RFC 7396) of a profile.");
         for (ProfileField field : ProfileField.values()) {
@@ -246,7 +246,7 @@ class OpenApi {
                 .description("A profile with the mobile number masked, or a status.");
     }
 
-    /** What springdoc cannot know. */
+    /** Adds what springdoc cannot know. */
     private static void refine(String name, Schema<?> schema) {
         Map<String, Schema<?>> properties = new LinkedHashMap<>();
         if (schema.getProperties() != null) {
@@ -277,7 +277,7 @@ class OpenApi {
         }
     }
 
-    /** As OpenAPI 3.1 has it: what swagger's models call the type, they leave out there. */
+    /** As OpenAPI 3.1 has it: swagger's models leave out their single type there. */
     private static Schema<?> of(String type) {
         return new Schema<>().types(Set.of(type));
     }

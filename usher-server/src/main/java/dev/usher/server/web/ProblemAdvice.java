@@ -39,18 +39,18 @@ import tools.jackson.core.exc.StreamConstraintsException;
 import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
 
-/** Turns what a controller throws, or what keeps a request from reaching it, into a {@link Problem}. */
+/** Turns exceptions of controllers, and of what stands before them, into a {@link Problem}. */
 @RestControllerAdvice
 final class ProblemAdvice extends ResponseEntityExceptionHandler {
 
     private static final Pattern CAPITAL = Pattern.compile("(?=[A-Z])");
     private static final Pattern UNUSUAL = Pattern.compile("[^A-Za-z0-9_.-]");
-    private static final int LONGEST_NAME = 64;
+    private static final int MAX_NAME_LENGTH = 64;
 
     private final RateLimitedLog unavailableLog = newLog();
     private final DatabaseFailures databaseFailures = new DatabaseFailures();
 
-    /** By the classes of what was thrown, for one fault must not hide another. */
+    /** By the class of the exception, so that one fault does not hide another. */
     private final ConcurrentMap<Class<?>, RateLimitedLog> unexpected = new ConcurrentHashMap<>();
 
     @ExceptionHandler
@@ -74,7 +74,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
         return ProblemResponses.of(Problem.of(ProblemType.UNAVAILABLE), HttpHeaders.EMPTY);
     }
 
-    /** Not the message, which quotes what the caller has sent. */
+    /** Without the message, which quotes what the caller has sent. */
     @ExceptionHandler
     ResponseEntity<Object> handleUndecodable(InvalidParameterException e) {
         return ProblemResponses.of(Problem.of(ProblemType.MALFORMED_REQUEST), HttpHeaders.EMPTY);
@@ -83,7 +83,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
     @ExceptionHandler
     @Nullable ResponseEntity<Object> handleUnexpected(Exception e) {
         if (DisconnectedClientHelper.isClientDisconnectedException(e)) {
-            return null; // Nobody is left to be answered.
+            return null; // The client is gone.
         }
         unexpectedLog(e).error("Answered 500", e);
         return ProblemResponses.of(Problem.of(ProblemType.INTERNAL_ERROR), HttpHeaders.EMPTY);
@@ -103,7 +103,7 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
             String parameter = result.getMethodParameter().getParameterName();
             fields.addAll(fields(String.valueOf(parameter), result.getResolvableErrors()));
         }
-        // Of a list, each element may have the same fault.
+        // Each element of a list may have the same fault.
         return invalid(headers, fields.stream().distinct().toList());
     }
 
@@ -166,9 +166,9 @@ final class ProblemAdvice extends ResponseEntityExceptionHandler {
                 .toList();
     }
 
-    /** A name that the caller has made up. */
+    /** A name that the caller has chosen, without unusual characters. */
     private static String harmless(String name) {
-        String start = name.length() > LONGEST_NAME ? name.substring(0, LONGEST_NAME) : name;
+        String start = name.length() > MAX_NAME_LENGTH ? name.substring(0, MAX_NAME_LENGTH) : name;
         return UNUSUAL.matcher(start).replaceAll("?");
     }
 

@@ -37,7 +37,7 @@ class ProblemResponses implements ErrorController {
         return response.body(problem);
     }
 
-    /** Answers from a filter, where there is no controller yet. */
+    /** Sends a problem from a filter. */
     void send(HttpServletResponse response, ProblemType type) throws IOException {
         if (response.isCommitted()) {
             return;
@@ -54,11 +54,11 @@ class ProblemResponses implements ErrorController {
         response.getOutputStream().write(mapper.writeValueAsBytes(Problem.of(type)));
     }
 
-    /** What the container reports when neither a filter nor a controller has answered. */
+    /** Answers what the container reports when neither a filter nor a controller has answered. */
     @RequestMapping("${spring.web.error.path:/error}")
     ResponseEntity<Object> errorPage(HttpServletRequest request) {
         Integer status = (Integer) request.getAttribute(RequestDispatcher.ERROR_STATUS_CODE);
-        // Without a status somebody has asked for this very address.
+        // Without a status, a caller has asked for this very address.
         return of(Problem.of(HttpStatusCode.valueOf(status == null ? 404 : status)), HttpHeaders.EMPTY);
     }
 }

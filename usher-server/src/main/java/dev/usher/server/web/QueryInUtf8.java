@@ -14,8 +14,8 @@ import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.util.UriUtils;
 
 /**
- * Refuses a query that cannot be decoded. Whoever asked for a parameter would get an exception that quotes it, wherever that
- * may be, and the container would log it.
+ * Refuses a query that cannot be decoded. Code that reads a parameter would get an exception that quotes it, and the container would log
+ * that.
  */
 final class QueryInUtf8 extends OncePerRequestFilter {
 

@@ -13,7 +13,7 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
-/** A request with its whole body, which has arrived: a request like any other, whose body is in memory. */
+/** A request with its complete body in memory. */
 final class RequestBody extends HttpServletRequestWrapper {
 
     private final byte[] bytes;
@@ -26,7 +26,7 @@ final class RequestBody extends HttpServletRequestWrapper {
         this.length = length;
     }
 
-    /** It has not been dispatched before, as far as filters are concerned: that the body arrived first is no business of theirs. */
+    /** To the filters this is a request, not the asynchronous dispatch that it came by. */
     @Override
     public DispatcherType getDispatcherType() {
         return DispatcherType.REQUEST;

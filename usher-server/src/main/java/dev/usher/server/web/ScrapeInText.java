@@ -18,8 +18,8 @@ import org.springframework.security.web.util.matcher.RequestMatcher;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
- * A scraper that accepts none of the forms of Prometheus' page gets it in text, as it does from Prometheus' own clients: a page that is
- * only for machines is worth more in another form than not at all (RFC 9110, section 12.5.1).
+ * Answers Prometheus' page in text to a scraper that accepts none of its formats, as Prometheus' own clients do: another format is worth more
+ * to a machine than 406 (RFC 9110, section 12.5.1).
  */
 final class ScrapeInText extends OncePerRequestFilter {
 

@@ -19,14 +19,14 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.core.Ordered;
 
 /**
- * Clients that send slowly hold no thread, and are cut off in time. It belongs to the server's port and to that of the actuator, which
- * has a context of its own.
+ * Keeps slow clients from holding threads, and closes their connections in time. It is part of the server's context and of that of the actuator's
+ * own port.
  */
 @Configuration(proxyBeanMethods = false)
 @EnableConfigurationProperties(ServerLimits.class)
 class SlowClients {
 
-    /** The answers of one connection that are not written by {@link AnswerWriter} fit into it. */
+    /** All answers of a connection that {@link AnswerWriter} does not write fit into it. */
     private static final int SEND_BUFFER = 256 << 10;
 
     @Bean
@@ -40,7 +40,7 @@ class SlowClients {
         return filter;
     }
 
-    /** Of requests with a body too, which come by a dispatch. */
+    /** Also for requests with a body, which come by a dispatch. */
     @Bean
     FilterRegistrationBean<AnswerWriter> answerWriter(ServerLimits limits, ProblemResponses problems) {
         FilterRegistrationBean<AnswerWriter> filter = new FilterRegistrationBean<>(
@@ -64,8 +64,8 @@ class SlowClients {
     }
 
     /**
-     * A body that no filter has read, such as that of a method that Tomcat refuses by itself, is not waited for. After a dispatch, Tomcat
-     * does not wait for it anyway.
+     * Does not wait for a body that no filter has read, such as that of a method which Tomcat refuses by itself. After a dispatch, Tomcat does not
+     * wait for it anyway.
      */
     private static final class UnreadBodies extends ValveBase {
 

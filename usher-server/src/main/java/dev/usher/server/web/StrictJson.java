@@ -11,9 +11,9 @@ import tools.jackson.databind.cfg.EnumFeature;
 import tools.jackson.databind.type.LogicalType;
 
 /**
- * How JSON is read and written where defaults would be too kind. A text is a text: a mobile number that came as a number
- * would have lost its leading zeros on the way. A name that comes twice is no JSON object that all read alike. A field
- * that is not known is a mistake, unless a type says otherwise: what the public sends may be meant for a newer server.
+ * Reads JSON more strictly than the defaults. A text must be a text: a mobile number that is sent as a number has lost its leading zeros. A name
+ * must not come twice, since readers differ in which of them they take. An unknown field is an error, unless a type says otherwise: requests of
+ * the public may be meant for a newer server.
  */
 @Configuration(proxyBeanMethods = false)
 class StrictJson {

@@ -17,18 +17,18 @@ import org.apache.tomcat.util.net.SocketWrapperBase;
 import org.jspecify.annotations.Nullable;
 
 /**
- * HTTP as Tomcat speaks it, with a deadline for the whole head of a request. Tomcat parses heads without a thread, but limits only the
- * silence between two bytes.
+ * Tomcat's HTTP with a deadline for the whole head of a request. Tomcat parses heads without a thread, but limits only the silence between two
+ * bytes.
  *
- * <p>It ends after the answers: Tomcat would close a connection whose answer has been made and not been sent yet.
+ * <p>It stops after the answers are sent: Tomcat would close a connection whose answer is made and not sent yet.
  *
- * <p>Public only because Tomcat makes it by its name.
+ * <p>Public only because Tomcat creates it by its name.
  */
 public final class TimedHttpProtocol extends Http11NioProtocol {
 
     private static final Duration PERIOD = Duration.ofMillis(500);
 
-    /** How long the end waits for answers that are being sent. */
+    /** How long the stop waits for answers that are being sent. */
     private static final Duration LAST_ANSWERS = Duration.ofSeconds(2);
 
     private static final Duration PAUSE = Duration.ofMillis(5);
@@ -36,12 +36,12 @@ public final class TimedHttpProtocol extends Http11NioProtocol {
     private Duration headTimeout = Duration.ofSeconds(5);
     private @Nullable ScheduledFuture<?> sweeping;
 
-    /** Within what time a head must have arrived, counted from its first byte. */
+    /** The time for a head to arrive, counted from its first byte. */
     void setHeadTimeout(Duration headTimeout) {
         this.headTimeout = headTimeout;
     }
 
-    /** While a body is awaited, its own deadline counts, of which its caller is told. */
+    /** While a body is awaited, only its own deadline counts, since that is answered. */
     @Override
     protected Processor createProcessor() {
         return new Http11Processor(this, getAdapter()) {
@@ -69,14 +69,14 @@ public final class TimedHttpProtocol extends Http11NioProtocol {
             sweeping.cancel(false);
         }
         long deadline = System.nanoTime() + LAST_ANSWERS.toNanos();
-        while (isAtWork() && System.nanoTime() - deadline < 0) {
+        while (isBusy() && System.nanoTime() - deadline < 0) {
             LockSupport.parkNanos(PAUSE.toNanos());
         }
         super.stop();
     }
 
     /** A thread that works for a connection holds its lock until the answer is written. */
-    private boolean isAtWork() {
+    private boolean isBusy() {
         return getEndpoint().getConnections().stream()
                 .anyMatch(connection -> connection.getLock().isLocked());
     }
@@ -86,13 +86,13 @@ public final class TimedHttpProtocol extends Http11NioProtocol {
             try {
                 closeIfLate(connection);
             } catch (RuntimeException e) {
-                // The connection has ended meanwhile; the others are to be looked at all the same.
-                getLog().debug("A connection could not be looked at", e);
+                // The connection has been closed meanwhile; the others are still to be checked.
+                getLog().debug("A connection could not be checked", e);
             }
         }
     }
 
-    /** Under its lock, so that no thread begins to work for it meanwhile. A connection that is locked is not waited for. */
+    /** Under the connection's lock, so that no thread begins to work for it meanwhile. It does not wait for a locked connection. */
     private void closeIfLate(SocketWrapperBase<NioChannel> connection) {
         if (!isLate(connection) || !connection.getLock().tryLock()) {
             return;
@@ -109,13 +109,12 @@ public final class TimedHttpProtocol extends Http11NioProtocol {
     private boolean isLate(SocketWrapperBase<NioChannel> connection) {
         Object processor = connection.getCurrentProcessor();
         if (processor instanceof AbstractProcessor http) {
-            // Between the events of a request that is not asynchronous, it is its head that has not arrived.
+            // Between the events of a request that is not asynchronous, its head is incomplete.
             long begin = http.getRequest().getStartTimeNanos();
             return !http.isAsync() && !http.isUpgrade() && begin > 0 && isOver(headTimeout, System.nanoTime() - begin);
         }
-        // Without a byte of a head: what has come, such as empty lines or a handshake, must not keep the connection
-        // open for longer
-        // than silence does.
+        // Without a byte of a head: empty lines or a handshake must not keep the connection open for longer than
+        // silence does.
         return processor == null
                 && connection instanceof NioSocketWrapper idle
                 && idle.getReadTimeout() > 0

@@ -33,13 +33,13 @@ import org.springframework.security.web.util.matcher.OrRequestMatcher;
 import org.springframework.security.web.util.matcher.RequestMatcher;
 
 /**
- * Who may call what. Callers are known by their bearer token alone, so there are neither sessions nor CSRF tokens. That they are
- * enabled, the starter's gate makes sure of.
+ * Authentication and authorization. Callers are known by their bearer token alone, so there are neither sessions nor CSRF tokens. The starter's
+ * status gate refuses disabled users.
  */
 @Configuration(proxyBeanMethods = false)
 class WebSecurity {
 
-    /** Calls that need no token, and for which the one that is sent, expired perhaps, does not matter. */
+    /** Calls that need no token, and ignore one that is sent, which may have expired. */
     private static final RequestMatcher WITHOUT_TOKEN = new OrRequestMatcher(
             PathPatternRequestMatcher.pathPattern(HttpMethod.POST, "/v1/users"),
             PathPatternRequestMatcher.pathPattern(HttpMethod.GET, "/v3/api-docs"),
@@ -57,7 +57,7 @@ class WebSecurity {
                         .permitAll()
                         .requestMatchers(WITHOUT_TOKEN)
                         .permitAll()
-                        // With details for administrators, so that their token does matter.
+                        // They show details to administrators, so a token is read.
                         .requestMatchers(EndpointRequest.to(openEndpoints(environment)))
                         .permitAll()
                         .requestMatchers(EndpointRequest.toAnyEndpoint())
@@ -66,7 +66,7 @@ class WebSecurity {
                         .hasRole(Roles.ADMIN)
                         .anyRequest()
                         .authenticated())
-                .oauth2ResourceServer(server -> server.withObjectPostProcessor(tokensThatCannotBeJudged(problems))
+                .oauth2ResourceServer(server -> server.withObjectPostProcessor(unverifiableTokens(problems))
                         .bearerTokenResolver(callersToken())
                         .jwt(jwt ->
                                 jwt.decoder(tokens.decoder()).jwtAuthenticationConverter(AccessTokens.authorities()))
@@ -109,16 +109,15 @@ class WebSecurity {
         return InstantSource.system();
     }
 
-    /** A scraper cannot log in: on a port of its own, which not everybody reaches, it need not. */
+    /** A scraper cannot log in, and need not on a port of its own, which few clients reach. */
     private static String[] openEndpoints(Environment environment) {
         return ManagementPortType.get(environment) == ManagementPortType.DIFFERENT
                 ? new String[] {"health", "prometheus"}
                 : new String[] {"health"};
     }
 
-    /** A token of which nobody can say whether it is valid is not refused: the caller may try again with the same. */
-    private static ObjectPostProcessor<BearerTokenAuthenticationFilter> tokensThatCannotBeJudged(
-            ProblemResponses problems) {
+    /** A token that cannot be verified now is answered with 503, not refused: the caller may try again with it. */
+    private static ObjectPostProcessor<BearerTokenAuthenticationFilter> unverifiableTokens(ProblemResponses problems) {
         return new ObjectPostProcessor<>() {
             @Override
             public <O extends BearerTokenAuthenticationFilter> O postProcess(O filter) {

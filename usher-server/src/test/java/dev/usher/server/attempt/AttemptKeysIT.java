@@ -39,7 +39,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What counted attempts leave in Redis, and with which rights: nodes of two versions count in the same buckets. */
+/** The keys of attempts in Redis, and the rights that they need: nodes of two versions count in the same buckets. */
 class AttemptKeysIT {
 
     private static final Path GUIDE = Path.of("..", "docs", "guide", "security.md");

@@ -26,7 +26,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
-/** How often somebody may try: on one node, on several, and without Redis. */
+/** Limits of attempts: on one node, on several, and without Redis. */
 class AttemptLimitsIT {
 
     private static final AtomicLong PREFIXES = new AtomicLong();
@@ -34,7 +34,7 @@ class AttemptLimitsIT {
     private static final String ADDRESS = "192.0.2.7";
     private static final Duration TIMEOUT = Duration.ofMillis(300);
 
-    /** What the settings have by default. */
+    /** The default of the settings. */
     private static final Duration SHORT = Duration.ofMillis(100);
 
     private static final int MANY = 80;
@@ -54,7 +54,7 @@ class AttemptLimitsIT {
 
             int seconds = limits.refused(MOBILE, "192.0.2.8");
 
-            // One in 20 seconds; a part of the first ones has passed already for whoever has a real clock.
+            // One in 20 seconds; with a real clock, a part of the first 20 has passed already.
             assertThat(seconds).isEqualTo(20);
             assertThat(made).hasValue(3);
             time.addAndGet(Duration.ofSeconds(seconds).toMillis());
@@ -65,7 +65,7 @@ class AttemptLimitsIT {
     }
 
     @Test
-    void whatSucceedsOrFailsForAReasonOfItsOwnDoesNotCount() throws Exception {
+    void anAttemptThatSucceedsOrBreaksDownDoesNotCount() throws Exception {
         try (Limits limits = limits(Shared.REDIS.uri(), 2, 2)) {
             limits.fail(MOBILE, ADDRESS);
             for (int i = 0; i < 5; i++) {
@@ -95,7 +95,7 @@ class AttemptLimitsIT {
         }
     }
 
-    /** Each question begins with a GET, and is asked anew when another node was first: one by one, these are some five hundred. */
+    /** Each request begins with a GET, and is repeated when another node was first: one by one, these would be some five hundred. */
     @Test
     void manyAtOnceAskRedisTogetherAndTheLimitIsMadeThoughEachAnswerTakesAWhile() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.REDIS.port());
@@ -161,7 +161,7 @@ class AttemptLimitsIT {
     }
 
     @Test
-    void whoCanKeepRedisFromAnsweringHasNoMoreAttemptsOnANode() throws Exception {
+    void withoutRedisANodeAllowsNoMoreAttemptsThanBefore() throws Exception {
         try (RedisServer redis = RedisServer.start();
                 Limits limits = limits(redis.uri(), 3, 100)) {
             for (int i = 0; i < 3; i++) {
@@ -176,7 +176,7 @@ class AttemptLimitsIT {
     }
 
     @Test
-    void anAddressIsLimitedWhateverTheMobileNumberAndSpendsNobodysOnceItIs() throws Exception {
+    void anAddressOverItsLimitTakesNoAttemptsOfMobileNumbers() throws Exception {
         try (Limits one = limits(Shared.REDIS.uri(), 2, 4);
                 Limits other = limits(Shared.REDIS.uri(), 2, 4)) {
             for (int i = 0; i < 4; i++) {
@@ -185,7 +185,7 @@ class AttemptLimitsIT {
             for (int i = 0; i < 4; i++) {
                 other.refused(MOBILE, "2001:db8::9");
             }
-            // Not taken and given back: somebody else could be refused in between.
+            // Not even taken and given back: another caller could be refused in between.
             assertThat(keys()).noneMatch(key -> key.endsWith(Sha256.hex(MOBILE)));
             other.fail(MOBILE, ADDRESS);
             other.fail(MOBILE, ADDRESS);
@@ -205,7 +205,7 @@ class AttemptLimitsIT {
     }
 
     @Test
-    void whatIsNotLimitedAsksNobody() throws Exception {
+    void attemptsWithoutALimitDoNotAskRedis() throws Exception {
         try (Limits limits = limits("redis://127.0.0.1:1", 0, 0, TIMEOUT)) {
             for (int i = 0; i < 20; i++) {
                 limits.fail(MOBILE, ADDRESS);
@@ -215,7 +215,7 @@ class AttemptLimitsIT {
     }
 
     @Test
-    void keysTellNobodyAreThoseOfTheCachesAccountAndEndByThemselves() throws Exception {
+    void keysHoldNoNumbersHaveTheCachesPrefixAndExpire() throws Exception {
         try (Limits limits = limits(Shared.REDIS.uri(), 3, 100)) {
             limits.fail(MOBILE, ADDRESS);
             limits.all.countRegistration(ADDRESS);
@@ -251,7 +251,7 @@ class AttemptLimitsIT {
     }
 
     @Test
-    void whatIsTakenLateForALoginThatHasSucceededIsGivenBack() throws Exception {
+    void tokensTakenLateForASuccessfulLoginAreGivenBack() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.REDIS.port());
                 Limits one = limits("redis://127.0.0.1:" + proxy.port(), 1, 100, SHORT);
                 Limits other = limits(Shared.REDIS.uri(), 1, 100)) {

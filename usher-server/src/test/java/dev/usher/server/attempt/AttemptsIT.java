@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.security.crypto.password.PasswordEncoder;
 
-/** What somebody is told who tries too often, and what it costs the server. */
+/** The answers to too many attempts, and what they cost the server. */
 class AttemptsIT {
 
     private static final int LIMIT = 3;
@@ -42,7 +42,7 @@ class AttemptsIT {
     }
 
     @Test
-    void whoGuessesIsToldToWaitBeforeAnythingIsAskedOrCompared() {
+    void aGuesserIsToldToWaitBeforeAnythingIsQueriedOrCompared() {
         User ann = NODE.register();
         for (int i = 0; i < LIMIT; i++) {
             logIn(ann.mobile(), "wrong horse").problem(401, "bad-credentials");
@@ -68,17 +68,17 @@ class AttemptsIT {
                 .sql("UPDATE users SET status = 0 WHERE id = ?")
                 .param(ann.id())
                 .update();
-        String nobody = Node.newMobile();
+        String unregistered = Node.newMobile();
         for (int i = 0; i < LIMIT; i++) {
-            logIn(nobody, Node.PASSWORD).problem(401, "bad-credentials");
+            logIn(unregistered, Node.PASSWORD).problem(401, "bad-credentials");
             ann.tryLogin().problem(403, "account-disabled");
         }
-        logIn(nobody, Node.PASSWORD).problem(429, "too-many-attempts");
+        logIn(unregistered, Node.PASSWORD).problem(429, "too-many-attempts");
         ann.tryLogin().problem(429, "too-many-attempts");
     }
 
     @Test
-    void whoMayLogInMayDoSoAsOftenAsTheyLike() {
+    void successfulLoginsAreNotLimited() {
         User ann = NODE.register();
         for (int i = 0; i < 2 * LIMIT; i++) {
             ann.login();
@@ -86,7 +86,7 @@ class AttemptsIT {
     }
 
     @Test
-    void whatCannotBeReadDoesNotCount() {
+    void anUnreadableRequestDoesNotCount() {
         User ann = NODE.register();
         for (int i = 0; i < 2 * LIMIT; i++) {
             NODE.post("/v1/login", Map.of("mobile", ann.mobile()), null).problem(400, "invalid-field");
@@ -136,14 +136,14 @@ class AttemptsIT {
     }
 
     @Test
-    void whatACallerSaysOfTheirAddressIsBelievedOnlyBehindAProxy() {
+    void aForwardedAddressIsBelievedOnlyBehindAProxy() {
         logIn(OF_ONE_ADDRESS, "198.51.100.1").problem(401, "bad-credentials");
         logIn(OF_ONE_ADDRESS, "198.51.100.2").problem(429, "too-many-attempts");
         try (Node node = node(Node.with(FEW_OF_AN_ADDRESS, Map.of("server.forward-headers-strategy", "native")))) {
             logIn(node, "198.51.100.1").problem(401, "bad-credentials");
             logIn(node, "198.51.100.2").problem(401, "bad-credentials");
             logIn(node, "198.51.100.2").problem(429, "too-many-attempts");
-            // What stands before the last address, the caller has written.
+            // The caller has written the addresses before the last one.
             logIn(node, "203.0.113.9, 198.51.100.1").problem(429, "too-many-attempts");
         }
     }
@@ -173,7 +173,7 @@ class AttemptsIT {
         }
     }
 
-    /** As of any caller who counts ids. */
+    /** As for any caller that counts ids. */
     @Test
     void aCallerWhoReadsTooManyOthersIsToldToWaitAndStillReadsTheirOwnProfile() {
         User ann = NODE.register();
@@ -222,7 +222,7 @@ class AttemptsIT {
         return NODE.post("/v1/login", Map.of("mobile", mobile, "password", password), null);
     }
 
-    /** Counts what costs time. */
+    /** Counts the operations that take time. */
     private static final class CountedPasswords implements BeanPostProcessor {
 
         @Override

@@ -20,7 +20,7 @@ class ClientAddressTest {
         "no-address, no-address, true",
         "no-address, another, false",
     })
-    void whatIsOneCallerHasOneNetwork(String one, String other, boolean same) {
+    void addressesOfOneCallerHaveOneNetwork(String one, String other, boolean same) {
         boolean equal = Arrays.equals(ClientAddress.network(one), ClientAddress.network(other));
         assertThat(equal).isEqualTo(same);
     }

@@ -201,9 +201,9 @@ class BanUnderWayIT {
         refresh(tokens).problem(401, "bad-fresh-token");
     }
 
-    /** A user who asks often could else hold all connections of a node. */
+    /** Otherwise one user could hold all connections of a node by many calls. */
     @Test
-    void aTokenThatCannotBeRenewedWaitsForNobody() throws SQLException {
+    void aTokenThatCannotBeRenewedWaitsForNoLock() throws SQLException {
         Answer first = login().with(200);
         refresh(first).with(200);
         refresh(first).problem(401, "bad-fresh-token");
@@ -211,12 +211,12 @@ class BanUnderWayIT {
             other.execute("SELECT 1 FROM users WHERE id = ? FOR UPDATE", ann.id());
 
             refresh(first).problem(401, "bad-fresh-token");
-            node.post("/v1/token/refresh", Map.of("fresh_token", "nobody's"), null)
+            node.post("/v1/token/refresh", Map.of("fresh_token", "unknown"), null)
                     .problem(401, "bad-fresh-token");
         }
     }
 
-    /** Whatever comes first: what was given before the ban has ended with it. */
+    /** In either order: the ban ends the tokens that were issued before it. */
     @Test
     void noTokenOfManyLoginsAndRefreshesSurvivesABanAmongThem() {
         String administrator = node.administrator().token();

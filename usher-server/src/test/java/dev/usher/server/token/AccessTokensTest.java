@@ -86,7 +86,7 @@ class AccessTokensTest {
         return tokens(KEY, skew == null ? Map.of() : Map.of("usher.server.clock-skew", skew), () -> now);
     }
 
-    /** Those of a server that has the key in its settings, and so does not ask the database for it. */
+    /** The tokens of a server that has the key in its settings, and so does not read it from the database. */
     static AccessTokens tokens(SigningKey key, Map<String, String> settings, InstantSource clock) {
         UsherServerProperties properties = new Binder(new MapConfigurationPropertySource(
                         Node.with(settings, Map.of("usher.server.signing-key", key.pem()))))

@@ -16,7 +16,7 @@ class KeyRingTest {
     private static final RSAKey OTHER = SigningKey.generate().key().toPublicJWK();
 
     @Test
-    void aKeySignsFromItsMomentOnAlsoWhenNobodyHasLookedAgain() {
+    void aKeySignsFromItsMomentOnAlsoWithoutAnotherRead() {
         KeyRing ring = ring(List.of(), signer(OLD, -100, 500), signer(NEW, 60, null));
 
         assertThat(ring.signing(at(59))).isEqualTo(OLD);

@@ -145,7 +145,7 @@ class KeyRotationIT {
     }
 
     @Test
-    void thePublishedKeysAreForEverybodyPublicAndMayBeKeptForAWhile() {
+    void thePublishedKeysNeedNoTokenArePublicAndMayBeCachedForAWhile() {
         for (String token : new String[] {null, "expired"}) {
             Answer answer = ONE.get("/.well-known/jwks.json", token).with(200);
             assertThat(answer.response().headers().firstValue("Cache-Control")).contains("max-age=60, public");
@@ -161,14 +161,14 @@ class KeyRotationIT {
         OTHER.get("/v1/me", token).with(200);
         Pair.DATABASE_OF_OTHER.refuse();
 
-        OTHER.bean(SigningKeys.class).look();
+        OTHER.bean(SigningKeys.class).reread();
 
         OTHER.get("/v1/me", token).with(200);
         assertThat(kids(OTHER)).isEqualTo(kids(ONE));
     }
 
     @Test
-    void whoKnowsTooLittleLooksBeforeSigningAndRefusesNoTokenOfAKeyItMayNotHaveHeardOf() throws Exception {
+    void aNodeWithOldKeysReadsBeforeSigningAndRefusesNoTokenOfAKeyItMayNotHaveRead() throws Exception {
         AtomicLong time = new AtomicLong();
         SigningKeys keys = new SigningKeys(
                 ONE.jdbc(), ONE.bean(TransactionOperations.class), ONE.bean(UsherServerProperties.class), time::get);
@@ -188,11 +188,11 @@ class KeyRotationIT {
         assertThat(keys.select(named(before))).hasSize(1);
         assertThat(keys.signing().getKeyID()).isEqualTo(after);
         assertThat(keys.select(named(after))).hasSize(1);
-        assertThat(keys.select(named("nobody's"))).isEmpty();
+        assertThat(keys.select(named("unknown"))).isEmpty();
     }
 
     @Test
-    void whoCannotLookDoesNotSign() {
+    void aNodeThatCannotReadTheKeysDoesNotSign() {
         AtomicLong time = new AtomicLong();
         SigningKeys keys = new SigningKeys(
                 OTHER.jdbc(),
@@ -275,10 +275,10 @@ class KeyRotationIT {
                 .sql("UPDATE signing_keys SET signs_from = signs_from - make_interval(secs => ?)")
                 .param((double) time.toSeconds())
                 .update();
-        ONE.bean(SigningKeys.class).look();
-        OTHER.bean(SigningKeys.class).look();
-        // What is over has been deleted by the first, and is looked at once more.
-        ONE.bean(SigningKeys.class).look();
+        ONE.bean(SigningKeys.class).reread();
+        OTHER.bean(SigningKeys.class).reread();
+        // The first has deleted the keys that are over, and reads the table again.
+        ONE.bean(SigningKeys.class).reread();
     }
 
     private static List<String> kids(Node node) {

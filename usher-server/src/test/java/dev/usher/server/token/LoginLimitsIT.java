@@ -21,7 +21,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
-/** What is stored of the logins of a user is bounded, and removed when it has ended. */
+/** The rows of a user's logins are bounded, and deleted when the logins have ended. */
 class LoginLimitsIT {
 
     /** See {@link Node}. */
@@ -174,7 +174,7 @@ class LoginLimitsIT {
     }
 
     @Test
-    void whatHasExpiredIsForgottenAndTheRestOfItsFamilyIsNot() {
+    void expiredTokensAreDeletedAndTheRestOfTheirFamilyIsNot() {
         String spent = ann.login().text("fresh_token");
         String next = refresh(spent).with(200).text("fresh_token");
         update("expires_at = now() - interval '1 second' WHERE spent_at IS NOT NULL AND");
@@ -193,7 +193,7 @@ class LoginLimitsIT {
     }
 
     @Test
-    void whatTellsOfARevocationIsKeptWhileAStatementMayAddASuccessor() {
+    void theMarkOfARevocationStaysWhileAStatementMayAddASuccessor() {
         Answer login = ann.login();
         refresh(login.text("fresh_token")).with(200);
         node.post("/v1/logout", "", login.text("token")).with(204);
@@ -228,7 +228,7 @@ class LoginLimitsIT {
     }
 
     @Test
-    void whatTellsOfARevocationGoesLast() throws SQLException {
+    void theMarkOfARevocationIsDeletedLast() throws SQLException {
         String spent = ann.login().text("fresh_token");
         refresh(spent).with(200);
         refresh(spent).problem(401, "bad-fresh-token");

@@ -63,7 +63,7 @@ public record SigningKey(RSAKey key) {
         }
     }
 
-    /** Signs what need not be a token, with RS256. */
+    /** Signs any text with RS256; it need not be a token. */
     public String sign(String header, String claims) {
         try {
             String text = base64(header.getBytes(StandardCharsets.UTF_8)) + "."

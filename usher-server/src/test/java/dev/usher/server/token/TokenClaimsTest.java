@@ -72,7 +72,7 @@ class TokenClaimsTest {
             value -> value.isArray() && value.valueStream().allMatch(JsonNode::isString);
     private static final Predicate<JsonNode> NONE = JsonNode::isNull;
 
-    /** What each claim may be. Null stands for a claim that is missing. */
+    /** The types that each claim may have. Null stands for a missing claim. */
     private static final Map<String, Predicate<JsonNode>> CLAIMS = Map.of(
             "iss", TEXT,
             "aud", TEXT.or(TEXTS),
@@ -132,7 +132,7 @@ class TokenClaimsTest {
     }
 
     @Test
-    void whatIsNoObjectHasNoClaims() {
+    void aPayloadThatIsNotAnObjectIsRefused() {
         for (String claims :
                 List.of("", "null", "[]", "1", "\"\"", "{", "{}", "{\"sub\"}", "\u0000", "[".repeat(10_000))) {
             assertThat(judge(header(), claims)).as(shown(claims)).isEqualTo("refused");

@@ -85,9 +85,11 @@ public class TokenIT {
                 Map.entry(
                         "from another issuer",
                         Shared.KEY.sign(claims().issuer("other").build())),
-                Map.entry("of nobody", Shared.KEY.sign(claims().subject(null).build())),
                 Map.entry(
-                        "of somebody without a number",
+                        "without a subject",
+                        Shared.KEY.sign(claims().subject(null).build())),
+                Map.entry(
+                        "with a subject that is not a number",
                         Shared.KEY.sign(claims().subject("ann").build())),
                 Map.entry("not a token", "abc"));
 

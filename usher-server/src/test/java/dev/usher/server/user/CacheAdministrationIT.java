@@ -9,7 +9,7 @@ import dev.usher.server.Node.User;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
-/** What administrators see of the caches, and do to them. */
+/** The operations of administrators on the caches. */
 class CacheAdministrationIT {
 
     private final Node node = Shared.NODE;
@@ -17,7 +17,7 @@ class CacheAdministrationIT {
     private final String admin = node.administrator().token();
 
     @Test
-    void whatEachTierHoldsIsShownWithTheMobileNumberMasked() {
+    void theEntriesOfEachTierAreShownWithTheMobileNumberMasked() {
         node.get("/v1/me", ann.token()).with(200);
 
         Answer answer = node.get(path(ann.id()), admin).with(200);
@@ -38,7 +38,7 @@ class CacheAdministrationIT {
     }
 
     @Test
-    void aChangeThatNobodyHasAnnouncedIsSeenAndMended() {
+    void aChangeThatWasNotAnnouncedIsShownAndRepaired() {
         String token = ann.token();
         node.get("/v1/me", token).with(200);
         node.jdbc()
@@ -70,7 +70,7 @@ class CacheAdministrationIT {
     }
 
     @Test
-    void ofNobodyItIsShownThatThereIsNobody() {
+    void ofAnUnknownUserItIsShownThatThereIsNone() {
         node.get("/v1/users/888888888", admin).with(404);
         node.get("/v1/users/888888888", admin).with(404); // asked for again, it is worth a key
 

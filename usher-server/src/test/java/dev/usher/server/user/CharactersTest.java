@@ -7,7 +7,7 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** The regular expressions of the OpenAPI document, and what is enforced, for each character there is. */
+/** The regular expressions of the OpenAPI document against the rules of the server, for every character. */
 class CharactersTest {
 
     @Test
@@ -30,7 +30,7 @@ class CharactersTest {
         assertThat(difference(Characters.LINE, Characters::areOfALine)).isEqualTo(expected);
     }
 
-    /** Java knows it by the category, and the list by its numbers: what it says of a character may not depend on the version of Java. */
+    /** Java has a category for it, the list its code points: the rule must not depend on the version of Java. */
     @Test
     void noFormatCharacterOfTheBasicPlaneIsTakenButThoseThatShow() {
         BitSet taken = new BitSet();

@@ -73,7 +73,7 @@ class CommitsIT {
         PROXY.restore();
     }
 
-    /** A failure, as what makes it happen in the middle of a change. */
+    /** Causes a failure in the middle of a change. */
     @FunctionalInterface
     interface Step {
 
@@ -119,7 +119,7 @@ class CommitsIT {
                 }));
     }
 
-    static Stream<Arguments> nobodyCanTell() {
+    static Stream<Arguments> theOutcomeIsUnknown() {
         return Stream.of(
                 arguments("the connection is lost while the commit is sent", false, (Step)
                         test -> PROXY.cutAfter(Direction.TO_SERVER, 0)),
@@ -150,7 +150,7 @@ class CommitsIT {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource
-    void nobodyCanTell(String what, boolean isCommitted, Step step) {
+    void theOutcomeIsUnknown(String what, boolean isCommitted, Step step) {
         assertThat(catchThrowable(() -> commit(step))).isNotNull();
 
         assertThat(status()).isEqualTo(isCommitted ? 0 : 1);

@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Of several administrators who disable each other, on whatever nodes, one is left. */
+/** Of several administrators that disable each other, on any nodes, one is left. */
 class LastAdministratorIT {
 
     private static final String ADD_ROLE = "INSERT INTO user_roles (user_id, role) VALUES (?, 'admin')";

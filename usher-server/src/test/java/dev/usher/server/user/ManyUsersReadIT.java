@@ -62,7 +62,7 @@ class ManyUsersReadIT {
 
     @Test
     void twoHundredUsersCanBeAskedForAndARepeatedOneCountsOnce() {
-        // Of those who are about to register, the cache would know that they are absent.
+        // Users that register later would be cached as absent.
         String most = ids(2_000_000, 200);
 
         node.get("/v1/users?ids=" + most, token).with(200);
@@ -102,7 +102,7 @@ class ManyUsersReadIT {
     }
 
     @Test
-    void aQueryThatIsNotUtf8IsRefusedAlsoWhereNobodyAsksForAParameter() {
+    void aQueryThatIsNotUtf8IsRefusedAlsoWhereNoParameterIsRead() {
         node.get("/v1/me?%FF=1", token).problem(400, "malformed-request");
         node.post("/v1/login?a=%C3%28", "{}", null).problem(400, "malformed-request");
     }

@@ -145,7 +145,7 @@ class PasswordsTest {
     }
 
     @Test
-    void thePasswordOfTheSettingsWaitsForNobody() {
+    void thePasswordOfTheSettingsPassesTheBulkhead() {
         Passwords passwords = passwords(1, 0, Duration.ofMillis(1), 2);
         start(() -> passwords.hash("secret"));
         awaitWaiting(1);

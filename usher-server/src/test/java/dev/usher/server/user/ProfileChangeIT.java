@@ -29,7 +29,7 @@ class ProfileChangeIT {
     private final String token = ann.token();
 
     @Test
-    void whatIsGivenIsChangedAndNothingElse() {
+    void givenFieldsAreChangedAndNoOthers() {
         Answer changed = patch("{\"intro\":\"two\\nlines\",\"is_media\":true}").with(200);
 
         assertThat(changed.response().body())
@@ -139,12 +139,12 @@ class ProfileChangeIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"null", "[]", "1", "\"name\"", "", "{", "{\"name\":\"a\",\"name\":\"b\"}"})
-    void whatIsNoObjectIsNoPatch(String body) {
+    void aPatchThatIsNotAnObjectIsRefused(String body) {
         patch(body).problem(400, "malformed-request");
     }
 
     @Test
-    void aUserWhoHasVanishedIsNotFound() {
+    void aDeletedUserIsNotFound() {
         node.get("/v1/me", token).with(200);
         node.jdbc().sql("DELETE FROM users WHERE id = ?").param(ann.id()).update();
 
@@ -153,7 +153,7 @@ class ProfileChangeIT {
     }
 
     @Test
-    void whatOneNodeChangesAnotherSeesAsSoonAsRedisHasToldIt() {
+    void aChangeOnOneNodeIsSeenByAnotherAsSoonAsRedisHasToldIt() {
         String bobs = Pair.ONE.register().token();
         for (int i = 0; i < 20; i++) {
             Pair.OTHER.get("/v1/me", bobs).with(200);
@@ -227,7 +227,7 @@ class ProfileChangeIT {
         }
     }
 
-    /** The answer says within what time every node shows the change. */
+    /** The answer has the time within which every node shows the change. */
     private static void assertInvalidated(Answer answer) {
         assertThat(answer.response().headers().firstValue("Cache-Status"))
                 .contains("usher; fwd=method; detail=invalidated");

@@ -16,11 +16,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
-/** What an administrator is told who bans a user. */
+/** The receipts of bans. */
 class ReceiptIT {
 
     @Test
-    void whomTheReceiptSaysToBeOutNoNodeLetsIn() {
+    void aUserWithAConfirmedReceiptIsRefusedByEveryNode() {
         Node first = Pair.ONE;
         Node second = Pair.OTHER;
         for (int i = 0; i < 5; i++) {
@@ -105,7 +105,7 @@ class ReceiptIT {
     }
 
     @Test
-    void whoIsNotThereGetsNoReceipt() {
+    void anUnknownUserHasNoReceipt() {
         Node.Shared.NODE.setStatus(999_999_999, "disabled").problem(404, "user-not-found");
     }
 

@@ -78,7 +78,7 @@ class RegistrationTest {
                 "Ann\u2029",
                 "Ann\ud83d",
                 "\ude00Ann",
-                // What has no width.
+                // Characters without width.
                 "A\u200bnn",
                 "A\u2060nn",
                 "\ufeffAnn",
@@ -92,7 +92,7 @@ class RegistrationTest {
                 "A\ufff9nn",
                 "A\udb40\udc41nn",
                 "A\ud834\udd73nn",
-                // What turns the direction of writing.
+                // Characters that change the direction of writing.
                 "A\u202enn",
                 "A\u202dnn",
                 "A\u202ann",

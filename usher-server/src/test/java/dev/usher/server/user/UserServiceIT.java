@@ -224,7 +224,7 @@ class UserServiceIT {
     }
 
     @Test
-    void healthIsForEverybodyAndNothingElseOfTheActuatorIsThere() {
+    void healthNeedsNoTokenAndNothingElseOfTheActuatorIsThere() {
         node.get("/actuator/health", null).with(200);
         node.get("/actuator/env", node.administrator().token()).problem(404, "not-found");
     }

@@ -24,7 +24,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Who sees what of the actuator: on the server's own port, and on one of its own. */
+/** Access to the actuator: on the server's own port, and on one of its own. */
 class ActuatorIT {
 
     private static final Map<String, String> OWN_PORT = Node.with(
@@ -134,23 +134,23 @@ class ActuatorIT {
         }
     }
 
-    /** Whoever asks for whatever in whatever way, but for the API, and for what a scraper sees without a token. */
+    /** For each caller, path and method, except for the API, and for the page that a scraper sees without a token. */
     private static void answersAsOnTheServersPort(Node node) {
         Map<String, @Nullable String> onServers = new HashMap<>();
         onServers.put("without a token", null);
         Map<String, @Nullable String> onManagements = new HashMap<>(onServers);
         onServers.put("an administrator", Shared.NODE.administrator().token());
         onManagements.put("an administrator", node.administrator().token());
-        onServers.keySet().forEach(who -> {
+        onServers.keySet().forEach(caller -> {
             for (String path : PATHS) {
-                boolean scraping = path.startsWith("/actuator/prometheus") && !who.equals("an administrator");
+                boolean scraping = path.startsWith("/actuator/prometheus") && !caller.equals("an administrator");
                 for (Request request : scraping ? List.<Request>of() : REQUESTS) {
                     String servers =
-                            shown(Shared.NODE.send(request.to(Shared.NODE.address(path), onServers.get(who))), path);
+                            shown(Shared.NODE.send(request.to(Shared.NODE.address(path), onServers.get(caller))), path);
                     String managements =
-                            shown(node.send(request.to(node.managementAddress(path), onManagements.get(who))), path);
+                            shown(node.send(request.to(node.managementAddress(path), onManagements.get(caller))), path);
                     assertThat(managements)
-                            .as(path + " " + request + ", " + who)
+                            .as(path + " " + request + ", " + caller)
                             .isEqualTo(servers)
                             .doesNotContain("timestamp", "<html");
                 }

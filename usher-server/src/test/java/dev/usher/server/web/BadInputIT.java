@@ -164,7 +164,7 @@ class BadInputIT {
 
         for (BodyPublisher publisher : List.of(
                 BodyPublishers.ofByteArray(body),
-                // Chunked, so that nobody knows the size before.
+                // Chunked, so that the size is not known before.
                 BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body)))) {
             for (String path : List.of("/v1/login", "/v1/users", "/v1/token/refresh")) {
                 node.send(HttpRequest.newBuilder(node.address(path))
@@ -282,12 +282,12 @@ class BadInputIT {
     }
 
     @Test
-    void theStatusOfNobodyCannotBeChanged() {
+    void theStatusOfAnUnknownUserCannotBeChanged() {
         node.setStatus(999_999_999, "disabled").problem(404, "user-not-found");
     }
 
     @Test
-    void whatIsNotThereIsNotFound() {
+    void anUnknownAddressIsNotFound() {
         String token = node.administrator().token();
 
         node.get("/v1/users/999999999", token).problem(404, "user-not-found");

@@ -32,7 +32,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.databind.util.RawValue;
 
-/** The document says what the server does: whatever an operation of it is sent, the answer is one that it describes. */
+/** The document is true: to any request for one of its operations, the server gives an answer that it describes. */
 class OpenApiIT {
 
     private static final JsonMapper MAPPER = new JsonMapper();
@@ -129,7 +129,7 @@ class OpenApiIT {
 
     private final Map<JsonNode, Schema> compiledSchemas = new HashMap<>();
 
-    /** A call that is answered with what was asked for. */
+    /** A call that succeeds. */
     private record Call(
             String path, @Nullable String body, @Nullable String token) {}
 
@@ -141,7 +141,7 @@ class OpenApiIT {
         return bytes;
     }
 
-    /** Valid input for each operation; who adds an operation adds it here. */
+    /** Valid input for each operation; a new operation is added here. */
     private Map<String, Call> calls() {
         Answer login = ann.login();
         String credentials = "{\"mobile\":\"" + ann.mobile() + "\",\"password\":\"" + Node.PASSWORD + "\"";
@@ -334,7 +334,7 @@ class OpenApiIT {
         return operations;
     }
 
-    /** In what an answer differs from the document. */
+    /** The differences between an answer and the document. */
     private List<String> faults(String name, String what, JsonNode operation, Answer answer) {
         String where = name + ", " + what + ": " + answer.status();
         HttpResponse<String> response = answer.response();

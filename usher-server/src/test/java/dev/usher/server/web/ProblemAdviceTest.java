@@ -19,7 +19,7 @@ import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.dao.QueryTimeoutException;
 import org.springframework.jdbc.CannotGetJdbcConnectionException;
 
-/** What a hundred requests log that meet the same fault: one line. */
+/** A hundred requests that meet the same fault log one line. */
 class ProblemAdviceTest {
 
     private static final String REST = " Answered 503; see spring.datasource.*";
@@ -30,7 +30,7 @@ class ProblemAdviceTest {
 
     static Stream<Row> rows() {
         return Stream.of(
-                new Row("Answered 503: too many passwords are to be hashed or compared at once", new BusyException()),
+                new Row("Answered 503: too many passwords are being hashed or compared", new BusyException()),
                 new Row(
                         "The database fails: DataAccessResourceFailureException (SQLSTATE none): away." + REST,
                         new DataAccessResourceFailureException("away")),

@@ -155,7 +155,7 @@ class SlowSendersIT {
     }
 
     @Test
-    void whatIsRefusedBehindABodyIsAnsweredAsWithoutOne() {
+    void aRefusedRequestWithABodyIsAnsweredAsWithoutOne() {
         String token = node.register().token();
 
         node.post("/actuator/health", "{}", token).problem(405, "method-not-allowed");
@@ -172,7 +172,7 @@ class SlowSendersIT {
                 .containsKey("X-Content-Type-Options");
     }
 
-    /** What a client gets are whole answers, and at the end perhaps a part of one, behind which there is nothing. */
+    /** A client gets complete answers, then perhaps a part of one, and nothing after that. */
     @Test
     void anAnswerThatIsTakenTooSlowlyEndsTheConnection() throws IOException {
         int length = node.get("/v3/api-docs", null).with(200).response().body().getBytes(UTF_8).length;
