@@ -6,13 +6,12 @@ import org.springframework.dao.DataAccessResourceFailureException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 /**
- * What a server's administrator is told: who they are, and how they log in. What stands in the settings is known to whoever
- * reads this, and is not shown; what was generated is.
+ * The lines about the administrator that a command prints. Credentials in the settings are known, and not shown; generated ones are shown.
  *
- * @param who who
- * @param how how
+ * @param account the mobile number and the password, or where they are set
+ * @param command a command that logs in
  */
-record AdministratorLogin(String who, String how) {
+record AdministratorLogin(String account, String command) {
 
     private static final String MOBILE_VARIABLE = "USHER_SERVER_ADMIN_MOBILE";
     private static final String PASSWORD_VARIABLE = "USHER_SERVER_ADMIN_PASSWORD";
@@ -33,11 +32,11 @@ record AdministratorLogin(String who, String how) {
         }
         if (named.isEmpty()) {
             return new AdministratorLogin(
-                    "nobody yet: set " + MOBILE_VARIABLE + " and " + PASSWORD_VARIABLE + ", and start again",
+                    "none yet: set " + MOBILE_VARIABLE + " and " + PASSWORD_VARIABLE + ", and start again",
                     curl(server, "...", "..."));
         }
         if (!named.get()) {
-            return new AdministratorLogin("somebody whom the database has already", curl(server, "...", "..."));
+            return new AdministratorLogin("already in the database", curl(server, "...", "..."));
         }
         boolean mobileGenerated = generated.mobile().equals(settings.mobile());
         boolean passwordGenerated = generated.password().equals(settings.password());
@@ -45,7 +44,7 @@ record AdministratorLogin(String who, String how) {
                 "mobile " + (mobileGenerated ? generated.mobile() : "as set in " + MOBILE_VARIABLE) + ", password "
                         + (passwordGenerated
                                 ? generated.password() + "  (generated; shown only now)"
-                                : "as set in " + PASSWORD_VARIABLE + " when they were created"),
+                                : "as set in " + PASSWORD_VARIABLE + " when the account was created"),
                 curl(
                         server,
                         mobileGenerated ? generated.mobile() : "...",

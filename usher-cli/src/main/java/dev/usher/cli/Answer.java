@@ -3,7 +3,7 @@ package dev.usher.cli;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** What the server answered to a call of the demo. */
+/** The server's answer to a call of the demo. */
 record Answer(String call, int status, String body) {
 
     private static final JsonMapper MAPPER = new JsonMapper();
@@ -13,7 +13,7 @@ record Answer(String call, int status, String body) {
     }
 
     /**
-     * This very answer.
+     * Returns this answer.
      *
      * @throws CommandException when it has another status
      */
@@ -24,7 +24,7 @@ record Answer(String call, int status, String body) {
         return this;
     }
 
-    /** Whether it is the server's refusal of a disabled user. */
+    /** Whether the server refused a disabled user. */
     boolean refusesDisabled() {
         return status == 403
                 && "urn:usher:problem:account-disabled"

@@ -12,15 +12,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Speaks to the server over HTTP, on connections that are kept. Thread-safe. */
+/** Calls the server over HTTP, on connections that are reused. Thread-safe. */
 final class ApiClient {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
     private static final JsonMapper MAPPER = new JsonMapper();
 
     private final HttpClient client = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
-            .connectTimeout(PATIENCE)
+            .connectTimeout(TIMEOUT)
             .build();
     private final String address;
 
@@ -43,7 +43,7 @@ final class ApiClient {
     /** Sends, and waits for the answer, whatever its status. */
     Answer send(String method, String path, @Nullable Map<String, ?> body, @Nullable String token) {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(address + path))
-                .timeout(PATIENCE)
+                .timeout(TIMEOUT)
                 .method(
                         method,
                         body == null

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
-/** Makes many calls at once, and takes down how long each took and who answered them. */
+/** Makes many calls at once, and records how long each took and which tier answered it. */
 final class CallMeter {
 
     private final Supplier<Tally> tally;
@@ -25,7 +25,7 @@ final class CallMeter {
         this.progress = progress;
     }
 
-    /** What has been measured, in order. */
+    /** The rows measured so far, in order. */
     List<CallRow> rows() {
         return List.copyOf(rows);
     }
@@ -33,11 +33,11 @@ final class CallMeter {
     /**
      * Makes calls.
      *
-     * @param what what they are for
+     * @param what the purpose of the calls
      * @param callName method and path
      * @param calls how many
      * @param callers how many at once
-     * @param call makes the call of that number, from 0 on; what it throws ends the measurement
+     * @param call makes the call with that number, from 0 on; an exception ends the measurement
      */
     CallRow measure(String what, String callName, int calls, int callers, IntConsumer call) {
         progress.begin(what);

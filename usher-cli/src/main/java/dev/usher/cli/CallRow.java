@@ -6,11 +6,11 @@ import java.util.List;
 /**
  * A row of the demo's table: many calls of one kind.
  *
- * @param what what they are for
+ * @param what their purpose
  * @param call method and path
  * @param latencies how long each took, in nanoseconds, the shortest first
  * @param elapsed how long they took together
- * @param tally who answered them
+ * @param tally the tiers that answered them
  */
 record CallRow(String what, String call, List<Long> latencies, Duration elapsed, Tally tally) {
 

@@ -7,7 +7,7 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** Lays the rows of the demo out in columns, as wide as what stands in them. */
+/** Prints the rows of the demo in columns that are as wide as their texts. */
 final class CallTable {
 
     private static final List<List<String>> HEAD = List.of(
@@ -33,7 +33,7 @@ final class CallTable {
         output.println(rule);
     }
 
-    /** A number with its thousands apart. */
+    /** A number with its thousands separated. */
     static String count(long number) {
         return String.format(Locale.ROOT, "%,d", number);
     }

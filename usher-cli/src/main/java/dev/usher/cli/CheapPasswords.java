@@ -6,7 +6,7 @@ import org.springframework.security.crypto.bcrypt.BCryptPasswordEncoder;
 import org.springframework.security.crypto.password.DelegatingPasswordEncoder;
 import org.springframework.security.crypto.password.PasswordEncoder;
 
-/** Hashes passwords at bcrypt's lowest cost. For the demo alone, whose passwords protect nothing. */
+/** Hashes passwords at bcrypt's lowest cost. Only for the demo, where passwords protect nothing. */
 final class CheapPasswords implements BeanPostProcessor {
 
     static final int COST = 4;

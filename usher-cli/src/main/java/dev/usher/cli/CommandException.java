@@ -1,6 +1,6 @@
 package dev.usher.cli;
 
-/** Ends the command with a line for whoever typed it, and without a stack trace. It quotes no password. */
+/** Ends the command with one line of error output, and without a stack trace. It quotes no password. */
 final class CommandException extends RuntimeException {
 
     CommandException(String line) {

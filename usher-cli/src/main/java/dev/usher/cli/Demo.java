@@ -14,8 +14,8 @@ import org.springframework.jdbc.core.simple.JdbcClient;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What happens in a demo: users register, log in, are read, are forgotten by the caches, and are disabled. Then its Redis is
- * killed, if it has one of its own.
+ * The steps of the demo: users register, log in, are read, are dropped from the caches, and are disabled. Then its Redis is killed, if it is an
+ * embedded one.
  */
 final class Demo {
 
@@ -23,10 +23,10 @@ final class Demo {
     private static final int UNKNOWN_IDS = 50;
     private static final int UNKNOWN_ROUNDS = 10;
     private static final int CROWD = 64;
-    private static final int MOST_FORGOTTEN = 1_000;
-    private static final int MOST_DISABLED = 10;
+    private static final int MAX_FORGOTTEN = 1_000;
+    private static final int MAX_DISABLED = 10;
     private static final int DISABLED_ROUNDS = 10;
-    private static final int MOST_WITHOUT_REDIS = 1_000;
+    private static final int MAX_WITHOUT_REDIS = 1_000;
     private static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private static final String ME = "/v1/me";
@@ -63,9 +63,9 @@ final class Demo {
     }
 
     /**
-     * Does it all.
+     * Runs all steps.
      *
-     * @throws CommandException when the server answers something else than it should
+     * @throws CommandException when the server gives an unexpected answer
      */
     List<CallRow> run(Progress progress) {
         CallMeter meter = new CallMeter(() -> caches.tally(statements), progress);
@@ -78,12 +78,12 @@ final class Demo {
         return meter.rows();
     }
 
-    /** What {@link #run} has seen. */
+    /** The findings of {@link #run}. */
     List<Finding> findings() {
         return List.copyOf(findings);
     }
 
-    /** Makes the caches forget the users of this demo. */
+    /** Drops the users of this demo from the caches. */
     void forgetAll() {
         for (int number = 0; number <= users.administrator(); number++) {
             caches.forget(users.id(number));
@@ -122,16 +122,16 @@ final class Demo {
     private void readUnknown(CallMeter meter) {
         long firstId = ThreadLocalRandom.current().nextLong(1L << 61, 1L << 62);
         CallRow first = meter.measure(
-                "nobody's id, 1st time", "GET " + USER, UNKNOWN_IDS, callers, call -> readNobody(firstId, call));
+                "unknown id, 1st time", "GET " + USER, UNKNOWN_IDS, callers, call -> readUnknown(firstId, call));
         CallRow again = meter.measure(
-                "nobody's id, again",
+                "unknown id, again",
                 "GET " + USER,
                 UNKNOWN_IDS * UNKNOWN_ROUNDS,
                 callers,
-                call -> readNobody(firstId, call % UNKNOWN_IDS));
+                call -> readUnknown(firstId, call % UNKNOWN_IDS));
         findings.add(new Finding(
                 first.tally().statements() <= UNKNOWN_IDS && again.tally().statements() <= UNKNOWN_IDS,
-                count(UNKNOWN_IDS) + " ids that nobody has, each asked for " + (1 + UNKNOWN_ROUNDS) + " times: "
+                count(UNKNOWN_IDS) + " unknown ids, each asked for " + (1 + UNKNOWN_ROUNDS) + " times: "
                         + count(first.tally().plus(again.tally()).statements())
                         + " SQL queries, 2 per id at most: an absence is stored the second time"));
     }
@@ -143,14 +143,14 @@ final class Demo {
         CallRow cold = meter.measure("own profile, forgotten", "GET " + ME, forgotten(), callers, this::readOwn);
         findings.add(new Finding(
                 cold.tally().statements() <= 2L * forgotten(),
-                count(forgotten()) + " users whom the caches forgot, read again: "
+                count(forgotten()) + " users dropped from the caches, read again: "
                         + count(cold.tally().statements()) + " SQL queries, 1 per user and facet at most"));
         caches.forget(users.id(0));
         CallRow crowd =
                 meter.measure("forgotten, " + CROWD + " at once", "GET " + ME, CROWD, CROWD, call -> readOwn(0));
         findings.add(new Finding(
                 crowd.tally().statements() == 2,
-                CROWD + " callers at once for one user whom the caches forgot: "
+                CROWD + " callers at once for one user dropped from the caches: "
                         + count(crowd.tally().statements()) + " SQL queries, 1 per facet"));
     }
 
@@ -208,7 +208,7 @@ final class Demo {
         AtomicInteger answered = new AtomicInteger();
         CallRow calls;
         long restarted;
-        // That it misses its Redis is what is shown here.
+        // The loss of Redis is shown below, and need not be logged.
         server.quiet(true);
         try {
             redis.kill();
@@ -256,7 +256,7 @@ final class Demo {
         }
     }
 
-    private void readNobody(long firstId, int call) {
+    private void readUnknown(long firstId, int call) {
         api.get("/v1/users/" + (firstId + call), users.token(call % users.count()))
                 .with(404);
     }
@@ -268,14 +268,14 @@ final class Demo {
     }
 
     private int forgotten() {
-        return Math.min(MOST_FORGOTTEN, users.count());
+        return Math.min(MAX_FORGOTTEN, users.count());
     }
 
     private int withoutRedis() {
-        return Math.min(MOST_WITHOUT_REDIS, users.count());
+        return Math.min(MAX_WITHOUT_REDIS, users.count());
     }
 
     private int disabled() {
-        return Math.min(MOST_DISABLED, users.count());
+        return Math.min(MAX_DISABLED, users.count());
     }
 }

@@ -5,7 +5,7 @@ import dev.usher.UserCaches;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
 
-/** The caches of the server that the demo watches. Spring's injection finds them, as it does for the server itself. */
+/** The caches of the demo's server, injected by Spring as in the server itself. */
 record DemoCaches(UserCaches all, UserProfileCache<Long> profiles, UserStatusCache<Long> statuses) {
 
     static DemoCaches of(RunningServer server) {

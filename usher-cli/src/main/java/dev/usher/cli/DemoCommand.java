@@ -12,7 +12,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Starts the server, and shows on many users what the caches spare the database. */
+/** Starts the server, and shows with many users how many queries the caches save. */
 @Command(
         name = "demo",
         mixinStandardHelpOptions = true,
@@ -80,7 +80,7 @@ final class DemoCommand implements Callable<Integer> {
                 server.database());
         output.printf(
                 Locale.ROOT,
-                "Passwords are hashed with bcrypt at cost %d, not 10: it is not bcrypt that is shown.%n%n",
+                "Passwords are hashed with bcrypt at cost %d, not 10: the demo does not measure bcrypt.%n%n",
                 CheapPasswords.COST);
         PrintStream errors = System.err;
         List<CallRow> rows;
@@ -96,10 +96,10 @@ final class DemoCommand implements Callable<Integer> {
         if (demo.findings().stream().allMatch(Finding::holds)) {
             return CommandLine.ExitCode.OK;
         }
-        throw new CommandException("the demo has not seen all that it claims");
+        throw new CommandException("the demo did not see everything that it claims");
     }
 
-    /** Apart from what others keep in the same Redis and the same database. */
+    /** They keep the demo apart from other data in the same Redis and database. */
     private static Map<String, Object> overrides(DemoUsers crowd) {
         return Map.of(
                 "usher.key-prefix",

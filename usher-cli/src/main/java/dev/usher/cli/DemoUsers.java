@@ -7,8 +7,8 @@ import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * The users of one run of the demo: their mobile numbers, which nobody else has, their ids and their tokens. One more than
- * asked for: the last one is to be the administrator. Thread-safe.
+ * The users of one run of the demo: their mobile numbers, which no other run has, their ids and their tokens. There is one
+ * more than asked for, the administrator. Thread-safe.
  */
 final class DemoUsers {
 
@@ -41,7 +41,7 @@ final class DemoUsers {
         return count;
     }
 
-    /** What the mobile numbers of these users begin with, and no other's. */
+    /** The prefix that the mobile numbers of these users have, and no others. */
     String mobilePrefix() {
         return mobilePrefix;
     }

@@ -4,7 +4,7 @@ import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import org.jspecify.annotations.Nullable;
 
-/** The Redis and the PostgreSQL for those who have named none. What they hold ends with them. Not thread-safe. */
+/** The Redis and the PostgreSQL of a command for which none is named. Their data ends with them. Not thread-safe. */
 final class EmbeddedServers implements AutoCloseable {
 
     private @Nullable RedisServer redis;

@@ -1,10 +1,10 @@
 package dev.usher.cli;
 
 /**
- * What the demo claims, and whether it has seen it.
+ * A claim of the demo, and whether it was seen to hold.
  *
- * @param holds whether
- * @param claim what
+ * @param holds whether it holds
+ * @param claim the claim, in words
  */
 record Finding(boolean holds, String claim) {
 

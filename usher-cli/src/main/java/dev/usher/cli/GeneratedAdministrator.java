@@ -5,10 +5,10 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * The administrator of a database that has just been made: without one, nobody could do anything in it but register.
+ * The administrator of a new, embedded database, in which users could otherwise only register.
  *
  * @param mobile a number
- * @param password of 100 random bits, in letters and digits that are not taken for one another
+ * @param password of 100 random bits, in letters and digits that cannot be confused
  */
 record GeneratedAdministrator(String mobile, String password) {
 
@@ -27,7 +27,7 @@ record GeneratedAdministrator(String mobile, String password) {
         return new GeneratedAdministrator(MOBILE, password);
     }
 
-    /** What makes the server create it. */
+    /** The settings that make the server create it. */
     Map<String, Object> settings() {
         return Map.of(MOBILE_SETTING, mobile, PASSWORD_SETTING, password);
     }

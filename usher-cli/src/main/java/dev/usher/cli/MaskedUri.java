@@ -2,12 +2,12 @@ package dev.usher.cli;
 
 import java.util.regex.Pattern;
 
-/** A Redis URI or a JDBC URL without what must not be shown: who logs in, and with what. */
+/** A Redis URI or a JDBC URL without its user and password. */
 final class MaskedUri {
 
     private static final String MASK = "***";
 
-    /** Up to the last {@code @}, for a password may contain one; rather too much is masked than too little. */
+    /** Up to the last {@code @}, for a password may contain one; too much is masked rather than too little. */
     private static final Pattern USER_INFO = Pattern.compile("//.*@", Pattern.DOTALL);
 
     private static final Pattern SECRET_PARAMETER =

@@ -12,7 +12,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Properties;
 
-/** What can be found wrong in a moment, and said in a line, before the server starts. */
+/** Quick checks before the server starts, which report a fault in one line. */
 final class Preflight {
 
     private static final String SECONDS_TO_CONNECT = "5";
@@ -24,9 +24,9 @@ final class Preflight {
     private Preflight() {}
 
     /**
-     * Makes sure that nobody listens on a port.
+     * Makes sure that a port is free.
      *
-     * @throws CommandException when somebody does, or when this user may not
+     * @throws CommandException when a program listens there, or when this user may not
      */
     static void requireFree(int port) {
         try (ServerSocket socket = new ServerSocket(port)) {
@@ -44,7 +44,7 @@ final class Preflight {
     }
 
     /**
-     * Makes sure that the database lets the server in, if it can be reached: the server starts without one that is away.
+     * Makes sure that the database accepts the account, if it can be reached: the server starts without an unreachable one.
      *
      * @return whether it can be reached
      * @throws CommandException when it refuses
@@ -67,7 +67,7 @@ final class Preflight {
     }
 
     /**
-     * Makes sure that the database lets the server in.
+     * Makes sure that the database accepts the account.
      *
      * @throws CommandException when it does not
      */
@@ -100,7 +100,7 @@ final class Preflight {
     }
 
     /**
-     * Makes sure that Redis answers. The server itself does without; what wants to show Redis at work does not.
+     * Makes sure that Redis answers. The server can do without it; the demo cannot.
      *
      * @throws CommandException when it does not
      */

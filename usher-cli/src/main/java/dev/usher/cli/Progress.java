@@ -22,7 +22,7 @@ sealed interface Progress extends AutoCloseable {
         return isTerminal() ? new Bar(steps, output) : new Lines(output);
     }
 
-    @SuppressWarnings("SystemConsoleNull") // what it means, this method knows
+    @SuppressWarnings("SystemConsoleNull") // the method below handles its meaning
     private static boolean isTerminal() {
         Console console = System.console();
         if (console == null) {
@@ -50,9 +50,8 @@ sealed interface Progress extends AutoCloseable {
                     .setInitialMax(steps)
                     .setStyle(ProgressBarStyle.ASCII)
                     .setUpdateIntervalMillis(UPDATE_MILLIS)
-                    // The default consumer asks JLine about the terminal, which takes Ctrl-C away from the JVM: it
-                    // would
-                    // die on the spot, without its shutdown hooks.
+                    // The default consumer uses JLine, which takes Ctrl-C away from the JVM: it would end without its
+                    // shutdown hooks.
                     .setConsumer(new ConsoleProgressBarConsumer(output, WIDTH))
                     .clearDisplayOnFinish()
                     .build();

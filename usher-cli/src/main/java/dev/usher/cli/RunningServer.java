@@ -23,17 +23,17 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.MapPropertySource;
 
 /**
- * The server, with the Redis and the PostgreSQL that it was not given. All of it ends with {@link #close}, or with the
- * JVM, also at Ctrl-C: first the server, when the requests under way have been answered, then what it stands on.
+ * A server, and the embedded Redis and PostgreSQL that it runs on where none is named. All of them end with {@link #close}, or with the JVM, also at
+ * Ctrl-C: first the server, when the requests under way have been answered, then the embedded servers.
  *
  * <p>Thread-safe.
  */
 final class RunningServer implements AutoCloseable {
 
-    /** Lowest in precedence: whoever sets something else in the environment gets it. */
+    /** Lowest in precedence: the environment overrides them. */
     private static final Map<String, Object> DEFAULTS = Map.of(
             "logging.level.root", "WARN",
-            // A server that does not start is told in one line, by this class.
+            // This class reports a server that does not start, in one line.
             "logging.level.org.springframework.boot.SpringApplication", "OFF",
             "logging.level.org.springframework.boot.diagnostics", "OFF",
             "logging.level.org.springframework.boot.web.server.servlet.context", "ERROR");
@@ -48,7 +48,7 @@ final class RunningServer implements AutoCloseable {
     private final End end;
     private final boolean databaseReached;
 
-    private Runnable farewell = () -> {};
+    private Runnable lastAction = () -> {};
     private boolean closed;
 
     private RunningServer(
@@ -66,7 +66,7 @@ final class RunningServer implements AutoCloseable {
      *
      * @param defaults settings of the server, unless the environment says otherwise
      * @param overrides settings of the server, whatever the environment says
-     * @param processors what looks at the server's beans
+     * @param processors post-process the server's beans
      * @throws CommandException when it does not start
      */
     static RunningServer start(
@@ -82,7 +82,7 @@ final class RunningServer implements AutoCloseable {
         Map<String, Object> allDefaults = new HashMap<>(DEFAULTS);
         allDefaults.putAll(defaults);
         if (settings.databaseUrl() == null) {
-            // Tried out, not yet in use: nothing that listens to others until somebody says so.
+            // A server to try out: it listens to other machines only when SERVER_ADDRESS says so.
             allDefaults.put("server.address", "127.0.0.1");
         }
         EmbeddedServers embedded = new EmbeddedServers();
@@ -94,7 +94,7 @@ final class RunningServer implements AutoCloseable {
                     .registerShutdownHook(false)
                     .properties(allDefaults)
                     .listeners(end)
-                    // Here, and not before, because from here on the log is quiet.
+                    // Here, and not before: from here on the log is quiet.
                     .initializers(starting -> {
                         Map<String, Object> properties = new HashMap<>(properties(settings, embedded));
                         properties.putAll(overrides);
@@ -133,12 +133,12 @@ final class RunningServer implements AutoCloseable {
         return databaseReached;
     }
 
-    /** The server's own Redis, to be killed and restarted, or {@code null} for one that belongs to others. */
+    /** The embedded Redis, to be killed and restarted, or {@code null} when a Redis was named. */
     @Nullable RedisServer ownRedis() {
         return embedded.redis();
     }
 
-    /** Keeps what the server has to say about its Redis out of the log, or lets it in again. */
+    /** Switches the log lines about Redis off, or on again. */
     void quiet(boolean quiet) {
         LoggingSystem log = context.getBean(LoggingSystem.class);
         ABOUT_REDIS.forEach(name -> log.setLogLevel(name, quiet ? LogLevel.OFF : null));
@@ -148,9 +148,9 @@ final class RunningServer implements AutoCloseable {
         return context;
     }
 
-    /** What is to be done before the server ends, however it does. */
+    /** Sets an action to run before the server ends, for whatever reason. */
     synchronized void beforeEnd(Runnable action) {
-        farewell = action;
+        lastAction = action;
     }
 
     /** Whether the server is ending, or has ended. */
@@ -161,16 +161,16 @@ final class RunningServer implements AutoCloseable {
     /**
      * Returns when the server is ending.
      *
-     * @throws CommandException when it does so by itself
+     * @throws CommandException when it ends itself
      */
     void awaitClosing() throws InterruptedException {
         end.begun.await();
         if (end.byItself) {
-            throw new CommandException("the server has given up; its log says why");
+            throw new CommandException("the server has ended itself; its log says why");
         }
     }
 
-    /** That the server ends: it is told to, or it gives up. */
+    /** The end of the server, from outside or by itself. */
     private static final class End implements ApplicationListener<ExitCodeEvent> {
 
         private final CountDownLatch begun = new CountDownLatch(1);
@@ -178,8 +178,8 @@ final class RunningServer implements AutoCloseable {
         private volatile boolean byItself;
 
         /**
-         * Has the server closed by {@link #close}, and returns when it is: the thread that gives up would close it at the same time,
-         * while Redis ends already.
+         * Lets {@link #close} close the server, and returns when it is closed: otherwise the thread that ends the server would close it while
+         * Redis is being stopped.
          */
         @Override
         public void onApplicationEvent(ExitCodeEvent exit) {
@@ -199,7 +199,7 @@ final class RunningServer implements AutoCloseable {
         try {
             Runtime.getRuntime().removeShutdownHook(shutdownHook);
         } catch (IllegalStateException e) {
-            // The JVM is shutting down, and the hook finds nothing left to do.
+            // The JVM is shutting down; the hook will find nothing left to do.
         }
     }
 
@@ -211,7 +211,7 @@ final class RunningServer implements AutoCloseable {
             }
             closed = true;
             try {
-                farewell.run();
+                lastAction.run();
             } finally {
                 try {
                     context.close();

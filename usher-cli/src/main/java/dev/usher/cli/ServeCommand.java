@@ -8,7 +8,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** Starts the server, says where it is, and lets it serve until it is told to end. */
+/** Starts the server, prints its addresses, and waits until it is stopped. */
 @Command(
         name = "serve",
         mixinStandardHelpOptions = true,
@@ -28,7 +28,7 @@ final class ServeCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         ServerSettings settings = ServerSettings.of(environment);
         GeneratedAdministrator generated = GeneratedAdministrator.create();
-        // Nobody but this process can know the users of a database that is its own.
+        // An embedded database has no users yet.
         Map<String, Object> defaults = settings.databaseUrl() == null ? generated.settings() : Map.of();
         try (RunningServer server = RunningServer.start(settings, defaults, Map.of(), List.of())) {
             AdministratorLogin login = AdministratorLogin.of(server, generated);
@@ -41,8 +41,8 @@ final class ServeCommand implements Callable<Integer> {
                             + (server.hasReachedDatabase()
                                     ? ""
                                     : "  (cannot be reached yet; the server goes on trying)"));
-            line("Administrator", login.who());
-            line("Log in", login.how());
+            line("Administrator", login.account());
+            line("Log in", login.command());
             server.awaitClosing();
         }
         return CommandLine.ExitCode.OK;
@@ -53,6 +53,6 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private static String embedded(boolean embedded) {
-        return embedded ? "  (embedded: what it holds ends with this process)" : "";
+        return embedded ? "  (embedded: its data ends with this process)" : "";
     }
 }

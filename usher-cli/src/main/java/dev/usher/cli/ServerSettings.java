@@ -7,13 +7,13 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the environment says about the server that a command starts.
+ * The environment variables of the server that a command starts.
  *
  * @param port the HTTP port, 0 for any that is free
- * @param redisUri the Redis to use, or {@code null} for one of the server's own
- * @param databaseUrl the JDBC URL of the PostgreSQL to use, or {@code null} for one of the server's own
- * @param username who logs in to the database, or {@code null} when the URL says it
- * @param password with what, or {@code null} when the URL says it
+ * @param redisUri the Redis to use, or {@code null} for an embedded one
+ * @param databaseUrl the JDBC URL of the PostgreSQL to use, or {@code null} for an embedded one
+ * @param username of the database, or {@code null} when it is in the URL
+ * @param password of the database, or {@code null} when it is in the URL
  */
 record ServerSettings(
         int port,
@@ -36,7 +36,7 @@ record ServerSettings(
     /**
      * Reads the environment; an empty variable counts as one that is not set.
      *
-     * @throws CommandException when a variable cannot be what it says
+     * @throws CommandException when a variable has an impossible value
      */
     static ServerSettings of(Map<String, String> environment) {
         return new ServerSettings(
@@ -62,7 +62,7 @@ record ServerSettings(
                 return port;
             }
         } catch (NumberFormatException e) {
-            // Said below.
+            // Reported below.
         }
         throw new CommandException(PORT + " must be a number from 0 to " + HIGHEST_PORT + ", but is '" + text + "'");
     }
@@ -74,14 +74,14 @@ record ServerSettings(
         }
         try {
             boolean known = uri.startsWith("redis://") || uri.startsWith("rediss://");
-            // A port that cannot be read, Lettuce takes for a part of the host.
+            // Lettuce takes a port that is not a number for a part of the host.
             if (known
                     && (!RedisURI.create(uri).getHost().contains(":")
                             || URI.create(uri).getHost() != null)) {
                 return uri;
             }
         } catch (IllegalArgumentException e) {
-            // Said below, without its message, which quotes the URI.
+            // Reported below, without the message, which quotes the URI.
         }
         throw new CommandException(
                 REDIS_URI + " should look like redis://host:6379, but is '" + MaskedUri.of(uri) + "'");
@@ -97,7 +97,7 @@ record ServerSettings(
                     + MaskedUri.of(url) + "'");
         }
         if (USER_INFO.matcher(url).find()) {
-            // The driver would take it for a host and a port, and say so with the password.
+            // The driver would take it for a host and a port, and quote the password in its exception.
             throw new CommandException("a user and a password do not go before the host in " + DATABASE_URL + ": use "
                     + DATABASE_USERNAME + " and " + DATABASE_PASSWORD);
         }

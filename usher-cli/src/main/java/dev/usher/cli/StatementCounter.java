@@ -9,7 +9,7 @@ import net.ttddyy.dsproxy.listener.NoOpQueryExecutionListener;
 import net.ttddyy.dsproxy.support.ProxyDataSourceBuilder;
 import org.springframework.beans.factory.config.BeanPostProcessor;
 
-/** Counts the SQL statements that a server sends to its database, at the data source, for those who call it. */
+/** Counts the SQL statements that a server sends to its database for its callers, at the data source. */
 final class StatementCounter implements BeanPostProcessor {
 
     private final LongAdder statements = new LongAdder();
@@ -27,7 +27,7 @@ final class StatementCounter implements BeanPostProcessor {
                 .listener(new NoOpQueryExecutionListener() {
                     @Override
                     public void beforeQuery(ExecutionInfo execution, List<QueryInfo> queries) {
-                        // The keys are looked at now and then, whether somebody calls or not.
+                        // The signing keys are read every few seconds, without a caller.
                         statements.add(queries.stream()
                                 .filter(query -> !query.getQuery().contains("signing_keys"))
                                 .count());

@@ -1,7 +1,7 @@
 package dev.usher.cli;
 
 /**
- * Who has answered so far.
+ * How many look-ups each tier has answered so far.
  *
  * @param nearHits look-ups that the server answered from its memory
  * @param sharedHits look-ups that Redis answered

@@ -16,7 +16,7 @@ final class UserCount implements ITypeConverter<Integer> {
                 return count;
             }
         } catch (NumberFormatException e) {
-            // Said below.
+            // Reported below.
         }
         throw new TypeConversionException("must be a number from 1 to " + MAX + ", but is '" + value + "'");
     }

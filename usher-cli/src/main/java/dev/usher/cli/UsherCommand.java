@@ -26,15 +26,15 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "                                 on the HTTP port, and metrics need a token",
             "  USHER_REDIS_URI              as redis://host:6379",
             "  USHER_DATABASE_URL           as jdbc:postgresql://host:5432/database",
-            "  USHER_DATABASE_USERNAME      who logs in to the database,",
-            "  USHER_DATABASE_PASSWORD        and with what",
+            "  USHER_DATABASE_USERNAME      its user name,",
+            "  USHER_DATABASE_PASSWORD      and password",
             "  USHER_SERVER_ADMIN_MOBILE    the first administrator's mobile number,",
             "  USHER_SERVER_ADMIN_PASSWORD    and password",
             "",
             "Without a Redis or a database, one is started that ends with the server, on",
-            "loopback and without a password: for a machine that you share with nobody.",
+            "loopback and without a password: not for a machine that others use too.",
             "Without a database the server itself listens on loopback only;",
-            "SERVER_ADDRESS=0.0.0.0 has it listen to others.",
+            "SERVER_ADDRESS=0.0.0.0 makes it listen to others.",
             "Exit codes: 0 success, 1 failure, 2 a command that cannot be read."
         })
 public final class UsherCommand implements Runnable {
@@ -48,7 +48,7 @@ public final class UsherCommand implements Runnable {
     /** Runs the command, and ends the JVM with its exit code. */
     public static void main(String[] arguments) {
         PrintStream output = System.out;
-        // Standard output is for what was asked for; the log goes where errors go.
+        // Standard output is for the result of the command; the log goes to standard error.
         System.setOut(System.err);
         System.exit(commandLine(output, System.getenv()).execute(arguments));
     }

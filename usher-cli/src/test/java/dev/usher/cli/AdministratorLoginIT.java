@@ -21,19 +21,19 @@ class AdministratorLoginIT {
                 List.of(new CheapPasswords()))) {
             GeneratedAdministrator unused = GeneratedAdministrator.create();
 
-            assertThat(AdministratorLogin.of(server, unused).who()).startsWith("nobody yet: set USHER_SERVER_ADMIN_");
+            assertThat(AdministratorLogin.of(server, unused).account()).startsWith("none yet: set USHER_SERVER_ADMIN_");
 
             DemoUsers users = new DemoUsers(1);
             users.register(new ApiClient(server.address()), 0);
-            assertThat(AdministratorLogin.of(server, unused).who()).startsWith("nobody yet");
+            assertThat(AdministratorLogin.of(server, unused).account()).startsWith("none yet");
 
             server.context()
                     .getBean(JdbcClient.class)
                     .sql("INSERT INTO user_roles (user_id, role) VALUES (?, 'admin')")
                     .param(users.id(0))
                     .update();
-            assertThat(AdministratorLogin.of(server, unused).who()).isEqualTo("somebody whom the database has already");
-            assertThat(AdministratorLogin.of(server, unused).how()).doesNotContain(unused.password());
+            assertThat(AdministratorLogin.of(server, unused).account()).isEqualTo("already in the database");
+            assertThat(AdministratorLogin.of(server, unused).command()).doesNotContain(unused.password());
         }
     }
 }

@@ -40,7 +40,7 @@ class CommandLineIT {
 
     @Test
     void aServerOnServersOfItsOwnServesUntilItIsToldToEndAndLeavesNothingRunning() throws Exception {
-        // As a Compose file sets what nobody has set.
+        // As a Compose file sets variables that its own environment lacks.
         Map<String, String> environment = Map.of(
                 "PORT",
                 "0",
@@ -113,7 +113,7 @@ class CommandLineIT {
                 assertThat(serve.exitCode()).isEqualTo(1);
                 assertThat(serve.errors())
                         .contains("non-empty schema")
-                        .endsWith("usher: the server has given up; its log says why\n");
+                        .endsWith("usher: the server has ended itself; its log says why\n");
             }
         }
     }
@@ -155,7 +155,7 @@ class CommandLineIT {
 
     @Test
     @Tag("thorough") // starts processes of its own, for most of a minute
-    void aDemoShowsItsTableAndLeavesNobodyInAGivenDatabase() throws Exception {
+    void aDemoShowsItsTableAndLeavesNoUserInAGivenDatabase() throws Exception {
         String database = postgres.createDatabase("demo");
         Map<String, String> environment = Map.of(
                 "USHER_DATABASE_URL", database,
@@ -194,12 +194,12 @@ class CommandLineIT {
         }
     }
 
-    /** Somebody else's. */
+    /** A database with the tables of another application. */
     private String unfitDatabase(String name) throws SQLException {
         String database = postgres.createDatabase(name);
         try (Connection connection = connect(database);
                 Statement statement = connection.createStatement()) {
-            statement.execute("CREATE TABLE somebody_elses (id bigint)");
+            statement.execute("CREATE TABLE of_another (id bigint)");
         }
         return database;
     }

@@ -54,7 +54,7 @@ final class CommandProcess implements AutoCloseable {
         return new CommandProcess(builder.start(), errors);
     }
 
-    /** Waits for the next line of the output, and answers what stands behind its name. */
+    /** Waits for the next line of the output, and returns the text behind its name. */
     String lineOf(String name) throws IOException {
         String line = output.readLine();
         assertThat(line).as(errors()).matches(name + "  +\\S.*");
@@ -73,7 +73,7 @@ final class CommandProcess implements AutoCloseable {
         return output.lines().collect(Collectors.joining("\n"));
     }
 
-    /** What it has written to its error output. */
+    /** Its error output so far. */
     String errors() {
         try {
             return Files.readString(errors);

@@ -21,7 +21,7 @@ class MaskedUriTest {
         "jdbc:postgresql://host/users?ssl=true&sslpassword=secret, jdbc:postgresql://host/users?ssl=true&sslpassword=***",
         "jdbc:postgresql://host/users?PASSWORD=secret,        jdbc:postgresql://host/users?PASSWORD=***",
     })
-    void whoLogsInAndWithWhatIsNotShown(String uri, String shown) {
+    void credentialsAreNotShown(String uri, String shown) {
         assertThat(MaskedUri.of(uri)).isEqualTo(shown);
     }
 
@@ -33,7 +33,7 @@ class MaskedUriTest {
                 "jdbc:postgresql://127.0.0.1:5432/users",
                 "jdbc:postgresql://a:5432,b:5432/users?targetServerType=primary&ssl=true",
             })
-    void whatIsNoSecretIsShown(String uri) {
+    void harmlessPartsAreShown(String uri) {
         assertThat(MaskedUri.of(uri)).isEqualTo(uri);
     }
 

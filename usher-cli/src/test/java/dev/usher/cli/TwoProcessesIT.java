@@ -38,7 +38,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.api.parallel.ResourceLock;
 
 /**
- * Two servers, each in a process of its own, on one Redis and one database: what one is told, the other knows. While they start, the
+ * Two servers, each in a process of its own, on one Redis and one database: a change on one is known to the other. While they start, the
  * tests in this JVM go on.
  */
 @Execution(ExecutionMode.CONCURRENT)
@@ -80,7 +80,7 @@ class TwoProcessesIT {
         }
     }
 
-    /** A user, who is logged in. */
+    /** A user with the token of a login. */
     private record User(long id, String mobile, String token) {}
 
     @BeforeAll
@@ -156,7 +156,7 @@ class TwoProcessesIT {
     }
 
     @Test
-    void whoHasGuessedTooOftenOnOneIsRefusedByTheOther() {
+    void tooManyGuessesOnOneAreRefusedByTheOther() {
         User ann = register();
         for (int i = 0; i < LIMIT; i++) {
             Server server = i % 2 == 0 ? one : other;
@@ -209,12 +209,12 @@ class TwoProcessesIT {
                                     .path("nodes_confirmed")
                                     .size()
                             == 3);
-            // A login writes its fresh token at the end, and waits for whoever holds the user.
+            // A login writes its refresh token at the end, and waits for the lock of the user.
             connection.setAutoCommit(false);
             lock.execute("SELECT 1 FROM users WHERE id = " + ann.id + " FOR UPDATE");
             CompletableFuture<Answer> underWay =
                     CompletableFuture.supplyAsync(() -> third.tryLogIn(ann.mobile, PASSWORD));
-            await().atMost(PATIENCE).until(() -> isSomebodyWaiting(lock));
+            await().atMost(PATIENCE).until(() -> isTransactionWaiting(lock));
 
             process.terminate();
 
@@ -285,7 +285,7 @@ class TwoProcessesIT {
         return new User(id, mobile, one.logIn(mobile));
     }
 
-    /** Only when the bound has passed is nobody left who may have been lost with an earlier register. */
+    /** Only after the bound can no node be missing that an earlier register has lost. */
     private static void awaitRegisterBelieved(String administrator) {
         User bob = register();
         await().atMost(PATIENCE).until(() -> {
@@ -322,7 +322,7 @@ class TwoProcessesIT {
         return DriverManager.getConnection(database, POSTGRES.username(), POSTGRES.password());
     }
 
-    private static boolean isSomebodyWaiting(Statement statement) throws SQLException {
+    private static boolean isTransactionWaiting(Statement statement) throws SQLException {
         return statement
                 .executeQuery(
                         "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))")

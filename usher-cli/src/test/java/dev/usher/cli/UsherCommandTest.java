@@ -44,7 +44,7 @@ class UsherCommandTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"server", "--port=1", "serve --users=1", "demo 5"})
-    void whatIsNoCommandIsRefusedBeforeAnythingStarts(String line) {
+    void anUnknownCommandIsRefusedBeforeAnythingStarts(String line) {
         assertThat(run(Map.of(), line.split(" "))).isEqualTo(2);
         assertThat(errors.toString()).startsWith("usher: ").contains("--help'");
     }
