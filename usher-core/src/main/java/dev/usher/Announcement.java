@@ -1,6 +1,7 @@
 package dev.usher;
 
 import dev.usher.FenceOutbox.Sent;
+import dev.usher.redis.SharedTierException;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;

@@ -1,5 +1,9 @@
 package dev.usher;
 
+import dev.usher.redis.Closing;
+import dev.usher.redis.RedisPrimary;
+import dev.usher.redis.RedisSettings;
+import dev.usher.redis.SharedTier;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -19,6 +23,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the caches of one {@link UserCaches} share: the shared tier, the outbox of fences, the threads, the clock, the meters, and whether
@@ -31,6 +37,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     private static final int MAX_WAITING = 10_000;
 
+    private static final Logger log = LoggerFactory.getLogger(Engine.class);
+
+    private final RateLimitedLog pushLog = new RateLimitedLog(log);
     private final String keyPrefix;
     private final InstantSource clock;
     private final ScheduledThreadPoolExecutor scheduler;
@@ -231,6 +240,11 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
                 cache.changed(key.substring(idFrom, idTo));
             }
         }
+    }
+
+    @Override
+    public void notUnderstood(RuntimeException failure) {
+        pushLog.error("A push message of Redis could not be parsed; the near tier is emptied", failure);
     }
 
     @Override

@@ -1,5 +1,10 @@
 package dev.usher;
 
+import dev.usher.redis.Deadline;
+import dev.usher.redis.KeySpace;
+import dev.usher.redis.RedisPrimary;
+import dev.usher.redis.SharedTier;
+import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -319,7 +324,7 @@ final class FenceOutbox {
                     .toArray(CompletableFuture[]::new);
             var unused = CompletableFuture.allOf(flushes).whenComplete((done, failure) -> {
                 if (failure != null) {
-                    trouble = "the flush failed: " + RedisTroubles.reasonOf(failure);
+                    trouble = "the flush failed: " + SharedTierException.reasonOf(failure);
                 } else if (overflow.compareAndSet(overflowed, null)) {
                     log.info(
                             "The entries of the facets {} have been flushed from Redis; Redis is used for them again",

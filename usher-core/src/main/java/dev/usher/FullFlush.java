@@ -1,6 +1,9 @@
 package dev.usher;
 
-import dev.usher.RedisPrimary.Keys;
+import dev.usher.redis.Deadline;
+import dev.usher.redis.KeySpace;
+import dev.usher.redis.RedisPrimary;
+import dev.usher.redis.RedisPrimary.Keys;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;

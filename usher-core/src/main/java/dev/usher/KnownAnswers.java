@@ -2,6 +2,7 @@ package dev.usher;
 
 import dev.usher.NearTier.Resident;
 import dev.usher.SingleFlight.Landing;
+import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;

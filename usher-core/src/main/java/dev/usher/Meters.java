@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.redis.SharedTier;
 import io.micrometer.core.instrument.MeterRegistry;
 import org.jspecify.annotations.Nullable;
 

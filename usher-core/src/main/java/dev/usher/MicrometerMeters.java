@@ -1,5 +1,7 @@
 package dev.usher;
 
+import dev.usher.redis.Closing;
+import dev.usher.redis.SharedTier;
 import io.micrometer.core.instrument.DistributionSummary;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;

@@ -2,6 +2,7 @@ package dev.usher;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.usher.redis.Session;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Queue;

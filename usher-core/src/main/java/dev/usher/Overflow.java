@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.redis.KeySpace;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;

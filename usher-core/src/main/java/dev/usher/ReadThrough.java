@@ -1,11 +1,14 @@
 package dev.usher;
 
 import com.github.benmanes.caffeine.cache.Ticker;
-import dev.usher.GuardProtocol.Claim;
-import dev.usher.GuardProtocol.Fill;
-import dev.usher.GuardProtocol.Refresh;
 import dev.usher.NearTier.Resident;
 import dev.usher.SingleFlight.Flight;
+import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.GuardProtocol.Claim;
+import dev.usher.redis.GuardProtocol.Fill;
+import dev.usher.redis.GuardProtocol.Refresh;
+import dev.usher.redis.SharedTier;
+import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -9,22 +9,21 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * When an entry with which memory still answers is loaded again, so that nobody has to wait when it ends in Redis; and that
- * only a few are at a time.
+ * When an entry in memory is loaded again, so that no caller has to wait when it expires in Redis; only a few are loaded at a time.
  *
- * <p>Memory does not know how long what it has read will still live in Redis. So each entry that is still asked for is looked
- * at a moment later, which tells. Thread-safe.
+ * <p>Memory does not know the TTL that an entry has left in Redis. So an entry that is still asked for is looked at a moment after it was read,
+ * which tells. Thread-safe.
  */
 final class RefreshAhead {
 
     private static final Duration FIRST_LOOK = Duration.ofSeconds(1);
-    private static final int MOST_AT_A_TIME = 8;
+    private static final int MAX_AT_A_TIME = 8;
 
     private final Executor executor;
     private final Duration window;
     private final Duration afterRead;
     private final Duration afterFill;
-    private final Semaphore places = new Semaphore(MOST_AT_A_TIME);
+    private final Semaphore places = new Semaphore(MAX_AT_A_TIME);
 
     RefreshAhead(CachePolicy policy, Executor executor) {
         this.executor = executor;
@@ -55,7 +54,7 @@ final class RefreshAhead {
         return window.dividedBy(4);
     }
 
-    /** Called by whoever finds an entry that is due, and does not wait: he has his answer, whatever becomes of this. */
+    /** Submits the refresh of an entry that is due. The caller, which has its answer, does not wait; nothing is thrown. */
     void submit(Resident<?> due, Runnable refresh) {
         // Many may be due at once; they can wait, and what else the executor has to do cannot.
         if (!places.tryAcquire()) {

@@ -1,8 +1,10 @@
 package dev.usher;
 
-import dev.usher.NodeRegister.Member;
-import dev.usher.NodeRegister.Roll;
 import dev.usher.RevocationReceipt.Reason;
+import dev.usher.redis.NodeRegister;
+import dev.usher.redis.NodeRegister.Member;
+import dev.usher.redis.NodeRegister.Snapshot;
+import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
@@ -63,14 +65,14 @@ final class Revocation {
         // Clocks of different machines do not run equally fast: a thousandth is more than any of them is off.
         long until = fencedAt + bound.toNanos() + bound.toNanos() / 1000;
         long number = number(until);
-        Roll roll = null;
+        Snapshot snapshot = null;
         for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
-            Roll latest = read(until);
-            roll = latest == null ? roll : latest;
+            Snapshot latest = read(until);
+            snapshot = latest == null ? snapshot : latest;
             Reason broken = brokenOff.get();
             if (broken != null) {
                 // It is sent again, and until then nodes may read the old value where they had read that there is none.
-                return brokenOff(broken, roll, number, askedAt);
+                return brokenOff(broken, snapshot, number, askedAt);
             }
             if (latest != null && number > 0 && silent(latest, number).isEmpty()) {
                 boolean confirmed = failsClosed && register.isComplete(latest, limit);
@@ -86,22 +88,22 @@ final class Revocation {
             }
             long left = until - System.nanoTime();
             if (left <= 0) {
-                return waitedOut(roll, number, askedAt);
+                return waitedOut(snapshot, number, askedAt);
             }
             try {
                 TimeUnit.NANOSECONDS.sleep(Math.min(pause.toNanos(), left));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                return brokenOff(Reason.INTERRUPTED, roll, number, askedAt);
+                return brokenOff(Reason.INTERRUPTED, snapshot, number, askedAt);
             }
         }
     }
 
-    private RevocationReceipt waitedOut(@Nullable Roll roll, long number, long askedAt) {
+    private RevocationReceipt waitedOut(@Nullable Snapshot snapshot, long number, long askedAt) {
         Set<String> unheard = new HashSet<>();
         Set<String> closed = new HashSet<>();
-        for (String node : silent(roll, number)) {
-            (limitOf(roll, node).compareTo(bound) > 0 ? unheard : closed).add(node);
+        for (String node : silent(snapshot, number)) {
+            (limitOf(snapshot, node).compareTo(bound) > 0 ? unheard : closed).add(node);
         }
         Reason reason = null;
         if (!unheard.isEmpty()) {
@@ -110,34 +112,35 @@ final class Revocation {
             // Then a node that is in no register may still answer.
             reason = Reason.STALE_ANSWERS_ALLOWED;
         }
-        return RevocationReceipt.sent(reason, confirmed(roll, number), closed, unheard, since(askedAt));
+        return RevocationReceipt.sent(reason, confirmed(snapshot, number), closed, unheard, since(askedAt));
     }
 
-    private RevocationReceipt brokenOff(Reason why, @Nullable Roll roll, long number, long askedAt) {
-        return RevocationReceipt.sent(why, confirmed(roll, number), Set.of(), silent(roll, number), since(askedAt));
+    private RevocationReceipt brokenOff(Reason why, @Nullable Snapshot snapshot, long number, long askedAt) {
+        return RevocationReceipt.sent(
+                why, confirmed(snapshot, number), Set.of(), silent(snapshot, number), since(askedAt));
     }
 
-    private static Set<String> confirmed(@Nullable Roll roll, long number) {
+    private static Set<String> confirmed(@Nullable Snapshot snapshot, long number) {
         Set<String> confirmed =
-                new HashSet<>(roll == null ? Set.of() : roll.members().keySet());
-        confirmed.removeAll(silent(roll, number));
+                new HashSet<>(snapshot == null ? Set.of() : snapshot.members().keySet());
+        confirmed.removeAll(silent(snapshot, number));
         return confirmed;
     }
 
-    private Duration limitOf(@Nullable Roll roll, String node) {
-        Member member = roll == null ? null : roll.members().get(node);
+    private Duration limitOf(@Nullable Snapshot snapshot, String node) {
+        Member member = snapshot == null ? null : snapshot.members().get(node);
         return member == null ? limit : member.limits().getOrDefault(facet, limit);
     }
 
     /** The nodes that have not seen the revocation. */
-    private static Set<String> silent(@Nullable Roll roll, long number) {
+    private static Set<String> silent(@Nullable Snapshot snapshot, long number) {
         Set<String> silent = new HashSet<>();
-        if (roll == null) {
+        if (snapshot == null) {
             return silent;
         }
-        for (Map.Entry<String, Member> node : roll.members().entrySet()) {
+        for (Map.Entry<String, Member> node : snapshot.members().entrySet()) {
             Member member = node.getValue();
-            if (number == 0 || member.seen() < number || !member.epoch().equals(roll.epoch())) {
+            if (number == 0 || member.seen() < number || !member.epoch().equals(snapshot.epoch())) {
                 silent.add(node.getKey());
             }
         }
@@ -154,7 +157,7 @@ final class Revocation {
         }
     }
 
-    private @Nullable Roll read(long until) {
+    private @Nullable Snapshot read(long until) {
         try {
             return register.read(left(until));
         } catch (SharedTierException | RuntimeException e) {

@@ -3,6 +3,7 @@ package dev.usher;
 import dev.usher.Bulkhead.CrowdedException;
 import dev.usher.Bulkhead.OverdueException;
 import dev.usher.NearTier.Reservation;
+import dev.usher.redis.Session;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;

@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.redis.KeySpace;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;

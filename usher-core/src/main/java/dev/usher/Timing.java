@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.redis.GuardProtocol;
 import java.time.Duration;
 
 /**

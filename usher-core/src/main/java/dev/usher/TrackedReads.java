@@ -1,6 +1,9 @@
 package dev.usher;
 
 import dev.usher.NearTier.Reservation;
+import dev.usher.redis.Session;
+import dev.usher.redis.SharedTier;
+import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,5 +1,10 @@
 package dev.usher;
 
+import dev.usher.redis.Closing;
+import dev.usher.redis.KeySpace;
+import dev.usher.redis.RedisSettings;
+import dev.usher.redis.RedisState;
+import dev.usher.redis.SharedTier;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;

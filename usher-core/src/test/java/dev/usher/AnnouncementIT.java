@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.RevocationReceipt.Reason;
+import dev.usher.redis.NodeRegister;
 import dev.usher.testkit.FaultProxy;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;

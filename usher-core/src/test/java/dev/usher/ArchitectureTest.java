@@ -4,6 +4,7 @@ import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -34,15 +35,31 @@ class ArchitectureTest {
     }
 
     @Test
-    void redisIsSpokenToInOnePlace() {
+    void redisIsSpokenToInOnePackage() {
         noClasses()
                 .that()
-                .haveNameNotMatching(
-                        "dev\\.usher\\.(SharedTier|GuardProtocol|Redis|NodeRegister|BatchedReads|TrackedConnection|UserCaches).*")
+                .resideOutsideOfPackage("dev.usher.redis")
+                .and()
+                .doNotBelongToAnyOf(UserCaches.class)
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("io.lettuce..")
-                .because("the engine speaks of claims and fences; Sentinel or Cluster must not change it")
+                .because(
+                        "the engine speaks of claims and fences; Sentinel or Cluster must not change it. The builder of"
+                                + " UserCaches takes an address and options of the client library")
+                .check(CORE);
+    }
+
+    @Test
+    void packagesDoNotNeedEachOtherInACircle() {
+        slices().matching("dev.(**)").should().beFreeOfCycles().check(CORE);
+        noClasses()
+                .that()
+                .resideInAPackage("dev.usher.redis")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("dev.usher")
+                .because("the engine stands on what speaks to Redis")
                 .check(CORE);
     }
 
@@ -73,10 +90,11 @@ class ArchitectureTest {
     @Test
     void publicIsAPromise() {
         assertThat(CORE.stream()
+                        .filter(type -> type.getPackageName().equals("dev.usher"))
                         .filter(type ->
                                 type.isTopLevelClass() && type.getModifiers().contains(JavaModifier.PUBLIC))
                         .map(JavaClass::getSimpleName))
-                .as("what is public cannot be taken back: a new name here is a decision")
+                .as("what is public in dev.usher cannot be taken back: a new name here is a decision")
                 .containsExactlyInAnyOrder(
                         "CachePolicy",
                         "CacheStats",

@@ -8,6 +8,8 @@ import static org.awaitility.Awaitility.await;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.turbo.TurboFilter;
 import ch.qos.logback.core.spi.FilterReply;
+import dev.usher.redis.Closing;
+import dev.usher.redis.Session;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.FaultProxy.Direction;
 import io.micrometer.core.instrument.Meter;
@@ -195,7 +197,7 @@ class CloseIT extends NodesOnRedis {
                     @Nullable String format,
                     Object @Nullable [] parameters,
                     @Nullable Throwable thrown) {
-                if (logger.getName().equals(RedisTroubles.class.getName())) {
+                if (logger.getName().equals("dev.usher.redis.RedisTroubles")) {
                     throw new IllegalStateException("the log is full");
                 }
                 return FilterReply.NEUTRAL;

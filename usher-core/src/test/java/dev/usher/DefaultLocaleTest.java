@@ -2,6 +2,7 @@ package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.redis.KeySpace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Locale;

@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.Explanation.Guard;
 import dev.usher.Explanation.Holding;
+import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.KeySpace;
 import dev.usher.testkit.RedisServer;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;

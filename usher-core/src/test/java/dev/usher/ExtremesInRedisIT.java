@@ -7,7 +7,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.Explanation.Guard;
-import dev.usher.GuardProtocol.Refresh;
+import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.GuardProtocol.Refresh;
+import dev.usher.redis.NodeRegister;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.codec.ByteArrayCodec;

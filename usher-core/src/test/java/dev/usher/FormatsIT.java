@@ -6,11 +6,15 @@ import static org.assertj.core.api.Assertions.fail;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.Explanation.Guard;
-import dev.usher.GuardProtocol.Claim;
-import dev.usher.GuardProtocol.Fill;
-import dev.usher.GuardProtocol.Refresh;
-import dev.usher.NodeRegister.Member;
-import dev.usher.NodeRegister.Roll;
+import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.GuardProtocol.Claim;
+import dev.usher.redis.GuardProtocol.Fill;
+import dev.usher.redis.GuardProtocol.Refresh;
+import dev.usher.redis.KeySpace;
+import dev.usher.redis.NodeRegister;
+import dev.usher.redis.NodeRegister.Member;
+import dev.usher.redis.NodeRegister.Snapshot;
+import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -164,12 +168,12 @@ class FormatsIT extends NodesOnRedis {
         awaitMembers(2);
         assertThat(redis.hget(REGISTER, "#epoch")).as("nothing was lost").isEqualTo(EPOCH);
         NodeRegister register = node.engine().shared().register();
-        Roll roll = register.read(Duration.ofSeconds(1));
-        assertThat(roll.epoch()).isEqualTo(EPOCH);
-        assertThat(roll.members().get(OTHER))
+        Snapshot snapshot = register.read(Duration.ofSeconds(1));
+        assertThat(snapshot.epoch()).isEqualTo(EPOCH);
+        assertThat(snapshot.members().get(OTHER))
                 .isEqualTo(new Member(
                         EPOCH, number, Map.of("profile", Duration.ofMinutes(5), "status", Duration.ofSeconds(1))));
-        assertThat(format.keys().keySet().stream().filter(register::isBell)).hasSize(isRevoked ? 1 : 0);
+        assertThat(format.keys().keySet().stream().filter(register::isSignal)).hasSize(isRevoked ? 1 : 0);
         soon().until(() -> redis.hgetall(REGISTER).entrySet().stream()
                 .filter(field ->
                         !field.getKey().startsWith("#") && !field.getKey().equals(OTHER))

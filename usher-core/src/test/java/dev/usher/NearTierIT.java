@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.usher.redis.KeySpace;
+import dev.usher.redis.Session;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.AclSetuserArgs;
@@ -316,7 +318,7 @@ class NearTierIT extends NodesOnRedis {
 
     private void assertIsReportedOnceAndBelievedForTheBoundOnly(
             RedisServer server, UserCaches.Builder builder, boolean resp2Only) {
-        Logger logger = (Logger) LoggerFactory.getLogger(TrackedConnection.class);
+        Logger logger = (Logger) LoggerFactory.getLogger("dev.usher.redis.TrackedConnection");
         ListAppender<ILoggingEvent> log = new ListAppender<>();
         log.start();
         logger.addAppender(log);

@@ -2,6 +2,7 @@ package dev.usher;
 
 import dev.usher.NearTier.Reservation;
 import dev.usher.NearTier.Resident;
+import dev.usher.redis.Session;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -28,7 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The near tier and its sessions are one machine whose steps, whatever threads take them, could have been taken one after
  * the other: Lincheck looks for a schedule in which they could not.
  *
- * <p>The steps are those of {@link TrackedReads} and {@link TrackedConnection}: a reader takes the session, reserves, and
+ * <p>The steps are those of {@link TrackedReads} and {@code TrackedConnection}: a reader takes the session, reserves, and
  * publishes or gives back; an event loop forgets, hears heartbeats, and ends and begins sessions.
  *
  * <p>A reservation takes two steps: the place among existing users, then the place among absent ones. Readers that disagree can notice

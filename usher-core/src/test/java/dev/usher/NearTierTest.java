@@ -9,6 +9,7 @@ import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.usher.NearTier.Reservation;
 import dev.usher.NearTier.Resident;
+import dev.usher.redis.Session;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

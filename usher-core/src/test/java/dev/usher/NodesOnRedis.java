@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.redis.Scripts;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
@@ -27,7 +28,7 @@ abstract class NodesOnRedis {
         redis = client.connect().sync();
         // No caller waits for a release. A script that Redis does not know is sent a second time, after the next
         // claim.
-        redis.scriptLoad(GuardScript.RENEW.source());
+        redis.scriptLoad(Scripts.renew());
     }
 
     @AfterAll

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.catchException;
 
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import dev.usher.redis.KeySpace;
+import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;

@@ -3,6 +3,8 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.ServerMoment;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.FaultProxy.Direction;
 import java.time.Duration;

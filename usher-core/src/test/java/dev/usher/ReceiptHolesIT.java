@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.RevocationReceipt.Reason;
+import dev.usher.redis.NodeRegister;
+import dev.usher.redis.SharedTierException;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.RevocationReceipt.Reason;
+import dev.usher.redis.NodeRegister;
 import dev.usher.testkit.FaultProxy;
 import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.codec.StringCodec;
@@ -269,8 +270,8 @@ class ReceiptIT extends NodesOnRedis {
         await().ignoreExceptions().until(() -> {
             for (UserCaches node : opened) {
                 NodeRegister register = node.engine().shared().register();
-                NodeRegister.Roll roll = register.read(Duration.ofSeconds(1));
-                if (!register.isComplete(roll, BOUND) || roll.members().size() != opened.size()) {
+                NodeRegister.Snapshot snapshot = register.read(Duration.ofSeconds(1));
+                if (!register.isComplete(snapshot, BOUND) || snapshot.members().size() != opened.size()) {
                     return false;
                 }
             }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.CoherenceChecker.Spread;
+import dev.usher.redis.NodeRegister;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;

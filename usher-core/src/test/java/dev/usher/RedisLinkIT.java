@@ -3,6 +3,7 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.redis.RedisState;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.FaultProxy.Direction;
 import dev.usher.testkit.RedisServer;

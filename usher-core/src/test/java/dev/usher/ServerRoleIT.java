@@ -55,7 +55,7 @@ class ServerRoleIT {
 
     private static List<String> linesOfAStartOn(RedisServer server) {
         return LogLines.of(
-                SharedTier.class.getName(),
+                "dev.usher.redis.RedisPrimary",
                 () -> UserCaches.builder().redis(server.uri()).build().close());
     }
 }

@@ -1,5 +1,8 @@
 package dev.usher;
 
+import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.KeySpace;
+import dev.usher.redis.Scripts;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
@@ -22,10 +25,10 @@ final class SlowClaim implements AutoCloseable {
         this.redis = redis;
         this.guard = KeySpace.guardOf(key);
         String[] keys = {key, guard};
-        redis.eval(GuardScript.CLAIM.source(), ScriptOutputType.MULTI, keys, "slow", LEASE, FENCE);
+        redis.eval(Scripts.claim(), ScriptOutputType.MULTI, keys, "slow", LEASE, FENCE);
         Duration pause = GuardProtocol.LEASE.dividedBy(8);
         var unused = renewals.scheduleAtFixedRate(
-                () -> redis.eval(GuardScript.RENEW.source(), ScriptOutputType.INTEGER, keys, "slow", LEASE, FENCE),
+                () -> redis.eval(Scripts.renew(), ScriptOutputType.INTEGER, keys, "slow", LEASE, FENCE),
                 0,
                 pause.toMillis(),
                 TimeUnit.MILLISECONDS);

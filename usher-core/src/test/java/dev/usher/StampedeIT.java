@@ -2,6 +2,7 @@ package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.redis.GuardProtocol;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import java.io.BufferedReader;

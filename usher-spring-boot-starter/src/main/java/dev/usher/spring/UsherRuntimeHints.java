@@ -21,7 +21,7 @@ final class UsherRuntimeHints implements RuntimeHintsRegistrar, BeanRegistration
 
     @Override
     public void registerHints(RuntimeHints hints, @Nullable ClassLoader classLoader) {
-        hints.resources().registerPattern("dev/usher/*.lua");
+        hints.resources().registerPattern("dev/usher/redis/*.lua");
         binding.registerReflectionHints(hints.reflection(), UserProfile.class, UserStatus.class);
     }
 

@@ -106,7 +106,7 @@ class AheadOfTimeTest {
                                 .accepts(hints));
         assertThat(List.of("claim", "fence", "fill", "guard", "offer", "refresh", "register", "renew"))
                 .allSatisfy(script -> assertThat(
-                                RuntimeHintsPredicates.resource().forResource("dev/usher/" + script + ".lua"))
+                                RuntimeHintsPredicates.resource().forResource("dev/usher/redis/" + script + ".lua"))
                         .accepts(hints));
     }
 

@@ -1,0 +1,174 @@
+package dev.usher.redis;
+
+import io.lettuce.core.KeyValue;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Semaphore;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads that ride together when many come at once (natural batching): up to {@value #MAX_UNDER_WAY} calls are under way at
+ * a time, each {@code GET} by itself; what comes while they are goes with the next one, as one {@code MGET}.
+ *
+ * <p>So a few callers wait for nobody, and many share the cost of a call. Thread-safe, without a lock.
+ */
+final class BatchedReads {
+
+    private static final int MAX_UNDER_WAY = 16;
+    private static final int MAX_BATCH = 256;
+
+    private final RedisAsyncCommands<String, byte[]> redis;
+    private final IntConsumer sizes;
+    private final Semaphore places = new Semaphore(MAX_UNDER_WAY);
+    private final Queue<Read> waiting = new ConcurrentLinkedQueue<>();
+
+    /**
+     * Over a connection.
+     *
+     * @param sizes is told of how many reads are in each call
+     */
+    BatchedReads(RedisAsyncCommands<String, byte[]> redis, IntConsumer sizes) {
+        this.redis = redis;
+        this.sizes = sizes;
+    }
+
+    /** A read and who waits for it. Who cancels it withdraws it, if it has not been sent yet. */
+    private final class Read extends CompletableFuture<byte @Nullable []> {
+
+        private final String key;
+
+        private Read(String key) {
+            this.key = key;
+        }
+
+        @Override
+        public boolean cancel(boolean mayInterruptIfRunning) {
+            boolean cancelled = super.cancel(mayInterruptIfRunning);
+            if (cancelled) {
+                // Who has given up is not to be kept while Redis hangs.
+                waiting.remove(this);
+            }
+            return cancelled;
+        }
+    }
+
+    /**
+     * The bytes under a key, or {@code null} where there are none, or something else than a string; completed on Redis' event
+     * loop. It rides with others, and who cancels it withdraws it, if it has not been sent yet.
+     */
+    CompletableFuture<byte @Nullable []> get(String key) {
+        Read read = new Read(key);
+        if (places.tryAcquire()) {
+            send(List.of(read));
+            return read;
+        }
+        waiting.add(read);
+        // The last call under way may have ended just before the read was added.
+        if (places.tryAcquire()) {
+            sendWaiting();
+        }
+        return read;
+    }
+
+    /** As {@link #get} for each key; several are company enough, and are sent at once. */
+    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
+        if (keys.size() > MAX_BATCH) {
+            return getAll(keys.subList(0, MAX_BATCH))
+                    .thenCombine(getAll(keys.subList(MAX_BATCH, keys.size())), BatchedReads::joined);
+        }
+        sizes.accept(keys.size());
+        try {
+            return redis.mget(keys.toArray(String[]::new)).toCompletableFuture().thenApply(BatchedReads::bytesOf);
+        } catch (RuntimeException e) {
+            // The connection is closed for good.
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private static List<byte @Nullable []> bytesOf(List<KeyValue<String, byte[]>> values) {
+        List<byte @Nullable []> bytes = new ArrayList<>(values.size());
+        for (KeyValue<String, byte[]> value : values) {
+            bytes.add(value.getValueOrElse(null));
+        }
+        return bytes;
+    }
+
+    private static List<byte @Nullable []> joined(List<byte @Nullable []> some, List<byte @Nullable []> others) {
+        List<byte @Nullable []> all = new ArrayList<>(some);
+        all.addAll(others);
+        return all;
+    }
+
+    /** Sends what waits, or ends a call: the place of one under way is this method's to give back. */
+    private void sendWaiting() {
+        do {
+            List<Read> batch = takeWaiting();
+            if (!batch.isEmpty()) {
+                send(batch);
+                return;
+            }
+            places.release();
+        } while (!waiting.isEmpty() && places.tryAcquire());
+    }
+
+    private List<Read> takeWaiting() {
+        if (waiting.isEmpty()) {
+            return List.of();
+        }
+        List<Read> batch = new ArrayList<>();
+        for (Read next = waiting.poll(); next != null; next = batch.size() < MAX_BATCH ? waiting.poll() : null) {
+            if (!next.isDone()) {
+                batch.add(next);
+            }
+        }
+        return batch;
+    }
+
+    private void send(List<Read> batch) {
+        if (batch.size() > 1) {
+            sendTogether(batch);
+            return;
+        }
+        Read read = batch.get(0);
+        sizes.accept(1);
+        try {
+            var unused = redis.get(read.key).whenComplete((value, failure) -> {
+                sendWaiting();
+                complete(read, value, isWrongType(failure) ? null : failure);
+            });
+        } catch (RuntimeException e) {
+            // The connection is closed for good; nothing is under way, and nothing ever will be.
+            read.completeExceptionally(e);
+            sendWaiting();
+        }
+    }
+
+    private void sendTogether(List<Read> batch) {
+        var unused = getAll(batch.stream().map(read -> read.key).toList()).whenComplete((values, failure) -> {
+            sendWaiting();
+            for (int i = 0; i < batch.size(); i++) {
+                complete(batch.get(i), failure == null ? values.get(i) : null, failure);
+            }
+        });
+    }
+
+    /** As an {@code MGET}, which knows no other types. */
+    private static boolean isWrongType(@Nullable Throwable failure) {
+        return failure instanceof RedisCommandExecutionException
+                && String.valueOf(failure.getMessage()).startsWith("WRONGTYPE");
+    }
+
+    private static void complete(Read read, byte @Nullable [] value, @Nullable Throwable failure) {
+        if (failure == null) {
+            read.complete(value);
+        } else {
+            read.completeExceptionally(failure);
+        }
+    }
+}

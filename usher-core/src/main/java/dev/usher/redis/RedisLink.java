@@ -1,0 +1,324 @@
+package dev.usher.redis;
+
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.codec.RedisCodec;
+import io.lettuce.core.codec.StringCodec;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One connection to Redis, and whether it is worth waiting for: it is made as soon as Redis can be reached, and while Redis
+ * does not answer on it, no caller waits.
+ *
+ * <p>A circuit breaker counts the calls that were not answered in time. When they are half of the last ten, it opens: waiting
+ * callers are sent away, and new ones are refused. Only the {@linkplain #PULSE pulse} goes on asking, and closes the breaker
+ * when it is answered. An answer that is an error is an answer.
+ *
+ * <p>Thread-safe.
+ */
+final class RedisLink {
+
+    /** How often a sign of life is asked for, which is also the probe while nothing else is asked. */
+    static final Duration PULSE = Duration.ofMillis(250);
+
+    /** What is wrong while the breaker is open. */
+    static final String NOT_ASKED = "does not answer, and its circuit breaker is open";
+
+    private static final Duration LATELY = Duration.ofSeconds(2);
+
+    private static final Duration FIRST_CONNECT_RETRY = Duration.ofSeconds(1);
+
+    private final Duration timeout;
+    private final ScheduledExecutorService scheduler;
+    private final RedisTroubles troubles;
+    private final Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife;
+    private final CircuitBreaker breaker = new CircuitBreaker();
+
+    /** Who waits for what. */
+    private final ConcurrentMap<Thread, CompletableFuture<?>> waiting = new ConcurrentHashMap<>();
+
+    private final AtomicBoolean pulsing = new AtomicBoolean();
+    private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
+    private volatile boolean failing;
+
+    /** Why the latest attempt to connect has failed, or {@code null} when it has not, or none has ended since the loss. */
+    private volatile @Nullable String unconnected;
+
+    /** All such reasons since the connection was lost, each of which the log may say at once. */
+    private final Set<String> reasons = ConcurrentHashMap.newKeySet();
+
+    private volatile long failedAt = System.nanoTime() - LATELY.toNanos();
+
+    /**
+     * Not yet connected.
+     *
+     * @param timeout how long an answer is waited for
+     */
+    RedisLink(Duration timeout, ScheduledExecutorService scheduler, RedisTroubles troubles) {
+        this(timeout, scheduler, troubles, RedisAsyncCommands::ping);
+    }
+
+    /**
+     * As the other, with a pulse that is worth more than its answer.
+     *
+     * @param signOfLife asks for an answer that no caller waits for
+     */
+    RedisLink(
+            Duration timeout,
+            ScheduledExecutorService scheduler,
+            RedisTroubles troubles,
+            Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife) {
+        this.signOfLife = signOfLife;
+        this.timeout = timeout;
+        this.scheduler = scheduler;
+        this.troubles = troubles;
+    }
+
+    /**
+     * Connects, until it has succeeded; from then on Lettuce restores the connection by itself.
+     *
+     * @param use what to do with the connection when it stands, once
+     * @return completed when that is done, or the first attempt has failed
+     */
+    CompletionStage<?> connect(
+            RedisClient client,
+            RedisURI uri,
+            Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
+        return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
+                .whenComplete((connected, failure) -> {
+                    unconnected = failure == null ? null : RedisTroubles.reasonOf(failure);
+                    if (failure != null) {
+                        var unused = scheduler.schedule(
+                                () -> connect(client, uri, use), FIRST_CONNECT_RETRY.toMillis(), TimeUnit.MILLISECONDS);
+                    }
+                })
+                .thenCompose(connected -> {
+                    connection = connected;
+                    connected.addListener(new RedisConnectionStateListener() {
+                        @Override
+                        public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
+                            unconnected = null;
+                            reasons.clear();
+                        }
+                    });
+                    var unused = scheduler.scheduleAtFixedRate(
+                            this::pulse, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
+                    return use.apply(connected).thenApply(any -> connected);
+                });
+    }
+
+    /** What can be asked without waiting, whether the breaker is open or not. */
+    RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
+        StatefulRedisConnection<String, byte[]> current = connection;
+        if (current == null) {
+            throw failed(notConnected());
+        }
+        return current.async();
+    }
+
+    /** As {@link #commands}, for a caller that is going to wait. */
+    RedisAsyncCommands<String, byte[]> commandsToWaitFor() throws SharedTierException {
+        requireAsked();
+        return commands();
+    }
+
+    boolean isConnected() {
+        // Lettuce also takes it for closed when another than the latest of two attempts has ended; then calls are
+        // answered.
+        return connection != null && (isOpen() || !failing);
+    }
+
+    /** Notes that an attempt to restore a connection of this Redis has failed, which may have been this one. */
+    void attemptFailed(Throwable failure) {
+        if (!isOpen()) {
+            String reason = RedisTroubles.reasonOf(failure);
+            // An attempt that the loss itself has broken off may come first, with a reason that says little.
+            if (reasons.add(reason)) {
+                troubles.isKnown();
+            }
+            unconnected = reason;
+        }
+    }
+
+    /** What is wrong while there is no connection. */
+    String notConnected() {
+        String reason = unconnected;
+        return reason == null ? "is not connected" : "cannot be reached: " + reason;
+    }
+
+    private boolean isOpen() {
+        StatefulRedisConnection<String, byte[]> current = connection;
+        return current != null && current.isOpen();
+    }
+
+    /** Whether Redis does not answer in time, so that it is not asked. */
+    boolean isLeftAlone() {
+        return breaker.isOpen();
+    }
+
+    /** How many callers wait, about. */
+    int waiting() {
+        return waiting.size();
+    }
+
+    /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
+    <T extends @Nullable Object> T await(CompletableFuture<T> answer) throws SharedTierException {
+        return await(answer, timeout);
+    }
+
+    /** As {@link #await(CompletableFuture)}, for a caller that has no more time than this. */
+    <T extends @Nullable Object> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
+        Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
+        long until = System.nanoTime() + patience.toNanos();
+        boolean interrupted = false;
+        Thread caller = Thread.currentThread();
+        waiting.put(caller, answer);
+        try {
+            requireAsked();
+            while (true) {
+                try {
+                    T result = answer.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+                    breaker.answered();
+                    answered();
+                    return result;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } catch (TimeoutException e) {
+            // A process that was paused notices late, and knows nothing of Redis.
+            boolean isTimely = System.nanoTime() - until < timeout.toNanos() / 2;
+            if (patience.equals(timeout) && isTimely) {
+                unanswered();
+            }
+            throw failed("did not answer within " + patience.toMillis() + " ms");
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof SharedTierException known) {
+                throw known;
+            }
+            if (isAnswer(e.getCause())) {
+                breaker.answered();
+            }
+            throw isOpen() ? failed(e) : failed(notConnected());
+        } catch (CancellationException e) {
+            requireAsked();
+            throw failed("was closed");
+        } finally {
+            waiting.remove(caller);
+            if (!answer.isDone()) {
+                answer.cancel(true);
+            }
+            if (interrupted) {
+                caller.interrupt();
+            }
+        }
+    }
+
+    /** Refuses a caller that would wait for a Redis that does not answer. */
+    void requireAsked() throws SharedTierException {
+        if (isLeftAlone()) {
+            throw failed(NOT_ASKED);
+        }
+    }
+
+    /** Notes how a call went that no caller waited for. */
+    void note(@Nullable Throwable failure) {
+        if (failure == null) {
+            answered();
+        } else if (!(failure instanceof SharedTierException)) {
+            var unused = isOpen() ? failed(failure) : failed(notConnected());
+        }
+    }
+
+    /** Whether the last call has failed. */
+    boolean isFailing() {
+        return failing;
+    }
+
+    /** Whether a call has failed a moment ago: a Redis may answer some calls and refuse others. */
+    boolean hasFailedLately() {
+        return failing || System.nanoTime() - failedAt < LATELY.toNanos();
+    }
+
+    private void answered() {
+        if (failing) {
+            failing = false;
+            troubles.ended();
+        }
+    }
+
+    /** Notes that a call has failed. */
+    SharedTierException failed(String what) {
+        return failed(what, null);
+    }
+
+    private SharedTierException failed(Throwable failure) {
+        return failed("failed: " + RedisTroubles.reasonOf(failure), RedisTroubles.codeOf(failure));
+    }
+
+    private SharedTierException failed(String what, @Nullable String errorCode) {
+        failedAt = System.nanoTime();
+        failing = true;
+        return troubles.failed(what, errorCode);
+    }
+
+    private void pulse() {
+        StatefulRedisConnection<String, byte[]> current = connection;
+        if (current == null || !pulsing.compareAndSet(false, true)) {
+            return;
+        }
+        boolean isProbe = isLeftAlone();
+        var unused = Deadline.of(answerOf(current), timeout, scheduler).whenComplete((pong, failure) -> {
+            pulsing.set(false);
+            if (failure instanceof TimeoutException) {
+                unanswered();
+            } else if (failure == null || isAnswer(failure)) {
+                breaker.answered();
+                // An answer to a pulse from before the misses that opened the breaker proves less than the next one.
+                if (isProbe) {
+                    breaker.close();
+                }
+            }
+        });
+    }
+
+    /** Never throws: a breaker whose probe has no end would stay open for ever. */
+    private CompletableFuture<?> answerOf(StatefulRedisConnection<String, byte[]> connection) {
+        try {
+            return signOfLife.apply(connection.async()).toCompletableFuture();
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private void unanswered() {
+        breaker.missed();
+        if (isLeftAlone()) {
+            waiting.values().forEach(answer -> answer.cancel(true));
+        }
+    }
+
+    private static boolean isAnswer(@Nullable Throwable failure) {
+        return failure instanceof RedisCommandExecutionException;
+    }
+}

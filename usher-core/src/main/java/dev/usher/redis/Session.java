@@ -1,0 +1,108 @@
+package dev.usher.redis;
+
+/**
+ * A stretch of time in which what is read may be kept, for as long as the session has not ended.
+ *
+ * <p>In a <em>tracked</em> session this node hears of every change: it begins when Redis has begun to track the node's reads,
+ * and ends with the connection, or when Redis forgets everything. What was read in it may be answered from memory as long as
+ * its watermark is recent: the moment up to which the node has provably seen every change.
+ *
+ * <p>In an <em>untracked</em> one it hears of none: it lasts while there is no other. What was read in it may be answered for
+ * a while, by its own age.
+ *
+ * <p>Thread-safe; reading takes no lock.
+ */
+public final class Session {
+
+    /** Further than any bound reaches, and still a distance that two {@code nanoTime}s can have. */
+    private static final long FAR = 1L << 61;
+
+    private final boolean tracked;
+
+    /** Every change before this moment has been seen. */
+    private volatile long seen;
+
+    /** The same while what was read may be answered, else a moment that is within no bound. */
+    private volatile long watermark;
+
+    private boolean ended;
+    private boolean closed;
+    private long closedAt;
+
+    private Session(boolean tracked, long watermark) {
+        this.tracked = tracked;
+        this.seen = watermark;
+        this.watermark = watermark;
+    }
+
+    /** Every change before this moment of {@link System#nanoTime()} has been seen, or was before anything that is read. */
+    public static Session tracked(long watermark) {
+        return new Session(true, watermark);
+    }
+
+    public static Session untracked() {
+        return new Session(false, System.nanoTime() + FAR);
+    }
+
+    /** One that has ended, for what is read while nothing may be answered again. */
+    public static Session ended() {
+        Session session = untracked();
+        session.end();
+        return session;
+    }
+
+    public boolean isTracked() {
+        return tracked;
+    }
+
+    /** The same watermark, for what is read from now on. */
+    public synchronized Session next() {
+        Session next = new Session(tracked, seen);
+        if (closed) {
+            next.closeUntilSeen(closedAt);
+        }
+        return next;
+    }
+
+    /** Every change before this moment of {@link System#nanoTime()} has been seen. */
+    public synchronized void seenUpTo(long moment) {
+        if (ended || moment - seen <= 0) {
+            return;
+        }
+        seen = moment;
+        if (closed && moment - closedAt <= 0) {
+            return;
+        }
+        closed = false;
+        watermark = moment;
+    }
+
+    /** Nothing that was read in this session is answered, until every change before this moment has been seen. */
+    synchronized void closeUntilSeen(long moment) {
+        closed = true;
+        closedAt = moment;
+        watermark = moment - FAR;
+    }
+
+    /** Nothing that was read in this session is answered any more. */
+    public synchronized void end() {
+        ended = true;
+        watermark = System.nanoTime() - FAR;
+    }
+
+    /** Whether the session has not ended, and every change has been seen that is older than the bound. */
+    public boolean isWithin(long boundNanos, long now) {
+        return now - watermark <= boundNanos;
+    }
+
+    /** The last moment at which what was read at a moment in this session, and not changed since, was known to be true. */
+    public long knownUntil(long readAt) {
+        long seenUpTo = seen;
+        return tracked && seenUpTo - readAt > 0 ? seenUpTo : readAt;
+    }
+
+    /** How old the watermark of a tracked session is. */
+    long age(long now) {
+        return now - seen;
+    }
+}

@@ -1,0 +1,256 @@
+package dev.usher.redis;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The shared tier: the primaries of one Redis, each of which takes the writes of its own keys. What concerns one key is asked with that key; what
+ * concerns all of them, such as health, is said of all primaries. Today there is one.
+ *
+ * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
+ */
+public final class SharedTier implements AutoCloseable {
+
+    private final SlotMap slots;
+
+    /** Which primary takes the writes of a key. */
+    interface SlotMap {
+
+        public RedisPrimary primaryOf(String key);
+
+        /** All primaries, at least one. */
+        public List<RedisPrimary> primaries();
+    }
+
+    /** A map with one primary, which has all keys. */
+    record OnePrimary(RedisPrimary primary) implements SlotMap {
+
+        @Override
+        public RedisPrimary primaryOf(String key) {
+            return primary;
+        }
+
+        @Override
+        public List<RedisPrimary> primaries() {
+            return List.of(primary);
+        }
+    }
+
+    /**
+     * One primary, not yet connected.
+     *
+     * @param keyPrefix what all keys begin with
+     * @param node this process's name in the register of nodes
+     * @param batchSizes is told of how many reads are in each call
+     * @param listener is told of changes and losses
+     */
+    public SharedTier(
+            RedisSettings settings,
+            String keyPrefix,
+            String node,
+            ScheduledExecutorService scheduler,
+            IntConsumer batchSizes,
+            RedisPrimary.Listener listener) {
+        this.slots = new OnePrimary(new RedisPrimary(settings, keyPrefix, node, scheduler, batchSizes, listener));
+    }
+
+    /** Connects to all primaries, and waits until the connections stand or the first attempts have failed. */
+    public void open() {
+        primaries().forEach(RedisPrimary::open);
+    }
+
+    /** The primary that takes the writes of a key. */
+    public RedisPrimary primaryOf(String key) {
+        return slots.primaryOf(key);
+    }
+
+    /** All primaries, for what is to be asked of each: a scan, a look at the server. */
+    public List<RedisPrimary> primaries() {
+        return slots.primaries();
+    }
+
+    // What concerns one key.
+
+    /** The tracked session under way, or {@code null} while changes of this key go unseen. */
+    public @Nullable Session session(String key) {
+        return primaryOf(key).session();
+    }
+
+    /** {@link RedisPrimary#sessionOfReads} of this key's primary. */
+    public @Nullable Session sessionOfReads(String key) {
+        return primaryOf(key).sessionOfReads();
+    }
+
+    /** {@link RedisPrimary#sessionWithoutRedis} of this key's primary. */
+    public @Nullable Session sessionWithoutRedis(String key) {
+        return primaryOf(key).sessionWithoutRedis();
+    }
+
+    /** Whether the last call of this key's primary has failed. */
+    public boolean isFailing(String key) {
+        return primaryOf(key).isFailing();
+    }
+
+    /** The guard protocol, spoken with this key's primary. */
+    public GuardProtocol guards(String key) {
+        return primaryOf(key).guards();
+    }
+
+    /**
+     * What stands under a key, over the connection whose reads are tracked.
+     *
+     * @return the bytes, or {@code null} when there is nothing, or something else than a string
+     */
+    public byte @Nullable [] get(String key) throws SharedTierException {
+        return primaryOf(key).get(key);
+    }
+
+    /** As {@link #get} for each key, in one round trip to each primary that has any of them. */
+    public List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
+        Map<RedisPrimary, List<Integer>> parts = partsOf(keys);
+        if (parts.size() == 1) {
+            return primaryOf(keys.get(0)).getAll(keys);
+        }
+        byte @Nullable [][] found = new byte[keys.size()][];
+        for (Map.Entry<RedisPrimary, List<Integer>> part : parts.entrySet()) {
+            List<Integer> places = part.getValue();
+            List<byte @Nullable []> values =
+                    part.getKey().getAll(places.stream().map(keys::get).toList());
+            for (int i = 0; i < places.size(); i++) {
+                found[places.get(i)] = values.get(i);
+            }
+        }
+        return Arrays.asList(found);
+    }
+
+    /**
+     * Waits for all answers together, no longer than for one; when any fails or does not come in time, the others are withdrawn.
+     *
+     * @param keys the key of each command
+     * @param commands that have been sent to the primaries of these keys
+     */
+    public <T> List<T> awaitAll(List<String> keys, List<CompletableFuture<T>> commands) throws SharedTierException {
+        try {
+            for (Map.Entry<RedisPrimary, List<Integer>> part : partsOf(keys).entrySet()) {
+                var unused = part.getKey()
+                        .guards()
+                        .awaitAll(part.getValue().stream().map(commands::get).toList());
+            }
+        } catch (SharedTierException e) {
+            commands.forEach(command -> command.cancel(true));
+            throw e;
+        }
+        return commands.stream().map(CompletableFuture::join).toList();
+    }
+
+    /** By primary, the places in the list of the keys that it has. */
+    private Map<RedisPrimary, List<Integer>> partsOf(List<String> keys) {
+        Map<RedisPrimary, List<Integer>> parts = new LinkedHashMap<>();
+        for (int i = 0; i < keys.size(); i++) {
+            parts.computeIfAbsent(primaryOf(keys.get(i)), primary -> new ArrayList<>())
+                    .add(i);
+        }
+        return parts;
+    }
+
+    /** {@link RedisPrimary#inspect} of this key's primary. */
+    public RedisPrimary.Inspection inspect(String key) throws SharedTierException {
+        return primaryOf(key).inspect(key);
+    }
+
+    /**
+     * A moment, by the clock of this key's primary.
+     *
+     * @param nanoTime the moment, of {@link System#nanoTime()}
+     */
+    public ServerMoment momentAt(String key, long nanoTime) {
+        return guards(key).momentAt(nanoTime);
+    }
+
+    /** The present moment, by the clock of the one primary there is. With several, it has to name the clock of each. */
+    public ServerMoment now() {
+        return primaries().get(0).guards().momentAt(System.nanoTime());
+    }
+
+    // What concerns all primaries.
+
+    /** The nodes that share this Redis. */
+    public NodeRegister register() {
+        return primaries().get(0).register();
+    }
+
+    /**
+     * How long ago the moment was up to which this node has provably seen every change, or {@code null} while it does not hear of the changes on any
+     * of the primaries.
+     */
+    public @Nullable Duration watermarkAge() {
+        long now = System.nanoTime();
+        long oldest = 0;
+        for (RedisPrimary primary : primaries()) {
+            Session session = primary.session();
+            if (session == null) {
+                return null;
+            }
+            oldest = Math.max(oldest, session.age(now));
+        }
+        return Duration.ofNanos(oldest);
+    }
+
+    /** How the primary is doing that does worst. */
+    public RedisState state() {
+        return worst().state();
+    }
+
+    /** What is wrong with that primary, in words without any of a user, or {@code null} while it answers. */
+    public @Nullable String trouble() {
+        return worst().trouble();
+    }
+
+    private RedisPrimary worst() {
+        Collection<RedisPrimary> all = primaries();
+        return all.stream().max(Comparator.comparing(RedisPrimary::state)).orElseThrow();
+    }
+
+    /** Whether a primary has no way to tell of changes. */
+    public boolean isResp2Only() {
+        return primaries().stream().anyMatch(RedisPrimary::isResp2Only);
+    }
+
+    /** The {@code maxmemory-policy} of a primary by which it may take a guard too early, or {@code null} when none has such a policy. */
+    public @Nullable String riskyEviction() {
+        for (RedisPrimary primary : primaries()) {
+            Eviction eviction = primary.eviction();
+            if (eviction != null && eviction.takesYoungGuards()) {
+                return eviction.policy();
+            }
+        }
+        return null;
+    }
+
+    /** How many callers wait for a read, about. */
+    public int waitingForReads() {
+        return primaries().stream().mapToInt(RedisPrimary::waitingForReads).sum();
+    }
+
+    /** Ends the sessions for good: from now on nothing that was read is answered again. */
+    public void endSessions() {
+        primaries().forEach(RedisPrimary::endSessions);
+    }
+
+    @Override
+    public void close() {
+        Closing closing = new Closing();
+        primaries().forEach(primary -> closing.step(primary::close));
+        closing.end();
+    }
+}

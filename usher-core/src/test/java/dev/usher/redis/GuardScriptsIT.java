@@ -1,0 +1,626 @@
+package dev.usher.redis;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.redis.GuardProtocol.Claim;
+import dev.usher.redis.GuardProtocol.Fill;
+import dev.usher.redis.GuardProtocol.Offer;
+import dev.usher.redis.GuardProtocol.Refresh;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The effect of each script on its two keys, and its refusals. */
+class GuardScriptsIT {
+
+    private static final String KEY = "user:42:profile";
+    private static final String GUARD = "{user:42:profile}:guard";
+    private static final String OTHER_KEY = "user:43:profile";
+    private static final Duration TTL = Duration.ofMinutes(30);
+    private static final byte[] VALUE = "value".getBytes(UTF_8);
+
+    private static RedisServer server;
+    private static RedisClient client;
+    private static ScheduledExecutorService scheduler;
+    private static RedisCommands<String, String> redis;
+    private static RedisPrimary primary;
+    private static GuardProtocol guards;
+
+    @BeforeAll
+    static void start() {
+        server = RedisServer.start();
+        client = RedisClient.create(server.uri());
+        redis = client.connect().sync();
+        scheduler = Executors.newSingleThreadScheduledExecutor();
+        primary = primary(server);
+        guards = primary.guards();
+    }
+
+    @AfterAll
+    static void stop() {
+        primary.close();
+        scheduler.shutdownNow();
+        client.shutdown();
+        server.close();
+    }
+
+    @BeforeEach
+    void flush() {
+        redis.keys("*").forEach(redis::del); // after a FLUSHALL, rows that were read before would be refused
+    }
+
+    /** A script that Redis does not know is sent a second time, after the commands that were sent meanwhile. */
+    @BeforeEach
+    void loadTheScriptOfRenewals() {
+        redis.scriptLoad(GuardScript.RENEW.source());
+    }
+
+    @Test
+    void aClaimIsATokenWithItsDeadlineInAKeyThatOutlivesIt() throws Exception {
+        assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        String[] guard = redis.get(GUARD).split(" ");
+        assertThat(guard[0]).isEqualTo("t1");
+        assertThat(Long.parseLong(guard[1]) - serverTime()).isBetween(1L, GuardProtocol.LEASE.toMillis());
+        assertThat(redis.pttl(GUARD))
+                .isGreaterThan(GuardProtocol.FENCE.toMillis())
+                .isLessThanOrEqualTo(
+                        GuardProtocol.FENCE.plus(GuardProtocol.LEASE).toMillis());
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aSecondClaimLearnsHowLongTheFirstHolds() throws Exception {
+        claim(KEY, "t1", null);
+        assertThat(claim(KEY, "t2", null))
+                .isInstanceOfSatisfying(
+                        Claim.Held.class,
+                        held -> assertThat(held.left()).isPositive().isLessThanOrEqualTo(GuardProtocol.LEASE));
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+    }
+
+    @Test
+    void aClaimThatIsSentTwiceIsGrantedTwice() throws Exception {
+        claim(KEY, "t1", null);
+        assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aClaimOnAStoredValueReturnsIt() throws Exception {
+        redis.set(KEY, "value");
+        assertThat(claim(KEY, "t1", null))
+                .isInstanceOfSatisfying(
+                        Claim.Stored.class, stored -> assertThat(stored.value()).isEqualTo(VALUE));
+        assertThat(redis.exists(GUARD)).isZero();
+    }
+
+    @Test
+    void aFenceAndADeadClaimCanBeClaimed() throws Exception {
+        fence(primary);
+        assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        passDeadlineOf("t1");
+        assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aGuardThatIsNoneCanBeClaimedAndRefusesOffers() throws Exception {
+        redis.hset(GUARD, "a", "b");
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
+        assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        redis.set(GUARD, "gibberish");
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
+        assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aFillStoresTheValueAndLeavesAFence() throws Exception {
+        claim(KEY, "t1", null);
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
+        assertFence();
+    }
+
+    @Test
+    void aFillWithoutTheClaimIsRefused() throws Exception {
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).as("no guard").isFalse();
+        claim(KEY, "t1", null);
+        assertThat(fill(KEY, "t2", VALUE, TTL, null)).as("another's").isFalse();
+        passDeadlineOf("t1");
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).as("past its deadline").isFalse();
+        claim(KEY, "t3", null);
+        fence(primary);
+        assertThat(fill(KEY, "t3", VALUE, TTL, null)).as("fenced").isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aFillDoesNotOverwriteWhatAForeignWriterHasStoredMeanwhile() throws Exception {
+        claim(KEY, "t1", null);
+        redis.setex(KEY, 1800, "by the Flask service");
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
+        assertThat(fill(KEY, "t1", VALUE, TTL, "{broken".getBytes(UTF_8))).isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("by the Flask service");
+    }
+
+    @Test
+    void aFillIsTakenOnce() throws Exception {
+        claim(KEY, "t1", null);
+        fill(KEY, "t1", VALUE, TTL, null);
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, null)).isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+    }
+
+    @Test
+    void anOfferStoresTheValueAndLeavesAFence() throws Exception {
+        assertThat(isStored(guards, KEY, System.nanoTime())).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
+        assertFence();
+    }
+
+    @Test
+    void anOfferIsRefusedWhereAnythingIsKnown() throws Exception {
+        redis.set(KEY, "other");
+        assertThat(isStored(guards, KEY, System.nanoTime())).as("a value").isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("other");
+        redis.del(KEY);
+        fence(primary);
+        assertThat(isStored(guards, KEY, System.nanoTime())).as("a fence").isFalse();
+        redis.del(GUARD);
+        claim(KEY, "t1", null);
+        assertThat(isStored(guards, KEY, System.nanoTime())).as("a claim").isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void anOfferIsRefusedFromTheMomentOnThatItNames() {
+        assertThat(offerUntil(serverTime())).isEqualTo(0);
+        assertThat(redis.exists(KEY)).isZero();
+        assertThat(offerUntil(serverTime() + GuardProtocol.FENCE.toMillis())).isEqualTo(1);
+    }
+
+    @Test
+    void anOfferThatWasReadLaterThanTheServersClockShowsIsRefused() {
+        // The clock has been set back since: the age of the row is unknown.
+        assertThat(offerUntil(serverTime() + GuardProtocol.FENCE.toMillis() + 10_000))
+                .isEqualTo(0);
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void anOfferFromBeforeTheFirstSampleOfTheServersClockIsRefused() throws Exception {
+        assertThat(isStored(guards, KEY, System.nanoTime() - Duration.ofHours(1).toNanos()))
+                .isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void anOfferThatLayInAFrozenServersBufferIsJudgedWhenItIsRead() throws Exception {
+        long tooOldFrom = serverTime() + 200;
+        server.freeze();
+        Future<Long> offer = scheduler.submit(() -> offerUntil(tooOldFrom));
+        try {
+            await().until(() -> System.currentTimeMillis() > tooOldFrom);
+            assertThat(offer).isNotDone();
+        } finally {
+            server.thaw();
+        }
+        assertThat(offer.get(10, TimeUnit.SECONDS)).isEqualTo(0);
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aRowThatWasReadBeforeTheConnectionWasRestoredIsRefused() throws Exception {
+        try (RedisServer forgetful = RedisServer.start();
+                RedisPrimary primary = primary(forgetful)) {
+            long readAt = System.nanoTime();
+            assertThat(isStored(primary.guards(), "user:1:profile", readAt)).isTrue();
+            fence(primary);
+            forgetful.kill();
+            forgetful.restart(); // without the fence
+            await().ignoreExceptions().until(() -> primary.getAll(List.of(KEY)).get(0) == null);
+            assertThat(isStored(primary.guards(), KEY, readAt)).isFalse();
+            await().ignoreExceptions().until(() -> isStored(primary.guards(), KEY, System.nanoTime()));
+        }
+    }
+
+    @Test
+    void aFenceDropsTheValueWhateverItIs() throws Exception {
+        redis.set(KEY, "value");
+        fence(primary);
+        assertThat(redis.exists(KEY)).isZero();
+        assertFence();
+        redis.hset(KEY, "a", "b");
+        fence(primary);
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aRenewalMovesTheDeadlineOfAHeldClaimOnly() throws Exception {
+        redis.set(GUARD, "t1 " + (serverTime() + 100));
+        guards.renew(KEY, "t2");
+        guards.renew(KEY, "t1");
+        claim("user:1:profile", "after the renewals", null);
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+        assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime()).isGreaterThan(200);
+        assertThat(redis.pttl(GUARD)).isGreaterThan(GuardProtocol.FENCE.toMillis());
+
+        fence(primary);
+        guards.renew(KEY, "t1");
+        claim("user:1:profile", "after the renewals", null);
+        assertFence();
+    }
+
+    @Test
+    void aReleasedClaimIsAFenceAndCannotFill() throws Exception {
+        claim(KEY, "t1", null);
+        guards.release(KEY, "t1", false);
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
+        assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
+    }
+
+    @Test
+    void aClaimKnowsWhetherItWasGrantedOverNothing() throws Exception {
+        assertThat(claim(KEY, "t1", null)).isEqualTo(new Claim.Granted(false, true));
+        assertThat(claim(KEY, "t1", null)).as("over itself").isEqualTo(new Claim.Granted(false, false));
+        fence(primary);
+        assertThat(claim(KEY, "t2", null)).as("over a fence").isEqualTo(new Claim.Granted(false, false));
+        redis.del(GUARD);
+        redis.hset(KEY, "a", "b");
+        assertThat(claim(KEY, "t3", null)).as("over another type").isEqualTo(new Claim.Granted(true, false));
+    }
+
+    @Test
+    void aClaimOverNothingThatIsGivenUpLeavesNothing() throws Exception {
+        claim(KEY, "t1", null);
+        guards.release(KEY, "t2", true);
+        claim("user:1:profile", "after the release", null);
+        assertThat(redis.get(GUARD)).as("another's").startsWith("t1 ");
+
+        guards.release(KEY, "t1", true);
+        claim("user:1:profile", "after the release", null);
+        assertThat(redis.exists(GUARD)).isZero();
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
+    }
+
+    @Test
+    void anAbsenceLeavesNothingWhereTheClaimWasGrantedOverNothing() throws Exception {
+        claim(KEY, "t1", null);
+        assertThat(absent("t1", true)).isEqualTo(Fill.DROPPED);
+        assertThat(redis.exists(KEY, GUARD)).isZero();
+        assertThat(absent("t1", true)).as("a second time").isEqualTo(Fill.REFUSED);
+    }
+
+    @Test
+    void anAbsenceLeavesAFenceWhereTheClaimWasGrantedOverOne() throws Exception {
+        fence(primary);
+        claim(KEY, "t1", null);
+        assertThat(absent("t1", false)).isEqualTo(Fill.DROPPED);
+        assertThat(redis.exists(KEY)).isZero();
+        assertFence();
+    }
+
+    @Test
+    void anAbsenceThatAnotherNodeWaitsForIsStoredForAMoment() throws Exception {
+        claim(KEY, "t1", null);
+        claim(KEY, "t2", null);
+        claim(KEY, "t3", null);
+        guards.renew(KEY, "t1");
+        assertThat(claim(KEY, "t1", null)).as("its own").isInstanceOf(Claim.Granted.class);
+        claim(KEY, "t2", null);
+        guards.renew(KEY, "t1");
+        assertThat(absent("t1", true)).isEqualTo(Fill.STORED);
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(redis.pttl(KEY)).isBetween(1L, 1000L);
+        assertFence();
+    }
+
+    @Test
+    void anAbsenceIsRefusedWithoutTheClaimAndWhereAnybodyIsFound() throws Exception {
+        assertThat(absent("t1", true)).as("no guard").isEqualTo(Fill.REFUSED);
+        claim(KEY, "t1", null);
+        assertThat(absent("t2", true)).as("another's").isEqualTo(Fill.REFUSED);
+        redis.set(KEY, "by the Flask service");
+        assertThat(absent("t1", true)).as("the user exists").isEqualTo(Fill.REFUSED);
+        redis.del(KEY);
+        fence(primary);
+        assertThat(absent("t1", true)).as("fenced").isEqualTo(Fill.REFUSED);
+        assertFence();
+    }
+
+    @Test
+    void anAwaitedClaimIsFilledAndRenewedAsAnyOther() throws Exception {
+        claim(KEY, "t1", null);
+        long left = redis.pttl(GUARD);
+        assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Held.class);
+        assertThat(redis.get(GUARD)).matches("t1 0\\d{13}");
+        assertThat(redis.pttl(GUARD)).as("its life").isLessThanOrEqualTo(left);
+        assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Held.class);
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isTrue();
+    }
+
+    @Test
+    void aValueThatCannotBeReadIsClaimedAsIfItWereMissing() throws Exception {
+        redis.set(KEY, "{broken");
+        assertThat(claim(KEY, "t1", "{broken".getBytes(UTF_8))).isInstanceOf(Claim.Granted.class);
+        assertThat(fill(KEY, "t1", VALUE, TTL, "{broken".getBytes(UTF_8))).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+        assertThat(claim(KEY, "t2", "{broken".getBytes(UTF_8)))
+                .as("repaired meanwhile")
+                .isInstanceOf(Claim.Stored.class);
+    }
+
+    @Test
+    void aValueThatCannotBeReadAndIsDeletedMeanwhileIsNotReplaced() throws Exception {
+        redis.set(KEY, "{broken");
+        claim(KEY, "t1", "{broken".getBytes(UTF_8));
+        redis.del(KEY);
+        assertThat(fill(KEY, "t1", VALUE, TTL, "{broken".getBytes(UTF_8))).isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void anEntryOfAnotherTypeIsClaimedAndOverwritten() throws Exception {
+        redis.hset(KEY, "a", "b");
+        assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
+        assertThat(fill(KEY, "t1", VALUE, TTL, null)).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("value");
+    }
+
+    @Test
+    void aValueFarFromItsEndIsRefreshedLater() throws Exception {
+        redis.setex(KEY, 1800, "value");
+        assertThat(refresh("t1", Duration.ofMinutes(10)))
+                .isInstanceOfSatisfying(
+                        Refresh.Later.class,
+                        later -> assertThat(later.left())
+                                .isBetween(Duration.ofMinutes(20).minusSeconds(5), Duration.ofMinutes(20)));
+        assertThat(redis.exists(GUARD)).isZero();
+    }
+
+    @Test
+    void aValueNearItsEndIsClaimedAsWhatIsMissingIs() throws Exception {
+        redis.setex(KEY, 1800, "value");
+        assertThat(refresh("t1", TTL))
+                .isInstanceOfSatisfying(
+                        Refresh.Granted.class,
+                        granted -> assertThat(granted.value()).isEqualTo(VALUE));
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+        assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime())
+                .isBetween(1L, GuardProtocol.LEASE.toMillis());
+        assertThat(redis.pttl(GUARD))
+                .isGreaterThan(GuardProtocol.FENCE.toMillis())
+                .isLessThanOrEqualTo(
+                        GuardProtocol.FENCE.plus(GuardProtocol.LEASE).toMillis());
+        assertThat(redis.get(KEY)).as("it is answered meanwhile").isEqualTo("value");
+        assertThat(redis.pttl(KEY)).as("and does not live longer").isLessThanOrEqualTo(TTL.toMillis());
+    }
+
+    @Test
+    void whatHasNoEndOrIsNoValueIsNotRefreshed() throws Exception {
+        assertThat(refresh("t1", TTL)).as("nothing").isInstanceOf(Refresh.Unneeded.class);
+        redis.set(KEY, "value");
+        assertThat(refresh("t1", TTL)).as("no end").isInstanceOf(Refresh.Unneeded.class);
+        redis.del(KEY);
+        redis.hset(KEY, "a", "b");
+        redis.expire(KEY, 1);
+        assertThat(refresh("t1", TTL)).as("another type").isInstanceOf(Refresh.Unneeded.class);
+        assertThat(redis.exists(GUARD)).isZero();
+    }
+
+    @Test
+    void anEntryThatAnotherClaimantLoadsIsNotRefreshed() throws Exception {
+        claim(KEY, "t1", null);
+        redis.setex(KEY, 1800, "value");
+        assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Unneeded.class);
+        assertThat(redis.get(GUARD)).startsWith("t1 ");
+        passDeadlineOf("t1");
+        assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Granted.class);
+        assertThat(refresh("t3", TTL)).isInstanceOf(Refresh.Unneeded.class);
+        redis.del(KEY);
+        assertThat(claim(KEY, "t3", null)).as("its value has ended").isInstanceOf(Claim.Held.class);
+    }
+
+    @Test
+    void aFenceIsNoObstacleToARefreshAndEndsIt() throws Exception {
+        claim(KEY, "t1", null);
+        fill(KEY, "t1", VALUE, TTL, null);
+        assertFence();
+        assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Granted.class);
+        fence(primary);
+        assertThat(fill(KEY, "t2", VALUE, TTL, VALUE)).isFalse();
+        assertThat(refresh("t3", TTL)).isInstanceOf(Refresh.Unneeded.class);
+        assertThat(redis.exists(KEY)).isZero();
+        assertFence();
+    }
+
+    @Test
+    void aRefreshReplacesTheValueItWasGrantedFor() throws Exception {
+        redis.setex(KEY, 100, "value");
+        refresh("t1", TTL);
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE)).isTrue();
+        assertThat(redis.get(KEY)).isEqualTo("again");
+        assertThat(redis.pttl(KEY)).isBetween(TTL.toMillis() - 5000, TTL.toMillis());
+        assertFence();
+    }
+
+    @Test
+    void aRefreshReplacesNothingElse() throws Exception {
+        redis.setex(KEY, 100, "value");
+        refresh("t1", TTL);
+        redis.setex(KEY, 1800, "by the Flask service");
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE)).isFalse();
+        assertThat(redis.get(KEY)).isEqualTo("by the Flask service");
+        redis.del(KEY);
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE))
+                .as("deleted by the Flask service")
+                .isFalse();
+        redis.hset(KEY, "a", "b");
+        assertThat(fill(KEY, "t1", "again".getBytes(UTF_8), TTL, VALUE))
+                .as("another type")
+                .isFalse();
+    }
+
+    @Test
+    void aRefreshRefusesOffersEvenWhenTheValueHasEnded() throws Exception {
+        redis.setex(KEY, 100, "value");
+        refresh("t1", TTL);
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
+        redis.del(KEY);
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
+        passDeadlineOf("t1");
+        assertThat(isStored(guards, KEY, System.nanoTime())).isFalse();
+        assertThat(redis.exists(KEY)).isZero();
+    }
+
+    @Test
+    void aRedisThatIsFullTakesFencesAndRefusesFills() throws Exception {
+        claim(KEY, "t1", null);
+        claim(OTHER_KEY, "t2", null);
+        redis.set(KEY, "old");
+        redis.configSet("maxmemory", "1");
+        try {
+            fence(primary);
+            assertThat(redis.exists(KEY)).isZero();
+            assertFence();
+            assertThatExceptionOfType(SharedTierException.class)
+                    .isThrownBy(() -> fill(OTHER_KEY, "t2", VALUE, TTL, null))
+                    .withMessageContaining("OOM");
+        } finally {
+            redis.configSet("maxmemory", "0");
+        }
+    }
+
+    @Test
+    void scriptsThatRedisHasForgottenAreSentAgain() throws Exception {
+        try (RedisServer own = RedisServer.start();
+                RedisClient operator = RedisClient.create(own.uri())) {
+            RedisCommands<String, String> there = operator.connect().sync();
+            RedisLink link =
+                    new RedisLink(Duration.ofSeconds(10), scheduler, new RedisTroubles(RedisURI.create(own.uri())));
+            // Without a register, whose heartbeat is an EVAL as well.
+            link.connect(operator, RedisURI.create(own.uri()), connected -> CompletableFuture.completedStage(null))
+                    .toCompletableFuture()
+                    .get(10, TimeUnit.SECONDS);
+            GuardProtocol alone = new GuardProtocol(link, new ServerClock());
+            alone.awaitAll(List.of(alone.sendFence(KEY)));
+            there.scriptFlush();
+            there.configResetstat();
+            alone.awaitAll(List.of(alone.sendFence(KEY)));
+            alone.awaitAll(List.of(alone.sendFence(KEY)));
+            assertThat(there.info("commandstats"))
+                    .contains("cmdstat_eval:calls=1,")
+                    .contains("cmdstat_evalsha:calls=2,");
+            assertThat(there.get(GUARD)).isEqualTo("-");
+        }
+    }
+
+    /** Offers a row that was read at a moment of {@link System#nanoTime()}. */
+    private static boolean isStored(GuardProtocol guards, String key, long readAt) throws SharedTierException {
+        return guards.offer(key, VALUE, TTL, guards.momentAt(readAt)) == Offer.STORED;
+    }
+
+    private static RedisPrimary primary(RedisServer server) {
+        RedisPrimary primary = new RedisPrimary(
+                new RedisSettings(
+                        RedisURI.create(server.uri()),
+                        ClientOptions.create(),
+                        Duration.ofSeconds(10),
+                        Duration.ofSeconds(2),
+                        Duration.ofSeconds(10),
+                        InstantSource.system(),
+                        System::nanoTime),
+                "user",
+                "node",
+                scheduler,
+                size -> {},
+                new Quiet());
+        primary.open();
+        return primary;
+    }
+
+    /** Does nothing with what it is told. */
+    private static final class Quiet implements RedisPrimary.Listener {
+
+        @Override
+        public void changed(String key) {}
+
+        @Override
+        public void notUnderstood(RuntimeException failure) {}
+
+        @Override
+        public void disconnected(RedisPrimary primary) {}
+    }
+
+    private static void fence(RedisPrimary primary) throws SharedTierException {
+        primary.guards().awaitAll(List.of(primary.guards().sendFence(KEY)));
+    }
+
+    private static long offerUntil(long tooOldFrom) {
+        String[] keys = {KEY, GUARD};
+        return redis.eval(
+                GuardScript.OFFER.source(),
+                ScriptOutputType.INTEGER,
+                keys,
+                "value",
+                "1800000",
+                "5000",
+                Long.toString(tooOldFrom));
+    }
+
+    private static void assertFence() {
+        assertThat(redis.get(GUARD)).isEqualTo("-");
+        assertThat(redis.pttl(GUARD)).isBetween(GuardProtocol.FENCE.toMillis() - 2000, GuardProtocol.FENCE.toMillis());
+    }
+
+    /** Lets the deadline of a claim pass, while its key still lives. */
+    private static void passDeadlineOf(String token) {
+        redis.psetex(GUARD, GuardProtocol.FENCE.toMillis(), token + " " + (serverTime() - 1));
+    }
+
+    private static long serverTime() {
+        var time = redis.time();
+        return Long.parseLong(time.get(0)) * 1000 + Long.parseLong(time.get(1)) / 1000;
+    }
+
+    private static Claim claim(String key, String token, byte @Nullable [] unreadable) throws SharedTierException {
+        return guards.awaitAll(List.of(guards.claim(key, token, unreadable))).get(0);
+    }
+
+    private static Fill absent(String token, boolean overNothing) throws SharedTierException {
+        return guards.awaitAll(List.of(guards.absent(KEY, token, VALUE, overNothing)))
+                .get(0);
+    }
+
+    private static Refresh refresh(String token, Duration ahead) throws SharedTierException {
+        return guards.refresh(KEY, token, ahead);
+    }
+
+    private static boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced)
+            throws SharedTierException {
+        return guards.awaitAll(List.of(guards.fill(key, token, value, ttl, replaced)))
+                        .get(0)
+                == Fill.STORED;
+    }
+}
