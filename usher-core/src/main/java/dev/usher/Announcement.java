@@ -27,13 +27,13 @@ final class Announcement {
         this.fences = fences;
     }
 
-    /** What this process's memory holds of a user in one facet. */
+    /** A change of a user in one facet, for the memory of this process. */
     interface Change {
 
-        /** Forgets the answer, and the loads under way. */
+        /** Drops the answer, and lets no caller join the loads under way. */
         void forget();
 
-        /** Forgets the answer again: what was read before the fence may have been kept since, and its push be on its way. */
+        /** Drops the answer again: what was read before the fence may have been cached since, and its push be on its way. */
         void forgetAnswer();
     }
 

@@ -17,13 +17,12 @@ import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Queries of a source that ride together when many come at once (natural batching): only so many are under way at a time;
- * what is wanted while they are goes with the next one, as one query of at most {@value #MAX_BATCH} ids. A caller that has to wait for its
- * query has to be let in by the {@link Bulkhead}, and is refused at once else: what keeps one source busy does not hold all threads
- * of an application.
+ * Queries of a source, batched when many are requested at once (natural batching): the number under way is limited; requests that come
+ * meanwhile go with the next query, at most {@value #MAX_BATCH} ids together. A caller that has to wait for its query needs a place in the {@link
+ * Bulkhead}, and is refused at once when there is none: a busy source does not hold all threads of an application.
  *
- * <p>A query runs on the thread of one of its callers. When it ends, that thread hands its place to whoever has waited
- * longest, who leads the next query and takes the others along. Nobody is taken along by a query that has begun: a change
+ * <p>A query runs on the thread of one of its callers, the leader. When it ends, that thread hands its place to the caller that has waited
+ * longest, which leads the next query and drains the requests that wait. No request joins a query that has begun: a change
  * may lie between the two. Thread-safe, without a lock.
  *
  * @param <K> the type of an id
@@ -35,7 +34,7 @@ final class BatchedLoads<K, V> {
 
     private final Query<K, V> source;
     private final Semaphore places;
-    private final Queue<Wish<K, V>> waiting = new ConcurrentLinkedQueue<>();
+    private final Queue<Request<K, V>> waiting = new ConcurrentLinkedQueue<>();
 
     /** One query of the source. */
     @FunctionalInterface
@@ -46,17 +45,17 @@ final class BatchedLoads<K, V> {
     }
 
     /**
-     * What a caller wants, until it is completed: with an answer or a failure, with {@code null} when the caller is to
-     * lead a query, or cancelled when it has withdrawn.
+     * The request of a caller, until it is completed: with an answer or a failure, with {@code null} when the caller is to
+     * lead a query, or cancelled when the caller has withdrawn it.
      */
-    private static final class Wish<K, V> extends CompletableFuture<@Nullable Map<K, V>> {
+    private static final class Request<K, V> extends CompletableFuture<@Nullable Map<K, V>> {
 
         private final Set<K> ids;
 
-        /** Those who ride along, when its caller leads. */
-        private final List<Wish<K, V>> riders = new ArrayList<>();
+        /** The other requests of the batch, when its caller leads. */
+        private final List<Request<K, V>> batch = new ArrayList<>();
 
-        private Wish(Set<K> ids) {
+        private Request(Set<K> ids) {
             this.ids = ids;
         }
 
@@ -78,26 +77,26 @@ final class BatchedLoads<K, V> {
     /**
      * The values of the given ids, read after this call.
      *
-     * @param call that waits for its turn, or for the query of another in which it rides; it holds no place while it leads a query
+     * @param call that waits for its turn, or for the query of another leader; it holds no place while it leads a query
      * @return an answer that may hold more than was asked for, unmodifiable
      * @throws CrowdedException when the call would have to wait, and there is no place for it
      * @throws InterruptedException when the caller was interrupted while it waited
      * @throws OverdueException when the call may wait no longer
-     * @throws ExecutionException when the query in which it rode on another caller's thread has failed, with what that
+     * @throws ExecutionException when the query on its leader's thread has failed, with what that
      *     threw as its cause
      * @throws Exception what the query on this caller's own thread threw; the thread is still interrupted when that is why
      */
     Map<K, V> load(Set<K> ids, Bulkhead.Call call) throws Exception {
-        Wish<K, V> wish = new Wish<>(Set.copyOf(ids));
+        Request<K, V> request = new Request<>(Set.copyOf(ids));
         if (!places.tryAcquire()) {
             call.requireMayWait();
-            Map<K, V> answer = awaitTurn(wish, call);
+            Map<K, V> answer = awaitTurn(request, call);
             if (answer != null) {
                 return answer;
             }
         }
         call.leave();
-        return lead(wish, call);
+        return lead(request, call);
     }
 
     /** Whether a call that comes now finds as many queries under way as may be. */
@@ -105,41 +104,41 @@ final class BatchedLoads<K, V> {
         return places.availablePermits() <= 0;
     }
 
-    /** How many wishes wait for a query, about. */
+    /** How many requests wait for a query, about. */
     int waiting() {
         return waiting.size();
     }
 
     /** The answer, or {@code null} when the caller is to lead. */
-    private @Nullable Map<K, V> awaitTurn(Wish<K, V> wish, Bulkhead.Call call)
+    private @Nullable Map<K, V> awaitTurn(Request<K, V> request, Bulkhead.Call call)
             throws InterruptedException, ExecutionException, CrowdedException, OverdueException {
-        enqueue(List.of(wish));
+        enqueue(List.of(request));
         try {
-            return call.await(wish);
+            return call.await(request);
         } catch (Throwable failure) {
-            if (wish.cancel(false)) {
-                waiting.remove(wish);
-            } else if (wish.isToLead()) {
-                // Given to a caller who was about to leave.
+            if (request.cancel(false)) {
+                waiting.remove(request);
+            } else if (request.isToLead()) {
+                // Given to a caller that was about to leave.
                 passOn();
             }
             throw failure;
         }
     }
 
-    private void enqueue(List<Wish<K, V>> wishes) {
-        waiting.addAll(wishes);
+    private void enqueue(List<Request<K, V>> requests) {
+        waiting.addAll(requests);
         // The last query under way may have ended just before they were added.
         if (places.tryAcquire()) {
             passOn();
         }
     }
 
-    /** Runs a query for a wish and for what waits. The place of one under way is this method's to give back. */
-    private Map<K, V> lead(Wish<K, V> wish, Bulkhead.Call call) throws Exception {
+    /** Runs a query for a request and for those that wait. The place of one under way is this method's to give back. */
+    private Map<K, V> lead(Request<K, V> request, Bulkhead.Call call) throws Exception {
         try {
-            Map<K, V> answer = queryWithRiders(wish, call);
-            wish.riders.forEach(rider -> rider.complete(answer));
+            Map<K, V> answer = queryBatch(request, call);
+            request.batch.forEach(waiter -> waiter.complete(answer));
             return answer;
         } catch (Throwable failure) {
             if (failure instanceof InterruptedException) {
@@ -147,18 +146,18 @@ final class BatchedLoads<K, V> {
             }
             if (Thread.currentThread().isInterrupted()) {
                 // That one caller was called off is no reason for the others to fail.
-                enqueue(wish.riders);
+                enqueue(request.batch);
             } else {
-                wish.riders.forEach(rider -> rider.completeExceptionally(failure));
+                request.batch.forEach(waiter -> waiter.completeExceptionally(failure));
             }
             throw failure;
         }
     }
 
-    private Map<K, V> queryWithRiders(Wish<K, V> wish, Bulkhead.Call call) throws Exception {
+    private Map<K, V> queryBatch(Request<K, V> request, Bulkhead.Call call) throws Exception {
         call.loadBegins();
         try {
-            Map<K, V> answer = query(takeAlong(wish));
+            Map<K, V> answer = query(drain(request));
             call.loadAnswered();
             return answer;
         } catch (Throwable failure) {
@@ -167,19 +166,19 @@ final class BatchedLoads<K, V> {
             call.loadFailed(!isCalledOff && !SourceFailure.mayBeOfOneRow(failure));
             throw failure;
         } finally {
-            // Before the riders are woken, so that the source need not wait for that.
+            // Before the waiters are woken, so that the source need not wait for that.
             passOn();
         }
     }
 
-    /** Lets ride along what waits, in its order and as far as there is room; returns the ids of all. */
-    private Set<K> takeAlong(Wish<K, V> leader) {
+    /** Drains the requests that wait into the leader's batch, in their order and as far as there is room; returns the ids of all. */
+    private Set<K> drain(Request<K, V> leader) {
         Set<K> ids = new HashSet<>(leader.ids);
-        Wish<K, V> next = waiting.peek();
+        Request<K, V> next = waiting.peek();
         while (next != null && ids.size() + next.ids.size() <= MAX_BATCH) {
-            // Another leader may have been faster, and a wish that was withdrawn may be left over.
+            // Another leader may have been faster, and a request that was withdrawn may be left over.
             if (waiting.remove(next) && !next.isDone()) {
-                leader.riders.add(next);
+                leader.batch.add(next);
                 ids.addAll(next.ids);
             }
             next = waiting.peek();
@@ -187,7 +186,7 @@ final class BatchedLoads<K, V> {
         return ids;
     }
 
-    /** One query, or several one after the other for a single wish that is too large. */
+    /** One query, or several one after the other for a single request that is too large. */
     private Map<K, V> query(Set<K> ids) throws Exception {
         List<K> all = List.copyOf(ids);
         Map<K, V> answer = new HashMap<>();
@@ -197,10 +196,10 @@ final class BatchedLoads<K, V> {
         return Collections.unmodifiableMap(answer);
     }
 
-    /** Hands the place of one under way to the wish that has waited longest, or gives it back when none waits. */
+    /** Hands the place of one under way to the request that has waited longest, or gives it back when none waits. */
     private void passOn() {
         do {
-            for (Wish<K, V> next = waiting.poll(); next != null; next = waiting.poll()) {
+            for (Request<K, V> next = waiting.poll(); next != null; next = waiting.poll()) {
                 boolean leads = next.complete(null);
                 if (leads) {
                     return;

@@ -1,13 +1,17 @@
 package dev.usher;
 
 import dev.usher.redis.Closing;
+import dev.usher.redis.KeySpace;
 import dev.usher.redis.RedisPrimary;
 import dev.usher.redis.RedisSettings;
+import dev.usher.redis.Session;
 import dev.usher.redis.SharedTier;
+import dev.usher.redis.SharedTierException;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -29,6 +33,9 @@ import org.slf4j.LoggerFactory;
 /**
  * What the caches of one {@link UserCaches} share: the shared tier, the outbox of fences, the threads, the clock, the meters, and whether
  * they are closed. It tells each facet's cache of changes. Thread-safe.
+ *
+ * <p>A {@linkplain #tenant tenant} is another prefix on the same connections and threads, with caches and an outbox of its own. Its {@linkplain #home
+ * home} is the engine that owns what they share.
  */
 final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
@@ -36,6 +43,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     private static final int WORKERS = 32;
 
     private static final int MAX_WAITING = 10_000;
+
+    /** How long the end waits for Redis to confirm what the outboxes hold. */
+    private static final Duration LAST_ROUND = Duration.ofSeconds(1);
 
     private static final Logger log = LoggerFactory.getLogger(Engine.class);
 
@@ -53,9 +63,18 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /** Makes the tokens of this process unlike those of every other. */
-    private final String node = UUID.randomUUID().toString();
+    private final String node;
 
     private final AtomicLong tokens = new AtomicLong();
+
+    /** The engine that owns what tenants share: this one, unless it is a tenant itself. */
+    private final Engine home;
+
+    private final int maxFences;
+    private final Duration offersEnd;
+
+    /** Of a home: itself and its tenants, by prefix. */
+    private final ConcurrentMap<String, Engine> engines = new ConcurrentHashMap<>();
 
     /**
      * What the engine needs to know.
@@ -88,7 +107,12 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     /** Not yet connected. */
     Engine(Settings settings, Meters meters) {
+        this.home = this;
+        this.node = UUID.randomUUID().toString();
         this.keyPrefix = settings.keyPrefix();
+        this.maxFences = settings.maxFences();
+        this.offersEnd = settings.timing().offersEnd();
+        engines.put(keyPrefix, this);
         this.clock = settings.redis().clock();
         this.scheduler = new ScheduledThreadPoolExecutor(1, task -> {
             Thread thread = new Thread(task, "usher-timer");
@@ -108,12 +132,55 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         this.meters = meters;
         this.batchSizes = meters.sharedBatchSizes();
         this.shared = new SharedTier(settings.redis(), keyPrefix, nameOf(node), scheduler, batchSizes, this);
-        this.fences = new FenceOutbox(
-                shared,
-                scheduler,
-                keyPrefix,
-                settings.maxFences(),
-                settings.timing().offersEnd());
+        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, maxFences, offersEnd);
+    }
+
+    /** A tenant. */
+    private Engine(Engine home, String keyPrefix) {
+        this.home = home;
+        this.node = home.node;
+        this.keyPrefix = keyPrefix;
+        this.maxFences = home.maxFences;
+        this.offersEnd = home.offersEnd;
+        this.clock = home.clock;
+        this.scheduler = home.scheduler;
+        this.workers = home.workers;
+        this.executor = home.executor;
+        this.meters = home.meters;
+        this.batchSizes = home.batchSizes;
+        this.shared = home.shared;
+        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, maxFences, offersEnd);
+    }
+
+    /**
+     * A tenant, closed by itself or together with its home.
+     *
+     * @throws IllegalArgumentException when the prefix is none, or cannot be told apart from another one
+     * @throws IllegalStateException when the prefix is in use, or the engine is closed
+     */
+    Engine tenant(String prefix) {
+        KeySpace.requirePlainText(prefix, "the key prefix");
+        home.requireOpen();
+        Engine tenant = new Engine(home, prefix);
+        for (String other : home.engines.keySet()) {
+            if (other.startsWith(prefix + ":") || prefix.startsWith(other + ":")) {
+                throw new IllegalArgumentException(
+                        "the key prefixes '" + prefix + "' and '" + other + "' cannot be told apart in keys");
+            }
+        }
+        if (home.engines.putIfAbsent(prefix, tenant) != null) {
+            throw new IllegalStateException("the key prefix '" + prefix + "' is in use already");
+        }
+        shared.addTenant(prefix);
+        if (home.isClosed()) {
+            tenant.close(); // by this thread, or by the one that closes
+            home.requireOpen();
+        }
+        return tenant;
+    }
+
+    private boolean isTenant() {
+        return home != this;
     }
 
     /** What an operator knows this process by. */
@@ -156,12 +223,32 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
+        if (isTenant()) {
+            new Closing()
+                    .step(this::closeCaches)
+                    .step(() -> fences.drain(System.nanoTime() + LAST_ROUND.toNanos()))
+                    .step(() -> home.engines.remove(keyPrefix, this))
+                    .step(() -> shared.removeTenant(keyPrefix))
+                    .end();
+            return;
+        }
         Closing closing = new Closing().step(shared::endSessions);
-        caches.values().forEach(cache -> closing.step(cache::close));
-        closing.step(fences::drain).step(meters::close).step(scheduler::shutdownNow);
+        List<Engine> open = engines.values().stream()
+                .filter(engine -> engine == this || engine.closed.compareAndSet(false, true))
+                .toList();
+        open.forEach(engine -> closing.step(engine::closeCaches));
+        long until = System.nanoTime() + LAST_ROUND.toNanos();
+        open.forEach(engine -> closing.step(() -> engine.fences.drain(until)));
+        closing.step(meters::close).step(scheduler::shutdownNow);
         // What has not begun ends at once, for it finds the caches closed.
         workers.shutdownNow().forEach(closing::step);
         closing.step(shared.register()::leave).step(shared::close).end();
+    }
+
+    private void closeCaches() {
+        Closing closing = new Closing();
+        caches.values().forEach(cache -> closing.step(cache::close));
+        closing.end();
     }
 
     boolean isClosed() {
@@ -198,8 +285,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         return clock;
     }
 
+    /** The counters of a facet. Those of tenants have no meters, of which there would be too many. */
     Counters countersOf(String facet) {
-        return meters.countersOf(facet);
+        return isTenant() ? new Counters() : meters.countersOf(facet);
     }
 
     CacheStats statsOf(Counters counters) {
@@ -208,7 +296,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     /** A token for a claim, unlike every other in whatever process. */
     String nextToken() {
-        return node + '.' + tokens.incrementAndGet();
+        return node + '.' + home.tokens.incrementAndGet();
     }
 
     /** Changes of users in each facet: those whose ids have the same texts. */
@@ -230,14 +318,36 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         return all;
     }
 
+    /**
+     * The session in which what Redis answers may be cached in memory, or {@code null} when it may not be. To be asked for before the read.
+     */
+    @Nullable Session sessionOfReads(String key) {
+        Session session = shared.sessionOfReads(key);
+        return session != null && session.isTracked() && isTenant() && !shared.isMarked(keyPrefix) ? null : session;
+    }
+
+    /**
+     * Whether every node that could answer for this prefix is in the register. To be asked after a fence has been confirmed.
+     *
+     * @param limit how long a node may answer that has been lost from the register
+     * @throws SharedTierException when Redis does not say
+     */
+    boolean isAlone(Duration limit, Duration atMost) throws SharedTierException {
+        return !isTenant() || shared.isAlone(keyPrefix, limit, atMost);
+    }
+
     @Override
     public void changed(String key) {
-        int idFrom = keyPrefix.length() + 1;
         int idTo = key.lastIndexOf(':');
-        if (idTo > idFrom && key.startsWith(keyPrefix) && key.charAt(idFrom - 1) == ':') {
-            FacetCache cache = caches.get(key.substring(idTo + 1));
-            if (cache != null) {
-                cache.changed(key.substring(idFrom, idTo));
+        // An id may have colons, and so may a prefix; but no prefix is the beginning of another one's key.
+        for (int end = key.indexOf(':'); end >= 0 && end < idTo; end = key.indexOf(':', end + 1)) {
+            Engine engine = engines.get(key.substring(0, end));
+            if (engine != null) {
+                FacetCache cache = engine.caches.get(key.substring(idTo + 1));
+                if (cache != null) {
+                    cache.changed(key.substring(end + 1, idTo));
+                }
+                return;
             }
         }
     }
@@ -249,6 +359,6 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     @Override
     public void disconnected(RedisPrimary primary) {
-        fences.resendRecent(primary);
+        engines.values().forEach(engine -> engine.fences.resendRecent(primary));
     }
 }

@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Sends fences, and keeps those that Redis has not confirmed until it has.
  *
- * <p>There is room for a limited number. When a change finds none, its key is forgotten and its facet is noted: any key of
+ * <p>There is room for a limited number. When a change finds none, its key is dropped and its facet is noted: any key of
  * that facet is then pending, until a {@link FullFlush} has fenced them all.
  *
  * <p>What Redis has confirmed of late is pending again when the connection is lost, for Redis may come back with older data.
@@ -46,7 +46,6 @@ final class FenceOutbox {
     private static final Logger log = LoggerFactory.getLogger(FenceOutbox.class);
 
     private static final Duration RETRY = Duration.ofMillis(100);
-    private static final Duration LAST_ROUND = Duration.ofSeconds(1);
     private static final int BATCH = 1000;
 
     /** What is sent first, so that a Redis that is away costs little. */
@@ -71,10 +70,10 @@ final class FenceOutbox {
 
     private final RecentFences recent = new RecentFences(LIMIT);
 
-    /** How many of what is pending had been confirmed once: they take nobody's room. */
+    /** How many of the pending keys had been confirmed once: they take no room of changes. */
     private volatile int suspects;
 
-    /** What found no room, or {@code null}; another object after each change that a flush under way may have missed. */
+    /** The changes that found no room, or {@code null}; another object after each change that a flush under way may have missed. */
     private final AtomicReference<@Nullable Overflow> overflow = new AtomicReference<>();
 
     private final AtomicBoolean retrying = new AtomicBoolean();
@@ -92,7 +91,7 @@ final class FenceOutbox {
     private final AtomicBoolean warned = new AtomicBoolean();
 
     /** What has failed last. */
-    private volatile String trouble = SILENT;
+    private volatile String lastError = SILENT;
 
     /**
      * An empty outbox.
@@ -110,7 +109,7 @@ final class FenceOutbox {
         this.offersEnd = offersEnd;
     }
 
-    /** A change, told apart from every other: a fence that was sent before it does not strike it off. */
+    /** A change, told apart from every other: a fence that was sent before it does not confirm it. */
     private static final class Mark {
 
         /** When the first change of the key that is still pending was announced, in {@link System#nanoTime()}. */
@@ -161,7 +160,7 @@ final class FenceOutbox {
      */
     Sent send(Map<String, Object> marks) {
         Map<String, CompletableFuture<Void>> sent = new LinkedHashMap<>();
-        marks.forEach((key, mark) -> sent.put(key, sendAndStrikeOff(key, mark)));
+        marks.forEach((key, mark) -> sent.put(key, sendAndConfirm(key, mark)));
         try {
             shared.awaitAll(List.copyOf(sent.keySet()), List.copyOf(sent.values()));
             return Sent.ALL;
@@ -170,7 +169,7 @@ final class FenceOutbox {
             if (sent.isEmpty()) {
                 return Sent.ALL; // confirmed at the last moment
             }
-            trouble = "the invalidation of " + sent.keySet().iterator().next() + " failed: " + e.getMessage();
+            lastError = "the invalidation of " + sent.keySet().iterator().next() + " failed: " + e.getMessage();
             warn();
             retryLater();
             return new Sent(Set.copyOf(sent.keySet()), e);
@@ -226,7 +225,7 @@ final class FenceOutbox {
     }
 
     /**
-     * The connection over which fences are sent is lost. Who answers next may be without those that were confirmed of late,
+     * The connection over which fences are sent is lost. The next server at the address may be without those that were confirmed of late,
      * and without those of a flush under way. Called on that connection's event loop.
      */
     void resendRecent(RedisPrimary lost) {
@@ -241,13 +240,17 @@ final class FenceOutbox {
         }
     }
 
-    /** Sends what is kept, a last time. */
-    void drain() {
+    /**
+     * Sends what is kept, a last time.
+     *
+     * @param until the moment of {@link System#nanoTime()} up to which the confirmations are waited for
+     */
+    void drain(long until) {
         if (size() == 0) {
             return;
         }
         try {
-            sendAll(pending.entrySet().iterator(), BATCH).get(LAST_ROUND.toMillis(), TimeUnit.MILLISECONDS);
+            sendAll(pending.entrySet().iterator(), BATCH).get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
@@ -307,7 +310,7 @@ final class FenceOutbox {
                         retryLater();
                     } else {
                         suspects = 0;
-                        trouble = SILENT;
+                        lastError = SILENT;
                         if (warned.compareAndSet(true, false)) {
                             log.info("All pending invalidations have been sent");
                         }
@@ -324,7 +327,7 @@ final class FenceOutbox {
                     .toArray(CompletableFuture[]::new);
             var unused = CompletableFuture.allOf(flushes).whenComplete((done, failure) -> {
                 if (failure != null) {
-                    trouble = "the flush failed: " + SharedTierException.reasonOf(failure);
+                    lastError = "the flush failed: " + SharedTierException.reasonOf(failure);
                 } else if (overflow.compareAndSet(overflowed, null)) {
                     log.info(
                             "The entries of the facets {} have been flushed from Redis; Redis is used for them again",
@@ -335,12 +338,12 @@ final class FenceOutbox {
         }
     }
 
-    /** Sends batch after batch, as long as Redis confirms any; without waiting, so that nobody's renewal waits behind it. */
+    /** Sends batch after batch, as long as Redis confirms any; without waiting, so that no renewal of a claim waits behind it. */
     private CompletableFuture<?> sendAll(Iterator<Map.Entry<String, Mark>> changes, int most) {
         List<CompletableFuture<Boolean>> sent = new ArrayList<>();
         while (sent.size() < most && changes.hasNext()) {
             Map.Entry<String, Mark> change = changes.next();
-            sent.add(sendAndStrikeOff(change.getKey(), change.getValue()).handle((done, failure) -> failure == null));
+            sent.add(sendAndConfirm(change.getKey(), change.getValue()).handle((done, failure) -> failure == null));
         }
         return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new))
                 .thenComposeAsync(
@@ -357,10 +360,10 @@ final class FenceOutbox {
     }
 
     /**
-     * Sends a fence without waiting. It is struck off on the connection's event loop: a loss of the connection that comes
+     * Sends a fence without waiting. It is removed on the connection's event loop: a loss of the connection that comes
      * after the confirmation finds it among the recent ones.
      */
-    private CompletableFuture<Void> sendAndStrikeOff(String key, Object mark) {
+    private CompletableFuture<Void> sendAndConfirm(String key, Object mark) {
         return shared.guards(key).sendFence(key).thenAccept(done -> {
             recent.add(key, System.nanoTime());
             pending.remove(key, mark);
@@ -381,7 +384,7 @@ final class FenceOutbox {
                     "{} invalidations are not confirmed, the oldest for {} s; they are sent again until they are ({})",
                     size(),
                     oldest.toSeconds(),
-                    trouble);
+                    lastError);
         }
     }
 }

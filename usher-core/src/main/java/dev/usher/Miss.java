@@ -123,7 +123,7 @@ final class Miss<K, V> {
         landLoaded(false);
     }
 
-    /** As {@link #landLoaded()}, with whether it is young enough for callers who have no better way to know. */
+    /** As {@link #landLoaded()}, with whether it is young enough for callers that have no better way to know. */
     void landLoaded(boolean isWithinBound) {
         if (failure != null) {
             if (isRefusedAlone) {

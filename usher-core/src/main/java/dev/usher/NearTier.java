@@ -349,5 +349,7 @@ final class NearTier<K, V> {
     void close() {
         closed = true;
         always.end();
+        places.invalidateAll();
+        absentPlaces.invalidateAll();
     }
 }

@@ -1,12 +1,10 @@
 package dev.usher;
 
 import com.github.benmanes.caffeine.cache.Ticker;
-import dev.usher.NearTier.Resident;
 import dev.usher.SingleFlight.Flight;
 import dev.usher.redis.GuardProtocol;
 import dev.usher.redis.GuardProtocol.Claim;
 import dev.usher.redis.GuardProtocol.Fill;
-import dev.usher.redis.GuardProtocol.Refresh;
 import dev.usher.redis.SharedTier;
 import dev.usher.redis.SharedTierException;
 import java.time.Duration;
@@ -46,7 +44,6 @@ final class ReadThrough<K, V> {
     private final RefreshAhead ahead;
     private final WakeUps<K> wakeUps = new WakeUps<>();
     private final Absences<K> absences;
-    private final RateLimitedLog refreshLog = new RateLimitedLog(log);
 
     ReadThrough(Engine engine, CachedFacet<K, V> facet, UserSource<K, V> source, NearTier<K, V> near) {
         this.engine = engine;
@@ -57,7 +54,7 @@ final class ReadThrough<K, V> {
         this.codec = facet.codec();
         this.counters = facet.counters();
         this.near = near;
-        this.reads = new TrackedReads<>(shared, near, codec, fences, counters);
+        this.reads = new TrackedReads<>(shared, engine::sessionOfReads, near, codec, fences, counters);
         this.source = new SourceReads<>(facet, source, near, reads);
         this.claimWaits = new ClaimWaits<>(policy.claimWait(), this.source);
         this.ahead = new RefreshAhead(policy, engine.executor());
@@ -111,7 +108,7 @@ final class ReadThrough<K, V> {
     }
 
     /** Values that cannot be cached are in no tier, and no caller waits for one to be stored. */
-    private void loadUnstored(List<Flight<K, V>> mine, Bulkhead.Call call) {
+    void loadUnstored(List<Flight<K, V>> mine, Bulkhead.Call call) {
         List<Miss<K, V>> misses = mine.stream()
                 .map(flight -> new Miss<>(facet.keyOf(flight.key()), flight))
                 .toList();
@@ -218,9 +215,9 @@ final class ReadThrough<K, V> {
     /**
      * Claims what is missing, lands what has been stored meanwhile, and loads what is granted.
      *
-     * @return how long others hold their claims on the rest, at least; zero when nobody does
+     * @return how long others hold their claims on the rest, at least; zero when none does
      */
-    private Duration claim(List<Miss<K, V>> misses, Bulkhead.Call call) throws SharedTierException {
+    Duration claim(List<Miss<K, V>> misses, Bulkhead.Call call) throws SharedTierException {
         for (Miss<K, V> miss : misses) {
             miss.nextStep();
             miss.heldUnder = null;
@@ -262,7 +259,7 @@ final class ReadThrough<K, V> {
     }
 
     /** Loads, stores and keeps. The claims of those that could not be loaded are given up. */
-    private void loadUnderClaim(List<Miss<K, V>> claimed, Bulkhead.Call call) {
+    void loadUnderClaim(List<Miss<K, V>> claimed, Bulkhead.Call call) {
         loadRenewing(claimed, call);
         List<Miss<K, V>> loaded = new ArrayList<>(claimed.size());
         for (Miss<K, V> miss : claimed) {
@@ -343,7 +340,7 @@ final class ReadThrough<K, V> {
     }
 
     /**
-     * Who cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, from memory
+     * A caller that cannot ask Redis cannot be told of a change, and may be answered with what was read before it came, from memory
      * too, for as long as the policy allows.
      */
     private void loadWithoutRedis(List<Miss<K, V>> misses, Bulkhead.Call call) {
@@ -376,7 +373,7 @@ final class ReadThrough<K, V> {
         }
     }
 
-    private void refuse(List<Miss<K, V>> misses, Bulkhead.Call call) {
+    void refuse(List<Miss<K, V>> misses, Bulkhead.Call call) {
         source.refuse(misses, call);
         misses.forEach(miss -> miss.landLoaded());
     }
@@ -390,7 +387,7 @@ final class ReadThrough<K, V> {
         misses.forEach(this::release);
     }
 
-    private void release(Miss<K, V> miss) {
+    void release(Miss<K, V> miss) {
         String token = miss.token;
         if (token != null) {
             shared.guards(miss.key).release(miss.key, token, miss.isClaimedOverNothing);
@@ -403,127 +400,6 @@ final class ReadThrough<K, V> {
         if (token != null) {
             shared.guards(miss.key).renew(miss.key, token);
         }
-    }
-
-    // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before anybody misses it.
-
-    /** Loads an entry again that is due, if it will soon be missing. The caller, which has its answer, does not wait for it. */
-    void refreshLater(K id, Resident<V> due) {
-        ahead.submit(due, () -> refresh(id, due));
-    }
-
-    private void refresh(K id, Resident<V> resident) {
-        // The executor may run this on the thread of a caller, inside its transaction.
-        if (engine.isClosed() || !source.canLoadForOthers()) {
-            return;
-        }
-        Miss<K, V> miss = new Miss<>(facet.keyOf(id), SingleFlight.alone(id));
-        try (Bulkhead.Call call = source.begin()) {
-            if (source.isRefused(call)) {
-                return; // it is due again in a moment
-            }
-            Refresh answer = askToReplace(miss, ahead.window());
-            if (answer instanceof Refresh.Later later) {
-                resident.dueIn(later.left());
-            } else if (answer instanceof Refresh.Granted granted) {
-                counters.refreshes.increment();
-                miss.replaced = granted.value();
-                loadUnderClaim(List.of(miss), call);
-                if (miss.failure() != null) {
-                    log.debug(
-                            "{} could not be refreshed; its entry is used until it expires", miss.key, miss.failure());
-                } else if (miss.isRefused) {
-                    // What was to be replaced is there no more, and who has missed it since waits for a value.
-                    miss.replaced = null;
-                    miss.token = null;
-                    claim(List.of(miss), call);
-                }
-            }
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-            release(miss);
-        } catch (RuntimeException | Error e) {
-            // An executor may run this on the thread of the caller, who has its answer.
-            refreshLog.warn(
-                    "The refresh of {} failed ({})", miss.key, e.getClass().getName());
-        } finally {
-            wakeUps.wake(id);
-        }
-    }
-
-    /** Asks for a claim on an entry that is there, if it will be missing so soon. */
-    private Refresh askToReplace(Miss<K, V> miss, Duration ahead) throws SharedTierException {
-        String token = engine.nextToken();
-        miss.token = token;
-        return shared.guards(miss.key).refresh(miss.key, token, ahead);
-    }
-
-    // The read past all tiers.
-
-    /**
-     * Loads what was read after this call, whatever the tiers hold.
-     *
-     * @return whether the tiers hold it, too, or at least nothing older; else the caller is to invalidate
-     */
-    boolean loadFresh(Flight<K, V> flight, Bulkhead.Call call) {
-        if (codec.isUnfit()) {
-            loadUnstored(List.of(flight), call);
-            return false;
-        }
-        Miss<K, V> miss = new Miss<>(facet.keyOf(flight.key()), flight);
-        if (source.isRefused(call)) {
-            refuse(List.of(miss), call);
-            return true;
-        }
-        if (fences.isPending(miss.key)) {
-            loadFreshWithoutRedis(miss, call);
-            return true;
-        }
-        boolean claimed;
-        try {
-            claimed = claimFresh(miss);
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-            release(miss);
-            loadFreshWithoutRedis(miss, call);
-            return true;
-        }
-        if (claimed) {
-            loadUnderClaim(List.of(miss), call);
-            // A source that cannot say changes nothing.
-            return miss.isSettled || miss.failure() != null;
-        }
-        // What is there, or is about to be stored by another, may have been read before this call.
-        source.load(List.of(miss), call);
-        miss.landLoaded();
-        return miss.failure() != null;
-    }
-
-    /** Asks for the right to store, whether there is a value or not. */
-    private boolean claimFresh(Miss<K, V> miss) throws SharedTierException {
-        Refresh answer = askToReplace(miss, NearTier.NEVER);
-        if (answer instanceof Refresh.Granted granted) {
-            miss.replaced = granted.value();
-            return true;
-        }
-        if (answer instanceof Refresh.Unneeded
-                && shared.awaitAll(
-                                        List.of(miss.key),
-                                        List.of(shared.guards(miss.key).claim(miss.key, miss.token(), null)))
-                                .get(0)
-                        instanceof Claim.Granted mine) {
-            miss.isClaimedOverNothing = mine.overNothing();
-            return true;
-        }
-        return false;
-    }
-
-    private void loadFreshWithoutRedis(Miss<K, V> miss, Bulkhead.Call call) {
-        source.load(List.of(miss), shared::sessionWithoutRedis, call);
-        if (miss.failure() == null && !miss.isKept) {
-            near.forget(miss.id);
-        }
-        miss.landLoaded();
     }
 
     private Duration lifeOf(Entry<V> entry) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * The wait for all nodes after a fence has been confirmed.
  *
  * <p>It ends when every node of a complete register has seen the fence; or when the staleness bound has passed since the fence:
- * whoever has not seen it by then has had no sign of life from after it, and so answers from memory no more. Where stale answers
+ * a node that has not seen it by then has had no sign of life from after it, and so answers from memory no more. Where stale answers
  * are allowed, the register does not say all, and only the bound counts, if they end by then.
  */
 final class Revocation {
@@ -34,20 +34,41 @@ final class Revocation {
     private final Duration limit;
 
     /**
-     * Nobody remembers what Redis does not tell of. Otherwise there may be a node that does, which is in no register for want
+     * No node answers from memory with what Redis does not tell of. Otherwise there may be a node that does: it is in no register for want
      * of a Redis, or has lost its connection for a moment, and hears of no change of what it had read over it.
      */
     private final boolean failsClosed;
 
+    /** Says whether every node that could answer is in the register. */
+    @FunctionalInterface
+    interface Alone {
+
+        /**
+         * Asks Redis, if need be.
+         *
+         * @param limit how long a node may answer that has been lost from a register
+         * @throws SharedTierException when Redis does not say
+         */
+        boolean test(Duration limit, Duration atMost) throws SharedTierException;
+    }
+
+    private final Alone alone;
     private final Supplier<@Nullable Reason> brokenOff;
     private final long fencedAt = System.nanoTime();
 
     /**
      * Of a fence that has just been confirmed.
      *
+     * @param alone whether every node that could answer is in the register
      * @param brokenOff why there is nothing more to wait for, such as that Redis may have forgotten it since, or {@code null}
      */
-    Revocation(NodeRegister register, String facet, CachePolicy policy, Supplier<@Nullable Reason> brokenOff) {
+    Revocation(
+            NodeRegister register,
+            String facet,
+            CachePolicy policy,
+            Alone alone,
+            Supplier<@Nullable Reason> brokenOff) {
+        this.alone = alone;
         this.brokenOff = brokenOff;
         this.register = register;
         this.facet = facet;
@@ -75,7 +96,7 @@ final class Revocation {
                 return brokenOff(broken, snapshot, number, askedAt);
             }
             if (latest != null && number > 0 && silent(latest, number).isEmpty()) {
-                boolean confirmed = failsClosed && register.isComplete(latest, limit);
+                boolean confirmed = failsClosed && register.isComplete(latest, limit) && isAlone(until);
                 boolean canBeConfirmed = limit.compareTo(bound) <= 0;
                 if (confirmed || !canBeConfirmed) {
                     return RevocationReceipt.sent(
@@ -147,13 +168,21 @@ final class Revocation {
         return silent;
     }
 
-    /** The number that the nodes are to see, or 0 when Redis gives none: then nobody will have seen it. */
+    /** The number that the nodes are to see, or 0 when Redis gives none: then no node will have seen it. */
     private long number(long until) {
         try {
             return register.revoke(left(until));
         } catch (SharedTierException | RuntimeException e) {
             // Also when the caches are closed meanwhile: the change is committed, and nothing may be thrown any more.
             return 0;
+        }
+    }
+
+    private boolean isAlone(long until) {
+        try {
+            return alone.test(limit, left(until));
+        } catch (SharedTierException | RuntimeException e) {
+            return false;
         }
     }
 
@@ -165,7 +194,7 @@ final class Revocation {
         }
     }
 
-    /** At the end one look at the register is worth a moment. */
+    /** At the end one last read of the register is worth a moment. */
     private static Duration left(long until) {
         Duration left = Duration.ofNanos(until - System.nanoTime());
         return left.compareTo(LAST_LOOK) > 0 ? left : LAST_LOOK;

@@ -59,6 +59,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     private final NearTier<K, V> near;
     private final SingleFlight<K, V> flights = new SingleFlight<>();
     private final ReadThrough<K, V> readThrough;
+    private final Reloads<K, V> reloads;
     private final SourceReads<K, V> source;
     private final KnownAnswers<K, V> known;
     private final ReadAlone<K, V> alone;
@@ -72,13 +73,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         this.counters = facet.counters();
         this.near = new NearTier<>(facet.policy(), this::refreshLater);
         this.readThrough = new ReadThrough<>(engine, facet, source, near);
+        this.reloads = new Reloads<>(engine, facet, near, readThrough);
         this.source = readThrough.source();
         this.known = new KnownAnswers<>(facet, near, readThrough.reads(), readThrough.ahead(), fences);
         this.alone = new ReadAlone<>(this.source, known, flights, engine.executor(), this::loadForOthers);
     }
 
     private void refreshLater(K id, Resident<V> due) {
-        readThrough.refreshLater(id, due);
+        reloads.refreshLater(id, due);
     }
 
     // The read path.
@@ -338,7 +340,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         }
         try (Bulkhead.Call call = source.begin()) {
             Landing<V> landing = flights.flyAlone(id, call, (alone, loading) -> {
-                if (!readThrough.loadFresh(alone.get(0), loading)) {
+                if (!reloads.loadFresh(alone.get(0), loading)) {
                     invalidate(id);
                 }
             });
@@ -459,7 +461,12 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         if (!sent.pending().isEmpty()) {
             return unsent(sent, Duration.ofNanos(System.nanoTime() - askedAt));
         }
-        return new Revocation(shared.register(), facet.keys().facet(), facet.policy(), () -> brokenOff(losses))
+        return new Revocation(
+                        shared.register(),
+                        facet.keys().facet(),
+                        facet.policy(),
+                        engine::isAlone,
+                        () -> brokenOff(losses))
                 .await(askedAt);
     }
 

@@ -19,14 +19,27 @@ import org.slf4j.LoggerFactory;
 final class TrackedReads<K, V> {
 
     private final SharedTier shared;
+    private final Function<String, @Nullable Session> sessions;
     private final NearTier<K, V> near;
     private final EntryCodec<V> codec;
     private final FenceOutbox fences;
     private final Counters counters;
     private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(TrackedReads.class));
 
-    TrackedReads(SharedTier shared, NearTier<K, V> near, EntryCodec<V> codec, FenceOutbox fences, Counters counters) {
+    /**
+     * Reads.
+     *
+     * @param sessions by key, in which what Redis answers may be cached in memory, or {@code null} when it may not be
+     */
+    TrackedReads(
+            SharedTier shared,
+            Function<String, @Nullable Session> sessions,
+            NearTier<K, V> near,
+            EntryCodec<V> codec,
+            FenceOutbox fences,
+            Counters counters) {
         this.shared = shared;
+        this.sessions = sessions;
         this.near = near;
         this.codec = codec;
         this.fences = fences;
@@ -40,7 +53,7 @@ final class TrackedReads<K, V> {
      * @return an entry for each, or {@code null} where there is none
      */
     List<@Nullable Entry<V>> readAndKeep(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
-        List<@Nullable Reservation> reservations = reserve(misses, shared::sessionOfReads, dueIn);
+        List<@Nullable Reservation> reservations = reserve(misses, sessions, dueIn);
         List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
         try {
             List<byte @Nullable []> read = readAll(misses);

@@ -68,7 +68,24 @@ public final class UserCaches implements AutoCloseable {
     }
 
     /**
-     * How the caches are doing. It asks nobody, so it can be called as often as one likes, also after they are closed.
+     * The caches of another prefix on the connections and threads of this one, such as those of a tenant. They are closed by themselves, or together
+     * with these; each costs its caches in memory, and no connection, heartbeat or thread. They have no meters; {@link UserCache#stats} is
+     * counted.
+     *
+     * <p>A receipt of theirs names the nodes of this prefix, which have to see every ban. Where other processes use the prefix in another way, as a key prefix
+     * of their own or beside another prefix than this one, a receipt is confirmed after the staleness bound only.
+     *
+     * @param keyPrefix what all their keys begin with: see {@link Builder#keyPrefix}
+     * @return the caches of that prefix, without a facet
+     * @throws IllegalArgumentException when it is no prefix, or begins like another one that is in use, with a colon behind
+     * @throws IllegalStateException when the prefix is in use here already, or these caches are closed
+     */
+    public UserCaches withPrefix(String keyPrefix) {
+        return new UserCaches(engine.tenant(keyPrefix), jsonMapper);
+    }
+
+    /**
+     * How the caches are doing. It asks neither Redis nor a source, so it can be called at any rate, also after they are closed.
      *
      * @return what is known at the moment
      */
@@ -241,8 +258,8 @@ public final class UserCaches implements AutoCloseable {
          * it is up to 32 threads of usher's own, for which up to 10,000 tasks may wait.
          *
          * @param executor stays open when the caches are closed. What it rejects is not done; it must not drop a task without
-         *     rejecting it, or somebody waits for it for ever. One that runs a task on the
-         *     thread that hands it in makes callers wait who are answered from memory
+         *     rejecting it, or a caller waits for it for ever. One that runs a task on the
+         *     thread that hands it in makes callers wait that are answered from memory
          * @return this builder
          */
         public Builder executor(Executor executor) {

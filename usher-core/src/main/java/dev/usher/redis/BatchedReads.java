@@ -13,10 +13,10 @@ import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads that ride together when many come at once (natural batching): up to {@value #MAX_UNDER_WAY} calls are under way at
- * a time, each {@code GET} by itself; what comes while they are goes with the next one, as one {@code MGET}.
+ * Reads, batched when many come at once (natural batching): up to {@value #MAX_UNDER_WAY} calls are under way at a time, each {@code GET} by
+ * itself; reads that come meanwhile go with the next one, as one {@code MGET}.
  *
- * <p>So a few callers wait for nobody, and many share the cost of a call. Thread-safe, without a lock.
+ * <p>So a few callers wait for no other, and many share the cost of a call. Thread-safe, without a lock.
  */
 final class BatchedReads {
 
@@ -38,7 +38,7 @@ final class BatchedReads {
         this.sizes = sizes;
     }
 
-    /** A read and who waits for it. Who cancels it withdraws it, if it has not been sent yet. */
+    /** A read, until it is answered. To cancel it withdraws it, if it has not been sent yet. */
     private final class Read extends CompletableFuture<byte @Nullable []> {
 
         private final String key;
@@ -51,7 +51,7 @@ final class BatchedReads {
         public boolean cancel(boolean mayInterruptIfRunning) {
             boolean cancelled = super.cancel(mayInterruptIfRunning);
             if (cancelled) {
-                // Who has given up is not to be kept while Redis hangs.
+                // The read of a caller that has given up is not to be kept while Redis hangs.
                 waiting.remove(this);
             }
             return cancelled;
@@ -60,7 +60,7 @@ final class BatchedReads {
 
     /**
      * The bytes under a key, or {@code null} where there are none, or something else than a string; completed on Redis' event
-     * loop. It rides with others, and who cancels it withdraws it, if it has not been sent yet.
+     * loop. It may be sent with others; to cancel it withdraws it, if it has not been sent yet.
      */
     CompletableFuture<byte @Nullable []> get(String key) {
         Read read = new Read(key);
@@ -76,7 +76,7 @@ final class BatchedReads {
         return read;
     }
 
-    /** As {@link #get} for each key; several are company enough, and are sent at once. */
+    /** As {@link #get} for each key. They are a batch already, and are sent at once. */
     CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
         if (keys.size() > MAX_BATCH) {
             return getAll(keys.subList(0, MAX_BATCH))

@@ -30,7 +30,7 @@ record GuardScript(String source, String sha1) {
     static final GuardScript FENCE = load("fence");
 
     private static final List<GuardScript> ALL =
-            List.of(CLAIM, REFRESH, RENEW, FILL, ABSENT, OFFER, FENCE, alone("register"));
+            List.of(CLAIM, REFRESH, RENEW, FILL, ABSENT, OFFER, FENCE, alone("register"), alone("tenant"));
 
     private static final Pattern CALL = Pattern.compile("redis\\.p?call\\('(\\w+)'");
 

@@ -53,7 +53,7 @@ public record KeySpace(String prefix, String facet) {
         return ids.size() == 1 ? first : first + " (and " + (ids.size() - 1) + " others)";
     }
 
-    /** As {@link #keyOf}, for who does not need the key yet. */
+    /** As {@link #keyOf}, where the key is not needed yet. */
     public static void requireId(Object id) {
         if (id instanceof String text) {
             requirePlainText(text, "a user's id");
@@ -80,7 +80,7 @@ public record KeySpace(String prefix, String facet) {
 
     private static boolean isPlain(int c) {
         return switch (Character.getType(c)) {
-            // Half a surrogate pair would be sent as '?', and so be somebody else's id.
+            // Half a surrogate pair would be sent as '?', and so be another user's id.
             case Character.CONTROL, Character.FORMAT, Character.SURROGATE -> false;
             case Character.SPACE_SEPARATOR, Character.LINE_SEPARATOR, Character.PARAGRAPH_SEPARATOR -> false;
             default -> c != '{' && c != '}' && !Character.isWhitespace(c);

@@ -38,7 +38,7 @@ public final class NodeRegister {
     private static final Duration SIGN_OF_LIFE = Duration.ofSeconds(1);
 
     /** Fields of the register that are no nodes begin with a character that no node's name begins with. */
-    private static final String EPOCH = "#epoch";
+    static final String EPOCH = "#epoch";
 
     private static final String REVOCATIONS = "#revocations";
 
@@ -78,7 +78,7 @@ public final class NodeRegister {
     private record Published(Seen seen, long at) {}
 
     /**
-     * A look at the register.
+     * A sample of the register, read over the tracked connection.
      *
      * @param isRegistered whether this node is in it
      * @param seen what can be seen there
@@ -102,8 +102,9 @@ public final class NodeRegister {
      *
      * @param epoch in which it is, or {@code null} when there is none
      * @param members all nodes, by name
+     * @param isShared whether nodes of other registers answer for this prefix, too
      */
-    public record Snapshot(@Nullable String epoch, Map<String, Member> members) {}
+    public record Snapshot(@Nullable String epoch, Map<String, Member> members, boolean isShared) {}
 
     /**
      * Not yet in the register.
@@ -114,11 +115,16 @@ public final class NodeRegister {
      * @param scripts over which it is written
      */
     NodeRegister(String keyPrefix, String node, Duration life, RedisLink scripts) {
-        this.key = "{" + keyPrefix + ":nodes}";
+        this.key = keyOf(keyPrefix);
         this.signal = key + ":revoked";
         this.node = node;
         this.life = life;
         this.scripts = scripts;
+    }
+
+    /** The key of the register of the nodes that share a prefix. */
+    static String keyOf(String prefix) {
+        return "{" + prefix + ":nodes}";
     }
 
     /** Whether a key that has changed is the signal: a revocation waits for the nodes. */
@@ -128,7 +134,7 @@ public final class NodeRegister {
 
     /** Says how long this node may answer after its last sign of life. */
     public void limit(String facet, Duration limit) {
-        limits.put(facet, limit);
+        limits.merge(facet, limit, (one, other) -> one.compareTo(other) < 0 ? other : one);
         published = null;
     }
 
@@ -167,7 +173,7 @@ public final class NodeRegister {
         }
     }
 
-    /** This node is not told of changes any more, and who answers next may have another register. */
+    /** This node is not told of changes any more, and the next server at the address may have another register. */
     void lost() {
         epoch = null;
         seen = Seen.NOTHING;
@@ -223,7 +229,7 @@ public final class NodeRegister {
 
     /**
      * Leaves the register; to be called when nothing is answered any more. It waits for the answer, for the command timeout at
-     * most, as the end of the connection would overtake what has not been sent yet; and whoever is left in the register is waited for.
+     * most, as the end of the connection would overtake what has not been sent yet; and a node that is left in the register is waited for.
      */
     public void leave() {
         left = true;
@@ -234,7 +240,7 @@ public final class NodeRegister {
         }
     }
 
-    /** Gives a revocation its number, which comes after every fence that has been confirmed, and rings the signal. */
+    /** Gives a revocation its number, which comes after every fence that has been confirmed, and changes the signal. */
     public long revoke(Duration atMost) throws SharedTierException {
         RedisAsyncCommands<String, byte[]> redis = scripts.commandsToWaitFor();
         CompletableFuture<Long> number = redis.hincrby(key, REVOCATIONS, 1).toCompletableFuture();
@@ -253,7 +259,10 @@ public final class NodeRegister {
             }
         });
         byte[] name = fields.get(EPOCH);
-        return new Snapshot(name == null ? null : new String(name, StandardCharsets.UTF_8), members);
+        return new Snapshot(
+                name == null ? null : new String(name, StandardCharsets.UTF_8),
+                members,
+                fields.keySet().stream().anyMatch(TenantRegisters::isMark));
     }
 
     /**
@@ -265,6 +274,7 @@ public final class NodeRegister {
         Epoch known = epoch;
         return known != null
                 && known.name.equals(snapshot.epoch)
+                && !snapshot.isShared
                 && snapshot.members.containsKey(node)
                 && System.nanoTime() - known.knownSince > limit.toNanos();
     }

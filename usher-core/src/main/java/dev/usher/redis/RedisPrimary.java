@@ -79,6 +79,7 @@ public final class RedisPrimary implements AutoCloseable {
     private final RedisLink readLink;
     private final RedisLink scriptLink;
     private final NodeRegister register;
+    private final TenantRegisters tenants;
     private final ServerClock clock = new ServerClock();
     private final InstantSource ownClock;
     private final LongSupplier nanoTime;
@@ -132,6 +133,7 @@ public final class RedisPrimary implements AutoCloseable {
         this.nanoTime = settings.nanoTime();
         this.guards = new GuardProtocol(scriptLink, clock);
         this.register = new NodeRegister(keyPrefix, node, settings.registerLife(), scriptLink);
+        this.tenants = new TenantRegisters(keyPrefix, scriptLink, session);
         Duration silence = settings.silence().compareTo(settings.commandTimeout()) > 0
                 ? settings.silence()
                 : settings.commandTimeout();
@@ -391,6 +393,11 @@ public final class RedisPrimary implements AutoCloseable {
         return register;
     }
 
+    /** The registers of tenants that this node answers for. */
+    TenantRegisters tenants() {
+        return tenants;
+    }
+
     /** Ends the session for good: from now on nothing that was read is answered again. */
     void endSessions() {
         session.close();
@@ -518,7 +525,7 @@ public final class RedisPrimary implements AutoCloseable {
 
     private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
         TrackedConnection connection =
-                new TrackedConnection(connected, readLink, register, session, listener, this::flushed);
+                new TrackedConnection(connected, readLink, register, tenants, session, listener, this::flushed);
         reads = new BatchedReads(connected.async(), batchSizes);
         tracked = connection;
         every(HEARTBEAT, connection::beat);

@@ -189,6 +189,31 @@ public final class SharedTier implements AutoCloseable {
         return primaries().get(0).register();
     }
 
+    /** From now on this node answers for a tenant: the nodes of another prefix. */
+    public void addTenant(String prefix) {
+        primaries().get(0).tenants().add(prefix);
+    }
+
+    /** This node answers for a tenant no more. */
+    public void removeTenant(String prefix) {
+        primaries().get(0).tenants().remove(prefix);
+    }
+
+    /** Whether the tenant's register names this node's home, so that what is read of the tenant may be cached in memory. */
+    public boolean isMarked(String prefix) {
+        return primaries().get(0).tenants().isMarked(prefix);
+    }
+
+    /**
+     * Whether every node that could answer for a tenant is in {@link #register()}. To be asked after a fence has been confirmed.
+     *
+     * @param limit how long a node may answer that has been lost from a register
+     * @throws SharedTierException when Redis does not say
+     */
+    public boolean isAlone(String prefix, Duration limit, Duration atMost) throws SharedTierException {
+        return primaries().get(0).tenants().isAlone(prefix, limit, atMost);
+    }
+
     /**
      * How long ago the moment was up to which this node has provably seen every change, or {@code null} while it does not hear of the changes on any
      * of the primaries.

@@ -38,6 +38,7 @@ final class TrackedConnection {
     private final StatefulRedisConnection<String, byte[]> connection;
     private final RedisLink link;
     private final NodeRegister register;
+    private final TenantRegisters tenants;
     private final CurrentSession session;
     private final RedisPrimary.Listener listener;
     private final Runnable flushed;
@@ -51,6 +52,7 @@ final class TrackedConnection {
      *
      * @param link is told how each heartbeat went
      * @param register is looked at with every heartbeat
+     * @param tenants are told when they change
      * @param session is told when one begins and ends
      * @param listener is told of each key that has changed
      * @param flushed is called, on the connection's event loop, when all may have changed
@@ -59,12 +61,15 @@ final class TrackedConnection {
             StatefulRedisConnection<String, byte[]> connection,
             RedisLink link,
             NodeRegister register,
+            TenantRegisters tenants,
             CurrentSession session,
             RedisPrimary.Listener listener,
             Runnable flushed) {
         this.connection = connection;
         this.link = link;
         this.register = register;
+        this.tenants = tenants;
+        tenants.readOver(connection.async());
         this.session = session;
         this.listener = listener;
         this.flushed = flushed;
@@ -89,6 +94,7 @@ final class TrackedConnection {
         refused = false;
         register.lost();
         session.replace(Session.untracked());
+        tenants.lost();
     }
 
     /** Whether Redis will not track, so that there is no session but an untracked one. */
@@ -148,12 +154,18 @@ final class TrackedConnection {
         }
         boolean registered = sample.isRegistered() && register.isEntered();
         if (registered && current.isTracked()) {
-            current.seenUpTo(sentAt);
+            if (tenants.areKnown()) {
+                current.seenUpTo(sentAt);
+            }
+            tenants.readMissing();
         } else if (registered) {
             // Not if the connection was lost meanwhile: Redis does not track the next one yet.
-            if (session.replace(current, Session.tracked(sentAt)) && refused) {
-                refused = false;
-                log.info("This Redis tracks reads again");
+            if (session.replace(current, Session.tracked(sentAt))) {
+                tenants.sessionBegan();
+                if (refused) {
+                    refused = false;
+                    log.info("This Redis tracks reads again");
+                }
             }
         }
         register.processed(sample);
@@ -185,6 +197,8 @@ final class TrackedConnection {
             listener.notUnderstood(e);
         }
         session.renew();
+        tenants.lost();
+        tenants.sessionBegan();
         flushed.run();
     }
 
@@ -192,6 +206,8 @@ final class TrackedConnection {
         if (register.isSignal(key)) {
             signalled = true;
             var unused = beat();
+        } else if (tenants.contains(key)) {
+            tenants.changed(key);
         } else {
             listener.changed(key);
         }
