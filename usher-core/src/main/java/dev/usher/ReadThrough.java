@@ -281,7 +281,7 @@ final class ReadThrough<K, V> {
         claimed.forEach(miss -> miss.landLoaded());
     }
 
-    /** Stores what was loaded, unless it is worth no key, and returns those of whom it was stored. */
+    /** Stores the loaded values, except absences that are not worth a key, and returns the users that were stored. */
     private List<Miss<K, V>> fill(List<Miss<K, V>> claimed) {
         List<Miss<K, V>> sent = new ArrayList<>(claimed.size());
         List<CompletableFuture<Fill>> fills = new ArrayList<>(claimed.size());

@@ -149,7 +149,7 @@ final class SourceReads<K, V> {
         return bulkhead.maxWait().toMillis();
     }
 
-    /** Of users of whom the source could not say anything. */
+    /** The exception for users for which the source has not answered. */
     UserUnavailableException unavailable(Set<K> ids, Throwable failure) {
         return UserUnavailableException.of(
                 facet.keys(), ids, "the source failed (" + SourceFailure.describe(failure) + ")", failure);

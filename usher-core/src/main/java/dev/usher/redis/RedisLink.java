@@ -54,7 +54,7 @@ final class RedisLink {
     private final Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife;
     private final CircuitBreaker breaker = new CircuitBreaker();
 
-    /** Who waits for what. */
+    /** The waiting callers, by the future that they wait for. */
     private final ConcurrentMap<Thread, CompletableFuture<?>> waiting = new ConcurrentHashMap<>();
 
     private final AtomicBoolean pulsing = new AtomicBoolean();
