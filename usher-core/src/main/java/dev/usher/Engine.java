@@ -96,7 +96,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         void announce(String idText, Announcement announcement);
 
         /** How the last call of the source has failed, or {@code null}. */
-        @Nullable String sourceTrouble();
+        @Nullable String sourceError();
 
         /** Why values are not cached, or {@code null} when they are. */
         @Nullable String misfit();

@@ -1,7 +1,7 @@
 package dev.usher;
 
-import dev.usher.NearTier.Resident;
-import dev.usher.SingleFlight.Landing;
+import dev.usher.NearTier.CachedAnswer;
+import dev.usher.SingleFlight.LoadResult;
 import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.Collection;
@@ -52,20 +52,20 @@ final class KnownAnswers<K, V> {
     }
 
     /** The answer to hand out. */
-    Optional<V> answerOf(Resident<V> resident) {
-        Optional<V> answer = resident.answer();
-        counters.remembered(answer.isPresent(), resident.isStale());
+    Optional<V> answerOf(CachedAnswer<V> cachedAnswer) {
+        Optional<V> answer = cachedAnswer.answer();
+        counters.remembered(answer.isPresent(), cachedAnswer.isStale());
         return isCopied ? answer.map(codec::copyOf) : answer;
     }
 
     /** As {@link #answerOf}, with how good it is. */
-    Lookup<V> foundIn(Resident<V> resident) {
-        return new Lookup<>(answerOf(resident), resident.staleFor());
+    Lookup<V> foundIn(CachedAnswer<V> cachedAnswer) {
+        return new Lookup<>(answerOf(cachedAnswer), cachedAnswer.staleFor());
     }
 
     /** What a load has brought. */
-    Lookup<V> foundIn(Landing<V> landing) {
-        return foundIn(landing.tier(), landing.entry());
+    Lookup<V> foundIn(LoadResult<V> loadResult) {
+        return foundIn(loadResult.tier(), loadResult.entry());
     }
 
     /** What has just been read in a tier. */
@@ -82,7 +82,7 @@ final class KnownAnswers<K, V> {
 
     /** The last known answer, or that there is none that the policy allows. */
     Lookup<V> lastKnownOr(K id, UserUnavailableException failure) {
-        Resident<V> last = near.lastKnown(id);
+        CachedAnswer<V> last = near.lastKnown(id);
         if (last == null) {
             counters.unavailable.increment();
             return Lookup.unavailable(failure);
@@ -91,12 +91,12 @@ final class KnownAnswers<K, V> {
     }
 
     /** Hands on what memory answers, and returns the rest: each id once, and none that can be no id. */
-    Set<K> inMemory(Collection<? extends K> ids, BiConsumer<K, Resident<V>> found) {
+    Set<K> inMemory(Collection<? extends K> ids, BiConsumer<K, CachedAnswer<V>> found) {
         Set<K> missing = new LinkedHashSet<>(capacityFor(ids.size()));
         for (K id : new LinkedHashSet<>(ids)) {
-            Resident<V> resident = near.find(id);
-            if (resident != null) {
-                found.accept(id, resident);
+            CachedAnswer<V> cachedAnswer = near.find(id);
+            if (cachedAnswer != null) {
+                found.accept(id, cachedAnswer);
             } else {
                 facet.requireId(id);
                 missing.add(id);
@@ -126,7 +126,7 @@ final class KnownAnswers<K, V> {
             return;
         }
         try {
-            List<@Nullable Entry<V>> entries = reads.readAndKeep(misses, ahead.afterRead());
+            List<@Nullable Entry<V>> entries = reads.readAndCache(misses, ahead.afterRead());
             for (int i = 0; i < misses.size(); i++) {
                 Entry<V> entry = entries.get(i);
                 if (entry != null) {
@@ -141,7 +141,7 @@ final class KnownAnswers<K, V> {
     /** What memory and Redis hold; of the rest, the last known answers, or that the source has failed like that. */
     Map<K, Lookup<V>> knownOr(Set<K> ids, UserUnavailableException failure) {
         Map<K, Lookup<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
-        found.putAll(inRedis(inMemory(ids, (id, resident) -> found.put(id, foundIn(resident)))));
+        found.putAll(inRedis(inMemory(ids, (id, cachedAnswer) -> found.put(id, foundIn(cachedAnswer)))));
         Set<K> left = without(ids, found.keySet());
         if (!left.isEmpty()) {
             UserUnavailableException why = failure.of(facet.keys(), left);

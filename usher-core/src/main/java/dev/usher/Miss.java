@@ -4,7 +4,7 @@ import static java.util.Objects.requireNonNull;
 
 import dev.usher.EntryCodec.Prepared;
 import dev.usher.SingleFlight.Flight;
-import dev.usher.SingleFlight.Landing;
+import dev.usher.SingleFlight.LoadResult;
 import org.jspecify.annotations.Nullable;
 
 /** The load of one user, as it goes on. Of the thread that loads, except for the token, which a renewal reads, and how it was granted. */
@@ -32,7 +32,7 @@ final class Miss<K, V> {
     boolean isSettled;
 
     /** What is loaded stands in memory, as an answer or as the last known one. */
-    boolean isKept;
+    boolean isCached;
 
     private @Nullable Prepared<V> loaded;
 
@@ -55,7 +55,7 @@ final class Miss<K, V> {
     }
 
     boolean isOpen() {
-        return !flight.hasLanded();
+        return !flight.isCompleted();
     }
 
     /** To be called right before something is sent that may answer. */
@@ -110,21 +110,21 @@ final class Miss<K, V> {
     }
 
     /** What memory may keep of what was loaded, or {@code null} when the load has failed, or the value is for its callers only. */
-    @Nullable Entry<V> loadedToKeep() {
+    @Nullable Entry<V> loadedToCache() {
         return loaded == null || loaded.bytes() == null ? null : loaded.entry();
     }
 
-    void landShared(Entry<V> entry) {
-        flight.land(new Landing<>(entry, Tier.SHARED, step, false));
+    void completeShared(Entry<V> entry) {
+        flight.complete(new LoadResult<>(entry, Tier.SHARED, step, false));
     }
 
     /** Lands what was loaded, or fails as the load has. */
-    void landLoaded() {
-        landLoaded(false);
+    void completeLoaded() {
+        completeLoaded(false);
     }
 
-    /** As {@link #landLoaded()}, with whether it is young enough for callers that have no better way to know. */
-    void landLoaded(boolean isWithinBound) {
+    /** As {@link #completeLoaded()}, with whether it is young enough for callers that have no better way to know. */
+    void completeLoaded(boolean isWithinBound) {
         if (failure != null) {
             if (isRefusedAlone) {
                 flight.refuse(failure);
@@ -133,6 +133,6 @@ final class Miss<K, V> {
             }
             return;
         }
-        flight.land(new Landing<>(loaded(), Tier.SOURCE, loadedIn, isWithinBound));
+        flight.complete(new LoadResult<>(loaded(), Tier.SOURCE, loadedIn, isWithinBound));
     }
 }

@@ -42,7 +42,7 @@ final class NearTier<K, V> {
     /** Ids that were found absent once: an absence is cached only when its id is asked for again. */
     private final Cache<K, Boolean> foundAbsent;
 
-    private final BiConsumer<K, Resident<V>> due;
+    private final BiConsumer<K, CachedAnswer<V>> due;
 
     /**
      * Caffeine's pending maintenance: it records reads and evicts entries. The queue holds at most one task of each map. The thread
@@ -69,9 +69,9 @@ final class NearTier<K, V> {
      * An empty near tier.
      *
      * @param policy the sizes and TTLs
-     * @param due called once for each entry that is found when it is {@linkplain Resident#dueIn due}
+     * @param due called once for each entry that is found when it is {@linkplain CachedAnswer#dueIn due}
      */
-    NearTier(CachePolicy policy, BiConsumer<K, Resident<V>> due) {
+    NearTier(CachePolicy policy, BiConsumer<K, CachedAnswer<V>> due) {
         this.due = due;
         long size = policy.nearSize();
         this.places = mapOf(size);
@@ -92,7 +92,7 @@ final class NearTier<K, V> {
     }
 
     /** Runs the pending maintenance. To be called after one or more entries have been published. */
-    void keepUp() {
+    void runMaintenance() {
         for (Runnable task = maintenance.poll(); task != null; task = maintenance.poll()) {
             task.run();
         }
@@ -105,7 +105,7 @@ final class NearTier<K, V> {
     private static final class Reserved implements Place {
 
         /** The entry from before the reservation, which is put back if nothing is read. */
-        private @Nullable Resident<?> last;
+        private @Nullable CachedAnswer<?> last;
     }
 
     /** The places, among existing and among absent users, that are reserved for an answer before it is read. */
@@ -127,11 +127,11 @@ final class NearTier<K, V> {
     }
 
     /** A cached answer. */
-    static final class Resident<V> implements Place {
+    static final class CachedAnswer<V> implements Place {
 
         @SuppressWarnings("rawtypes")
-        private static final AtomicLongFieldUpdater<Resident> DUE_AT =
-                AtomicLongFieldUpdater.newUpdater(Resident.class, "dueAt");
+        private static final AtomicLongFieldUpdater<CachedAnswer> DUE_AT =
+                AtomicLongFieldUpdater.newUpdater(CachedAnswer.class, "dueAt");
 
         private final Optional<V> answer;
         private final Session session;
@@ -140,7 +140,8 @@ final class NearTier<K, V> {
         private final long expiresAt;
         private volatile long dueAt;
 
-        private Resident(Optional<V> answer, Session session, long readAt, boolean stale, long expiresAt, long dueAt) {
+        private CachedAnswer(
+                Optional<V> answer, Session session, long readAt, boolean stale, long expiresAt, long dueAt) {
             this.answer = answer;
             this.session = session;
             this.readAt = readAt;
@@ -181,36 +182,36 @@ final class NearTier<K, V> {
     }
 
     /** The cached answer for an id, or {@code null} when there is none within its session, bound and TTL. */
-    @Nullable Resident<V> find(K id) {
-        Resident<V> resident = find(places, id, true);
-        return resident != null ? resident : find(absentPlaces, id, true);
+    @Nullable CachedAnswer<V> find(K id) {
+        CachedAnswer<V> cachedAnswer = find(places, id, true);
+        return cachedAnswer != null ? cachedAnswer : find(absentPlaces, id, true);
     }
 
     /** As {@link #find}, without starting a refresh. */
-    @Nullable Resident<V> peek(K id) {
-        Resident<V> resident = find(places, id, false);
-        return resident != null ? resident : find(absentPlaces, id, false);
+    @Nullable CachedAnswer<V> peek(K id) {
+        CachedAnswer<V> cachedAnswer = find(places, id, false);
+        return cachedAnswer != null ? cachedAnswer : find(absentPlaces, id, false);
     }
 
     @SuppressWarnings("unchecked")
-    private @Nullable Resident<V> find(Cache<K, Place> from, K id, boolean mayRefresh) {
-        if (!(from.getIfPresent(id) instanceof Resident<?> resident)) {
+    private @Nullable CachedAnswer<V> find(Cache<K, Place> from, K id, boolean mayRefresh) {
+        if (!(from.getIfPresent(id) instanceof CachedAnswer<?> cachedAnswer)) {
             return null;
         }
         // The clock is read here, not earlier: a process that was frozen in between must not answer from before the
         // freeze.
         long now = System.nanoTime();
-        if (!isAnswer(resident, now)) {
+        if (!isAnswer(cachedAnswer, now)) {
             return null;
         }
-        if (mayRefresh && resident.takeTurn(now)) {
-            due.accept(id, (Resident<V>) resident);
+        if (mayRefresh && cachedAnswer.takeTurn(now)) {
+            due.accept(id, (CachedAnswer<V>) cachedAnswer);
         }
-        return (Resident<V>) resident;
+        return (CachedAnswer<V>) cachedAnswer;
     }
 
-    private boolean isAnswer(Resident<?> resident, long now) {
-        return resident.session.isWithin(boundNanos, now) && now - resident.expiresAt < 0;
+    private boolean isAnswer(CachedAnswer<?> cachedAnswer, long now) {
+        return cachedAnswer.session.isWithin(boundNanos, now) && now - cachedAnswer.expiresAt < 0;
     }
 
     /**
@@ -219,19 +220,19 @@ final class NearTier<K, V> {
      *
      * @return {@code null} when none is known, a change has removed it, or it was last known to be true too long ago
      */
-    @Nullable Resident<V> lastKnown(K id) {
+    @Nullable CachedAnswer<V> lastKnown(K id) {
         if (closed) {
             return null;
         }
-        Resident<V> present = lastOf(places.getIfPresent(id));
-        Resident<V> absent = lastOf(absentPlaces.getIfPresent(id));
+        CachedAnswer<V> present = lastOf(places.getIfPresent(id));
+        CachedAnswer<V> absent = lastOf(absentPlaces.getIfPresent(id));
         if (present != null && (absent == null || present.knownUntil() - absent.knownUntil() >= 0)) {
             return repeated(places, id, present);
         }
         return absent == null ? null : repeated(absentPlaces, id, absent);
     }
 
-    private @Nullable Resident<V> repeated(Cache<K, Place> in, K id, Resident<V> last) {
+    private @Nullable CachedAnswer<V> repeated(Cache<K, Place> in, K id, CachedAnswer<V> last) {
         long now = System.nanoTime();
         if (isAnswer(last, now)) {
             return last;
@@ -242,15 +243,16 @@ final class NearTier<K, V> {
             return null;
         }
         long expiresAt = now + Math.min(REPEATED.toNanos(), left);
-        Resident<V> stale = new Resident<>(last.answer, always, knownUntil, true, expiresAt, now + NEVER.toNanos());
+        CachedAnswer<V> stale =
+                new CachedAnswer<>(last.answer, always, knownUntil, true, expiresAt, now + NEVER.toNanos());
         // Not if another load has reserved the place since: its answer is newer.
         in.asMap().replace(id, last, stale);
         return stale;
     }
 
     @SuppressWarnings("unchecked")
-    private static <V> @Nullable Resident<V> lastOf(@Nullable Place place) {
-        return (Resident<V>) (place instanceof Reserved reserved ? reserved.last : place);
+    private static <V> @Nullable CachedAnswer<V> lastOf(@Nullable Place place) {
+        return (CachedAnswer<V>) (place instanceof Reserved reserved ? reserved.last : place);
     }
 
     /**
@@ -283,7 +285,9 @@ final class NearTier<K, V> {
             Reserved reserved, @Nullable Place place, boolean evenIfFree, boolean evenOverAnAnswer) {
         boolean mayReserve = place == null
                 ? evenIfFree
-                : evenOverAnAnswer || !(place instanceof Resident<?> resident && isAnswer(resident, System.nanoTime()));
+                : evenOverAnAnswer
+                        || !(place instanceof CachedAnswer<?> cachedAnswer
+                                && isAnswer(cachedAnswer, System.nanoTime()));
         if (!mayReserve) {
             return place;
         }
@@ -306,31 +310,31 @@ final class NearTier<K, V> {
             replaceAbsent(id, reservation, reservation.absent.last);
             return false;
         }
-        Resident<V> resident = answerOf(reservation, entry);
+        CachedAnswer<V> cachedAnswer = answerOf(reservation, entry);
         if (entry.value() != null) {
             replaceAbsent(id, reservation, null);
-            return replace(places, id, reservation.present, resident);
+            return replace(places, id, reservation.present, cachedAnswer);
         }
         replace(places, id, reservation.present, null);
         if (reservation.session != ended) {
             // An entry that is only the last known answer is read again by the same caller, which counts once.
             foundAbsent.put(id, true);
         }
-        return replaceAbsent(id, reservation, resident);
+        return replaceAbsent(id, reservation, cachedAnswer);
     }
 
-    private boolean replaceAbsent(K id, Reservation reservation, @Nullable Resident<?> with) {
+    private boolean replaceAbsent(K id, Reservation reservation, @Nullable CachedAnswer<?> with) {
         return reservation.hasAbsent && replace(absentPlaces, id, reservation.absent, with);
     }
 
-    private static <K> boolean replace(Cache<K, Place> in, K id, Reserved reserved, @Nullable Resident<?> with) {
+    private static <K> boolean replace(Cache<K, Place> in, K id, Reserved reserved, @Nullable CachedAnswer<?> with) {
         return with == null ? in.asMap().remove(id, reserved) : in.asMap().replace(id, reserved, with);
     }
 
-    private Resident<V> answerOf(Reservation reservation, Entry<V> entry) {
+    private CachedAnswer<V> answerOf(Reservation reservation, Entry<V> entry) {
         Session session = reservation.session;
         long madeAt = reservation.madeAt;
-        return new Resident<>(
+        return new CachedAnswer<>(
                 entry.toOptional(),
                 session,
                 madeAt,

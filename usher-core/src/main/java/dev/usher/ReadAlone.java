@@ -111,7 +111,7 @@ final class ReadAlone<K, V> {
     }
 
     private Map<K, Loaded<V>> load(Set<K> ids) {
-        flights.requireNotFlying();
+        flights.requireNotLoading();
         try {
             return flights.runAlone(() -> source.askAlone(Set.copyOf(ids)));
         } catch (Exception e) {

@@ -117,7 +117,7 @@ final class ReadThrough<K, V> {
             if (miss.failure() == null && miss.loadedBytes() == null) {
                 counters.fillsNotEncoded.increment();
             }
-            miss.landLoaded();
+            miss.completeLoaded();
         });
     }
 
@@ -191,7 +191,7 @@ final class ReadThrough<K, V> {
     /** Asks the source for what other processes hold the claims of, or cannot be claimed. It is not stored. */
     private void loadPastClaims(List<Miss<K, V>> misses, Bulkhead.Call call) {
         source.load(misses, call);
-        misses.forEach(miss -> miss.landLoaded());
+        misses.forEach(miss -> miss.completeLoaded());
     }
 
     /** Lands what Redis holds, and returns the rest. */
@@ -199,14 +199,14 @@ final class ReadThrough<K, V> {
         for (Miss<K, V> miss : misses) {
             miss.nextStep();
         }
-        List<@Nullable Entry<V>> entries = reads.readAndKeep(misses, ahead.afterRead());
+        List<@Nullable Entry<V>> entries = reads.readAndCache(misses, ahead.afterRead());
         List<Miss<K, V>> left = new ArrayList<>(0);
         for (int i = 0; i < misses.size(); i++) {
             Entry<V> entry = entries.get(i);
             if (entry == null) {
                 left.add(misses.get(i));
             } else {
-                misses.get(i).landShared(entry);
+                misses.get(i).completeShared(entry);
             }
         }
         return left;
@@ -246,7 +246,7 @@ final class ReadThrough<K, V> {
                 held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
             } else if (claim instanceof Claim.Stored stored) {
                 try {
-                    miss.landShared(codec.decode(stored.value()));
+                    miss.completeShared(codec.decode(stored.value()));
                 } catch (UnreadableEntryException e) {
                     log.debug("{} has been stored meanwhile, and cannot be read", miss.key);
                 }
@@ -273,12 +273,12 @@ final class ReadThrough<K, V> {
         try {
             // Never kept as it was loaded, but as Redis says it, so that Redis will say when it changes.
             if (!filled.isEmpty()) {
-                var unused = reads.readAndKeep(filled, ahead.afterFill());
+                var unused = reads.readAndCache(filled, ahead.afterFill());
             }
         } catch (SharedTierException e) {
             counters.sharedErrors.increment();
         }
-        claimed.forEach(miss -> miss.landLoaded());
+        claimed.forEach(miss -> miss.completeLoaded());
     }
 
     /** Stores the loaded values, except absences that are not worth a key, and returns the users that were stored. */
@@ -348,7 +348,7 @@ final class ReadThrough<K, V> {
         source.load(misses, shared::sessionWithoutRedis, call);
         boolean isWithinBound =
                 System.nanoTime() - readFrom < policy.unheardBound().toNanos();
-        misses.forEach(miss -> miss.landLoaded(isWithinBound));
+        misses.forEach(miss -> miss.completeLoaded(isWithinBound));
     }
 
     private void loadRenewing(List<Miss<K, V>> claimed, Bulkhead.Call call) {
@@ -375,7 +375,7 @@ final class ReadThrough<K, V> {
 
     void refuse(List<Miss<K, V>> misses, Bulkhead.Call call) {
         source.refuse(misses, call);
-        misses.forEach(miss -> miss.landLoaded());
+        misses.forEach(miss -> miss.completeLoaded());
     }
 
     private static List<String> keysOf(List<? extends Miss<?, ?>> misses) {

@@ -1,6 +1,6 @@
 package dev.usher;
 
-import dev.usher.NearTier.Resident;
+import dev.usher.NearTier.CachedAnswer;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -55,7 +55,7 @@ final class RefreshAhead {
     }
 
     /** Submits the refresh of an entry that is due. The caller, which has its answer, does not wait; nothing is thrown. */
-    void submit(Resident<?> due, Runnable refresh) {
+    void submit(CachedAnswer<?> due, Runnable refresh) {
         // Many may be due at once; they can wait, and what else the executor has to do cannot.
         if (!places.tryAcquire()) {
             due.dueIn(Duration.ofMillis(ThreadLocalRandom.current().nextLong(1, 100)));

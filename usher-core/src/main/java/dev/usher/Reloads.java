@@ -1,6 +1,6 @@
 package dev.usher;
 
-import dev.usher.NearTier.Resident;
+import dev.usher.NearTier.CachedAnswer;
 import dev.usher.SingleFlight.Flight;
 import dev.usher.redis.GuardProtocol.Claim;
 import dev.usher.redis.GuardProtocol.Refresh;
@@ -43,11 +43,11 @@ final class Reloads<K, V> {
     // Refresh ahead: what is found in memory, and will soon be missing in Redis, is loaded before a caller misses it.
 
     /** Loads an entry again that is due, if it will soon be missing. The caller, which has its answer, does not wait for it. */
-    void refreshLater(K id, Resident<V> due) {
+    void refreshLater(K id, CachedAnswer<V> due) {
         ahead.submit(due, () -> refresh(id, due));
     }
 
-    private void refresh(K id, Resident<V> resident) {
+    private void refresh(K id, CachedAnswer<V> cachedAnswer) {
         // The executor may run this on the thread of a caller, inside its transaction.
         if (engine.isClosed() || !source.canLoadForOthers()) {
             return;
@@ -59,7 +59,7 @@ final class Reloads<K, V> {
             }
             Refresh answer = askToReplace(miss, ahead.window());
             if (answer instanceof Refresh.Later later) {
-                resident.dueIn(later.left());
+                cachedAnswer.dueIn(later.left());
             } else if (answer instanceof Refresh.Granted granted) {
                 counters.refreshes.increment();
                 miss.replaced = granted.value();
@@ -129,7 +129,7 @@ final class Reloads<K, V> {
         }
         // What is there, or is about to be stored by another, may have been read before this call.
         source.load(List.of(miss), call);
-        miss.landLoaded();
+        miss.completeLoaded();
         return miss.failure() != null;
     }
 
@@ -154,9 +154,9 @@ final class Reloads<K, V> {
 
     private void loadFreshWithoutRedis(Miss<K, V> miss, Bulkhead.Call call) {
         source.load(List.of(miss), shared::sessionWithoutRedis, call);
-        if (miss.failure() == null && !miss.isKept) {
+        if (miss.failure() == null && !miss.isCached) {
             near.forget(miss.id);
         }
-        miss.landLoaded();
+        miss.completeLoaded();
     }
 }

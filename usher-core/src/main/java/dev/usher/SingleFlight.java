@@ -41,7 +41,7 @@ final class SingleFlight<K, V> {
     interface Load<K, V> {
 
         /**
-         * Loads. It begins a {@linkplain Flight#nextStep step} of each flight before each read, and {@linkplain Flight#land completes} or
+         * Loads. It begins a {@linkplain Flight#nextStep step} of each flight before each read, and {@linkplain Flight#complete completes} or
          * {@linkplain Flight#fail fails} each flight.
          *
          * @param call the leader's call, which may have to wait
@@ -57,7 +57,7 @@ final class SingleFlight<K, V> {
      * @param readIn the step in which it was read
      * @param isWithinBound whether it is within the staleness bound, which is enough for callers that cannot ask Redis
      */
-    record Landing<V>(Entry<V> entry, Tier tier, int readIn, boolean isWithinBound) {}
+    record LoadResult<V>(Entry<V> entry, Tier tier, int readIn, boolean isWithinBound) {}
 
     /** A load under way, of one entry. */
     static final class Flight<K, V> {
@@ -65,7 +65,7 @@ final class SingleFlight<K, V> {
         private final K key;
 
         /** Completed with {@code null} when the leader has given up, and the waiters have to ask anew. */
-        private final CompletableFuture<@Nullable Landing<V>> landing = new CompletableFuture<>();
+        private final CompletableFuture<@Nullable LoadResult<V>> loadResult = new CompletableFuture<>();
 
         private final ConcurrentMap<K, Flight<K, V>> flights;
         private volatile int step;
@@ -90,10 +90,10 @@ final class SingleFlight<K, V> {
         }
 
         /** Completes the load with a result, which the waiters get. The first result counts. */
-        void land(Landing<V> answer) {
+        void complete(LoadResult<V> answer) {
             // Removed first: a waiter that has to ask anew must not join this flight again.
             flights.remove(key, this);
-            landing.complete(answer);
+            loadResult.complete(answer);
         }
 
         /** Fails for the leader and the waiters. Other flights of the same load go on. */
@@ -106,15 +106,15 @@ final class SingleFlight<K, V> {
         void refuse(RuntimeException why) {
             failure = why;
             flights.remove(key, this);
-            landing.complete(null);
+            loadResult.complete(null);
         }
 
-        boolean hasLanded() {
-            return landing.isDone();
+        boolean isCompleted() {
+            return loadResult.isDone();
         }
 
         /** The result, or {@code null} when the leader has to ask anew; for the leader, once the load is over. */
-        private @Nullable Landing<V> resultOrThrow() {
+        private @Nullable LoadResult<V> resultOrThrow() {
             if (failure != null) {
                 throw failure;
             }
@@ -122,8 +122,8 @@ final class SingleFlight<K, V> {
         }
 
         /** The result, or {@code null} when there is none. */
-        private @Nullable Landing<V> result() {
-            return landing.isDone() && !landing.isCompletedExceptionally() ? landing.join() : null;
+        private @Nullable LoadResult<V> result() {
+            return loadResult.isDone() && !loadResult.isCompletedExceptionally() ? loadResult.join() : null;
         }
 
         private void failWaiters(Throwable failure) {
@@ -131,9 +131,9 @@ final class SingleFlight<K, V> {
             if (failure instanceof InterruptedException
                     || Thread.currentThread().isInterrupted()) {
                 // The interrupt of one caller must not fail the others.
-                landing.complete(null);
+                loadResult.complete(null);
             } else {
-                landing.completeExceptionally(failure);
+                loadResult.completeExceptionally(failure);
             }
         }
     }
@@ -142,13 +142,13 @@ final class SingleFlight<K, V> {
     private record Waiter<K, V>(Flight<K, V> flight, int joinedIn) {
 
         /** The result, or {@code null} when the waiter has to ask anew. */
-        private @Nullable Landing<V> await(Bulkhead.Call call, Predicate<K> contentWithinBound)
+        private @Nullable LoadResult<V> await(Bulkhead.Call call, Predicate<K> contentWithinBound)
                 throws InterruptedException, ExecutionException, TimeoutException, CrowdedException {
-            Landing<V> landing = call.await(flight.landing);
-            boolean answers = landing != null
-                    && (joinedIn < landing.readIn()
-                            || (landing.isWithinBound() && contentWithinBound.test(flight.key)));
-            return answers ? landing : null;
+            LoadResult<V> loadResult = call.await(flight.loadResult);
+            boolean answers = loadResult != null
+                    && (joinedIn < loadResult.readIn()
+                            || (loadResult.isWithinBound() && contentWithinBound.test(flight.key)));
+            return answers ? loadResult : null;
         }
     }
 
@@ -162,8 +162,8 @@ final class SingleFlight<K, V> {
      *
      * @throws IllegalStateException when the calling thread is already loading for this instance
      */
-    Landing<V> flyAlone(K key, Bulkhead.Call call, Load<K, V> load) throws InterruptedException {
-        requireNotFlying();
+    LoadResult<V> leadAlone(K key, Bulkhead.Call call, Load<K, V> load) throws InterruptedException {
+        requireNotLoading();
         Flight<K, V> flight = alone(key);
         lead(List.of(flight), call, load);
         return requireNonNull(flight.resultOrThrow());
@@ -181,9 +181,9 @@ final class SingleFlight<K, V> {
      * @throws CrowdedException when the call would have to wait, and there is no place for it
      * @throws IllegalStateException when the calling thread is already loading for this instance
      */
-    @Nullable Landing<V> fly(K key, Bulkhead.Call call, Predicate<K> contentWithinBound, Load<K, V> load)
+    @Nullable LoadResult<V> run(K key, Bulkhead.Call call, Predicate<K> contentWithinBound, Load<K, V> load)
             throws InterruptedException, ExecutionException, TimeoutException, CrowdedException {
-        requireNotFlying();
+        requireNotLoading();
         Flight<K, V> mine = new Flight<>(key, flights);
         Waiter<K, V> waiter = waiterFor(flights.putIfAbsent(key, mine));
         if (waiter != null) {
@@ -194,23 +194,23 @@ final class SingleFlight<K, V> {
     }
 
     /**
-     * As {@link #fly(Object, Bulkhead.Call, Predicate, Load)} for each key, but first loads the keys that no other caller is loading. Each
+     * As {@link #run(Object, Bulkhead.Call, Predicate, Load)} for each key, but first loads the keys that no other caller is loading. Each
      * key fails for itself.
      *
      * @param keys each of them once
-     * @param landings gets the results, also when this throws for the rest
-     * @param failures gets the failures that {@link #fly(Object, Bulkhead.Call, Predicate, Load)} would throw. A key in neither of the
+     * @param loadResults gets the results, also when this throws for the rest
+     * @param failures gets the failures that {@link #run(Object, Bulkhead.Call, Predicate, Load)} would throw. A key in neither of the
      *     two maps is to be asked for anew
      */
-    void fly(
+    void run(
             Collection<K> keys,
             Bulkhead.Call call,
             Predicate<K> contentWithinBound,
             Load<K, V> load,
-            Map<K, Landing<V>> landings,
+            Map<K, LoadResult<V>> loadResults,
             Map<K, Exception> failures)
             throws InterruptedException {
-        requireNotFlying();
+        requireNotLoading();
         List<Flight<K, V>> mine = new ArrayList<>(keys.size());
         List<Waiter<K, V>> others = new ArrayList<>();
         for (K key : keys) {
@@ -228,9 +228,9 @@ final class SingleFlight<K, V> {
             }
         } finally {
             for (Flight<K, V> flight : mine) {
-                Landing<V> result = flight.result();
+                LoadResult<V> result = flight.result();
                 if (result != null) {
-                    landings.put(flight.key, result);
+                    loadResults.put(flight.key, result);
                 } else if (flight.failure != null) {
                     failures.put(flight.key, flight.failure);
                 }
@@ -238,9 +238,9 @@ final class SingleFlight<K, V> {
         }
         for (Waiter<K, V> waiter : others) {
             try {
-                Landing<V> result = waiter.await(call, contentWithinBound);
+                LoadResult<V> result = waiter.await(call, contentWithinBound);
                 if (result != null) {
-                    landings.put(waiter.flight.key, result);
+                    loadResults.put(waiter.flight.key, result);
                 }
             } catch (ExecutionException | TimeoutException | CrowdedException e) {
                 failures.put(waiter.flight.key, e);
@@ -248,7 +248,7 @@ final class SingleFlight<K, V> {
         }
     }
 
-    /** Runs a load whose answer is for the calling thread alone, which is {@linkplain #requireNotFlying not loading} yet. */
+    /** Runs a load whose answer is for the calling thread alone, which is {@linkplain #requireNotLoading not loading} yet. */
     <T> T runAlone(Callable<T> load) throws Exception {
         loading.set(true);
         try {
@@ -268,9 +268,9 @@ final class SingleFlight<K, V> {
     }
 
     /** How many callers wait for the flight under way, about. */
-    int passengersOf(K key) {
+    int waitersOf(K key) {
         Flight<K, V> flight = flights.get(key);
-        return flight == null ? 0 : flight.landing.getNumberOfDependents();
+        return flight == null ? 0 : flight.loadResult.getNumberOfDependents();
     }
 
     /** Lets callers that come from now on begin a new load; callers that have joined already still get this one's result. */
@@ -283,7 +283,7 @@ final class SingleFlight<K, V> {
      *
      * @throws IllegalStateException when the calling thread is such a one
      */
-    void requireNotFlying() {
+    void requireNotLoading() {
         if (loading.get() != null) {
             // For any key: two sources that ask for each other's user would wait for ever.
             throw new IllegalStateException("a source must not call the cache that it fills");
@@ -295,7 +295,7 @@ final class SingleFlight<K, V> {
         try {
             load.run(mine, call);
             for (Flight<K, V> flight : mine) {
-                if (!flight.hasLanded()) {
+                if (!flight.isCompleted()) {
                     throw new IllegalStateException("a load was neither completed nor failed");
                 }
             }

@@ -40,16 +40,16 @@ final class SourceCalls<K, V> {
 
     private final UserSource<K, V> source;
     private final Counters counters;
-    private final SourceTroubles troubles;
+    private final SourceErrorLog errorLog;
     private final LongSupplier nanoTime;
 
     /** The time until which failed calls are not repeated in parts. */
     private volatile long leftAloneUntil;
 
-    SourceCalls(UserSource<K, V> source, Counters counters, SourceTroubles troubles, LongSupplier nanoTime) {
+    SourceCalls(UserSource<K, V> source, Counters counters, SourceErrorLog errorLog, LongSupplier nanoTime) {
         this.source = source;
         this.counters = counters;
-        this.troubles = troubles;
+        this.errorLog = errorLog;
         this.nanoTime = nanoTime;
         this.leftAloneUntil = nanoTime.getAsLong();
     }
@@ -71,7 +71,7 @@ final class SourceCalls<K, V> {
             }
             Parts parts = new Parts(ids, e, from);
             if (!isWorthAsking(ids, e) || !parts.ask()) {
-                troubles.failed(ids, e);
+                errorLog.failed(ids, e);
                 throw e;
             }
             answer = parts.answer;
@@ -92,11 +92,11 @@ final class SourceCalls<K, V> {
     private void note(Set<K> ids, Map<K, Loaded<V>> answer) {
         Map<K, Exception> failures = failuresOf(answer);
         if (failures.isEmpty()) {
-            troubles.answered();
+            errorLog.answered();
         } else if (failures.size() == ids.size()) {
-            troubles.failed(ids, failures.values().iterator().next());
+            errorLog.failed(ids, failures.values().iterator().next());
         } else {
-            troubles.unreadable(failures);
+            errorLog.unreadable(failures);
         }
     }
 

@@ -23,7 +23,7 @@ final class SourceReads<K, V> {
     private final UserSource<K, V> source;
     private final NearTier<K, V> near;
     private final TrackedReads<K, V> reads;
-    private final SourceTroubles troubles;
+    private final SourceErrorLog errorLog;
     private final SourceCalls<K, V> calls;
     private final BatchedLoads<K, Loaded<V>> loads;
     private final Bulkhead bulkhead;
@@ -33,8 +33,8 @@ final class SourceReads<K, V> {
         this.source = source;
         this.near = near;
         this.reads = reads;
-        this.troubles = new SourceTroubles(facet.keys(), System::nanoTime);
-        this.calls = new SourceCalls<>(source, facet.counters(), troubles, System::nanoTime);
+        this.errorLog = new SourceErrorLog(facet.keys(), System::nanoTime);
+        this.calls = new SourceCalls<>(source, facet.counters(), errorLog, System::nanoTime);
         this.loads = new BatchedLoads<>(calls::load, facet.policy().maxLoads());
         this.bulkhead = new Bulkhead(facet.policy());
     }
@@ -87,9 +87,9 @@ final class SourceReads<K, V> {
         } finally {
             for (int i = 0; i < misses.size(); i++) {
                 Miss<K, V> miss = misses.get(i);
-                miss.isKept = near.publish(miss.id, reservations.get(i), miss.loadedToKeep());
+                miss.isCached = near.publish(miss.id, reservations.get(i), miss.loadedToCache());
             }
-            near.keepUp();
+            near.runMaintenance();
         }
     }
 
@@ -163,7 +163,7 @@ final class SourceReads<K, V> {
 
     /** How the last call has failed, or {@code null}. */
     @Nullable String lastFailure() {
-        return troubles.latest();
+        return errorLog.latest();
     }
 
     /** How many loads wait for a query that may take them along, about. */

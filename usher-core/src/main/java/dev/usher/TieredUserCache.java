@@ -7,9 +7,9 @@ import dev.usher.Bulkhead.OverdueException;
 import dev.usher.Explanation.Guard;
 import dev.usher.Explanation.Holding;
 import dev.usher.FenceOutbox.Sent;
-import dev.usher.NearTier.Resident;
+import dev.usher.NearTier.CachedAnswer;
 import dev.usher.RevocationReceipt.Reason;
-import dev.usher.SingleFlight.Landing;
+import dev.usher.SingleFlight.LoadResult;
 import dev.usher.redis.GuardProtocol;
 import dev.usher.redis.GuardProtocol.Offer;
 import dev.usher.redis.GuardState;
@@ -79,7 +79,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         this.alone = new ReadAlone<>(this.source, known, flights, engine.executor(), this::loadForOthers);
     }
 
-    private void refreshLater(K id, Resident<V> due) {
+    private void refreshLater(K id, CachedAnswer<V> due) {
         reloads.refreshLater(id, due);
     }
 
@@ -88,9 +88,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     @Override
     public Optional<V> find(K id) {
         engine.requireOpen();
-        Resident<V> resident = near.find(id);
-        if (resident != null) {
-            return known.answerOf(resident);
+        CachedAnswer<V> cachedAnswer = near.find(id);
+        if (cachedAnswer != null) {
+            return known.answerOf(cachedAnswer);
         }
         return findMissing(id).value();
     }
@@ -98,8 +98,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     @Override
     public Lookup<V> lookUp(K id) {
         engine.requireOpen();
-        Resident<V> resident = near.find(id);
-        return resident != null ? known.foundIn(resident) : findMissing(id);
+        CachedAnswer<V> cachedAnswer = near.find(id);
+        return cachedAnswer != null ? known.foundIn(cachedAnswer) : findMissing(id);
     }
 
     @Override
@@ -107,7 +107,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         Map<K, V> found = new LinkedHashMap<>(KnownAnswers.capacityFor(ids.size()));
         engine.requireOpen();
         Set<K> missing = known.inMemory(
-                ids, (id, resident) -> known.answerOf(resident).ifPresent(value -> found.put(id, value)));
+                ids, (id, cachedAnswer) -> known.answerOf(cachedAnswer).ifPresent(value -> found.put(id, value)));
         Map<K, Lookup<V>> missed = findMissing(missing);
         requireAvailable(missed);
         missed.forEach((id, answer) -> answer.value().ifPresent(value -> found.put(id, value)));
@@ -132,7 +132,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     public Map<K, Lookup<V>> lookUpAll(Collection<? extends K> ids) {
         engine.requireOpen();
         Map<K, Lookup<V>> found = new LinkedHashMap<>();
-        found.putAll(findMissing(known.inMemory(ids, (id, resident) -> found.put(id, known.foundIn(resident)))));
+        found.putAll(
+                findMissing(known.inMemory(ids, (id, cachedAnswer) -> found.put(id, known.foundIn(cachedAnswer)))));
         return found;
     }
 
@@ -140,7 +141,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     public Map<K, Optional<V>> findCached(Collection<? extends K> ids) {
         engine.requireOpen();
         Map<K, Optional<V>> found = new LinkedHashMap<>();
-        Set<K> missing = known.inMemory(ids, (id, resident) -> found.put(id, known.answerOf(resident)));
+        Set<K> missing = known.inMemory(ids, (id, cachedAnswer) -> found.put(id, known.answerOf(cachedAnswer)));
         known.inRedis(missing).forEach((id, answer) -> found.put(id, answer.value()));
         return found;
     }
@@ -148,9 +149,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     @Override
     public CompletableFuture<Optional<V>> findAsync(K id) {
         engine.requireOpen();
-        Resident<V> resident = near.find(id);
-        if (resident != null) {
-            return CompletableFuture.completedFuture(known.answerOf(resident));
+        CachedAnswer<V> cachedAnswer = near.find(id);
+        if (cachedAnswer != null) {
+            return CompletableFuture.completedFuture(known.answerOf(cachedAnswer));
         }
         requireId(id);
         if (!source.canLoadForOthers()) {
@@ -183,11 +184,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
             return orThrow(requireNonNull(alone.find(Set.of(id)).get(id)));
         }
         try (Bulkhead.Call call = source.begin()) {
-            Landing<V> landing = null;
-            while (landing == null) {
-                landing = findOne(id, call);
+            LoadResult<V> loadResult = null;
+            while (loadResult == null) {
+                loadResult = findOne(id, call);
             }
-            return known.foundIn(landing);
+            return known.foundIn(loadResult);
         } catch (CrowdedException e) {
             return orThrow(requireNonNull(findWithoutWaiting(Set.of(id)).get(id)));
         } catch (UserUnavailableException e) {
@@ -217,11 +218,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         Set<K> missing = ids;
         while (!missing.isEmpty()) {
             Set<K> together = KnownAnswers.firstOf(missing);
-            Map<K, Landing<V>> landings = new HashMap<>(KnownAnswers.capacityFor(together.size()));
+            Map<K, LoadResult<V>> loadResults = new HashMap<>(KnownAnswers.capacityFor(together.size()));
             Map<K, UserUnavailableException> failures = new HashMap<>(0);
             Set<K> crowded = new HashSet<>(0);
-            findTogether(together, call, landings, failures, crowded);
-            landings.forEach((id, landing) -> found.put(id, known.foundIn(landing)));
+            findTogether(together, call, loadResults, failures, crowded);
+            loadResults.forEach((id, loadResult) -> found.put(id, known.foundIn(loadResult)));
             failures.forEach((id, failure) -> found.put(id, known.lastKnownOr(id, failure)));
             if (!crowded.isEmpty()) {
                 found.putAll(findWithoutWaiting(crowded));
@@ -275,45 +276,45 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     }
 
     /** Loads, or joins the load under way; {@code null} when that had read too early for this caller. */
-    private @Nullable Landing<V> findOne(K id, Bulkhead.Call call) throws CrowdedException {
+    private @Nullable LoadResult<V> findOne(K id, Bulkhead.Call call) throws CrowdedException {
         try {
-            return flights.fly(id, call, this::isWithoutRedis, readThrough::load);
+            return flights.run(id, call, this::isWithoutRedis, readThrough::load);
         } catch (InterruptedException | ExecutionException | TimeoutException e) {
-            throw notLanded(Set.of(id), e);
+            throw notLoaded(Set.of(id), e);
         }
     }
 
     /**
      * Loads, or joins the loads under way. An id whose load had read too early for this caller is missing.
      *
-     * @param landings takes what was found
+     * @param loadResults takes what was found
      * @param failures takes the rest, each for itself
      * @param crowded takes those for whose loads this call may not wait
      */
     private void findTogether(
             Set<K> ids,
             Bulkhead.Call call,
-            Map<K, Landing<V>> landings,
+            Map<K, LoadResult<V>> loadResults,
             Map<K, UserUnavailableException> failures,
             Set<K> crowded) {
         Map<K, Exception> thrown = new HashMap<>(0);
         try {
-            flights.fly(ids, call, this::isWithoutRedis, readThrough::load, landings, thrown);
+            flights.run(ids, call, this::isWithoutRedis, readThrough::load, loadResults, thrown);
         } catch (InterruptedException e) {
-            UserUnavailableException interrupted = notLanded(KnownAnswers.without(ids, landings.keySet()), e);
-            ids.stream().filter(id -> !landings.containsKey(id)).forEach(id -> failures.put(id, interrupted));
+            UserUnavailableException interrupted = notLoaded(KnownAnswers.without(ids, loadResults.keySet()), e);
+            ids.stream().filter(id -> !loadResults.containsKey(id)).forEach(id -> failures.put(id, interrupted));
         }
         thrown.forEach((id, e) -> {
             if (e instanceof CrowdedException) {
                 crowded.add(id);
             } else {
                 failures.put(
-                        id, e instanceof UserUnavailableException unavailable ? unavailable : notLanded(Set.of(id), e));
+                        id, e instanceof UserUnavailableException unavailable ? unavailable : notLoaded(Set.of(id), e));
             }
         });
     }
 
-    private UserUnavailableException notLanded(Set<K> ids, Exception why) {
+    private UserUnavailableException notLoaded(Set<K> ids, Exception why) {
         if (why instanceof InterruptedException) {
             Thread.currentThread().interrupt();
             return UserUnavailableException.of(
@@ -339,14 +340,14 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
             return findFreshAlone(id);
         }
         try (Bulkhead.Call call = source.begin()) {
-            Landing<V> landing = flights.flyAlone(id, call, (alone, loading) -> {
+            LoadResult<V> loadResult = flights.leadAlone(id, call, (alone, loading) -> {
                 if (!reloads.loadFresh(alone.get(0), loading)) {
                     invalidate(id);
                 }
             });
             // What is under way may have read before.
             flights.forget(id);
-            return known.foundIn(landing).value();
+            return known.foundIn(loadResult).value();
         } catch (UserUnavailableException e) {
             counters.unavailable.increment();
             throw e;
@@ -539,11 +540,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     @Override
     public Explanation<V> explain(K id) {
         String key = keyOf(id);
-        Resident<V> resident = near.peek(id);
-        Holding<V> inMemory = resident == null
+        CachedAnswer<V> cachedAnswer = near.peek(id);
+        Holding<V> inMemory = cachedAnswer == null
                 ? new Holding.Nothing<>()
                 : Explanation.holdingOf(
-                        codec.handOut(new Entry<>(resident.answer().orElse(null))));
+                        codec.handOut(new Entry<>(cachedAnswer.answer().orElse(null))));
         Holding<V> inSource;
         try {
             V said = source.ask(id);
@@ -597,7 +598,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     }
 
     @Override
-    public @Nullable String sourceTrouble() {
+    public @Nullable String sourceError() {
         return source.lastFailure();
     }
 
@@ -615,7 +616,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     /** How many callers of this process wait for another one's load of this user, about. */
     int waitingFor(K id) {
-        return flights.passengersOf(id);
+        return flights.waitersOf(id);
     }
 
     /** How many users are being loaded, about. */

@@ -52,7 +52,7 @@ final class TrackedReads<K, V> {
      * @param dueIn after which the life that is left in Redis is to be looked at, if the user is still asked for
      * @return an entry for each, or {@code null} where there is none
      */
-    List<@Nullable Entry<V>> readAndKeep(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
+    List<@Nullable Entry<V>> readAndCache(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
         List<@Nullable Reservation> reservations = reserve(misses, sessions, dueIn);
         List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
         try {
@@ -65,7 +65,7 @@ final class TrackedReads<K, V> {
             for (int i = 0; i < misses.size(); i++) {
                 keep(misses.get(i), reservations.get(i), i < entries.size() ? entries.get(i) : null);
             }
-            near.keepUp();
+            near.runMaintenance();
         }
     }
 

@@ -101,7 +101,7 @@ public final class UserCaches implements AutoCloseable {
                 .fencesOverflowed(fences.isOverflowed())
                 .resp2Only(shared.isResp2Only())
                 .riskyEviction(shared.riskyEviction())
-                .source(engine.byFacet(Engine.FacetCache::sourceTrouble))
+                .source(engine.byFacet(Engine.FacetCache::sourceError))
                 .uncached(engine.byFacet(Engine.FacetCache::misfit))
                 .build();
     }

@@ -139,7 +139,7 @@ class BatchedLoadsTest {
         List<Caller> waiters = waitingCallers(7, 100);
         underWay.get(0).answer();
         Call first = nextCall();
-        assertThat(first.ids()).as("five wishes").hasSize(500);
+        assertThat(first.ids()).as("five requests").hasSize(500);
         first.answer();
         Call second = nextCall();
         assertThat(second.ids()).as("the other two").hasSize(200);

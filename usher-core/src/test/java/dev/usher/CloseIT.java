@@ -197,7 +197,7 @@ class CloseIT extends NodesOnRedis {
                     @Nullable String format,
                     Object @Nullable [] parameters,
                     @Nullable Throwable thrown) {
-                if (logger.getName().equals("dev.usher.redis.RedisTroubles")) {
+                if (logger.getName().equals("dev.usher.redis.RedisErrorLog")) {
                     throw new IllegalStateException("the log is full");
                 }
                 return FilterReply.NEUTRAL;

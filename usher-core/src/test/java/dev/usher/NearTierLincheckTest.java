@@ -1,7 +1,7 @@
 package dev.usher;
 
+import dev.usher.NearTier.CachedAnswer;
 import dev.usher.NearTier.Reservation;
-import dev.usher.NearTier.Resident;
 import dev.usher.redis.Session;
 import java.time.Duration;
 import java.util.HashMap;
@@ -116,8 +116,8 @@ class NearTierLincheckTest {
 
         @Operation
         public @Nullable Integer find() {
-            Resident<Integer> resident = near.find(ID);
-            return resident == null ? null : resident.answer().orElse(ABSENT);
+            CachedAnswer<Integer> cachedAnswer = near.find(ID);
+            return cachedAnswer == null ? null : cachedAnswer.answer().orElse(ABSENT);
         }
 
         void reservePlace(int thread) {

@@ -7,8 +7,8 @@ import static org.awaitility.Awaitility.await;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import dev.usher.NearTier.CachedAnswer;
 import dev.usher.NearTier.Reservation;
-import dev.usher.NearTier.Resident;
 import dev.usher.redis.Session;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -79,7 +79,7 @@ class NearTierTest {
                     hits++;
                 } else {
                     small.publish(id, small.reserve(id, session, NearTier.NEVER), VALUE);
-                    small.keepUp();
+                    small.runMaintenance();
                 }
                 if (caffeine.getIfPresent(id) != null) {
                     expected++;
@@ -180,7 +180,7 @@ class NearTierTest {
         for (long id = 1_000; id < 21_000; id++) {
             near.publish(id, near.reserve(id, session, NearTier.NEVER), ABSENT);
             near.publish(id, near.reserve(id, session, NearTier.NEVER), ABSENT);
-            near.keepUp();
+            near.runMaintenance();
         }
         for (long id = 0; id < 100; id++) {
             assertThat(answer(id)).as("user %d", id).contains("value");
@@ -231,7 +231,7 @@ class NearTierTest {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
         session.end();
         assertThat(answer(1L)).isNull();
-        Resident<String> last = requireNonNull(near.lastKnown(1L));
+        CachedAnswer<String> last = requireNonNull(near.lastKnown(1L));
         assertThat(last.answer()).contains("value");
         assertThat(last.isStale()).isTrue();
         assertThat(last.staleFor()).isPositive();
@@ -243,7 +243,7 @@ class NearTierTest {
     @Test
     void whatMemoryCanVouchForIsNotStale() {
         near.publish(1L, near.reserve(1L, session, NearTier.NEVER), VALUE);
-        Resident<String> last = requireNonNull(near.lastKnown(1L));
+        CachedAnswer<String> last = requireNonNull(near.lastKnown(1L));
         assertThat(last.isStale()).isFalse();
         assertThat(last.staleFor()).isZero();
     }
@@ -293,7 +293,7 @@ class NearTierTest {
         brief.publish(1L, brief.reserve(1L, session, NearTier.NEVER), VALUE);
         session.end();
         long endedAt = System.nanoTime();
-        Resident<String> last = requireNonNull(brief.lastKnown(1L));
+        CachedAnswer<String> last = requireNonNull(brief.lastKnown(1L));
         assertThat(last.isStale()).isTrue();
         long askedAt = endedAt;
         while (brief.find(1L) != null || brief.lastKnown(1L) != null) {
@@ -348,7 +348,7 @@ class NearTierTest {
     @Test
     void theLastKnownAnswerIsNeverDue() {
         List<Long> due = new ArrayList<>();
-        NearTier<Long, String> watched = new NearTier<>(policy, (id, resident) -> due.add(id));
+        NearTier<Long, String> watched = new NearTier<>(policy, (id, cachedAnswer) -> due.add(id));
         watched.publish(1L, watched.reserve(1L, session, Duration.ZERO), VALUE);
         session.end();
         watched.lastKnown(1L);
@@ -359,7 +359,7 @@ class NearTierTest {
     @Test
     void aDueEntryIsReportedOnce() {
         List<Long> due = new ArrayList<>();
-        NearTier<Long, String> watched = new NearTier<>(policy, (id, resident) -> due.add(id));
+        NearTier<Long, String> watched = new NearTier<>(policy, (id, cachedAnswer) -> due.add(id));
         watched.publish(1L, watched.reserve(1L, session, Duration.ofHours(1)), VALUE);
         watched.publish(2L, watched.reserve(2L, session, Duration.ZERO), VALUE);
         watched.publish(3L, watched.reserve(3L, session, Duration.ZERO), VALUE);
@@ -381,7 +381,7 @@ class NearTierTest {
     @Test
     void anAbsentUserIsNeverDue() {
         List<Long> due = new ArrayList<>();
-        NearTier<Long, String> watched = new NearTier<>(policy, (id, resident) -> due.add(id));
+        NearTier<Long, String> watched = new NearTier<>(policy, (id, cachedAnswer) -> due.add(id));
         watched.publish(1L, watched.reserve(1L, session, Duration.ZERO), ABSENT);
         watched.publish(1L, watched.reserve(1L, session, Duration.ZERO), ABSENT);
         assertThat(watched.find(1L)).isNotNull();
@@ -397,7 +397,7 @@ class NearTierTest {
         assertThat(answer(1L)).isNull();
 
         NearTier<Long, String> strict = new NearTier<>(
-                policy.toBuilder().stalenessBound(Duration.ofMillis(1)).build(), (id, resident) -> {});
+                policy.toBuilder().stalenessBound(Duration.ofMillis(1)).build(), (id, cachedAnswer) -> {});
         strict.publish(1L, strict.reserve(1L, Session.untracked(), NearTier.NEVER), VALUE);
         await().until(() -> strict.find(1L) == null);
     }
@@ -416,7 +416,7 @@ class NearTierTest {
     /** {@code null} when memory has no answer; empty when the user is cached as absent. */
     @SuppressWarnings("NullableOptional")
     private @Nullable Optional<String> answer(long id) {
-        Resident<String> resident = near.find(id);
-        return resident == null ? null : resident.answer();
+        CachedAnswer<String> cachedAnswer = near.find(id);
+        return cachedAnswer == null ? null : cachedAnswer.answer();
     }
 }

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.SingleFlight.Flight;
-import dev.usher.SingleFlight.Landing;
+import dev.usher.SingleFlight.LoadResult;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -39,13 +39,13 @@ class SingleFlightTest {
     void aWaiterThatJoinsBeforeTheReadIsAnswered() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
+        Future<LoadResult<String>> leader = threads.submit(() -> run(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
-            return landing("value", flight.nextStep());
+            return loadResult("value", flight.nextStep());
         }));
         uninterrupted(started);
-        Future<Landing<String>> waiter = join();
+        Future<LoadResult<String>> waiter = join();
         joined.countDown();
         assertThat(leader.get()).isNotNull();
         assertThat(waiter.get()).isSameAs(leader.get());
@@ -55,14 +55,14 @@ class SingleFlightTest {
     void aWaiterThatJoinsAfterTheReadHasToAskAnew() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
+        Future<LoadResult<String>> leader = threads.submit(() -> run(1L, false, flight -> {
             int readIn = flight.nextStep();
             read.countDown();
             uninterrupted(joined);
-            return landing("old", readIn);
+            return loadResult("old", readIn);
         }));
         uninterrupted(read);
-        Future<Landing<String>> waiter = join();
+        Future<LoadResult<String>> waiter = join();
         joined.countDown();
         assertThat(leader.get()).isNotNull();
         assertThat(waiter.get()).isNull();
@@ -72,14 +72,14 @@ class SingleFlightTest {
     void aLaterStepOfTheSameFlightAnswersTheWaitersFromBeforeIt() throws Exception {
         CountDownLatch read = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
+        Future<LoadResult<String>> leader = threads.submit(() -> run(1L, false, flight -> {
             flight.nextStep();
             read.countDown();
             uninterrupted(joined);
-            return landing("stored", flight.nextStep());
+            return loadResult("stored", flight.nextStep());
         }));
         uninterrupted(read);
-        Future<Landing<String>> waiter = join();
+        Future<LoadResult<String>> waiter = join();
         joined.countDown();
         assertThat(waiter.get()).isSameAs(leader.get());
     }
@@ -88,13 +88,13 @@ class SingleFlightTest {
     void aFailureReachesEveryWaiterAndIsForgotten() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
-        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
+        Future<LoadResult<String>> leader = threads.submit(() -> run(1L, false, flight -> {
             started.countDown();
             uninterrupted(joined);
             throw new IllegalArgumentException("the source is gone");
         }));
         uninterrupted(started);
-        Future<Landing<String>> waiter = join();
+        Future<LoadResult<String>> waiter = join();
         joined.countDown();
         assertThatExceptionOfType(ExecutionException.class)
                 .isThrownBy(leader::get)
@@ -104,22 +104,23 @@ class SingleFlightTest {
                 .isThrownBy(waiter::get)
                 .havingRootCause()
                 .isInstanceOf(IllegalArgumentException.class);
-        assertThat(fly(1L, false, flight -> landing("next", flight.nextStep()))).isNotNull();
+        assertThat(run(1L, false, flight -> loadResult("next", flight.nextStep())))
+                .isNotNull();
     }
 
     @Test
     void aCallerAfterAForgottenFlightBeginsItsOwn() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
-        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
+        Future<LoadResult<String>> leader = threads.submit(() -> run(1L, false, flight -> {
             int readIn = flight.nextStep();
             started.countDown();
             uninterrupted(over);
-            return landing("before", readIn);
+            return loadResult("before", readIn);
         }));
         uninterrupted(started);
         flights.forget(1L);
-        Landing<String> after = fly(1L, false, flight -> landing("after", flight.nextStep()));
+        LoadResult<String> after = run(1L, false, flight -> loadResult("after", flight.nextStep()));
         assertThat(after).isNotNull();
         assertThat(after.entry().value()).isEqualTo("after");
         over.countDown();
@@ -129,17 +130,17 @@ class SingleFlightTest {
     @Test
     void anOldFlightThatEndsLeavesTheNewOneAlone() throws Exception {
         AtomicReference<Flight<Long, String>> second = new AtomicReference<>();
-        fly(1L, false, first -> {
+        run(1L, false, first -> {
             flights.forget(1L);
             CountDownLatch started = new CountDownLatch(1);
-            var unused = threads.submit(() -> fly(1L, false, flight -> {
+            var unused = threads.submit(() -> run(1L, false, flight -> {
                 second.set(flight);
                 started.countDown();
                 uninterrupted(new CountDownLatch(1));
-                return landing("never", 0);
+                return loadResult("never", 0);
             }));
             uninterrupted(started);
-            return landing("first", first.nextStep());
+            return loadResult("first", first.nextStep());
         });
         assertThat(join()).isNotDone();
         assertThat(second.get()).isNotNull();
@@ -148,13 +149,13 @@ class SingleFlightTest {
     @Test
     void aSourceThatCallsItsOwnCacheFails() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> fly(1L, false, flight -> {
+                .isThrownBy(() -> run(1L, false, flight -> {
                     try {
-                        fly(1L, false, again -> landing("never", 0));
+                        run(1L, false, again -> loadResult("never", 0));
                     } catch (InterruptedException | ExecutionException | TimeoutException e) {
                         throw new AssertionError(e);
                     }
-                    return landing("never", 0);
+                    return loadResult("never", 0);
                 }))
                 .withMessage("a source must not call the cache that it fills");
     }
@@ -162,32 +163,32 @@ class SingleFlightTest {
     @Test
     void aSourceThatCallsItsOwnCacheForAnotherUserFails() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> fly(1L, false, flight -> {
+                .isThrownBy(() -> run(1L, false, flight -> {
                     try {
-                        fly(2L, false, again -> landing("never", 0));
+                        run(2L, false, again -> loadResult("never", 0));
                     } catch (InterruptedException | ExecutionException | TimeoutException e) {
                         throw new AssertionError(e);
                     }
-                    return landing("never", 0);
+                    return loadResult("never", 0);
                 }));
     }
 
     @Test
     void completedLoadsAreReturnedAlthoughTheOthersFail() {
-        Map<Long, Landing<String>> landings = new HashMap<>();
+        Map<Long, LoadResult<String>> loadResults = new HashMap<>();
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.fly(
+                .isThrownBy(() -> flights.run(
                         List.of(1L, 2L),
                         bulkhead.begin(),
                         any -> false,
                         (mine, call) -> {
-                            mine.get(0).land(landing("value", mine.get(0).nextStep()));
+                            mine.get(0).complete(loadResult("value", mine.get(0).nextStep()));
                             throw new IllegalStateException("the source is gone");
                         },
-                        landings,
+                        loadResults,
                         new HashMap<>()))
                 .withMessage("the source is gone");
-        assertThat(landings).containsOnlyKeys(1L);
+        assertThat(loadResults).containsOnlyKeys(1L);
         assertThat(flights.size()).isZero();
     }
 
@@ -196,10 +197,10 @@ class SingleFlightTest {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
         IllegalStateException failure = new IllegalStateException("the row cannot be read");
-        Map<Long, Landing<String>> landings = new HashMap<>();
+        Map<Long, LoadResult<String>> loadResults = new HashMap<>();
         Map<Long, Exception> failures = new HashMap<>();
         Future<?> leader = threads.submit(() -> {
-            flights.fly(
+            flights.run(
                     List.of(1L, 2L),
                     bulkhead.begin(),
                     any -> false,
@@ -207,17 +208,17 @@ class SingleFlightTest {
                         started.countDown();
                         uninterrupted(joined);
                         mine.get(0).fail(failure);
-                        mine.get(1).land(landing("value", mine.get(1).nextStep()));
+                        mine.get(1).complete(loadResult("value", mine.get(1).nextStep()));
                     },
-                    landings,
+                    loadResults,
                     failures);
             return null;
         });
         uninterrupted(started);
-        Map<Long, Landing<String>> brought = new HashMap<>();
+        Map<Long, LoadResult<String>> brought = new HashMap<>();
         Map<Long, Exception> notBrought = new HashMap<>();
         Future<?> waiter = threads.submit(() -> {
-            flights.fly(
+            flights.run(
                     List.of(1L, 2L),
                     bulkhead.begin(),
                     any -> false,
@@ -228,12 +229,12 @@ class SingleFlightTest {
                     notBrought);
             return null;
         });
-        await().until(() -> flights.passengersOf(1L) == 1);
+        await().until(() -> flights.waitersOf(1L) == 1);
         await().until(() -> flights.size() == 2);
         joined.countDown();
         leader.get();
         waiter.get();
-        assertThat(landings).containsOnlyKeys(2L);
+        assertThat(loadResults).containsOnlyKeys(2L);
         assertThat(failures).containsOnly(Map.entry(1L, failure));
         assertThat(brought).containsOnlyKeys(2L);
         assertThat(notBrought).containsOnlyKeys(1L);
@@ -245,11 +246,11 @@ class SingleFlightTest {
     void aFailedFlightFailsItsLeader() {
         IllegalStateException failure = new IllegalStateException("the row cannot be read");
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.flyAlone(
+                .isThrownBy(() -> flights.leadAlone(
                         1L, bulkhead.begin(), (mine, call) -> mine.get(0).fail(failure)))
                 .isSameAs(failure);
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.fly(
+                .isThrownBy(() -> flights.run(
                         1L,
                         bulkhead.begin(),
                         any -> false,
@@ -261,16 +262,16 @@ class SingleFlightTest {
     void aCallWithoutAPlaceIsRefusedAndLeavesTheLoadAlone() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch over = new CountDownLatch(1);
-        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
+        Future<LoadResult<String>> leader = threads.submit(() -> run(1L, false, flight -> {
             int readIn = flight.nextStep();
             started.countDown();
             uninterrupted(over);
-            return landing("value", readIn);
+            return loadResult("value", readIn);
         }));
         uninterrupted(started);
         Bulkhead none = new Bulkhead(0, Duration.ofSeconds(30), System::nanoTime);
         assertThatExceptionOfType(Bulkhead.CrowdedException.class)
-                .isThrownBy(() -> flights.fly(1L, none.begin(), any -> false, (mine, call) -> {}));
+                .isThrownBy(() -> flights.run(1L, none.begin(), any -> false, (mine, call) -> {}));
         over.countDown();
         assertThat(leader.get()).isNotNull();
     }
@@ -280,14 +281,14 @@ class SingleFlightTest {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
         IllegalStateException refusal = new IllegalStateException("there is no place");
-        Future<Landing<String>> leader =
-                threads.submit(() -> flights.fly(1L, bulkhead.begin(), any -> false, (mine, call) -> {
+        Future<LoadResult<String>> leader =
+                threads.submit(() -> flights.run(1L, bulkhead.begin(), any -> false, (mine, call) -> {
                     started.countDown();
                     uninterrupted(joined);
                     mine.get(0).refuse(refusal);
                 }));
         uninterrupted(started);
-        Future<Landing<String>> waiter = join();
+        Future<LoadResult<String>> waiter = join();
         joined.countDown();
         assertThatExceptionOfType(ExecutionException.class)
                 .isThrownBy(leader::get)
@@ -298,11 +299,11 @@ class SingleFlightTest {
 
     @Test
     void aLoadAloneCannotBeJoined() throws Exception {
-        Landing<String> alone = flights.flyAlone(1L, bulkhead.begin(), (mine, call) -> {
+        LoadResult<String> alone = flights.leadAlone(1L, bulkhead.begin(), (mine, call) -> {
             assertThat(flights.size()).isZero();
-            var other = threads.submit(() -> fly(1L, false, flight -> landing("other", flight.nextStep())));
+            var other = threads.submit(() -> run(1L, false, flight -> loadResult("other", flight.nextStep())));
             await().until(other::isDone);
-            mine.get(0).land(landing("alone", mine.get(0).nextStep()));
+            mine.get(0).complete(loadResult("alone", mine.get(0).nextStep()));
         });
         assertThat(alone.entry().value()).isEqualTo("alone");
     }
@@ -310,8 +311,8 @@ class SingleFlightTest {
     @Test
     void aSourceThatCallsItsOwnCachePastAllTiersFails() {
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.flyAlone(
-                        1L, bulkhead.begin(), (mine, call) -> flights.flyAlone(1L, call, (again, same) -> {})))
+                .isThrownBy(() -> flights.leadAlone(
+                        1L, bulkhead.begin(), (mine, call) -> flights.leadAlone(1L, call, (again, same) -> {})))
                 .withMessage("a source must not call the cache that it fills");
     }
 
@@ -320,15 +321,15 @@ class SingleFlightTest {
         for (boolean withinBound : new boolean[] {true, false}) {
             CountDownLatch read = new CountDownLatch(1);
             CountDownLatch joined = new CountDownLatch(1);
-            Future<Landing<String>> leader = threads.submit(() -> fly(1L, true, flight -> {
+            Future<LoadResult<String>> leader = threads.submit(() -> run(1L, true, flight -> {
                 int readIn = flight.nextStep();
                 read.countDown();
                 uninterrupted(joined);
-                return new Landing<>(new Entry<>("value"), Tier.SOURCE, readIn, withinBound);
+                return new LoadResult<>(new Entry<>("value"), Tier.SOURCE, readIn, withinBound);
             }));
             uninterrupted(read);
-            Future<Landing<String>> content = join(true);
-            Future<Landing<String>> strict = join(false);
+            Future<LoadResult<String>> content = join(true);
+            Future<LoadResult<String>> strict = join(false);
             joined.countDown();
             assertThat(content.get()).isSameAs(withinBound ? leader.get() : null);
             assertThat(strict.get()).isNull();
@@ -339,7 +340,7 @@ class SingleFlightTest {
     void anInterruptedLeaderDoesNotFailTheWaiters() throws Exception {
         CountDownLatch started = new CountDownLatch(1);
         AtomicReference<Thread> thread = new AtomicReference<>();
-        Future<Landing<String>> leader = threads.submit(() -> fly(1L, false, flight -> {
+        Future<LoadResult<String>> leader = threads.submit(() -> run(1L, false, flight -> {
             thread.set(Thread.currentThread());
             started.countDown();
             try {
@@ -350,28 +351,28 @@ class SingleFlightTest {
             throw new IllegalStateException("called off");
         }));
         uninterrupted(started);
-        Future<Landing<String>> waiter = join();
+        Future<LoadResult<String>> waiter = join();
         requireNonNull(thread.get()).interrupt();
         assertThatExceptionOfType(ExecutionException.class).isThrownBy(leader::get);
         assertThat(waiter.get()).as("asks anew").isNull();
     }
 
     /** Starts a caller that joins the load under way, and returns once it waits for the result. */
-    private Future<Landing<String>> join() {
+    private Future<LoadResult<String>> join() {
         return join(false);
     }
 
-    private Future<Landing<String>> join(boolean contentWithinBound) {
-        int before = flights.passengersOf(1L);
-        Future<Landing<String>> waiter = threads.submit(() -> fly(1L, contentWithinBound, flight -> {
+    private Future<LoadResult<String>> join(boolean contentWithinBound) {
+        int before = flights.waitersOf(1L);
+        Future<LoadResult<String>> waiter = threads.submit(() -> run(1L, contentWithinBound, flight -> {
             throw new AssertionError("there was no flight to join");
         }));
-        await().until(() -> flights.passengersOf(1L) == before + 1);
+        await().until(() -> flights.waitersOf(1L) == before + 1);
         return waiter;
     }
 
-    private static Landing<String> landing(String value, int readIn) {
-        return new Landing<>(new Entry<>(value), Tier.SOURCE, readIn, false);
+    private static LoadResult<String> loadResult(String value, int readIn) {
+        return new LoadResult<>(new Entry<>(value), Tier.SOURCE, readIn, false);
     }
 
     private static void uninterrupted(CountDownLatch latch) {
@@ -383,22 +384,22 @@ class SingleFlightTest {
     }
 
     /** A load of one key, in the form of a load of many. */
-    private @Nullable Landing<String> fly(
-            long key, boolean contentWithinBound, Function<Flight<Long, String>, Landing<String>> load)
+    private @Nullable LoadResult<String> run(
+            long key, boolean contentWithinBound, Function<Flight<Long, String>, LoadResult<String>> load)
             throws InterruptedException, ExecutionException, TimeoutException {
-        Map<Long, Landing<String>> landings = new HashMap<>();
+        Map<Long, LoadResult<String>> loadResults = new HashMap<>();
         Map<Long, Exception> failures = new HashMap<>();
-        flights.fly(
+        flights.run(
                 List.of(key),
                 bulkhead.begin(),
                 any -> contentWithinBound,
-                (mine, call) -> mine.forEach(flight -> flight.land(load.apply(flight))),
-                landings,
+                (mine, call) -> mine.forEach(flight -> flight.complete(load.apply(flight))),
+                loadResults,
                 failures);
         if (failures.get(key) instanceof ExecutionException failure) {
             throw failure;
         }
         assertThat(failures).isEmpty();
-        return landings.get(key);
+        return loadResults.get(key);
     }
 }

@@ -44,8 +44,8 @@ class SourceCallsTest {
     private @Nullable Exception failure;
     private Way way = Way.THROWS;
 
-    private final SourceTroubles troubles = new SourceTroubles(new KeySpace("user", "name"), () -> logClock);
-    private final SourceCalls<Long, String> calls = new SourceCalls<>(this::source, counters, troubles, () -> now);
+    private final SourceErrorLog errorLog = new SourceErrorLog(new KeySpace("user", "name"), () -> logClock);
+    private final SourceCalls<Long, String> calls = new SourceCalls<>(this::source, counters, errorLog, () -> now);
 
     /** The ways in which a source reports that it cannot read some users. */
     enum Way {
@@ -205,7 +205,7 @@ class SourceCallsTest {
                     return ids.stream().collect(Collectors.toMap(id -> id, id -> "user " + id));
                 },
                 counters,
-                troubles,
+                errorLog,
                 () -> now);
         Map<Long, Loaded<String>> answer = losing.load(idsTo(500));
         assertThat(asked).extracting(Set::size).startsWith(500, 1).hasSize(3);
@@ -224,7 +224,7 @@ class SourceCallsTest {
                     throw new UnreadableUsersException(Map.of(1L, "user 1"), Map.of(2L, lost));
                 },
                 counters,
-                troubles,
+                errorLog,
                 () -> now);
         assertThat(catchException(() -> losing.load(idsTo(3)))).isSameAs(lost);
     }
@@ -237,7 +237,7 @@ class SourceCallsTest {
                     throw new NoClassDefFoundError("a driver");
                 },
                 counters,
-                troubles,
+                errorLog,
                 () -> now);
         assertThatExceptionOfType(NoClassDefFoundError.class).isThrownBy(() -> broken.load(idsTo(3)));
         assertThat(asked).hasSize(1);
@@ -252,14 +252,14 @@ class SourceCallsTest {
                     throw new IllegalStateException("called off");
                 },
                 counters,
-                troubles,
+                errorLog,
                 () -> now);
         List<ILoggingEvent> lines = linesOf(() ->
                 assertThat(catchException(() -> interrupted.load(idsTo(3)))).hasMessage("called off"));
         assertThat(Thread.interrupted()).isTrue();
         assertThat(asked).hasSize(1);
         assertThat(lines).isEmpty();
-        assertThat(troubles.latest()).isNull();
+        assertThat(errorLog.latest()).isNull();
     }
 
     @Test
@@ -320,19 +320,19 @@ class SourceCallsTest {
 
     @Test
     void theLastErrorIsThatOfTheLastCallAndAnUnreadableRowIsNone() throws Exception {
-        assertThat(troubles.latest()).isNull();
+        assertThat(errorLog.latest()).isNull();
         failure = new SQLException(SECRET, "42P01");
         loadOrFail(3);
-        assertThat(troubles.latest()).isEqualTo("SQLException, SQLSTATE 42P01");
+        assertThat(errorLog.latest()).isEqualTo("SQLException, SQLSTATE 42P01");
         failure = null;
         unreadable.add(1L);
         load(3);
-        assertThat(troubles.latest()).isNull();
+        assertThat(errorLog.latest()).isNull();
         way = Way.REPORTS;
         load(1);
-        assertThat(troubles.latest()).as("nothing was read").isEqualTo("IllegalStateException");
+        assertThat(errorLog.latest()).as("nothing was read").isEqualTo("IllegalStateException");
         logClock += Duration.ofSeconds(10).toNanos();
-        assertThat(troubles.latest()).as("long ago").isNull();
+        assertThat(errorLog.latest()).as("long ago").isNull();
     }
 
     private void loadOrFail(int users) {
@@ -396,7 +396,7 @@ class SourceCallsTest {
     }
 
     private static List<ILoggingEvent> linesOf(Runnable action) {
-        Logger logger = (Logger) LoggerFactory.getLogger(SourceTroubles.class);
+        Logger logger = (Logger) LoggerFactory.getLogger(SourceErrorLog.class);
         ListAppender<ILoggingEvent> appender = new ListAppender<>();
         appender.start();
         Level level = logger.getLevel();

@@ -194,7 +194,7 @@ public final class NodeRegister {
         return entry(next.seen).handle((done, failure) -> {
             if (failure == null) {
                 published = next;
-            } else if (RedisTroubles.reasonOf(failure).equals("READONLY")) {
+            } else if (RedisErrorLog.reasonOf(failure).equals("READONLY")) {
                 // What a replica says is not what the others are told.
                 published = null;
             }

@@ -28,7 +28,7 @@ final class PauseDetector {
      * @param answeredAt a moment after the reading
      * @return whether this machine was paused between the two readings
      */
-    synchronized boolean look(long shown, long askedAt, long answeredAt) {
+    synchronized boolean detect(long shown, long askedAt, long answeredAt) {
         long mostPassed = answeredAt - from;
         boolean stoodStill = isKnown
                 && Duration.ofMillis(shown - millis)

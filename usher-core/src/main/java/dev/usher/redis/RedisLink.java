@@ -50,7 +50,7 @@ final class RedisLink {
 
     private final Duration timeout;
     private final ScheduledExecutorService scheduler;
-    private final RedisTroubles troubles;
+    private final RedisErrorLog errorLog;
     private final Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife;
     private final CircuitBreaker breaker = new CircuitBreaker();
 
@@ -74,8 +74,8 @@ final class RedisLink {
      *
      * @param timeout how long an answer is waited for
      */
-    RedisLink(Duration timeout, ScheduledExecutorService scheduler, RedisTroubles troubles) {
-        this(timeout, scheduler, troubles, RedisAsyncCommands::ping);
+    RedisLink(Duration timeout, ScheduledExecutorService scheduler, RedisErrorLog errorLog) {
+        this(timeout, scheduler, errorLog, RedisAsyncCommands::ping);
     }
 
     /**
@@ -86,12 +86,12 @@ final class RedisLink {
     RedisLink(
             Duration timeout,
             ScheduledExecutorService scheduler,
-            RedisTroubles troubles,
+            RedisErrorLog errorLog,
             Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife) {
         this.signOfLife = signOfLife;
         this.timeout = timeout;
         this.scheduler = scheduler;
-        this.troubles = troubles;
+        this.errorLog = errorLog;
     }
 
     /**
@@ -106,7 +106,7 @@ final class RedisLink {
             Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
         return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
                 .whenComplete((connected, failure) -> {
-                    unconnected = failure == null ? null : RedisTroubles.reasonOf(failure);
+                    unconnected = failure == null ? null : RedisErrorLog.reasonOf(failure);
                     if (failure != null) {
                         var unused = scheduler.schedule(
                                 () -> connect(client, uri, use), FIRST_CONNECT_RETRY.toMillis(), TimeUnit.MILLISECONDS);
@@ -151,10 +151,10 @@ final class RedisLink {
     /** Notes that an attempt to restore a connection of this Redis has failed, which may have been this one. */
     void attemptFailed(Throwable failure) {
         if (!isOpen()) {
-            String reason = RedisTroubles.reasonOf(failure);
+            String reason = RedisErrorLog.reasonOf(failure);
             // An attempt that the loss itself has broken off may come first, with a reason that says little.
             if (reasons.add(reason)) {
-                troubles.isKnown();
+                errorLog.isKnown();
             }
             unconnected = reason;
         }
@@ -263,7 +263,7 @@ final class RedisLink {
     private void answered() {
         if (failing) {
             failing = false;
-            troubles.ended();
+            errorLog.ended();
         }
     }
 
@@ -273,13 +273,13 @@ final class RedisLink {
     }
 
     private SharedTierException failed(Throwable failure) {
-        return failed("failed: " + RedisTroubles.reasonOf(failure), RedisTroubles.codeOf(failure));
+        return failed("failed: " + RedisErrorLog.reasonOf(failure), RedisErrorLog.codeOf(failure));
     }
 
     private SharedTierException failed(String what, @Nullable String errorCode) {
         failedAt = System.nanoTime();
         failing = true;
-        return troubles.failed(what, errorCode);
+        return errorLog.failed(what, errorCode);
     }
 
     private void pulse() {

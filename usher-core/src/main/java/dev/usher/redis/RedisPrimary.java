@@ -75,7 +75,7 @@ public final class RedisPrimary implements AutoCloseable {
     private final ScheduledExecutorService scheduler;
     private final Listener listener;
     private final IntConsumer batchSizes;
-    private final RedisTroubles troubles;
+    private final RedisErrorLog errorLog;
     private final RedisLink readLink;
     private final RedisLink scriptLink;
     private final NodeRegister register;
@@ -126,9 +126,9 @@ public final class RedisPrimary implements AutoCloseable {
         this.scheduler = scheduler;
         this.listener = listener;
         this.batchSizes = batchSizes;
-        this.troubles = new RedisTroubles(settings.uri());
-        this.readLink = new RedisLink(settings.commandTimeout(), scheduler, troubles);
-        this.scriptLink = new RedisLink(settings.commandTimeout(), scheduler, troubles, this::lookForPause);
+        this.errorLog = new RedisErrorLog(settings.uri());
+        this.readLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
+        this.scriptLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog, this::lookForPause);
         this.ownClock = settings.clock();
         this.nanoTime = settings.nanoTime();
         this.guards = new GuardProtocol(scriptLink, clock);
@@ -177,7 +177,7 @@ public final class RedisPrimary implements AutoCloseable {
 
     /** Connects, and waits until the connections stand or the first attempt has failed. */
     void open() {
-        if (RedisTroubles.isNamedBySentinels(uri)) {
+        if (RedisErrorLog.isNamedBySentinels(uri)) {
             log.warn(
                     "Redis is named by its Sentinels, which usher does not support: they are asked for the primary whenever a"
                             + " connection is made, and a failover without the loss of a connection goes unnoticed. Name the primary"
@@ -198,7 +198,7 @@ public final class RedisPrimary implements AutoCloseable {
         } catch (ExecutionException | TimeoutException e) {
             readLink.attemptFailed(e);
             scriptLink.attemptFailed(e);
-            var unused = troubles.failed("cannot be reached: " + RedisTroubles.reasonOf(e));
+            var unused = errorLog.failed("cannot be reached: " + RedisErrorLog.reasonOf(e));
         }
     }
 
@@ -375,7 +375,7 @@ public final class RedisPrimary implements AutoCloseable {
             return readLink.notConnected();
         }
         // An idle node has asked for nothing but the pulse.
-        return readLink.isLeftAlone() || scriptLink.isLeftAlone() ? RedisLink.NOT_ASKED : troubles.latest();
+        return readLink.isLeftAlone() || scriptLink.isLeftAlone() ? RedisLink.NOT_ASKED : errorLog.latest();
     }
 
     /** How Redis makes room when its memory is full, or {@code null} while that is not known. */
@@ -452,7 +452,7 @@ public final class RedisPrimary implements AutoCloseable {
     private CompletionStage<?> lookAtClock(RedisAsyncCommands<String, byte[]> redis) {
         return redis.time().whenComplete((time, failure) -> {
             if (failure == null) {
-                clock.look(time, System.nanoTime());
+                clock.sample(time, System.nanoTime());
             }
         });
     }
@@ -462,7 +462,7 @@ public final class RedisPrimary implements AutoCloseable {
         long askedAt = nanoTime.getAsLong();
         return redis.time().thenAccept(time -> {
             long shown = ServerClock.millisOf(time);
-            if (shown != ServerMoment.UNKNOWN && pauses.look(shown, askedAt, nanoTime.getAsLong())) {
+            if (shown != ServerMoment.UNKNOWN && pauses.detect(shown, askedAt, nanoTime.getAsLong())) {
                 distrust();
             }
         });
@@ -472,7 +472,7 @@ public final class RedisPrimary implements AutoCloseable {
     private void lookForSleep() {
         long askedAt = nanoTime.getAsLong();
         long shown = ownClock.millis();
-        if (sleeps.look(shown, askedAt, nanoTime.getAsLong())) {
+        if (sleeps.detect(shown, askedAt, nanoTime.getAsLong())) {
             distrust();
         }
     }
@@ -506,7 +506,7 @@ public final class RedisPrimary implements AutoCloseable {
                 log.warn(
                         "Redis at {} is {}, with spring.data.redis.host and spring.data.redis.port, with spring.data.redis.url,"
                                 + " or with redis(…) of UserCaches.builder()",
-                        troubles.address(),
+                        errorLog.address(),
                         now.advice());
             }
             return now;

@@ -68,7 +68,7 @@ final class ServerClock {
      * @param time what {@code TIME} answers: seconds and microseconds
      * @param receivedAt when it had come, in {@link System#nanoTime()}
      */
-    void look(List<byte[]> time, long receivedAt) {
+    void sample(List<byte[]> time, long receivedAt) {
         long millis = millisOf(time);
         if (millis == ServerMoment.UNKNOWN) {
             return;

@@ -25,7 +25,7 @@ public final class SharedTierException extends Exception {
 
     /** Why a call of Redis has failed, in words that quote nothing of what was asked. */
     public static String reasonOf(Throwable failure) {
-        return RedisTroubles.reasonOf(failure);
+        return RedisErrorLog.reasonOf(failure);
     }
 
     /** The error code of the answer of Redis, or {@code null} when it has not answered. */

@@ -132,8 +132,8 @@ final class TrackedConnection {
                             answered(current, sentAt, sample);
                         } else if (isRefusal(failure)) {
                             refuse("it refuses CLIENT TRACKING, or the script that registers this node: "
-                                    + RedisTroubles.reasonOf(failure));
-                        } else if ("WRONGTYPE".equals(RedisTroubles.codeOf(failure))) {
+                                    + RedisErrorLog.reasonOf(failure));
+                        } else if ("WRONGTYPE".equals(RedisErrorLog.codeOf(failure))) {
                             // Something else stands where the register or its signal should, until it is written again.
                             var unused = register.register();
                         }

@@ -518,7 +518,7 @@ class GuardScriptsIT {
                 RedisClient operator = RedisClient.create(own.uri())) {
             RedisCommands<String, String> there = operator.connect().sync();
             RedisLink link =
-                    new RedisLink(Duration.ofSeconds(10), scheduler, new RedisTroubles(RedisURI.create(own.uri())));
+                    new RedisLink(Duration.ofSeconds(10), scheduler, new RedisErrorLog(RedisURI.create(own.uri())));
             // Without a register, whose heartbeat is an EVAL as well.
             link.connect(operator, RedisURI.create(own.uri()), connected -> CompletableFuture.completedStage(null))
                     .toCompletableFuture()

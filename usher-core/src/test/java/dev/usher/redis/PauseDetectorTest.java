@@ -28,9 +28,9 @@ class PauseDetectorTest {
         "31_536_000_000_000, 250, true"
     })
     void thisMachineHasStoodStillWhereTheOtherClockIsTooFarOn(long shown, long passed, boolean stoodStill) {
-        assertThat(detector.look(START, 0, 0)).as("the first look").isFalse();
-        assertThat(detector.look(START + shown, nanos(passed), nanos(passed))).isEqualTo(stoodStill);
-        assertThat(detector.look(START + shown + 250, nanos(passed + 250), nanos(passed + 250)))
+        assertThat(detector.detect(START, 0, 0)).as("the first detect").isFalse();
+        assertThat(detector.detect(START + shown, nanos(passed), nanos(passed))).isEqualTo(stoodStill);
+        assertThat(detector.detect(START + shown + 250, nanos(passed + 250), nanos(passed + 250)))
                 .as("once")
                 .isFalse();
     }
@@ -38,16 +38,16 @@ class PauseDetectorTest {
     /** The other clock may have been read at any moment between the question and the answer. */
     @Test
     void anAnswerThatTakesLongIsNoPause() {
-        detector.look(START, nanos(0), nanos(900));
-        assertThat(detector.look(START + 2_000, nanos(1_000), nanos(2_000))).isFalse();
+        detector.detect(START, nanos(0), nanos(900));
+        assertThat(detector.detect(START + 2_000, nanos(1_000), nanos(2_000))).isFalse();
     }
 
     @Test
     void anotherClockIsNotComparedWithTheOneBefore() {
-        detector.look(START, 0, 0);
+        detector.detect(START, 0, 0);
         detector.forget();
-        assertThat(detector.look(START + 3_600_000, nanos(250), nanos(250))).isFalse();
-        assertThat(detector.look(START + 3_602_000, nanos(500), nanos(500))).isTrue();
+        assertThat(detector.detect(START + 3_600_000, nanos(250), nanos(250))).isFalse();
+        assertThat(detector.detect(START + 3_602_000, nanos(500), nanos(500))).isTrue();
     }
 
     private static long nanos(long millis) {

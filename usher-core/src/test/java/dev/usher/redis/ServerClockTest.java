@@ -15,7 +15,7 @@ class ServerClockTest {
 
     @Test
     void theLeastItCanHaveShownFollowsTheTimeSinceTheAnswerCameMoreSlowly() {
-        look(1_000_000, RECEIVED);
+        sample(1_000_000, RECEIVED);
         assertThat(leastAt(RECEIVED)).isEqualTo(1_000_000 - 1);
         assertThat(leastAt(after(3))).isEqualTo(1_003_000 - 300 - 1);
     }
@@ -23,49 +23,49 @@ class ServerClockTest {
     @Test
     void withoutAnEarlierSampleTheMarkIsUnknown() {
         assertThat(leastAt(RECEIVED)).isEqualTo(ServerMoment.UNKNOWN);
-        look(1_000_000, RECEIVED);
+        sample(1_000_000, RECEIVED);
         assertThat(leastAt(RECEIVED - 1)).isEqualTo(ServerMoment.UNKNOWN);
     }
 
     @Test
     void theSampleBeforeTheLastCoversMomentsBetweenTheTwo() {
-        look(1_000_000, RECEIVED);
-        look(9_000_000, after(10)); // the clock was set forward meanwhile
+        sample(1_000_000, RECEIVED);
+        sample(9_000_000, after(10)); // the clock was set forward meanwhile
         assertThat(leastAt(after(5))).isEqualTo(1_005_000 - 500 - 1);
         assertThat(leastAt(after(11))).isEqualTo(9_001_000 - 100 - 1);
     }
 
     @Test
     void aSampleIsOutOfDateAfterHalfAMinute() {
-        look(1_000_000, RECEIVED);
+        sample(1_000_000, RECEIVED);
         assertThat(leastAt(after(30) - 1)).isNotEqualTo(ServerMoment.UNKNOWN);
         assertThat(leastAt(after(30))).isEqualTo(ServerMoment.UNKNOWN);
     }
 
     @Test
     void anotherServersClockIsAnotherClock() {
-        look(1_000_000, RECEIVED);
+        sample(1_000_000, RECEIVED);
         clock.forget();
         assertThat(leastAt(after(1))).isEqualTo(ServerMoment.UNKNOWN);
-        look(2_000_000, after(2));
+        sample(2_000_000, after(2));
         assertThat(leastAt(after(1))).isEqualTo(ServerMoment.UNKNOWN);
     }
 
     @Test
     void aMarkIsOfTheServerFromWhichItWasTakenUntilThatMayBeAnother() {
-        look(1_000_000, RECEIVED);
+        sample(1_000_000, RECEIVED);
         ServerMoment mark = clock.momentAt(RECEIVED);
-        look(2_000_000, after(1));
-        assertThat(clock.isOf(mark)).as("after another look").isTrue();
+        sample(2_000_000, after(1));
+        assertThat(clock.isOf(mark)).as("after another sample").isTrue();
         clock.forget();
         assertThat(clock.isOf(mark)).isFalse();
-        look(3_000_000, after(2));
+        sample(3_000_000, after(2));
         assertThat(clock.isOf(mark)).isFalse();
     }
 
     @Test
     void aTimeThatNoClockShowsIsNoSample() {
-        look(1_000_000, RECEIVED);
+        sample(1_000_000, RECEIVED);
         long before = leastAt(RECEIVED);
         for (String odd : List.of(
                 "",
@@ -82,11 +82,11 @@ class ServerClockTest {
             byte[] oddBytes = odd.getBytes(US_ASCII);
             byte[] one = {'1'};
             for (List<byte[]> time : List.of(List.of(oddBytes, one), List.of(one, oddBytes))) {
-                clock.look(time, RECEIVED);
+                clock.sample(time, RECEIVED);
                 assertThat(ServerClock.millisOf(time)).as(odd).isEqualTo(ServerMoment.UNKNOWN);
             }
         }
-        clock.look(List.of(), RECEIVED);
+        clock.sample(List.of(), RECEIVED);
         assertThat(leastAt(RECEIVED)).isEqualTo(before);
     }
 
@@ -94,10 +94,10 @@ class ServerClockTest {
         return clock.momentAt(nanoTime).leastMillis();
     }
 
-    private void look(long millis, long receivedAt) {
+    private void sample(long millis, long receivedAt) {
         byte[] seconds = Long.toString(millis / 1000).getBytes(US_ASCII);
         byte[] micros = Long.toString(millis % 1000 * 1000).getBytes(US_ASCII);
-        clock.look(List.of(seconds, micros), receivedAt);
+        clock.sample(List.of(seconds, micros), receivedAt);
     }
 
     private static long after(int seconds) {

@@ -39,9 +39,9 @@ class LogLimitsTest {
             Map.entry("FenceOutbox: The entries of the facets", "an overflow"),
             Map.entry("FenceOutbox: {} invalidations are not confirmed, the oldest", "ten seconds"),
             Map.entry("RateLimitedLog: ", "it is the limit"),
-            Map.entry("RedisTroubles: {}; the source answers", "ten seconds"),
-            Map.entry("RedisTroubles: Redis at {} answers again", "the line that begins it, every ten seconds"),
-            Map.entry("SourceTroubles: The source of {} answers again", "the line that begins it, every ten seconds"),
+            Map.entry("RedisErrorLog: {}; the source answers", "ten seconds"),
+            Map.entry("RedisErrorLog: Redis at {} answers again", "the line that begins it, every ten seconds"),
+            Map.entry("SourceErrorLog: The source of {} answers again", "the line that begins it, every ten seconds"),
             Map.entry("RedisPrimary: Redis is named by its Sentinels", "the start"),
             Map.entry(
                     "RedisPrimary: The maxmemory-policy {} of this Redis",

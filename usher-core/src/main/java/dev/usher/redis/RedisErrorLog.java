@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Logs the failures of a Redis, at most one line in ten seconds, and remembers the last one. Thread-safe. */
-final class RedisTroubles {
+final class RedisErrorLog {
 
-    private static final Logger log = LoggerFactory.getLogger(RedisTroubles.class);
+    private static final Logger log = LoggerFactory.getLogger(RedisErrorLog.class);
 
     /** The interval of log lines while a failure lasts. */
     private static final Duration WARNING = Duration.ofSeconds(10);
@@ -85,7 +85,7 @@ final class RedisTroubles {
     private volatile @Nullable String latest;
     private volatile boolean warned;
 
-    RedisTroubles(RedisURI uri) {
+    RedisErrorLog(RedisURI uri) {
         this.address = isNamedBySentinels(uri)
                 ? uri.getSentinelMasterId() + " of its Sentinels"
                 : uri.getHost() + ":" + uri.getPort();

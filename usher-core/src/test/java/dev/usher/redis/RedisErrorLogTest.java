@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class RedisTroublesTest {
+class RedisErrorLogTest {
 
     /** As Redis 6.2, Redis 7 and Valkey word them, outside of scripts and within. */
     @ParameterizedTest
@@ -31,13 +31,13 @@ class RedisTroublesTest {
             13800000000 is not what an error begins with                                                       | ERR
             """)
     void anErrorHasACodeAndItsTextGoesNoFurther(String message, String code) {
-        assertThat(RedisTroubles.codeOf(new CompletionException(new RedisCommandExecutionException(message))))
+        assertThat(RedisErrorLog.codeOf(new CompletionException(new RedisCommandExecutionException(message))))
                 .isEqualTo(code);
     }
 
     @Test
     void whatIsNoAnswerHasNoCode() {
-        assertThat(RedisTroubles.codeOf(new CompletionException(new IOException("connection reset"))))
+        assertThat(RedisErrorLog.codeOf(new CompletionException(new IOException("connection reset"))))
                 .isNull();
     }
 
@@ -67,7 +67,7 @@ class RedisTroublesTest {
             13800000000 is not what an error begins with                                                       => ERR
             """)
     void whatIsRefusedIsNamedAndNothingElseOfItsText(String message, String reason) {
-        assertThat(RedisTroubles.reasonOf(new CompletionException(new RedisCommandExecutionException(message))))
+        assertThat(RedisErrorLog.reasonOf(new CompletionException(new RedisCommandExecutionException(message))))
                 .isEqualTo(reason);
     }
 
@@ -118,15 +118,15 @@ class RedisTroublesTest {
     @Test
     void aFailureOnTheWayIsNamedByItsDeepestCauseAndAnAlertByItsName() {
         Exception expired = new CertificateExpiredException("NotAfter: 13800000000");
-        assertThat(RedisTroubles.reasonOf(
+        assertThat(RedisErrorLog.reasonOf(
                         new CompletionException(new SSLHandshakeException("PKIX").initCause(expired))))
                 .isEqualTo("CertificateExpiredException");
-        assertThat(RedisTroubles.reasonOf(new CompletionException(
+        assertThat(RedisErrorLog.reasonOf(new CompletionException(
                         new SSLHandshakeException("(certificate_expired) Received fatal alert: certificate_expired"))))
                 .isEqualTo("SSLHandshakeException (certificate_expired)");
     }
 
     private static String reasonOf(String message) {
-        return RedisTroubles.reasonOf(new RedisCommandExecutionException(message));
+        return RedisErrorLog.reasonOf(new RedisCommandExecutionException(message));
     }
 }

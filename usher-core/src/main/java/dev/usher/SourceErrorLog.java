@@ -13,9 +13,9 @@ import org.slf4j.LoggerFactory;
  * Logs the failures of a facet's source, at most one line in ten seconds. A line names exceptions by their classes, and never quotes
  * their messages, which may hold values. Thread-safe.
  */
-final class SourceTroubles {
+final class SourceErrorLog {
 
-    private static final Logger log = LoggerFactory.getLogger(SourceTroubles.class);
+    private static final Logger log = LoggerFactory.getLogger(SourceErrorLog.class);
 
     /** For how long a failure counts, and the line about its end is held back. */
     private static final Duration RECENT = Duration.ofSeconds(10);
@@ -29,7 +29,7 @@ final class SourceTroubles {
     private volatile long warnedAt;
     private volatile boolean warned;
 
-    SourceTroubles(KeySpace keys, LongSupplier nanoTime) {
+    SourceErrorLog(KeySpace keys, LongSupplier nanoTime) {
         this.keys = keys;
         this.nanoTime = nanoTime;
         this.failureLog = new RateLimitedLog(log, nanoTime);
