@@ -54,7 +54,7 @@ final class FenceOutbox {
     /** Until then a silent Redis is not sent the same again: it may still have what was sent before. */
     private static final Duration LONGEST_ROUND = Duration.ofSeconds(30);
 
-    /** How often trouble is logged while it lasts. */
+    /** How often a lasting failure is logged. */
     private static final Duration WARNING = Duration.ofSeconds(10);
 
     private static final String SILENT = "Redis has not answered yet";

@@ -94,7 +94,7 @@ public final class UserCaches implements AutoCloseable {
         FenceOutbox fences = engine.fences();
         return CachesHealth.builder()
                 .redis(redisIn(shared.state()))
-                .lastError(shared.trouble())
+                .lastError(shared.lastError())
                 .watermarkAge(shared.watermarkAge())
                 .pendingFences(fences.size())
                 .oldestPendingFence(fences.oldest())

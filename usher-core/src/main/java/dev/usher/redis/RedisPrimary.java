@@ -364,7 +364,7 @@ public final class RedisPrimary implements AutoCloseable {
     }
 
     /** What is wrong with Redis, in words without any of a user, or {@code null} while it answers. */
-    @Nullable String trouble() {
+    @Nullable String lastError() {
         if (state() == RedisState.ANSWERING) {
             return null;
         }

@@ -237,8 +237,8 @@ public final class SharedTier implements AutoCloseable {
     }
 
     /** What is wrong with that primary, in words without any of a user, or {@code null} while it answers. */
-    public @Nullable String trouble() {
-        return worst().trouble();
+    public @Nullable String lastError() {
+        return worst().lastError();
     }
 
     private RedisPrimary worst() {
