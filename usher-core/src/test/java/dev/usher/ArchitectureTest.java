@@ -121,6 +121,8 @@ class ArchitectureTest {
     void whatGrowsIsAClass() {
         classes()
                 .that()
+                .resideInAPackage("dev.usher")
+                .and()
                 .arePublic()
                 .and()
                 .areRecords()

@@ -217,7 +217,7 @@ class SharedValuesIT extends NodesOnRedis {
                 Arguments.of(
                         Facet.of("badges", OfInterface.class),
                         new OfInterface(() -> "13800000000"),
-                        "name a record or a class"),
+                        "use a record or a class"),
                 Arguments.of(
                         Facet.of("badges", kotlin.Pair.class),
                         new kotlin.Pair<>("13800000000", 1),
