@@ -37,11 +37,11 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Neither answer is from before a change, since a read begins only after both steps. So where the user both comes and goes, only one
  * thread reads here.
  */
+@Tag("thorough") // a few schedules find nothing, and many take minutes
 @Timeout(value = 15, unit = TimeUnit.MINUTES) // the large budgets, on a machine that is busy with other tests
 class NearTierLincheckTest {
 
     @ParameterizedTest
-    @Tag("thorough") // finds by chance and in minutes what chosen schedules find
     @ValueSource(classes = {Existing.class, InSessions.class, Absent.class, ComingAndGoing.class})
     void underStress(Class<?> machine) {
         check(machine, new StressOptions().iterations(40).invocationsPerIteration(30));
@@ -57,8 +57,8 @@ class NearTierLincheckTest {
         check(
                 machine,
                 new ModelCheckingOptions()
-                        .iterations(Thorough.pick(60, 12))
-                        .invocationsPerIteration(Thorough.pick(200, 20))
+                        .iterations(60)
+                        .invocationsPerIteration(200)
                         .addGuarantee(atomicCaffeine));
     }
 

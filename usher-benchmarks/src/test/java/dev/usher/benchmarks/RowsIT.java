@@ -11,23 +11,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Each row can be measured and fills its tables. The figures of so small a run mean nothing. */
 class RowsIT {
 
-    /** The rows that start no JVM and wait for nothing. */
-    @ParameterizedTest
-    @EnumSource(names = {"SHARED_HITS", "MANY_USERS", "LOGINS", "CHANGES", "GROWTH"})
-    void everyRowOfThisJvmIsFilled(Row row) throws Exception {
-        assertFilled(row);
-    }
-
     @Tag("thorough")
     @ParameterizedTest
-    @EnumSource(
-            mode = EnumSource.Mode.EXCLUDE,
-            names = {"SHARED_HITS", "MANY_USERS", "LOGINS", "CHANGES", "GROWTH"})
-    void everyOtherRowIsFilled(Row row) throws Exception {
-        assertFilled(row);
-    }
-
-    private static void assertFilled(Row row) throws Exception {
+    @EnumSource
+    void everyRowIsFilled(Row row) throws Exception {
         Section section = row.measurement().measure(Plan.smoke());
 
         assertThat(section.row()).isEqualTo(row);

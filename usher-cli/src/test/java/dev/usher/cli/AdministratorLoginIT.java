@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.usher.testkit.PostgresServer;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 class AdministratorLoginIT {
 
     @Test
+    @Tag("thorough") // starts a server of its own
     void aDatabaseWithoutAnAdministratorIsToldFromOneThatHasOne() {
         PostgresServer postgres = SharedPostgres.POSTGRES;
         String database = postgres.createDatabase("administrators");
