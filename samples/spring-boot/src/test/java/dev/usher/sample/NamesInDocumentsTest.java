@@ -10,18 +10,19 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Every constant and setting that the table of waits names exists. */
-class WaitsTest {
+/** Every member that ARCHITECTURE.md, or the table of waits, names with its type exists. */
+class NamesInDocumentsTest {
 
     private static final Path ROOT = Path.of("../..");
-    private static final Path TABLE = ROOT.resolve("docs/decisions/0041-who-may-wait-where.md");
     private static final Pattern MEMBER = Pattern.compile("`([A-Z]\\w+)\\.(\\w+)`");
 
-    @Test
-    void everyNameInTheTableIsInTheSources() throws IOException {
-        Matcher member = MEMBER.matcher(Files.readString(TABLE));
+    @ParameterizedTest
+    @ValueSource(strings = {"ARCHITECTURE.md", "docs/decisions/0041-who-may-wait-where.md"})
+    void everyMemberIsInTheSources(String document) throws IOException {
+        Matcher member = MEMBER.matcher(Files.readString(ROOT.resolve(document)));
         int members = 0;
         while (member.find()) {
             members++;
