@@ -323,7 +323,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
      */
     @Nullable Session sessionOfReads(String key) {
         Session session = shared.sessionOfReads(key);
-        return session != null && session.isTracked() && isTenant() && !shared.isMarked(keyPrefix) ? null : session;
+        return session != null && session.isTracked() && isTenant() ? shared.sessionOfTenant(keyPrefix) : session;
     }
 
     /**

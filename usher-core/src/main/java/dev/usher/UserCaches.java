@@ -304,7 +304,14 @@ public final class UserCaches implements AutoCloseable {
                 throw new IllegalStateException("name a Redis: UserCaches.builder().redis(\"redis://host:6379\")");
             }
             RedisSettings settings = new RedisSettings(
-                    uri, clientOptions, commandTimeout, timing.silence(), timing.registerLife(), clock, nanoTime);
+                    uri,
+                    clientOptions,
+                    commandTimeout,
+                    timing.silence(),
+                    timing.registerLife(),
+                    timing.markLife(),
+                    clock,
+                    nanoTime);
             Meters meters = Meters.in(meterRegistry);
             Engine engine;
             try {

@@ -1,10 +1,12 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.redis.Session;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,12 +14,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Many prefixes on the connections of one. */
 class TenantsIT extends NodesOnRedis {
 
     private static final int TENANTS = 1000;
+    private static final String MARK = "#home:user";
     private static final Duration BOUND = UserStatus.FACET.policy().stalenessBound();
 
     private final Map<Long, UserStatus> rows = new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED));
@@ -35,7 +39,7 @@ class TenantsIT extends NodesOnRedis {
             tenants.add(statusesOf(home.withPrefix("tenant-" + i)));
         }
         await().until(() -> redis.keys("{tenant-*:nodes}").size() == TENANTS);
-        await().until(() -> home.engine().shared().isMarked("tenant-" + (TENANTS - 1)));
+        await().until(() -> home.engine().shared().sessionOfTenant("tenant-" + (TENANTS - 1)) != null);
 
         assertThat(connections()).isEqualTo(connections);
         assertThat(callsInASecond()).isLessThan(heartbeats * 1.5);
@@ -110,16 +114,91 @@ class TenantsIT extends NodesOnRedis {
         UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
         letRegistersBeBelieved();
         await().until(() -> answersFromMemory(tenant));
-        var before = home.engine().shared().session("acme:42:status");
-        String mark = redis.hget("{acme:nodes}", "#home:user");
+        Session before = sessionOf(home, "acme");
+        String mark = redis.hget("{acme:nodes}", MARK);
 
         redis.del("{acme:nodes}");
 
-        await().until(() -> home.engine().shared().session("acme:42:status") != before);
-        await().until(() -> answersFromMemory(tenant));
-        assertThat(redis.hget("{acme:nodes}", "#home:user")).isNotNull().isNotEqualTo(mark);
+        await().until(() -> sessionOf(home, "acme") != before && answersFromMemory(tenant));
+        assertThat(requireNonNull(before).isWithin(Duration.ofDays(1).toNanos(), System.nanoTime()))
+                .isFalse();
+        assertThat(redis.hget("{acme:nodes}", MARK)).isNotNull().isNotEqualTo(mark);
         RevocationReceipt receipt = disable(tenant);
         assertThat(receipt.took()).as("a register that has just begun").isGreaterThan(BOUND.dividedBy(2));
+    }
+
+    @Test
+    void aMarkThatIsLostClosesWhatIsCachedOfItsTenantOnly() {
+        UserCaches home = open(patient(server.uri()));
+        UserStatusCache<Long> own = statusesOf(home);
+        UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
+        UserStatusCache<Long> other = statusesOf(home.withPrefix("globex"));
+        await().until(() -> answersFromMemory(own) && answersFromMemory(tenant) && answersFromMemory(other));
+        Session lost = sessionOf(home, "acme");
+        Session homes = home.engine().shared().session("user:42:status");
+        Session others = sessionOf(home, "globex");
+
+        redis.del("{acme:nodes}");
+
+        await().until(() -> sessionOf(home, "acme") != lost && answersFromMemory(tenant));
+        assertThat(home.engine().shared().session("user:42:status")).isSameAs(homes);
+        assertThat(sessionOf(home, "globex")).isSameAs(others);
+        assertThat(requireNonNull(others).isWithin(BOUND.toNanos(), System.nanoTime()))
+                .isTrue();
+    }
+
+    @Test
+    void aMarkThatIsUsedIsExtendedAndNothingIsClosed() {
+        Duration life = Duration.ofSeconds(8);
+        UserCaches home = open(patient(server.uri()).timing(Timing.STANDARD.withMarkLife(life)));
+        UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
+        await().until(() -> answersFromMemory(tenant));
+        Session session = sessionOf(home, "acme");
+        String set = redis.hget("{acme:nodes}", MARK);
+
+        await().until(() -> !set.equals(redis.hget("{acme:nodes}", MARK)));
+
+        assertThat(redis.pttl("{acme:nodes}")).isGreaterThan(life.toMillis() * 3 / 4);
+        assertThat(redis.hget("{acme:nodes}", MARK)).startsWith(set.substring(0, set.indexOf(' ') + 1));
+        await().until(() -> answersFromMemory(tenant));
+        assertThat(sessionOf(home, "acme")).isSameAs(session);
+    }
+
+    @Test
+    void nodesAndHomesThatHaveLongBeenSilentAreDroppedByTenants() {
+        redis.hset(
+                "{acme:nodes}",
+                Map.of("#epoch", "before", "#home:gone", "name 1000", "crashed", "1 1000 before status=5000"));
+
+        UserStatusCache<Long> tenant = statusesOf(open(patient(server.uri())).withPrefix("acme"));
+
+        await().until(() -> answersFromMemory(tenant));
+        assertThat(redis.hkeys("{acme:nodes}")).containsExactlyInAnyOrder("#epoch", MARK);
+        assertThat(redis.hget("{acme:nodes}", "#epoch"))
+                .as("believed a bound later")
+                .isNotEqualTo("before");
+    }
+
+    @Test
+    void homesThatHaveLongBeenSilentAreDroppedByNodesWithThePrefixAsTheirOwn() {
+        UserStatusCache<Long> own = statusesOf(open(patient(server.uri()).keyPrefix("acme")));
+        await().until(() -> answersFromMemory(own));
+        String epoch = redis.hget("{acme:nodes}", "#epoch");
+        redis.hset("{acme:nodes}", "#home:gone", "name 1000");
+
+        await().until(() -> !redis.hexists("{acme:nodes}", "#home:gone"));
+        assertThat(redis.hget("{acme:nodes}", "#epoch"))
+                .as("believed a bound later")
+                .isNotEqualTo(epoch);
+    }
+
+    @Test
+    void aRegisterOfAnotherTypeIsReplaced() {
+        redis.set("{acme:nodes}", "not a hash");
+
+        UserStatusCache<Long> tenant = statusesOf(open(patient(server.uri())).withPrefix("acme"));
+
+        await().until(() -> answersFromMemory(tenant));
     }
 
     @Test
@@ -139,6 +218,10 @@ class TenantsIT extends NodesOnRedis {
         home.close();
         assertThatIllegalStateException().isThrownBy(() -> again.isEnabled(42L));
         assertThatIllegalStateException().isThrownBy(() -> home.withPrefix("other"));
+    }
+
+    private static @Nullable Session sessionOf(UserCaches home, String tenant) {
+        return home.engine().shared().sessionOfTenant(tenant);
     }
 
     private UserStatusCache<Long> statusesOf(UserCaches caches) {

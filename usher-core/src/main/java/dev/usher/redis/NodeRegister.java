@@ -52,10 +52,13 @@ public final class NodeRegister {
 
     private static final Pattern LIMIT = Pattern.compile("([^=,]+)=(\\d{1,15})");
 
+    private static final String KEY_END = ":nodes}";
+
     private final String key;
     private final String signal;
     private final String node;
     private final Duration life;
+    private final Duration markLife;
     private final RedisLink scripts;
 
     /** How long this node may answer after its last sign of life, by facet. */
@@ -112,19 +115,26 @@ public final class NodeRegister {
      * @param keyPrefix what all keys of these caches begin with
      * @param node this node's name
      * @param life after which a node that does not report is dropped
+     * @param markLife after which a mark of {@link TenantRegisters} is dropped that is not extended
      * @param scripts over which it is written
      */
-    NodeRegister(String keyPrefix, String node, Duration life, RedisLink scripts) {
+    NodeRegister(String keyPrefix, String node, Duration life, Duration markLife, RedisLink scripts) {
         this.key = keyOf(keyPrefix);
         this.signal = key + ":revoked";
         this.node = node;
         this.life = life;
+        this.markLife = markLife;
         this.scripts = scripts;
     }
 
     /** The key of the register of the nodes that share a prefix. */
     static String keyOf(String prefix) {
-        return "{" + prefix + ":nodes}";
+        return "{" + prefix + KEY_END;
+    }
+
+    /** The prefix whose nodes' register has this key, or {@code null} when it is no register's. */
+    static @Nullable String prefixOf(String key) {
+        return key.startsWith("{") && key.endsWith(KEY_END) ? key.substring(1, key.length() - KEY_END.length()) : null;
     }
 
     /** Whether a key that has changed is the signal: a revocation waits for the nodes. */
@@ -217,7 +227,8 @@ public final class NodeRegister {
             bytes(seen.epoch),
             bytes(answersFor),
             bytes(Long.toString(life.toMillis())),
-            bytes(UUID.randomUUID().toString())
+            bytes(UUID.randomUUID().toString()),
+            bytes(Long.toString(markLife.toMillis()))
         };
         try {
             String[] keys = {key, signal};

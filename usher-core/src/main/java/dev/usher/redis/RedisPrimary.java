@@ -132,8 +132,8 @@ public final class RedisPrimary implements AutoCloseable {
         this.ownClock = settings.clock();
         this.nanoTime = settings.nanoTime();
         this.guards = new GuardProtocol(scriptLink, clock);
-        this.register = new NodeRegister(keyPrefix, node, settings.registerLife(), scriptLink);
-        this.tenants = new TenantRegisters(keyPrefix, scriptLink, session);
+        this.register = new NodeRegister(keyPrefix, node, settings.registerLife(), settings.markLife(), scriptLink);
+        this.tenants = new TenantRegisters(keyPrefix, scriptLink, session, settings.markLife());
         Duration silence = settings.silence().compareTo(settings.commandTimeout()) > 0
                 ? settings.silence()
                 : settings.commandTimeout();

@@ -14,6 +14,7 @@ import java.util.function.LongSupplier;
  * @param commandTimeout how long an answer is waited for
  * @param silence after which a connection is given up and made anew, although the pulse asks for a sign of life
  * @param registerLife after which a node that does not report is dropped from the register of nodes
+ * @param markLife after which a mark that a tenant's nodes have left is dropped, when none of them extends it
  * @param clock the clock of this machine, which goes on while the machine sleeps
  * @param nanoTime the clock of this machine that may stand still meanwhile, as {@link System#nanoTime}
  */
@@ -23,5 +24,6 @@ public record RedisSettings(
         Duration commandTimeout,
         Duration silence,
         Duration registerLife,
+        Duration markLife,
         InstantSource clock,
         LongSupplier nanoTime) {}

@@ -1,5 +1,7 @@
 package dev.usher.redis;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A stretch of time in which what is read may be kept, for as long as the session has not ended.
  *
@@ -10,6 +12,8 @@ package dev.usher.redis;
  * <p>In an <em>untracked</em> one it hears of none: it lasts while there is no other. What was read in it may be answered for
  * a while, by its own age.
  *
+ * <p>One <em>within</em> another ends with that one, and has seen no more; but it can be held and ended by itself.
+ *
  * <p>Thread-safe; reading takes no lock.
  */
 public final class Session {
@@ -18,6 +22,9 @@ public final class Session {
     private static final long FAR = 1L << 61;
 
     private final boolean tracked;
+
+    /** The session that this one is within, or {@code null}. */
+    private final @Nullable Session outer;
 
     /** Every change before this moment has been seen. */
     private volatile long seen;
@@ -29,19 +36,25 @@ public final class Session {
     private boolean closed;
     private long closedAt;
 
-    private Session(boolean tracked, long watermark) {
+    private Session(boolean tracked, @Nullable Session outer, long watermark) {
         this.tracked = tracked;
+        this.outer = outer;
         this.seen = watermark;
         this.watermark = watermark;
     }
 
     /** Every change before this moment of {@link System#nanoTime()} has been seen, or was before anything that is read. */
     public static Session tracked(long watermark) {
-        return new Session(true, watermark);
+        return new Session(true, null, watermark);
+    }
+
+    /** One that has seen what a tracked session has seen, until it is held or ended by itself. */
+    static Session within(Session outer) {
+        return new Session(true, outer, System.nanoTime() + FAR);
     }
 
     public static Session untracked() {
-        return new Session(false, System.nanoTime() + FAR);
+        return new Session(false, null, System.nanoTime() + FAR);
     }
 
     /** One that has ended, for what is read while nothing may be answered again. */
@@ -57,7 +70,7 @@ public final class Session {
 
     /** The same watermark, for what is read from now on. */
     public synchronized Session next() {
-        Session next = new Session(tracked, seen);
+        Session next = new Session(tracked, outer, seen);
         if (closed) {
             next.closeUntilSeen(closedAt);
         }
@@ -77,6 +90,22 @@ public final class Session {
         watermark = moment;
     }
 
+    /** From now until {@link #release}, what the outer session sees does not count. */
+    synchronized void hold() {
+        if (!ended && outer != null && seen - outer.seen > 0) {
+            seen = outer.seen;
+            watermark = seen;
+        }
+    }
+
+    /** Everything that the outer session has seen counts again. */
+    synchronized void release() {
+        if (!ended && outer != null) {
+            seen = System.nanoTime() + FAR;
+            watermark = seen;
+        }
+    }
+
     /** Nothing that was read in this session is answered, until every change before this moment has been seen. */
     synchronized void closeUntilSeen(long moment) {
         closed = true;
@@ -86,23 +115,29 @@ public final class Session {
 
     /** Nothing that was read in this session is answered any more. */
     public synchronized void end() {
+        hold();
         ended = true;
         watermark = System.nanoTime() - FAR;
     }
 
     /** Whether the session has not ended, and every change has been seen that is older than the bound. */
     public boolean isWithin(long boundNanos, long now) {
-        return now - watermark <= boundNanos;
+        return now - watermark <= boundNanos && (outer == null || outer.isWithin(boundNanos, now));
     }
 
     /** The last moment at which what was read at a moment in this session, and not changed since, was known to be true. */
     public long knownUntil(long readAt) {
-        long seenUpTo = seen;
+        long seenUpTo = seen();
         return tracked && seenUpTo - readAt > 0 ? seenUpTo : readAt;
     }
 
     /** How old the watermark of a tracked session is. */
     long age(long now) {
-        return now - seen;
+        return now - seen();
+    }
+
+    private long seen() {
+        long mine = seen;
+        return outer == null || mine - outer.seen <= 0 ? mine : outer.seen;
     }
 }

@@ -199,9 +199,12 @@ public final class SharedTier implements AutoCloseable {
         primaries().get(0).tenants().remove(prefix);
     }
 
-    /** Whether the tenant's register names this node's home, so that what is read of the tenant may be cached in memory. */
-    public boolean isMarked(String prefix) {
-        return primaries().get(0).tenants().isMarked(prefix);
+    /**
+     * The session in which what is read of a tenant may be cached in memory, within the tracked session, or {@code null} while the tenant's register does
+     * not name this node's home. To be asked for before the read.
+     */
+    public @Nullable Session sessionOfTenant(String prefix) {
+        return primaries().get(0).tenants().sessionOf(prefix);
     }
 
     /**

@@ -154,10 +154,8 @@ final class TrackedConnection {
         }
         boolean registered = sample.isRegistered() && register.isEntered();
         if (registered && current.isTracked()) {
-            if (tenants.areKnown()) {
-                current.seenUpTo(sentAt);
-            }
-            tenants.readMissing();
+            current.seenUpTo(sentAt);
+            tenants.maintain();
         } else if (registered) {
             // Not if the connection was lost meanwhile: Redis does not track the next one yet.
             if (session.replace(current, Session.tracked(sentAt))) {
@@ -206,9 +204,7 @@ final class TrackedConnection {
         if (register.isSignal(key)) {
             signalled = true;
             var unused = beat();
-        } else if (tenants.contains(key)) {
-            tenants.changed(key);
-        } else {
+        } else if (!tenants.changed(key)) {
             listener.changed(key);
         }
     }

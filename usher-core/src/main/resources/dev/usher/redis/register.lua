@@ -1,7 +1,8 @@
 -- REGISTER: a node registers itself with the last revocation that it has seen. KEYS[1] is the register, a hash with a field for each
 -- node. KEYS[2] is the key of the revocation signal.
 -- ARGV: node, the number of the last revocation that it has seen, the epoch of that revocation, how long the node may answer after its
--- last sign of life (by facet), the lifetime of a registration (milliseconds), and a new name for an epoch.
+-- last sign of life (by facet), the lifetime of a registration (milliseconds), a new name for an epoch, and how long a mark of TENANT stays
+-- that is not extended (milliseconds).
 -- Nodes that have not registered for that long are dropped. A register that has lost a node, or is new, begins a new epoch: no node
 -- takes it for complete until the bound of every node that may have been lost has passed. The same holds for a register with data that
 -- no node has written: such data cannot be believed, and would otherwise stay.
@@ -28,17 +29,21 @@ if revocations and (#revocations > 15 or not string.match(revocations, '^[1-9]%d
 end
 local register = redis.call('HGETALL', KEYS[1])
 for i = 1, #register, 2 do
-  local node = register[i]
-  if string.sub(node, 1, 1) ~= '#' then
-    local since = string.match(register[i + 1], '^%d+ (%d+)')
-    if not since or math.abs(now - tonumber(since)) > life then
-      redis.call('HDEL', KEYS[1], node)
-      lost = true
-    end
+  local field, value = register[i], register[i + 1]
+  local since, longest
+  if string.sub(field, 1, 1) ~= '#' then
+    since, longest = string.match(value, '^%d+ (%d+)'), life
+  elseif string.sub(field, 1, 6) == '#home:' then
+    since, longest = string.match(value, '^%S+ (%d+)$'), tonumber(ARGV[7])
+  end
+  if longest and (not since or math.abs(now - tonumber(since)) > longest) then
+    redis.call('HDEL', KEYS[1], field)
+    lost = true
   end
 end
 
 if lost then redis.call('HSET', KEYS[1], '#epoch', ARGV[6]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. string.format(' %.0f ', now) .. ARGV[3] .. ' ' .. ARGV[4])
-redis.call('PEXPIRE', KEYS[1], 100 * life)
+-- Not sooner than a mark needs it.
+if redis.call('PTTL', KEYS[1]) < 100 * life then redis.call('PEXPIRE', KEYS[1], 100 * life) end
 return 1

@@ -82,4 +82,48 @@ class CurrentSessionTest {
         current.distrust(System.nanoTime());
         assertThat(current.get()).isSameAs(last);
     }
+
+    @Test
+    void aSessionWithinAnotherHasSeenNoMoreAndLastsNoLonger() {
+        long now = System.nanoTime();
+        Session outer = Session.tracked(now);
+        Session inner = Session.within(outer);
+        assertThat(inner.isWithin(0, now)).isTrue();
+        assertThat(inner.isWithin(0, now + 1)).isFalse();
+        outer.seenUpTo(now + 10);
+        assertThat(inner.isWithin(0, now + 10)).isTrue();
+        assertThat(inner.knownUntil(now)).isEqualTo(now + 10);
+
+        outer.end();
+        assertThat(inner.isWithin(LONG, now + 10)).isFalse();
+    }
+
+    @Test
+    void aSessionThatIsHeldSeesNothingUntilItIsReleased() {
+        long now = System.nanoTime();
+        Session outer = Session.tracked(now);
+        Session inner = Session.within(outer);
+        inner.hold();
+        outer.seenUpTo(now + 10);
+        inner.hold();
+        assertThat(inner.isWithin(9, now + 10)).isFalse();
+        assertThat(inner.isWithin(10, now + 10)).isTrue();
+        assertThat(inner.knownUntil(now)).isEqualTo(now);
+
+        inner.release();
+        assertThat(inner.isWithin(0, now + 10)).isTrue();
+    }
+
+    @Test
+    void theEndOfASessionIsNotThatOfTheOuterOne() {
+        long now = System.nanoTime();
+        Session outer = Session.tracked(now);
+        Session inner = Session.within(outer);
+        inner.end();
+        inner.release();
+        outer.seenUpTo(now + 10);
+        assertThat(inner.isWithin(LONG, now + 10)).isFalse();
+        assertThat(inner.knownUntil(now)).isEqualTo(now);
+        assertThat(outer.isWithin(0, now + 10)).isTrue();
+    }
 }

@@ -549,6 +549,7 @@ class GuardScriptsIT {
                         Duration.ofSeconds(10),
                         Duration.ofSeconds(2),
                         Duration.ofSeconds(10),
+                        Duration.ofHours(24),
                         InstantSource.system(),
                         System::nanoTime),
                 "user",
