@@ -73,7 +73,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     private final int maxFences;
     private final Duration offersEnd;
 
-    /** Of a home: itself and its tenants, by prefix. */
+    /** Of a home: itself and its tenants, by prefix. Changed under its lock, and read without. */
     private final ConcurrentMap<String, Engine> engines = new ConcurrentHashMap<>();
 
     /**
@@ -156,27 +156,45 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
      * A tenant, closed by itself or together with its home.
      *
      * @throws IllegalArgumentException when the prefix is none, or cannot be told apart from another one
-     * @throws IllegalStateException when the prefix is in use, or the engine is closed
+     * @throws IllegalStateException when the prefix is in use, or the engine or its home is closed
      */
     Engine tenant(String prefix) {
         KeySpace.requirePlainText(prefix, "the key prefix");
+        requireOpen();
         home.requireOpen();
-        Engine tenant = new Engine(home, prefix);
-        for (String other : home.engines.keySet()) {
-            if (other.startsWith(prefix + ":") || prefix.startsWith(other + ":")) {
-                throw new IllegalArgumentException(
-                        "the key prefixes '" + prefix + "' and '" + other + "' cannot be told apart in keys");
-            }
-        }
-        if (home.engines.putIfAbsent(prefix, tenant) != null) {
-            throw new IllegalStateException("the key prefix '" + prefix + "' is in use already");
-        }
-        shared.addTenant(prefix);
+        Engine tenant = home.addTenant(prefix);
         if (home.isClosed()) {
             tenant.close(); // by this thread, or by the one that closes
             home.requireOpen();
         }
         return tenant;
+    }
+
+    /** All at once: of two prefixes that cannot be told apart, added at the same time, one is refused. */
+    private Engine addTenant(String prefix) {
+        synchronized (engines) {
+            for (String other : engines.keySet()) {
+                if (other.startsWith(prefix + ":") || prefix.startsWith(other + ":")) {
+                    throw new IllegalArgumentException(
+                            "the key prefixes '" + prefix + "' and '" + other + "' cannot be told apart in keys");
+                }
+            }
+            if (engines.containsKey(prefix)) {
+                throw new IllegalStateException("the key prefix '" + prefix + "' is in use already");
+            }
+            Engine tenant = new Engine(this, prefix);
+            engines.put(prefix, tenant);
+            shared.addTenant(prefix);
+            return tenant;
+        }
+    }
+
+    /** All at once, too: the prefix may be added again at any moment. */
+    private void removeTenant(Engine tenant) {
+        synchronized (engines) {
+            shared.removeTenant(tenant.keyPrefix);
+            engines.remove(tenant.keyPrefix);
+        }
     }
 
     private boolean isTenant() {
@@ -227,8 +245,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
             new Closing()
                     .step(this::closeCaches)
                     .step(() -> fences.drain(System.nanoTime() + LAST_ROUND.toNanos()))
-                    .step(() -> home.engines.remove(keyPrefix, this))
-                    .step(() -> shared.removeTenant(keyPrefix))
+                    .step(() -> home.removeTenant(this))
                     .end();
             return;
         }

@@ -12,7 +12,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -202,6 +207,62 @@ class TenantsIT extends NodesOnRedis {
     }
 
     @Test
+    void ofTwoPrefixesThatCannotBeToldApartOneIsRefused() {
+        UserCaches home = open(patient(server.uri()));
+        for (int i = 0; i < 300; i++) {
+            String prefix = "acme" + i;
+            AtomicInteger added = new AtomicInteger();
+            atOnce(() -> add(home, prefix, added), () -> add(home, prefix + ":eu", added));
+            assertThat(added).as(prefix).hasValue(1);
+        }
+    }
+
+    private static void add(UserCaches home, String prefix, AtomicInteger added) {
+        try {
+            var unused = home.withPrefix(prefix);
+            added.incrementAndGet();
+        } catch (IllegalArgumentException e) {
+            assertThat(e).hasMessageContaining("cannot be told apart");
+        }
+    }
+
+    @Test
+    void aTenantThatIsOpenedAgainWhileItIsClosedIsCachedInMemory() {
+        UserCaches home = open(patient(server.uri()));
+        for (int i = 0; i < 300; i++) {
+            UserCaches tenant = home.withPrefix("acme");
+            AtomicReference<UserCaches> again = new AtomicReference<>();
+            atOnce(tenant::close, () -> {
+                while (again.get() == null) {
+                    try {
+                        again.set(home.withPrefix("acme"));
+                    } catch (IllegalStateException e) {
+                        Thread.onSpinWait(); // in use
+                    }
+                }
+            });
+            await().until(() -> sessionOf(home, "acme") != null);
+            requireNonNull(again.get()).close();
+        }
+    }
+
+    private static void atOnce(Runnable one, Runnable other) {
+        CyclicBarrier together = new CyclicBarrier(2);
+        CompletableFuture<?> first = CompletableFuture.runAsync(() -> after(together, one));
+        CompletableFuture.allOf(first, CompletableFuture.runAsync(() -> after(together, other)))
+                .join();
+    }
+
+    private static void after(CyclicBarrier together, Runnable task) {
+        try {
+            together.await(10, TimeUnit.SECONDS);
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+        task.run();
+    }
+
+    @Test
     void aTenantIsClosedByItselfAndWithItsHome() {
         UserCaches home = open(patient(server.uri()));
         UserCaches tenant = home.withPrefix("acme");
@@ -210,6 +271,7 @@ class TenantsIT extends NodesOnRedis {
         assertThatIllegalStateException().isThrownBy(() -> tenant.withPrefix("user"));
         assertThatIllegalArgumentException().isThrownBy(() -> home.withPrefix("acme:eu"));
         tenant.close();
+        assertThatIllegalStateException().isThrownBy(() -> tenant.withPrefix("other"));
         assertThatIllegalStateException().isThrownBy(() -> statuses.isEnabled(42L));
         assertThat(statusesOf(home).isEnabled(42L)).isTrue();
 
