@@ -263,6 +263,24 @@ class TenantsIT extends NodesOnRedis {
     }
 
     @Test
+    void tenantsThatAreAddedOneAfterTheOtherDoNotStopTheWatermark() {
+        UserCaches home = open(patient(server.uri()));
+        UserStatusCache<Long> own = statusesOf(home);
+        await().until(() -> answersFromMemory(own));
+        AtomicInteger added = new AtomicInteger();
+        AtomicReference<Duration> longest = new AtomicReference<>(Duration.ZERO);
+
+        await().pollInterval(Duration.ofMillis(1)).until(() -> {
+            var unused = statusesOf(home.withPrefix("tenant-" + added.incrementAndGet()));
+            Duration age = requireNonNull(home.health().watermarkAge());
+            longest.accumulateAndGet(age, (before, now) -> before.compareTo(now) < 0 ? now : before);
+            return added.get() == 1500;
+        });
+
+        assertThat(longest.get()).isLessThan(Duration.ofSeconds(1));
+    }
+
+    @Test
     void aTenantIsClosedByItselfAndWithItsHome() {
         UserCaches home = open(patient(server.uri()));
         UserCaches tenant = home.withPrefix("acme");

@@ -144,6 +144,11 @@ public final class NodeRegister {
 
     /** Says how long this node may answer after its last sign of life. */
     public void limit(String facet, Duration limit) {
+        Duration before = limits.get(facet);
+        if (before != null && before.compareTo(limit) >= 0) {
+            // The register says so already: this node is not to stop answering until it is entered anew.
+            return;
+        }
         limits.merge(facet, limit, (one, other) -> one.compareTo(other) < 0 ? other : one);
         published = null;
     }
