@@ -33,16 +33,15 @@ public final class SharedTier implements AutoCloseable {
     }
 
     /** A map with one primary, which has all keys. */
-    record OnePrimary(RedisPrimary primary) implements SlotMap {
+    record OnePrimary(List<RedisPrimary> primaries) implements SlotMap {
 
-        @Override
-        public RedisPrimary primaryOf(String key) {
-            return primary;
+        OnePrimary(RedisPrimary primary) {
+            this(List.of(primary));
         }
 
         @Override
-        public List<RedisPrimary> primaries() {
-            return List.of(primary);
+        public RedisPrimary primaryOf(String key) {
+            return primaries.get(0);
         }
     }
 
@@ -117,10 +116,11 @@ public final class SharedTier implements AutoCloseable {
 
     /** As {@link #get} for each key, in one round trip to each primary that has any of them. */
     public List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
-        Map<RedisPrimary, List<Integer>> parts = partsOf(keys);
-        if (parts.size() == 1) {
-            return primaryOf(keys.get(0)).getAll(keys);
+        RedisPrimary only = onlyPrimaryOf(keys);
+        if (only != null) {
+            return only.getAll(keys);
         }
+        Map<RedisPrimary, List<Integer>> parts = partsOf(keys);
         byte @Nullable [][] found = new byte[keys.size()][];
         for (Map.Entry<RedisPrimary, List<Integer>> part : parts.entrySet()) {
             List<Integer> places = part.getValue();
@@ -140,6 +140,10 @@ public final class SharedTier implements AutoCloseable {
      * @param commands that have been sent to the primaries of these keys
      */
     public <T> List<T> awaitAll(List<String> keys, List<CompletableFuture<T>> commands) throws SharedTierException {
+        RedisPrimary only = onlyPrimaryOf(keys);
+        if (only != null) {
+            return only.guards().awaitAll(commands);
+        }
         try {
             for (Map.Entry<RedisPrimary, List<Integer>> part : partsOf(keys).entrySet()) {
                 var unused = part.getKey()
@@ -151,6 +155,19 @@ public final class SharedTier implements AutoCloseable {
             throw e;
         }
         return commands.stream().map(CompletableFuture::join).toList();
+    }
+
+    /** The primary that has all of the keys, or {@code null} when several have, or there are no keys. */
+    private @Nullable RedisPrimary onlyPrimaryOf(List<String> keys) {
+        RedisPrimary only = null;
+        for (String key : keys) {
+            RedisPrimary primary = primaryOf(key);
+            if (only != null && !only.equals(primary)) {
+                return null;
+            }
+            only = primary;
+        }
+        return only;
     }
 
     /** By primary, the places in the list of the keys that it has. */
