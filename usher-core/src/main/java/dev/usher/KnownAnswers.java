@@ -24,6 +24,7 @@ final class KnownAnswers<K, V> {
     /** How many users are looked up at a time: no more than Redis can answer well within the time that one call may take. */
     private static final int MAX_TOGETHER = 500;
 
+    private final Engine engine;
     private final CachedFacet<K, V> facet;
     private final EntryCodec<V> codec;
     private final Counters counters;
@@ -36,18 +37,15 @@ final class KnownAnswers<K, V> {
     private final boolean isCopied;
 
     KnownAnswers(
-            CachedFacet<K, V> facet,
-            NearTier<K, V> near,
-            TrackedReads<K, V> reads,
-            RefreshAhead ahead,
-            FenceOutbox fences) {
+            Engine engine, CachedFacet<K, V> facet, NearTier<K, V> near, TrackedReads<K, V> reads, RefreshAhead ahead) {
+        this.engine = engine;
         this.facet = facet;
         this.codec = facet.codec();
         this.counters = facet.counters();
         this.near = near;
         this.reads = reads;
         this.ahead = ahead;
-        this.fences = fences;
+        this.fences = engine.fences();
         this.isCopied = facet.facet().copiedOnRead();
     }
 
@@ -90,14 +88,20 @@ final class KnownAnswers<K, V> {
         return foundIn(last);
     }
 
-    /** Hands on what memory answers, and returns the rest: each id once, and none that can be no id. */
+    /**
+     * Hands on what memory answers, and returns the rest: each id once, and none that can be no id.
+     *
+     * @throws IllegalStateException when the caches are closed
+     */
     Set<K> inMemory(Collection<? extends K> ids, BiConsumer<K, CachedAnswer<V>> found) {
+        engine.requireOpen();
         Set<K> missing = new LinkedHashSet<>(capacityFor(ids.size()));
         for (K id : new LinkedHashSet<>(ids)) {
             CachedAnswer<V> cachedAnswer = near.find(id);
             if (cachedAnswer != null) {
                 found.accept(id, cachedAnswer);
             } else {
+                engine.requireOpen();
                 facet.requireId(id);
                 missing.add(id);
             }

@@ -75,7 +75,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         this.readThrough = new ReadThrough<>(engine, facet, source, near);
         this.reloads = new Reloads<>(engine, facet, near, readThrough);
         this.source = readThrough.source();
-        this.known = new KnownAnswers<>(facet, near, readThrough.reads(), readThrough.ahead(), fences);
+        this.known = new KnownAnswers<>(engine, facet, near, readThrough.reads(), readThrough.ahead());
         this.alone = new ReadAlone<>(this.source, known, flights, engine.executor(), this::loadForOthers);
     }
 
@@ -105,7 +105,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     @Override
     public Map<K, V> findAll(Collection<? extends K> ids) {
         Map<K, V> found = new LinkedHashMap<>(KnownAnswers.capacityFor(ids.size()));
-        engine.requireOpen();
         Set<K> missing = known.inMemory(
                 ids, (id, cachedAnswer) -> known.answerOf(cachedAnswer).ifPresent(value -> found.put(id, value)));
         Map<K, Lookup<V>> missed = findMissing(missing);
@@ -130,7 +129,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     @Override
     public Map<K, Lookup<V>> lookUpAll(Collection<? extends K> ids) {
-        engine.requireOpen();
         Map<K, Lookup<V>> found = new LinkedHashMap<>();
         found.putAll(
                 findMissing(known.inMemory(ids, (id, cachedAnswer) -> found.put(id, known.foundIn(cachedAnswer)))));
@@ -139,7 +137,6 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     @Override
     public Map<K, Optional<V>> findCached(Collection<? extends K> ids) {
-        engine.requireOpen();
         Map<K, Optional<V>> found = new LinkedHashMap<>();
         Set<K> missing = known.inMemory(ids, (id, cachedAnswer) -> found.put(id, known.answerOf(cachedAnswer)));
         known.inRedis(missing).forEach((id, answer) -> found.put(id, answer.value()));

@@ -18,6 +18,7 @@ import io.micrometer.core.instrument.config.MeterFilter;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.util.AbstractList;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -28,6 +29,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -101,6 +103,18 @@ class CloseIT extends NodesOnRedis {
         table.gate.countDown();
 
         assertThat(caller.get(10, TimeUnit.SECONDS)).isInstanceOf(UserUnavailableException.class);
+    }
+
+    @Test
+    void theRestOfALongListIsRefusedOnceTheNodeIsClosed() {
+        UserCaches node = open(patient(server.uri()));
+        UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, ids -> {
+            node.close();
+            throw new IllegalStateException("the database is down");
+        });
+        List<Long> ids = LongStream.range(0, 1000).boxed().toList();
+
+        assertThatIllegalStateException().isThrownBy(() -> cache.lookUpAll(ids)).withMessage("the caches are closed");
     }
 
     @Test
