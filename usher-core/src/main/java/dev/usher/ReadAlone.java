@@ -31,7 +31,7 @@ final class ReadAlone<K, V> {
      *
      * @param flights refuses a source that asks the cache which it fills
      * @param executor loads for the others
-     * @param load loads users on the calling thread, and logs why it cannot
+     * @param load loads users on the calling thread if that may, and logs why it cannot
      */
     ReadAlone(
             SourceReads<K, V> source,
@@ -134,10 +134,7 @@ final class ReadAlone<K, V> {
         try {
             executor.execute(() -> {
                 try {
-                    // The executor may run this on the thread that hands it in.
-                    if (source.canLoadForOthers()) {
-                        load.accept(mine);
-                    }
+                    load.accept(mine);
                 } finally {
                     loadedLater.removeAll(mine);
                 }

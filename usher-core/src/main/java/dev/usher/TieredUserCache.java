@@ -255,20 +255,26 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     /** Loads what a thread has read for itself alone. */
     private void loadForOthers(Set<K> ids) {
-        Map<K, UserUnavailableException> failures = new HashMap<>(0);
-        try (Bulkhead.Call call = source.begin()) {
-            findTogether(ids, call, new HashMap<>(), failures, new HashSet<>(0));
+        try {
+            // The executor may run this on the thread that hands it in.
+            if (!source.canLoadForOthers()) {
+                return;
+            }
+            Map<K, UserUnavailableException> failures = new HashMap<>(0);
+            try (Bulkhead.Call call = source.begin()) {
+                findTogether(ids, call, new HashMap<>(), failures, new HashSet<>(0));
+            }
+            if (!failures.isEmpty()) {
+                log.debug(
+                        "{} could not be loaded; the next caller tries again",
+                        facet.keys().nameOf(failures.keySet()),
+                        failures.values().iterator().next());
+            }
         } catch (RuntimeException e) {
             log.debug(
                     "{} could not be loaded; the next caller tries again",
                     facet.keys().nameOf(ids),
                     e);
-        }
-        if (!failures.isEmpty()) {
-            log.debug(
-                    "{} could not be loaded; the next caller tries again",
-                    facet.keys().nameOf(failures.keySet()),
-                    failures.values().iterator().next());
         }
     }
 

@@ -172,6 +172,36 @@ class LoadAloneIT extends NodesOnRedis {
     }
 
     @Test
+    void aSourceThatCannotSayWhetherItMayLoadForOthersBreaksNoThreadOfTheExecutor() throws Exception {
+        CompletableFuture<Void> task = new CompletableFuture<>();
+        UserCache<Long, String> names = open(UserCaches.builder()
+                        .redis(server.uri())
+                        .commandTimeout(Duration.ofSeconds(5))
+                        .executor(later -> task.completeAsync(() -> {
+                            later.run();
+                            return null;
+                        })))
+                .cache(NAME, Long.class, new UserSource<Long, String>() {
+                    @Override
+                    public Map<Long, String> load(Set<Long> ids) {
+                        return Map.of(42L, "Ann");
+                    }
+
+                    @Override
+                    public boolean canLoadForOthers() {
+                        if (Thread.currentThread() != testing) {
+                            throw new IllegalStateException("no transaction manager");
+                        }
+                        return false;
+                    }
+                });
+
+        assertThat(names.find(42L)).contains("Ann");
+
+        assertThat(task).succeedsWithin(Duration.ofSeconds(10));
+    }
+
+    @Test
     void itsSourceMayNotAskTheCacheEither() {
         UserCache<Long, String> names = cache(null);
         askedBySource.set(names);
