@@ -77,6 +77,12 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     private final ConcurrentMap<String, Engine> engines = new ConcurrentHashMap<>();
 
     /**
+     * Of a home: the outboxes of tenants that have been closed, by prefix, while they are needed. They go on sending, and a tenant that is opened again does
+     * not believe what Redis holds of their keys. Changed under the lock of the engines.
+     */
+    private final ConcurrentMap<String, FenceOutbox> outboxes = new ConcurrentHashMap<>();
+
+    /**
      * What the engine needs to know.
      *
      * @param keyPrefix what all keys begin with
@@ -136,7 +142,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     }
 
     /** A tenant. */
-    private Engine(Engine home, String keyPrefix) {
+    private Engine(Engine home, String keyPrefix, @Nullable FenceOutbox fences) {
         this.home = home;
         this.node = home.node;
         this.keyPrefix = keyPrefix;
@@ -149,7 +155,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         this.meters = home.meters;
         this.batchSizes = home.batchSizes;
         this.shared = home.shared;
-        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, maxFences, offersEnd);
+        this.fences = fences == null ? new FenceOutbox(shared, scheduler, keyPrefix, maxFences, offersEnd) : fences;
     }
 
     /**
@@ -182,7 +188,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
             if (engines.containsKey(prefix)) {
                 throw new IllegalStateException("the key prefix '" + prefix + "' is in use already");
             }
-            Engine tenant = new Engine(this, prefix);
+            Engine tenant = new Engine(this, prefix, outboxes.remove(prefix));
             engines.put(prefix, tenant);
             shared.addTenant(prefix);
             return tenant;
@@ -193,6 +199,8 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     private void removeTenant(Engine tenant) {
         synchronized (engines) {
             shared.removeTenant(tenant.keyPrefix);
+            outboxes.values().removeIf(outbox -> !outbox.isNeeded());
+            outboxes.put(tenant.keyPrefix, tenant.fences);
             engines.remove(tenant.keyPrefix);
         }
     }
@@ -255,7 +263,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
                 .toList();
         open.forEach(engine -> closing.step(engine::closeCaches));
         long until = System.nanoTime() + LAST_ROUND.toNanos();
-        open.forEach(engine -> closing.step(() -> engine.fences.drain(until)));
+        // Also of tenants that another thread is closing: it waits for what goes over this connection.
+        engines.values().forEach(engine -> closing.step(() -> engine.fences.drain(until)));
+        outboxes.values().forEach(outbox -> closing.step(() -> outbox.drain(until)));
         closing.step(meters::close).step(scheduler::shutdownNow);
         // What has not begun ends at once, for it finds the caches closed.
         workers.shutdownNow().forEach(closing::step);
@@ -377,5 +387,6 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     @Override
     public void disconnected(RedisPrimary primary) {
         engines.values().forEach(engine -> engine.fences.resendRecent(primary));
+        outboxes.values().forEach(outbox -> outbox.resendRecent(primary));
     }
 }

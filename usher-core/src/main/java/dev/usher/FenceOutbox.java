@@ -198,6 +198,11 @@ final class FenceOutbox {
         return overflow.get() != null;
     }
 
+    /** Whether something is pending, or may be again when the connection is lost. */
+    boolean isNeeded() {
+        return size() > 0 || recent.holdsAny(System.nanoTime());
+    }
+
     /** For how long the first of the changes has been pending, or {@code null} when none is. */
     @Nullable Duration oldest() {
         long now = System.nanoTime();

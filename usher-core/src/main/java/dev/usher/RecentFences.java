@@ -41,6 +41,11 @@ final class RecentFences {
         return keys;
     }
 
+    synchronized boolean holdsAny(long now) {
+        dropEarliest(now);
+        return !confirmedAt.isEmpty();
+    }
+
     private void dropEarliest(long now) {
         Iterator<Long> earliest = confirmedAt.values().iterator();
         while (earliest.hasNext()) {

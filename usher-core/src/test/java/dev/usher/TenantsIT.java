@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.redis.Session;
+import dev.usher.testkit.FaultProxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -278,6 +279,27 @@ class TenantsIT extends NodesOnRedis {
         });
 
         assertThat(longest.get()).isLessThan(Duration.ofSeconds(1));
+    }
+
+    @Test
+    void whatATenantCouldNotSendIsSentAfterItsEndAndNotBelievedByItsSuccessor() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches home = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
+            UserCaches tenant = home.withPrefix("acme");
+            UserStatusCache<Long> statuses = statusesOf(tenant);
+            await().until(() -> answersFromMemory(statuses));
+            proxy.refuse();
+            assertThat(disable(statuses).confirmed()).isFalse();
+            tenant.close();
+
+            UserCaches again = home.withPrefix("acme");
+            assertThat(again.health().pendingFences()).isOne();
+            assertThat(statusesOf(again).isEnabled(42L)).isFalse();
+            again.close();
+            assertThat(redis.exists("acme:42:status")).isOne();
+            proxy.restore();
+            await().until(() -> redis.exists("acme:42:status") == 0);
+        }
     }
 
     @Test
