@@ -8,6 +8,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.redis.Session;
 import dev.usher.testkit.FaultProxy;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -205,6 +209,29 @@ class TenantsIT extends NodesOnRedis {
         UserStatusCache<Long> tenant = statusesOf(open(patient(server.uri())).withPrefix("acme"));
 
         await().until(() -> answersFromMemory(tenant));
+    }
+
+    @Test
+    void aTenantWhoseRegisterTheAccountMayNotTouchCostsTheOthersNothing() {
+        CommandArgs<String, String> account =
+                new CommandArgs<>(StringCodec.UTF8).add("SETUSER").add("tenants");
+        for (String rule :
+                List.of("on", ">secret", "+@all", "allchannels", "~user:*", "~{user:*", "~acme:*", "~{acme:42:*")) {
+            account.add(rule);
+        }
+        redis.dispatch(CommandType.ACL, new StatusOutput<>(StringCodec.UTF8), account);
+        UserCaches home = open(patient(server.uri().replace("://", "://tenants:secret@")));
+        UserStatusCache<Long> own = statusesOf(home);
+        UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
+        letRegistersBeBelieved();
+        await().until(() -> answersFromMemory(own));
+
+        RevocationReceipt receipt = disable(tenant);
+
+        assertThat(receipt.confirmed()).isTrue();
+        assertThat(receipt.took()).isGreaterThanOrEqualTo(BOUND);
+        assertThat(home.health().redis()).isEqualTo(CachesHealth.Redis.ANSWERING);
+        assertThat(answersFromMemory(own)).isTrue();
     }
 
     @Test

@@ -321,7 +321,8 @@ final class TenantRegisters {
      */
     boolean isAlone(String prefix, Duration limit, Duration atMost) throws SharedTierException {
         Mark mark = marks.get(prefix);
-        if (mark == null) {
+        if (mark == null || mark.session == null) {
+            // Redis is not asked: the account may not be allowed to.
             return false;
         }
         Map<String, byte[]> fields =
