@@ -73,6 +73,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     private final int maxFences;
     private final Duration offersEnd;
 
+    /** Of a home: when the next warning of an outbox is due. While Redis is away, each tenant has reason for one. */
+    private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
+
     /** Of a home: itself and its tenants, by prefix. Changed under its lock, and read without. */
     private final ConcurrentMap<String, Engine> engines = new ConcurrentHashMap<>();
 
@@ -138,11 +141,11 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         this.meters = meters;
         this.batchSizes = meters.sharedBatchSizes();
         this.shared = new SharedTier(settings.redis(), keyPrefix, nameOf(node), scheduler, batchSizes, this);
-        this.fences = new FenceOutbox(shared, scheduler, keyPrefix, maxFences, offersEnd);
+        this.fences = outboxOf(keyPrefix);
     }
 
     /** A tenant. */
-    private Engine(Engine home, String keyPrefix, @Nullable FenceOutbox fences) {
+    private Engine(Engine home, String keyPrefix, FenceOutbox fences) {
         this.home = home;
         this.node = home.node;
         this.keyPrefix = keyPrefix;
@@ -155,7 +158,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         this.meters = home.meters;
         this.batchSizes = home.batchSizes;
         this.shared = home.shared;
-        this.fences = fences == null ? new FenceOutbox(shared, scheduler, keyPrefix, maxFences, offersEnd) : fences;
+        this.fences = fences;
     }
 
     /**
@@ -176,6 +179,10 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         return tenant;
     }
 
+    private FenceOutbox outboxOf(String prefix) {
+        return new FenceOutbox(shared, scheduler, prefix, maxFences, offersEnd, nextWarningAt);
+    }
+
     /** All at once: of two prefixes that cannot be told apart, added at the same time, one is refused. */
     private Engine addTenant(String prefix) {
         synchronized (engines) {
@@ -188,7 +195,8 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
             if (engines.containsKey(prefix)) {
                 throw new IllegalStateException("the key prefix '" + prefix + "' is in use already");
             }
-            Engine tenant = new Engine(this, prefix, outboxes.remove(prefix));
+            FenceOutbox left = outboxes.remove(prefix);
+            Engine tenant = new Engine(this, prefix, left == null ? outboxOf(prefix) : left);
             engines.put(prefix, tenant);
             shared.addTenant(prefix);
             return tenant;

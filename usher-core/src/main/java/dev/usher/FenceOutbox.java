@@ -87,7 +87,7 @@ final class FenceOutbox {
 
     private final LongAdder overflows = new LongAdder();
     private final LongAdder resent = new LongAdder();
-    private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
+    private final AtomicLong nextWarningAt;
     private final AtomicBoolean warned = new AtomicBoolean();
 
     /** What has failed last. */
@@ -99,14 +99,22 @@ final class FenceOutbox {
      * @param keyPrefix what all keys begin with
      * @param limit how many keys are kept
      * @param offersEnd for how long after a change a row from before it may be offered
+     * @param nextWarningAt when the next lasting failure is logged, in {@link System#nanoTime()}; of several outboxes, which share it, that
+     *     of one
      */
     FenceOutbox(
-            SharedTier shared, ScheduledExecutorService scheduler, String keyPrefix, int limit, Duration offersEnd) {
+            SharedTier shared,
+            ScheduledExecutorService scheduler,
+            String keyPrefix,
+            int limit,
+            Duration offersEnd,
+            AtomicLong nextWarningAt) {
         this.shared = shared;
         this.scheduler = scheduler;
         this.keyPrefix = keyPrefix;
         this.limit = limit;
         this.offersEnd = offersEnd;
+        this.nextWarningAt = nextWarningAt;
     }
 
     /** A change, told apart from every other: a fence that was sent before it does not confirm it. */

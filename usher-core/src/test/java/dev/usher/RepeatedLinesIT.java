@@ -3,6 +3,7 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.testkit.FaultProxy;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -134,6 +135,30 @@ class RepeatedLinesIT extends NodesOnRedis {
                 }));
 
         assertThat(lines).singleElement().asString().startsWith("The refresh of user:");
+    }
+
+    @Test
+    void changesOfManyTenantsThatCannotBeSentAreSaidOnce() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches home = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
+            List<UserCache<Long, String>> tenants = LongStream.range(0, 20)
+                    .mapToObj(
+                            i -> home.withPrefix("tenant-" + i).cache(facet("name"), Long.class, RepeatedLinesIT::load))
+                    .toList();
+            proxy.refuse();
+
+            List<String> lines = LogLines.of(
+                    "dev.usher",
+                    () -> tenants.forEach(
+                            tenant -> assertThat(tenant.invalidate(42L)).isFalse()));
+
+            assertThat(lines)
+                    .filteredOn(line -> line.contains("are not confirmed"))
+                    .hasSize(1);
+            proxy.restore();
+            await().until(() ->
+                    tenants.stream().allMatch(tenant -> tenant.stats().pendingFences() == 0));
+        }
     }
 
     private static Facet<String> facet(String name) {
