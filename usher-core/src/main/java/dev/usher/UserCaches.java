@@ -307,9 +307,7 @@ public final class UserCaches implements AutoCloseable {
                     uri,
                     clientOptions,
                     commandTimeout,
-                    timing.silence(),
-                    timing.registerLife(),
-                    timing.markLife(),
+                    new RedisSettings.Times(timing.silence(), timing.registerLife(), timing.markLife()),
                     clock,
                     nanoTime);
             Meters meters = Meters.in(meterRegistry);

@@ -132,10 +132,16 @@ public final class RedisPrimary implements AutoCloseable {
         this.ownClock = settings.clock();
         this.nanoTime = settings.nanoTime();
         this.guards = new GuardProtocol(scriptLink, clock);
-        this.register = new NodeRegister(keyPrefix, node, settings.registerLife(), settings.markLife(), scriptLink);
-        this.tenants = new TenantRegisters(keyPrefix, scriptLink, session, settings.markLife());
-        Duration silence = settings.silence().compareTo(settings.commandTimeout()) > 0
-                ? settings.silence()
+        this.register = new NodeRegister(
+                keyPrefix,
+                node,
+                settings.times().registerLife(),
+                settings.times().markLife(),
+                scriptLink);
+        this.tenants = new TenantRegisters(
+                keyPrefix, scriptLink, session, settings.times().markLife());
+        Duration silence = settings.times().silence().compareTo(settings.commandTimeout()) > 0
+                ? settings.times().silence()
                 : settings.commandTimeout();
         ClientOptions options = settings.clientOptions();
         ClientOptions connecting = options.mutate()
