@@ -45,5 +45,6 @@ end
 if lost then redis.call('HSET', KEYS[1], '#epoch', ARGV[6]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. string.format(' %.0f ', now) .. ARGV[3] .. ' ' .. ARGV[4])
 -- Not sooner than a mark needs it.
-if redis.call('PTTL', KEYS[1]) < 100 * life then redis.call('PEXPIRE', KEYS[1], 100 * life) end
+local left = redis.call('PTTL', KEYS[1])
+if left < 100 * life then redis.call('PEXPIRE', KEYS[1], 100 * life) end
 return 1
