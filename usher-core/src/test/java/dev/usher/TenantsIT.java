@@ -257,7 +257,7 @@ class TenantsIT extends NodesOnRedis {
     @Test
     void aTenantThatIsOpenedAgainWhileItIsClosedIsCachedInMemory() {
         UserCaches home = open(patient(server.uri()));
-        for (int i = 0; i < 300; i++) {
+        for (int i = 0; i < Thorough.pick(300, 30); i++) {
             UserCaches tenant = home.withPrefix("acme");
             AtomicReference<UserCaches> again = new AtomicReference<>();
             atOnce(tenant::close, () -> {

@@ -28,6 +28,7 @@ if revocations and (#revocations > 15 or not string.match(revocations, '^[1-9]%d
   lost = true
 end
 local register = redis.call('HGETALL', KEYS[1])
+local stays = 100 * life
 for i = 1, #register, 2 do
   local field, value = register[i], register[i + 1]
   local since, longest
@@ -39,12 +40,12 @@ for i = 1, #register, 2 do
   if longest and (not since or math.abs(now - tonumber(since)) > longest) then
     redis.call('HDEL', KEYS[1], field)
     lost = true
+  elseif longest and longest > stays then
+    stays = longest -- a mark needs it
   end
 end
 
 if lost then redis.call('HSET', KEYS[1], '#epoch', ARGV[6]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. string.format(' %.0f ', now) .. ARGV[3] .. ' ' .. ARGV[4])
--- Not sooner than a mark needs it.
-local left = redis.call('PTTL', KEYS[1])
-if left < 100 * life then redis.call('PEXPIRE', KEYS[1], 100 * life) end
+redis.call('PEXPIRE', KEYS[1], stays)
 return 1
