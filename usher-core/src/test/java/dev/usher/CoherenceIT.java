@@ -18,6 +18,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.assertj.core.api.SoftAssertions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
@@ -27,16 +28,16 @@ import org.junit.jupiter.api.io.TempDir;
  * Several nodes, in processes of their own and in this one, that read and change the same users; a foreign program that
  * changes some of them as well; and {@link CoherenceChecker} checks every single read afterwards.
  *
- * <p>The thorough form has a fault every few seconds; the long one, {@code ./usher dev coherence}, goes on for five minutes.
+ * <p>There is a fault every few seconds; the long form, {@code ./usher dev coherence}, goes on for five minutes.
  */
+@Tag("thorough") // FaultsIT asks the same judge in mvn verify
 class CoherenceIT {
 
     @TempDir(cleanup = CleanupMode.ON_SUCCESS)
     private Path directory;
 
     private final CoherenceRun run = CoherenceRun.fromProperties();
-    private final boolean withFaults =
-            Boolean.parseBoolean(System.getProperty("usher.coherence.faults", Thorough.pick("true", "false")));
+    private final boolean withFaults = Boolean.parseBoolean(System.getProperty("usher.coherence.faults", "true"));
 
     @Test
     @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run

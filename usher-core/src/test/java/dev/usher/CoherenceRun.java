@@ -134,8 +134,8 @@ record CoherenceRun(long reads, Duration duration, Duration bound, int processes
 
     static CoherenceRun fromProperties() {
         return new CoherenceRun(
-                Long.getLong("usher.coherence.reads", Thorough.pick(2_000_000L, 200_000L)),
-                Duration.ofSeconds(Long.getLong("usher.coherence.seconds", Thorough.pick(30L, 3L))),
+                Long.getLong("usher.coherence.reads", 2_000_000L),
+                Duration.ofSeconds(Long.getLong("usher.coherence.seconds", 30L)),
                 Duration.ofMillis(Long.getLong("usher.coherence.bound", 1000)),
                 Integer.getInteger("usher.coherence.processes", 2));
     }

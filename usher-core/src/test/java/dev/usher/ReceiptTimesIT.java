@@ -17,6 +17,7 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -30,10 +31,11 @@ import org.junit.jupiter.api.io.TempDir;
  *
  * <p>{@code ./usher dev receipts} measures over more receipts.
  */
+@Tag("thorough") // measures; FaultsIT judges receipts in mvn verify
 @EnabledOnOs(OS.LINUX)
 class ReceiptTimesIT {
 
-    private static final int NODES = Thorough.pick(8, 4);
+    private static final int NODES = 8;
     private static final int USER = 42;
     private static final int RECEIPTS = Integer.getInteger("usher.receipts", 20);
     private static final Duration BOUND = Duration.ofSeconds(1);

@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,9 +26,10 @@ import org.junit.jupiter.api.io.TempDir;
  *
  * <p>{@code ./usher dev visibility} measures over more changes.
  */
+@Tag("thorough") // measures; FaultsIT judges changes in mvn verify
 class VisibilityIT {
 
-    private static final int NODES = Thorough.pick(8, 3);
+    private static final int NODES = 8;
     private static final int WRITER = 100;
     private static final int USER = 42;
     private static final int CHANGES = Integer.getInteger("usher.visibility.changes", 30);

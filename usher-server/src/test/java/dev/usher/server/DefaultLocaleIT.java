@@ -8,10 +8,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Answers for machines are the same in every default locale of the JVM. */
+@Tag("thorough") // DefaultLocaleRuleTest judges all code in mvn verify
 class DefaultLocaleIT {
 
     /** Digits that are none of 0 to 9, and the letter I of Turkish without its dot. */
