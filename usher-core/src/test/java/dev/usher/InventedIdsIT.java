@@ -55,9 +55,9 @@ class InventedIdsIT extends NodesOnRedis {
         System.out.printf(
                 "after %,d invented ids: %,d keys more, %,d tracked keys more, %,d kB of Redis' memory more%n",
                 INVENTED, keys, tracked, (statistic("used_memory") - memoryBefore) / 1024);
-        // On a busy machine, of the few whose load Redis answered late.
-        assertThat(keys).as("keys").isLessThan(INVENTED / 100);
-        assertThat(tracked).as("tracked keys").isLessThan(INVENTED / 100);
+        // None at rest. On a busy machine, a claim may end before its load.
+        assertThat(keys).as("keys").isLessThan(INVENTED / 10);
+        assertThat(tracked).as("tracked keys").isLessThan(INVENTED / 10);
     }
 
     @Test
