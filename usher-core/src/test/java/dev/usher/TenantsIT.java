@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -276,8 +277,11 @@ class TenantsIT extends NodesOnRedis {
 
     private static void atOnce(Runnable one, Runnable other) {
         CyclicBarrier together = new CyclicBarrier(2);
-        CompletableFuture<?> first = CompletableFuture.runAsync(() -> after(together, one));
-        CompletableFuture.allOf(first, CompletableFuture.runAsync(() -> after(together, other)))
+        // Threads of their own: the common pool may have one only.
+        Executor threads = task -> new Thread(task).start();
+        CompletableFuture.allOf(
+                        CompletableFuture.runAsync(() -> after(together, one), threads),
+                        CompletableFuture.runAsync(() -> after(together, other), threads))
                 .join();
     }
 

@@ -1,5 +1,7 @@
 package dev.usher.server;
 
+import static java.util.Objects.requireNonNull;
+
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Objects;
@@ -75,7 +77,7 @@ final class DatabaseHealth implements HealthIndicator, DisposableBean {
         CompletableFuture<Health> check = current;
         if (check == null || check.isDone()) {
             begunAt = System.nanoTime();
-            check = CompletableFuture.supplyAsync(database::health, thread).thenApply(this::remember);
+            check = CompletableFuture.supplyAsync(() -> remember(requireNonNull(database.health())), thread);
             current = check;
         }
         return check;

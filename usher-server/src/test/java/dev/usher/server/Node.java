@@ -270,12 +270,12 @@ public final class Node implements AutoCloseable {
         return database.replace("127.0.0.1:" + Shared.POSTGRES.port(), "127.0.0.1:" + proxy.port());
     }
 
-    /** An empty database on the shared PostgreSQL. */
     /** A database that nothing has prepared yet. */
     public static DataSource unprepared(DataSource database) {
         return new PreparedDataSource(database, 1);
     }
 
+    /** An empty database on the shared PostgreSQL. */
     public static String newDatabase() {
         return Shared.POSTGRES.createDatabase("usher" + DATABASES.incrementAndGet());
     }
