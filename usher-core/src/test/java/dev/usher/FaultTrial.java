@@ -23,6 +23,11 @@ final class FaultTrial implements AutoCloseable {
     private static final int MAX_QUERIES = 4;
 
     static final Duration LONGEST_RECOVERY = Duration.ofSeconds(2);
+
+    /** Beside other tests, a busy machine starts nodes' threads late; the long run, which names its faults, has the machine for itself. */
+    private static final Duration JUDGED_RECOVERY =
+            System.getProperty("usher.faults", "").isEmpty() ? Duration.ofSeconds(5) : LONGEST_RECOVERY;
+
     private static final Duration WARM_UP = Duration.ofMillis(200);
     private static final Duration AFTERMATH = Duration.ofMillis(100);
 
@@ -116,7 +121,7 @@ final class FaultTrial implements AutoCloseable {
                 verdict.recovery = took;
             }
         }
-        if (verdict.recovery.compareTo(LONGEST_RECOVERY) > 0) {
+        if (verdict.recovery.compareTo(JUDGED_RECOVERY) > 0) {
             verdict.violation(
                     "SLOW_RECOVERY",
                     "a node took " + verdict.recovery + ", the database " + Duration.ofNanos(committedAt - restoredAt));
