@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * meanwhile go with the next query, at most {@value #MAX_BATCH} ids together. A caller that has to wait for its query needs a place in the {@link
  * Bulkhead}, and is refused at once when there is none: a busy source does not hold all threads of an application.
  *
- * <p>A query runs on the thread of one of its callers, the leader. When it ends, that thread hands its place to the caller that has waited
+ * <p>A query runs in the steps of one of its callers, the leader. When it ends, the leader hands its place to the caller that has waited
  * longest, which leads the next query and drains the requests that wait. No request joins a query that has begun: a change
  * may lie between the two. Thread-safe, without a lock.
  *
@@ -55,6 +56,9 @@ final class BatchedLoads<K, V> {
         /** The other requests of the batch, when its caller leads. */
         private final List<Request<K, V>> batch = new ArrayList<>();
 
+        /** Whether its caller has begun to lead. */
+        private volatile boolean hasBegun;
+
         private Request(Set<K> ids) {
             this.ids = ids;
         }
@@ -74,29 +78,42 @@ final class BatchedLoads<K, V> {
         this.places = new Semaphore(maxUnderWay);
     }
 
+    /** As {@link #load(Set, Bulkhead.Call, Function)}. */
+    CompletableFuture<Map<K, V>> load(Set<K> ids, Bulkhead.Call call) {
+        return load(ids, call, Function.identity());
+    }
+
     /**
      * The values of the given ids, read after this call.
      *
+     * @param then takes the answer, which may hold more than was asked for, and is unmodifiable; it runs in a step of the call
      * @param call that waits for its turn, or for the query of another leader; it holds no place while it leads a query
-     * @return an answer that may hold more than was asked for, unmodifiable
-     * @throws CrowdedException when the call would have to wait, and there is no place for it
-     * @throws InterruptedException when the caller was interrupted while it waited
-     * @throws OverdueException when the call may wait no longer
-     * @throws ExecutionException when the query on its leader's thread has failed, with what that
-     *     threw as its cause
-     * @throws Exception what the query on this caller's own thread threw; the thread is still interrupted when that is why
+     * @return what has been made of the answer. It fails with a {@link CrowdedException} when the call would have to wait, and there is no place for it, with an {@link OverdueException} when it may wait no
+     *     longer, with an {@link InterruptedException} when its thread was interrupted while it waited, with an {@link ExecutionException} when
+     *     the query of another call has failed, with what that threw as its cause, and with what the query in its own steps threw; the thread is
+     *     still interrupted when that is why
      */
-    Map<K, V> load(Set<K> ids, Bulkhead.Call call) throws Exception {
+    <R extends @Nullable Object> CompletableFuture<R> load(
+            Set<K> ids, Bulkhead.Call call, Function<Map<K, V>, R> then) {
         Request<K, V> request = new Request<>(Set.copyOf(ids));
-        if (!places.tryAcquire()) {
-            call.requireMayWait();
-            Map<K, V> answer = awaitTurn(request, call);
-            if (answer != null) {
-                return answer;
-            }
+        if (places.tryAcquire()) {
+            return lead(request, call, then);
         }
-        call.leave();
-        return lead(request, call);
+        try {
+            call.requireMayWait();
+        } catch (CrowdedException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        enqueue(List.of(request));
+        return call.within(request)
+                .whenComplete((answer, failure) -> {
+                    if (failure != null) {
+                        withdraw(request);
+                    }
+                })
+                .thenCompose(answer -> answer == null
+                        ? lead(request, call, then)
+                        : call.steps().run(() -> then.apply(answer)));
     }
 
     /** Whether a call that comes now finds as many queries under way as may be. */
@@ -109,20 +126,12 @@ final class BatchedLoads<K, V> {
         return waiting.size();
     }
 
-    /** The answer, or {@code null} when the caller is to lead. */
-    private @Nullable Map<K, V> awaitTurn(Request<K, V> request, Bulkhead.Call call)
-            throws InterruptedException, ExecutionException, CrowdedException, OverdueException {
-        enqueue(List.of(request));
-        try {
-            return call.await(request);
-        } catch (Throwable failure) {
-            if (request.cancel(false)) {
-                waiting.remove(request);
-            } else if (request.isToLead()) {
-                // Given to a caller that was about to leave.
-                passOn();
-            }
-            throw failure;
+    private void withdraw(Request<K, V> request) {
+        if (request.cancel(false)) {
+            waiting.remove(request);
+        } else if (request.isToLead()) {
+            // Given to a caller that was about to leave.
+            passOn();
         }
     }
 
@@ -135,7 +144,26 @@ final class BatchedLoads<K, V> {
     }
 
     /** Runs a query for a request and for those that wait. The place of one under way is this method's to give back. */
-    private Map<K, V> lead(Request<K, V> request, Bulkhead.Call call) throws Exception {
+    private <R extends @Nullable Object> CompletableFuture<R> lead(
+            Request<K, V> request, Bulkhead.Call call, Function<Map<K, V>, R> then) {
+        call.leave();
+        CompletableFuture<R> led = call.steps().run(() -> {
+            request.hasBegun = true;
+            return then.apply(leadNow(request, call));
+        });
+        var unused = led.whenComplete((answer, failure) -> {
+            if (!request.hasBegun) {
+                // There are no threads any more, for the other requests neither.
+                places.release();
+                for (Request<K, V> next = waiting.poll(); next != null; next = waiting.poll()) {
+                    next.completeExceptionally(failure);
+                }
+            }
+        });
+        return led;
+    }
+
+    private Map<K, V> leadNow(Request<K, V> request, Bulkhead.Call call) throws Exception {
         try {
             Map<K, V> answer = queryBatch(request, call);
             request.batch.forEach(waiter -> waiter.complete(answer));
@@ -148,7 +176,8 @@ final class BatchedLoads<K, V> {
                 // That one caller was called off is no reason for the others to fail.
                 enqueue(request.batch);
             } else {
-                request.batch.forEach(waiter -> waiter.completeExceptionally(failure));
+                ExecutionException ofAnother = new ExecutionException(failure);
+                request.batch.forEach(waiter -> waiter.completeExceptionally(ofAnother));
             }
             throw failure;
         }

@@ -1,19 +1,21 @@
 package dev.usher;
 
 import java.time.Duration;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * How many callers of a facet may wait in this process, and for how long: for a load of another caller, for a turn at the source, for a
- * load of another process. A caller that waits holds a thread, so these waits count together. Waits for an answer of Redis do not count:
- * they are short.
+ * load of another process. A caller that waits holds a thread, so these waits count together; a caller that {@linkplain Steps#holdThread holds
+ * none} does not count. Waits for an answer of Redis do not count: they are short.
  *
  * <p>Each call of a cache is one {@link Call}. It takes a place when it first has to wait and gives the place back when it leads a query of
  * the source, which {@link BatchedLoads} bounds; all its waits together end at one deadline. Taking a place never waits, so no two calls
@@ -32,6 +34,11 @@ final class Bulkhead {
     private final boolean hasGrace;
     private final LongSupplier nanoTime;
     private final AtomicInteger loading = new AtomicInteger();
+
+    /** What ends the waits of calls without a thread, once the caches are closed and their timer with them. */
+    private final Set<Runnable> ends = ConcurrentHashMap.newKeySet();
+
+    private volatile boolean isOver;
     private volatile long loadingSince;
     private volatile long answeredAt;
     private volatile boolean hasFailed;
@@ -83,8 +90,14 @@ final class Bulkhead {
     }
 
     /** Begins a call, and the time for which it may wait. It is to be closed. */
-    Call begin() {
-        return new Call();
+    Call begin(Steps steps) {
+        return new Call(steps);
+    }
+
+    /** Ends the waits of calls without a thread. The other callers have an eye on the time themselves. */
+    void close() {
+        isOver = true;
+        ends.forEach(Runnable::run);
     }
 
     /** Whether no further call finds a place now. */
@@ -105,19 +118,39 @@ final class Bulkhead {
         return maxWait;
     }
 
-    /** One call of a cache. Of the thread that calls. */
+    /**
+     * One call of a cache. Its steps come one after the other, on whichever thread; an interrupt and the end of a wait may come beside them. A
+     * call that holds no thread needs no place.
+     */
     final class Call implements AutoCloseable {
 
+        private final Steps steps;
         private final long until = nanoTime.getAsLong() + maxWait.toNanos();
+
+        /** They end the waits; {@code null} before the first one, which most calls have not. */
+        private @Nullable Set<Runnable> interrupts;
+
+        private volatile boolean isInterrupted;
+        private boolean isClosed;
         private boolean holdsPlace;
         private long graceUntil;
         private boolean isInGrace;
 
-        private Call() {}
+        private Call(Steps steps) {
+            this.steps = steps;
+        }
 
-        /** Takes a place, unless this call holds one already. */
-        boolean takePlace() {
-            if (!holdsPlace) {
+        /** Where the steps of this call run. */
+        Steps steps() {
+            return steps;
+        }
+
+        /** Takes a place, unless this call holds one already, or needs none. */
+        synchronized boolean takePlace() {
+            if (!steps.holdThread()) {
+                return true;
+            }
+            if (!holdsPlace && !isClosed) {
                 holdsPlace = places.tryAcquire();
             }
             return holdsPlace;
@@ -126,32 +159,100 @@ final class Bulkhead {
         /**
          * Waits for the source, or for a load of another caller: in a place, or for a moment without one.
          *
-         * @return the value of the future
-         * @throws CrowdedException when there is no place, and the source does not answer at once
-         * @throws OverdueException when this call may wait no longer
+         * @return what comes. It fails with a {@link CrowdedException} when there is no place, and the source does not answer at once, with
+         *     an {@link OverdueException} when this call may wait no longer, and with an {@link InterruptedException} when its thread has
+         *     been interrupted
          */
-        <T extends @Nullable Object> T await(CompletableFuture<T> coming)
-                throws InterruptedException, ExecutionException, CrowdedException, OverdueException {
+        <T extends @Nullable Object> CompletableFuture<T> within(CompletableFuture<T> coming) {
             if (coming.isDone()) {
-                return coming.get();
+                return coming;
             }
-            requireMayWait();
-            if (!holdsPlace && !isInGrace) {
+            try {
+                requireMayWait();
+            } catch (CrowdedException e) {
+                return CompletableFuture.failedFuture(e);
+            }
+            Wait<T> wait = new Wait<>();
+            wait.begin(coming);
+            return interruptible(wait);
+        }
+
+        /** Fails a wait of this call when its thread is interrupted, or, where it has none, when the caches are closed. */
+        <T extends @Nullable Object> CompletableFuture<T> interruptible(CompletableFuture<T> wait) {
+            if (wait.isDone()) {
+                return wait;
+            }
+            return steps.holdThread()
+                    ? endedBy(interrupts(), wait, InterruptedException::new, () -> isInterrupted)
+                    : endedBy(ends, wait, Engine::closedException, () -> isOver);
+        }
+
+        private <T extends @Nullable Object> CompletableFuture<T> endedBy(
+                Set<Runnable> all, CompletableFuture<T> wait, Supplier<Exception> failure, BooleanSupplier hasCome) {
+            Runnable end = () -> wait.completeExceptionally(failure.get());
+            all.add(end);
+            var unused = wait.whenComplete((result, ended) -> all.remove(end));
+            if (hasCome.getAsBoolean()) {
+                end.run();
+            }
+            return wait;
+        }
+
+        /** The thread that waits for this call has been interrupted: it waits for other callers and for the source no more. */
+        void interrupt() {
+            isInterrupted = true;
+            interrupts().forEach(Runnable::run);
+        }
+
+        private synchronized Set<Runnable> interrupts() {
+            Set<Runnable> all = interrupts;
+            if (all == null) {
+                all = ConcurrentHashMap.newKeySet();
+                interrupts = all;
+            }
+            return all;
+        }
+
+        private final class Wait<T extends @Nullable Object> extends CompletableFuture<T> {
+
+            private volatile Runnable timeout = () -> {};
+            private volatile boolean isInPlace;
+
+            private void begin(CompletableFuture<T> coming) {
+                isInPlace = !needsPlace();
+                timeout = steps.after(patience(), this::end);
+                Futures.relay(coming, this);
+                var unused = whenComplete((result, failure) -> timeout.run());
+            }
+
+            private void end() {
+                if (isDone()) {
+                    return;
+                }
+                if (isInPlace || nanosLeft() <= 0) {
+                    completeExceptionally(new OverdueException());
+                } else if (takePlace()) {
+                    isInPlace = true;
+                    timeout = steps.after(nanosLeft(), this::end);
+                    if (isDone()) {
+                        timeout.run();
+                    }
+                } else {
+                    completeExceptionally(new CrowdedException());
+                }
+            }
+        }
+
+        /** How long a wait that begins now may take. */
+        private synchronized long patience() {
+            if (holdsPlace || !steps.holdThread()) {
+                return nanosLeft();
+            }
+            if (!isInGrace) {
                 isInGrace = true;
                 graceUntil = nanoTime.getAsLong() + GRACE.toNanos();
             }
-            long left = holdsPlace ? nanosLeft() : Math.min(nanosLeft(), graceUntil - nanoTime.getAsLong());
-            try {
-                return coming.get(left, TimeUnit.NANOSECONDS);
-            } catch (TimeoutException e) {
-                if (!holdsPlace && takePlace()) {
-                    return await(coming);
-                }
-                if (holdsPlace || nanosLeft() <= 0) {
-                    throw new OverdueException();
-                }
-                throw new CrowdedException();
-            }
+            return Math.min(nanosLeft(), graceUntil - nanoTime.getAsLong());
         }
 
         /**
@@ -192,13 +293,17 @@ final class Bulkhead {
         }
 
         /** Whether this call may wait for a moment without a place. */
-        private boolean isGraced() {
+        private synchronized boolean isGraced() {
             return hasGrace && !isStalled() && (!isInGrace || graceUntil - nanoTime.getAsLong() > 0);
         }
 
         /** Whether this call may not wait now: there is no place for it, or its time is over. */
         boolean isRefused() {
-            return (!holdsPlace && isFull() && !isGraced()) || nanosLeft() <= 0;
+            return nanosLeft() <= 0 || (needsPlace() && isFull() && !isGraced());
+        }
+
+        private synchronized boolean needsPlace() {
+            return steps.holdThread() && !holdsPlace;
         }
 
         /** How long this call may still wait, in nanoseconds; zero or less when it may not. */
@@ -207,7 +312,7 @@ final class Bulkhead {
         }
 
         /** Gives the place back, if this call holds one: it does not wait any more, or not now. */
-        void leave() {
+        synchronized void leave() {
             if (holdsPlace) {
                 holdsPlace = false;
                 places.release();
@@ -215,7 +320,8 @@ final class Bulkhead {
         }
 
         @Override
-        public void close() {
+        public synchronized void close() {
+            isClosed = true;
             leave();
         }
     }

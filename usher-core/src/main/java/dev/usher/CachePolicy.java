@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CachePolicy {
 
+    private static final Duration LEAST_BELIEVED = Duration.ofMillis(500);
     private static final Duration MAX = Duration.ofDays(3650);
 
     private final Duration ttl;
@@ -100,7 +101,7 @@ public final class CachePolicy {
 
     /**
      * How old an answer that is given without asking Redis may ever be: 5 seconds by default. Whether all changes have been seen is known
-     * ten times a second, so below some 100 ms memory answers only part of the time. With zero, Redis is asked each time.
+     * four times within the tightest bound of all facets, and ten times a second at most: below some 100 ms memory answers only part of the time. With zero, Redis is asked each time.
      */
     public Duration stalenessBound() {
         return stalenessBound;
@@ -203,6 +204,16 @@ public final class CachePolicy {
     /** How long a node may answer from memory after the last moment up to which it has seen every change. */
     Duration longestAnswer() {
         return stalenessBound.compareTo(serveStaleFor) > 0 ? stalenessBound : serveStaleFor;
+    }
+
+    /** Whether no node answers with what it cannot hear the changes of. */
+    boolean failsClosed() {
+        return serveStaleFor.isZero();
+    }
+
+    /** How long a node whose writes Redis does not take believes Redis, in a facet that fails closed: a few heartbeats at least. */
+    Duration believedFor() {
+        return stalenessBound.compareTo(LEAST_BELIEVED) < 0 ? LEAST_BELIEVED : stalenessBound;
     }
 
     @Override

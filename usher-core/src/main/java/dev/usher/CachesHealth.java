@@ -24,7 +24,16 @@ import org.jspecify.annotations.Nullable;
     "oldestPendingFence",
     "fencesOverflowed",
     "resp2Only",
+    "topology",
+    "primary",
+    "role",
+    "replicas",
+    "unfenced",
+    "lag",
     "riskyEviction",
+    "unfitServer",
+    "sentinels",
+    "riskyFailover",
     "source",
     "uncached",
     "well"
@@ -41,7 +50,16 @@ public final class CachesHealth {
     private final @Nullable Duration oldestPendingFence;
     private final boolean fencesOverflowed;
     private final boolean resp2Only;
+    private final Topology topology;
+    private final @Nullable String primary;
+    private final @Nullable Role role;
+    private final @Nullable Integer replicas;
+    private final @Nullable String unfenced;
+    private final @Nullable Duration lag;
     private final @Nullable String riskyEviction;
+    private final @Nullable String unfitServer;
+    private final @Nullable String sentinels;
+    private final @Nullable String riskyFailover;
     private final Map<String, String> source;
     private final Map<String, String> uncached;
 
@@ -57,6 +75,26 @@ public final class CachesHealth {
         UNREACHABLE
     }
 
+    /** How the primary is found. Later versions may know others. */
+    public enum Topology {
+        /** By its own address. */
+        STANDALONE,
+        /** By its Sentinels, most of which have to name it. */
+        SENTINEL
+    }
+
+    /** What a server is. Only a primary can be the shared tier. */
+    public enum Role {
+        /** It takes writes. */
+        PRIMARY,
+        /** It copies a primary. */
+        REPLICA,
+        /** It has a part of the slots of a Redis Cluster. */
+        CLUSTER_NODE,
+        /** It watches a primary and its replicas. */
+        SENTINEL
+    }
+
     private CachesHealth(Builder builder) {
         this.redis = builder.redis;
         this.lastError = builder.lastError;
@@ -65,7 +103,16 @@ public final class CachesHealth {
         this.oldestPendingFence = builder.oldestPendingFence;
         this.fencesOverflowed = builder.fencesOverflowed;
         this.resp2Only = builder.resp2Only;
+        this.topology = builder.topology;
+        this.primary = builder.primary;
+        this.role = builder.role;
+        this.replicas = builder.replicas;
+        this.unfenced = builder.unfenced;
+        this.lag = builder.lag;
         this.riskyEviction = builder.riskyEviction;
+        this.unfitServer = builder.unfitServer;
+        this.sentinels = builder.sentinels;
+        this.riskyFailover = builder.riskyFailover;
         this.source = builder.source;
         this.uncached = builder.uncached;
     }
@@ -125,9 +172,69 @@ public final class CachesHealth {
         return resp2Only;
     }
 
+    /** How the primary is found. */
+    public Topology topology() {
+        return topology;
+    }
+
+    /** The server that is taken for the primary, as {@code host:port}; {@code null} while no connection leads to one that Sentinels have named. */
+    public @Nullable String primary() {
+        return primary;
+    }
+
+    /** What that server is, or {@code null} while it has not said it. */
+    public @Nullable Role role() {
+        return role;
+    }
+
+    /** How many replicas are connected to it, as of ten seconds ago at most, or {@code null} while it has not said it. */
+    public @Nullable Integer replicas() {
+        return replicas;
+    }
+
+    /**
+     * Why another server could take the place of the primary while processes go on believing it, in words, else {@code null}: it has replicas, and no Sentinels
+     * name it. Then no ban is confirmed. It counts as no problem.
+     */
+    public @Nullable String unfenced() {
+        return unfenced;
+    }
+
+    /**
+     * For how long, beyond the staleness bound, a primary that has been replaced may be believed: zero, or {@code null} where that cannot be known, since it is
+     * {@linkplain #unfenced() unfenced} or has not said how it is replicated.
+     */
+    public @Nullable Duration lag() {
+        return lag;
+    }
+
     /** The {@code maxmemory-policy} of Redis if it is one that may take a guard too early, else {@code null}. */
     public @Nullable String riskyEviction() {
         return riskyEviction;
+    }
+
+    /**
+     * Why the server cannot be the shared tier, in words that name what to use instead, else {@code null}: it is a Sentinel, a node of a Cluster, or
+     * a replica.
+     */
+    public @Nullable String unfitServer() {
+        return unfitServer;
+    }
+
+    /**
+     * Behind Sentinels, what they have said last, else {@code null}: how many of them name which server as the primary, and which of them do not
+     * answer, as in {@code 2 of 3 name 10.0.0.5:6379; 10.0.0.7:26379 does not answer}.
+     */
+    public @Nullable String sentinels() {
+        return sentinels;
+    }
+
+    /**
+     * Behind Sentinels, why a primary that is cut off may still take writes when they replace it, in words, else {@code null}; also {@code null}
+     * where the account may not read the configuration of Redis.
+     */
+    public @Nullable String riskyFailover() {
+        return riskyFailover;
     }
 
     /**
@@ -156,6 +263,8 @@ public final class CachesHealth {
                 && fencesLand
                 && !fencesOverflowed
                 && riskyEviction == null
+                && unfitServer == null
+                && riskyFailover == null
                 && source.isEmpty()
                 && uncached.isEmpty();
     }
@@ -164,8 +273,11 @@ public final class CachesHealth {
     public String toString() {
         return "CachesHealth[redis=" + redis + ", lastError=" + lastError + ", watermarkAge=" + watermarkAge
                 + ", pendingFences=" + pendingFences + ", oldestPendingFence=" + oldestPendingFence
-                + ", fencesOverflowed=" + fencesOverflowed + ", resp2Only=" + resp2Only + ", riskyEviction="
-                + riskyEviction + ", source=" + source + ", uncached=" + uncached + "]";
+                + ", fencesOverflowed=" + fencesOverflowed + ", resp2Only=" + resp2Only + ", topology=" + topology
+                + ", primary=" + primary + ", role=" + role + ", replicas=" + replicas + ", unfenced=" + unfenced
+                + ", lag=" + lag + ", riskyEviction="
+                + riskyEviction + ", unfitServer=" + unfitServer + ", sentinels=" + sentinels + ", riskyFailover="
+                + riskyFailover + ", source=" + source + ", uncached=" + uncached + "]";
     }
 
     /** Collects what a {@link CachesHealth} reports; each method is named like the accessor it sets. Not thread-safe. */
@@ -178,7 +290,16 @@ public final class CachesHealth {
         private @Nullable Duration oldestPendingFence;
         private boolean fencesOverflowed;
         private boolean resp2Only;
+        private Topology topology = Topology.STANDALONE;
+        private @Nullable String primary;
+        private @Nullable Role role = Role.PRIMARY;
+        private @Nullable Integer replicas = 0;
+        private @Nullable String unfenced;
+        private @Nullable Duration lag = Duration.ZERO;
         private @Nullable String riskyEviction;
+        private @Nullable String unfitServer;
+        private @Nullable String sentinels;
+        private @Nullable String riskyFailover;
         private Map<String, String> source = Map.of();
         private Map<String, String> uncached = Map.of();
 
@@ -226,9 +347,63 @@ public final class CachesHealth {
             return this;
         }
 
+        /** Sets {@link CachesHealth#topology}. */
+        public Builder topology(Topology topology) {
+            this.topology = topology;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#primary}. */
+        public Builder primary(@Nullable String primary) {
+            this.primary = primary;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#role}. */
+        public Builder role(@Nullable Role role) {
+            this.role = role;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#replicas}. */
+        public Builder replicas(@Nullable Integer replicas) {
+            this.replicas = replicas;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#unfenced}. */
+        public Builder unfenced(@Nullable String unfenced) {
+            this.unfenced = unfenced;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#lag}. */
+        public Builder lag(@Nullable Duration lag) {
+            this.lag = lag;
+            return this;
+        }
+
         /** Sets {@link CachesHealth#riskyEviction}. */
         public Builder riskyEviction(@Nullable String riskyEviction) {
             this.riskyEviction = riskyEviction;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#unfitServer}. */
+        public Builder unfitServer(@Nullable String unfitServer) {
+            this.unfitServer = unfitServer;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#sentinels}. */
+        public Builder sentinels(@Nullable String sentinels) {
+            this.sentinels = sentinels;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#riskyFailover}. */
+        public Builder riskyFailover(@Nullable String riskyFailover) {
+            this.riskyFailover = riskyFailover;
             return this;
         }
 

@@ -54,7 +54,7 @@ final class ClaimWaits<K, V> {
         return miss.heldUnder != null && miss.heldUnder.equals(awaitedInVain.getIfPresent(miss.id));
     }
 
-    /** The wait of one load. Confined to one thread. */
+    /** The wait of one load. Not thread-safe. */
     final class Wait {
 
         private final long givesUpAt;
@@ -83,16 +83,25 @@ final class ClaimWaits<K, V> {
          *
          * @param fills are completed when something has been
          * @param nanos no longer than this
+         * @return completed then, or failed with an {@link InterruptedException}
          */
-        void await(List<CompletableFuture<Void>> fills, long nanos) throws InterruptedException {
-            long until = System.nanoTime() + nanos;
-            long left = nanos;
-            while (left > 0 && fills.stream().noneMatch(CompletableFuture::isDone)) {
-                WakeUps.awaitAny(fills, Math.min(left, CROWD_WAIT.toNanos()));
-                if (source.isCrowded() && System.nanoTime() - crowdGivesUpAt >= 0) {
-                    return;
-                }
-                left = until - System.nanoTime();
+        CompletableFuture<Void> await(List<CompletableFuture<Void>> fills, long nanos, Bulkhead.Call call) {
+            CompletableFuture<Void> over = new CompletableFuture<>();
+            var unused = CompletableFuture.anyOf(fills.toArray(CompletableFuture[]::new))
+                    .thenAccept(filled -> over.complete(null));
+            look(over, System.nanoTime() + nanos, call.steps());
+            return call.interruptible(over);
+        }
+
+        /** Ends a wait when its time is over, or looks again later. */
+        private void look(CompletableFuture<Void> over, long until, Steps steps) {
+            long now = System.nanoTime();
+            if (until - now <= 0 || (source.isCrowded() && now - crowdGivesUpAt >= 0)) {
+                over.complete(null);
+            } else if (!over.isDone()) {
+                Runnable next =
+                        steps.after(Math.min(until - now, CROWD_WAIT.toNanos()), () -> look(over, until, steps));
+                var unused = over.thenRun(next);
             }
         }
 

@@ -4,6 +4,7 @@ import dev.usher.redis.Closing;
 import dev.usher.redis.KeySpace;
 import dev.usher.redis.RedisPrimary;
 import dev.usher.redis.RedisSettings;
+import dev.usher.redis.RevokedKeys;
 import dev.usher.redis.Session;
 import dev.usher.redis.SharedTier;
 import dev.usher.redis.SharedTierException;
@@ -17,15 +18,18 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,7 +46,8 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     /** They wait more than they work. */
     private static final int WORKERS = 32;
 
-    private static final int MAX_WAITING = 10_000;
+    /** How many reads without a thread may be under way. */
+    private static final int MAX_ASYNC_READS = 20_000;
 
     /** How long the end waits for Redis to confirm what the outboxes hold. */
     private static final Duration LAST_ROUND = Duration.ofSeconds(1);
@@ -55,12 +60,17 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     private final ScheduledThreadPoolExecutor scheduler;
     private final ThreadPoolExecutor workers;
     private final Executor executor;
+    private final WorkerSteps steps;
+    private final WorkerSteps stepsOfOwn;
+    private final Semaphore asyncReads;
     private final Meters meters;
     private final BatchSizes batchSizes;
     private final SharedTier shared;
     private final FenceOutbox fences;
     private final ConcurrentMap<String, FacetCache> caches = new ConcurrentHashMap<>();
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final SeenRevocations revocations;
+    private final List<RevocationListener> listeners = new CopyOnWriteArrayList<>();
 
     /** Makes the tokens of this process unlike those of every other. */
     private final String node;
@@ -101,6 +111,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         /** What Redis holds for the user with this id has changed. Called on an event loop. */
         void changed(String idText);
 
+        /** Users of some caches were revoked: what this cache knows of its own is forgotten, if it fails closed. */
+        void revoked(RevokedKeys users);
+
         /** Adds the change of the user whose id has this text, of whatever type the ids of this cache are. */
         void announce(String idText, Announcement announcement);
 
@@ -109,6 +122,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
         /** Why values are not cached, or {@code null} when they are. */
         @Nullable String misfit();
+
+        /** How many users are being loaded, or what was loaded is being stored, about. */
+        int underWay();
 
         /** Answers nothing from memory any more, and lets callers that wait see that the caches are closed. */
         void close();
@@ -130,16 +146,20 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         });
         scheduler.setRemoveOnCancelPolicy(true);
         scheduler.setRejectedExecutionHandler(new ThreadPoolExecutor.DiscardPolicy()); // after close()
-        this.workers = new ThreadPoolExecutor(
-                WORKERS, WORKERS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(MAX_WAITING), task -> {
+        this.workers =
+                new ThreadPoolExecutor(WORKERS, WORKERS, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
                     Thread thread = new Thread(task, "usher-worker");
                     thread.setDaemon(true);
                     return thread;
                 });
         workers.allowCoreThreadTimeOut(true);
         this.executor = settings.executor() == null ? workers : settings.executor();
+        this.steps = new WorkerSteps(executor, workers, scheduler);
+        this.stepsOfOwn = new WorkerSteps(workers, workers, scheduler);
+        this.asyncReads = new Semaphore(MAX_ASYNC_READS);
         this.meters = meters;
         this.batchSizes = meters.sharedBatchSizes();
+        this.revocations = new SeenRevocations();
         this.shared = new SharedTier(settings.redis(), keyPrefix, nameOf(node), scheduler, batchSizes, this);
         this.fences = outboxOf(keyPrefix);
     }
@@ -155,9 +175,13 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         this.scheduler = home.scheduler;
         this.workers = home.workers;
         this.executor = home.executor;
+        this.steps = home.steps;
+        this.stepsOfOwn = home.stepsOfOwn;
+        this.asyncReads = home.asyncReads;
         this.meters = home.meters;
         this.batchSizes = home.batchSizes;
         this.shared = home.shared;
+        this.revocations = home.revocations;
         this.fences = fences;
     }
 
@@ -219,7 +243,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     /** What an operator knows this process by. */
     private static String nameOf(String node) {
-        return ManagementFactory.getRuntimeMXBean().getName().replaceAll("\\s", "-")
+        return ManagementFactory.getRuntimeMXBean().getName().replaceAll("[\\s:#{}]", "-")
                 + '-'
                 + node.substring(0, node.indexOf('-'));
     }
@@ -234,10 +258,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     /**
      * Adds the cache of a facet.
      *
-     * @param longestAnswer how long it may answer after the last sign of life of this node
      * @throws IllegalStateException when there is a cache of a facet of this name already, or the engine is closed
      */
-    void add(String facet, FacetCache cache, Duration longestAnswer) {
+    void add(String facet, FacetCache cache, CachePolicy policy) {
         if (caches.putIfAbsent(facet, cache) != null) {
             throw new IllegalStateException("the facet '" + facet + "' has a cache already");
         }
@@ -245,7 +268,15 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
             cache.close(); // by this thread, or by the one that closes
             requireOpen();
         }
-        shared.register().limit(facet, longestAnswer);
+        shared.register().bound(policy.stalenessBound());
+        if (policy.failsClosed()) {
+            shared.register().limit(facet, policy.believedFor());
+        }
+    }
+
+    /** Has a listener called from now on when users are revoked. */
+    void onRevoked(RevocationListener listener) {
+        listeners.add(listener);
     }
 
     /**
@@ -274,7 +305,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         // Also of tenants that another thread is closing: it waits for what goes over this connection.
         engines.values().forEach(engine -> closing.step(() -> engine.fences.drain(until)));
         outboxes.values().forEach(outbox -> closing.step(() -> outbox.drain(until)));
-        closing.step(meters::close).step(scheduler::shutdownNow);
+        closing.step(meters::close).step(scheduler::shutdownNow).step(revocations::close);
         // What has not begun ends at once, for it finds the caches closed.
         workers.shutdownNow().forEach(closing::step);
         closing.step(shared.register()::leave).step(shared::close).end();
@@ -292,8 +323,12 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     void requireOpen() {
         if (closed.get()) {
-            throw new IllegalStateException("the caches are closed");
+            throw closedException();
         }
+    }
+
+    static IllegalStateException closedException() {
+        return new IllegalStateException("the caches are closed");
     }
 
     String keyPrefix() {
@@ -312,6 +347,26 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         return executor;
     }
 
+    /** The steps of reads that no thread waits for. */
+    Steps steps() {
+        return steps;
+    }
+
+    /** The steps of what callers wait for that have nothing to do with the executor, which may be busy with other things. */
+    Steps stepsOfOwn() {
+        return stepsOfOwn;
+    }
+
+    /** The steps of a read that the calling thread waits for. */
+    CallerSteps callerSteps() {
+        return new CallerSteps(steps);
+    }
+
+    /** The places of reads without a thread. */
+    Semaphore asyncReads() {
+        return asyncReads;
+    }
+
     ScheduledExecutorService scheduler() {
         return scheduler;
     }
@@ -327,6 +382,11 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     CacheStats statsOf(Counters counters) {
         return counters.read(batchSizes, fences.size(), shared.watermarkAge());
+    }
+
+    /** How many users are being loaded, about. */
+    int underWay() {
+        return caches.values().stream().mapToInt(FacetCache::underWay).sum();
     }
 
     /** A token for a claim, unlike every other in whatever process. */
@@ -393,8 +453,29 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     }
 
     @Override
+    public void revoked(RevokedKeys users, IntConsumer processed) {
+        revocations.processed(users, engines.values(), processed);
+    }
+
+    /** Forgets what the caches of this prefix know of users. */
+    void forget(RevokedKeys users) {
+        caches.values().forEach(cache -> cache.revoked(users));
+    }
+
+    /** The listeners of this prefix. */
+    List<RevocationListener> listeners() {
+        return listeners;
+    }
+
+    @Override
     public void disconnected(RedisPrimary primary) {
-        engines.values().forEach(engine -> engine.fences.resendRecent(primary));
-        outboxes.values().forEach(outbox -> outbox.resendRecent(primary));
+        engines.values().forEach(engine -> engine.fences.suspectRecent(primary));
+        outboxes.values().forEach(outbox -> outbox.suspectRecent(primary));
+    }
+
+    @Override
+    public void identified(RedisPrimary primary, boolean hasAll) {
+        engines.values().forEach(engine -> engine.fences.settle(primary, hasAll));
+        outboxes.values().forEach(outbox -> outbox.settle(primary, hasAll));
     }
 }

@@ -1,6 +1,7 @@
 package dev.usher;
 
 import java.util.Objects;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -28,12 +29,20 @@ public final class Facet<V> {
 
     private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_-]{0,31}");
 
+    // One for all facets, so that they can be equal.
+    @SuppressWarnings("UnnecessaryLambda")
+    private static final Predicate<Object> NONE_REFUSES = value -> false;
+
     private final String name;
     private final FacetCodec<V> codec;
     private final CachePolicy policy;
     private final boolean copiedOnRead;
 
-    private Facet(String name, FacetCodec<V> codec, CachePolicy policy, boolean copiedOnRead) {
+    /** Says of a value that it refuses the user. */
+    private final Predicate<? super V> refuses;
+
+    private Facet(
+            String name, FacetCodec<V> codec, CachePolicy policy, boolean copiedOnRead, Predicate<? super V> refuses) {
         if (!NAME.matcher(name).matches()) {
             throw new IllegalArgumentException(
                     "a facet's name is a lower-case letter, then up to 31 lower-case letters,"
@@ -43,6 +52,7 @@ public final class Facet<V> {
         this.codec = codec;
         this.policy = policy;
         this.copiedOnRead = copiedOnRead;
+        this.refuses = refuses;
     }
 
     /**
@@ -54,7 +64,7 @@ public final class Facet<V> {
      * @throws IllegalArgumentException when it is no such name
      */
     public Facet(String name, FacetCodec<V> codec, CachePolicy policy) {
-        this(name, codec, policy, false);
+        this(name, codec, policy, false, NONE_REFUSES);
     }
 
     /**
@@ -95,7 +105,7 @@ public final class Facet<V> {
 
     /** This facet with another policy. */
     public Facet<V> with(CachePolicy policy) {
-        return new Facet<>(name, codec, policy, copiedOnRead);
+        return new Facet<>(name, codec, policy, copiedOnRead, refuses);
     }
 
     /**
@@ -103,13 +113,31 @@ public final class Facet<V> {
      * the value and reading it back, so that an answer from memory takes as long as that.
      */
     public Facet<V> copyOnRead() {
-        return new Facet<>(name, codec, policy, true);
+        return new Facet<>(name, codec, policy, true, refuses);
+    }
+
+    /**
+     * This facet, with the values by which a user is refused, such as {@link UserStatus#DISABLED}.
+     *
+     * <p>While a facet that {@linkplain CachePolicy#serveStaleFor serves no stale answers} does not believe Redis, such as in the ten seconds after a revocation, each
+     * call asks the source. An answer that refuses is cached for the staleness bound then, and so is that there is no such user: a banned user that goes on asking costs
+     * about one query a second. An answer that admits is never cached then.
+     *
+     * @param refuses says of a value that it refuses the user. It is called often, and must neither block nor throw
+     */
+    public Facet<V> refusing(Predicate<? super V> refuses) {
+        return new Facet<>(name, codec, policy, copiedOnRead, refuses);
+    }
+
+    /** Whether a user with this value, or {@code null} for no such user, is refused. */
+    boolean isRefusal(@Nullable V value) {
+        return value == null || refuses.test(value);
     }
 
     /** This facet, written by an application's mapper if its JSON is the application's and has no mapper of its own. */
     Facet<V> writtenBy(JsonMapper mapper) {
         return codec instanceof JsonFacetCodec<V> json
-                ? new Facet<>(name, json.writtenBy(mapper), policy, copiedOnRead)
+                ? new Facet<>(name, json.writtenBy(mapper), policy, copiedOnRead, refuses)
                 : this;
     }
 
@@ -119,12 +147,13 @@ public final class Facet<V> {
                 && name.equals(facet.name)
                 && codec.equals(facet.codec)
                 && policy.equals(facet.policy)
-                && copiedOnRead == facet.copiedOnRead;
+                && copiedOnRead == facet.copiedOnRead
+                && refuses.equals(facet.refuses);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(name, codec, policy, copiedOnRead);
+        return Objects.hash(name, codec, policy, copiedOnRead, refuses);
     }
 
     @Override

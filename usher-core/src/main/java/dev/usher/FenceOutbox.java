@@ -21,6 +21,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
@@ -34,7 +35,8 @@ import org.slf4j.LoggerFactory;
  * <p>There is room for a limited number. When a change finds none, its key is dropped and its facet is noted: any key of
  * that facet is then pending, until a {@link FullFlush} has fenced them all.
  *
- * <p>What Redis has confirmed of late is pending again when the connection is lost, for Redis may come back with older data.
+ * <p>What Redis has confirmed of late is pending again when the connection is lost, for Redis may come back with older data. It is sent again unless the
+ * server turns out to be the same one.
  *
  * <p>Thread-safe.
  */
@@ -68,10 +70,13 @@ final class FenceOutbox {
     /** By key, a mark of the latest change. */
     private final ConcurrentMap<String, Mark> pending = new ConcurrentHashMap<>();
 
-    private final RecentFences recent = new RecentFences(LIMIT);
+    private final RecentKeys recent = new RecentKeys(LIMIT);
+
+    /** The primaries of which it is not known yet whether they have what they had confirmed. */
+    private final Set<RedisPrimary> unsettled = ConcurrentHashMap.newKeySet();
 
     /** How many of the pending keys had been confirmed once: they take no room of changes. */
-    private volatile int suspects;
+    private final AtomicInteger suspects = new AtomicInteger();
 
     /** The changes that found no room, or {@code null}; another object after each change that a flush under way may have missed. */
     private final AtomicReference<@Nullable Overflow> overflow = new AtomicReference<>();
@@ -123,13 +128,28 @@ final class FenceOutbox {
         /** When the first change of the key that is still pending was announced, in {@link System#nanoTime()}. */
         private final long since;
 
-        /** There has been no change since Redis confirmed the fence; only, it may have forgotten it. */
-        private final boolean isSuspect;
+        private final Kind kind;
 
-        private Mark(long since, boolean isSuspect) {
+        private Mark(long since, Kind kind) {
             this.since = since;
-            this.isSuspect = isSuspect;
+            this.kind = kind;
         }
+
+        private boolean is(Kind other) {
+            return kind == other;
+        }
+    }
+
+    /** What is pending. */
+    private enum Kind {
+        /** A change that Redis has not confirmed. */
+        CHANGE,
+
+        /** A fence that Redis had confirmed, of which it is not known yet whether it still has it. */
+        SUSPECT,
+
+        /** A fence that Redis had confirmed, and may have lost. */
+        LOST
     }
 
     /**
@@ -141,8 +161,8 @@ final class FenceOutbox {
     Object announce(String key) {
         long now = System.nanoTime();
         Mark earlier = pending.get(key);
-        Mark mark = new Mark(earlier == null ? now : earlier.since, false);
-        if (earlier == null && pending.size() >= limit + suspects) {
+        Mark mark = new Mark(earlier == null ? now : earlier.since, Kind.CHANGE);
+        if (earlier == null && pending.size() >= limit + suspects.get()) {
             overflow(key, now);
         } else {
             pending.put(key, mark);
@@ -184,6 +204,20 @@ final class FenceOutbox {
         }
     }
 
+    /**
+     * Sends an announced fence without waiting. What Redis does not confirm within the command timeout is sent again.
+     *
+     * @return completed when Redis has confirmed the fence, or has not
+     */
+    CompletableFuture<?> sendUnawaited(String key, Object mark) {
+        return shared.guards(key).bounded(sendAndConfirm(key, mark)).handle((done, failure) -> {
+            if (failure != null) {
+                retryLater();
+            }
+            return null;
+        });
+    }
+
     /** Sends what has been announced and not been sent, without waiting for it. */
     void sendLater() {
         retryLater();
@@ -208,7 +242,7 @@ final class FenceOutbox {
 
     /** Whether something is pending, or may be again when the connection is lost. */
     boolean isNeeded() {
-        return size() > 0 || recent.holdsAny(System.nanoTime());
+        return size() > 0 || recent.holdsAny(provenAt());
     }
 
     /** For how long the first of the changes has been pending, or {@code null} when none is. */
@@ -238,19 +272,60 @@ final class FenceOutbox {
     }
 
     /**
-     * The connection over which fences are sent is lost. The next server at the address may be without those that were confirmed of late,
-     * and without those of a flush under way. Called on that connection's event loop.
+     * A revocation was seen that another node has announced: its fence counts as one of this node's, which sends it again when a new primary may be without it.
+     * The other node may be gone by then.
      */
-    void resendRecent(RedisPrimary lost) {
+    void remember(String key) {
+        recent.add(key, System.nanoTime(), provenAt());
+    }
+
+    /** Announces and sends the fence of a revocation again, which may have been lost, as {@link #announce} without a new change. */
+    void resend(String key) {
+        Mark lost = new Mark(System.nanoTime(), Kind.LOST);
+        pending.merge(key, lost, (earlier, now) -> earlier.is(Kind.SUSPECT) ? now : earlier);
+        retryLater();
+    }
+
+    /**
+     * The connection over which fences are sent is lost. The next server at the address may be without those that were confirmed of late,
+     * and without those of a flush under way: they are pending until the primary is {@linkplain #settle settled}. Called on that connection's event loop.
+     */
+    void suspectRecent(RedisPrimary lost) {
         losses.incrementAndGet();
+        unsettled.add(lost);
         long now = System.nanoTime();
-        List<String> keys = recent.takeAll(now, key -> shared.primaryOf(key).equals(lost));
-        suspects = Math.max(suspects, keys.size());
-        keys.forEach(key -> pending.putIfAbsent(key, new Mark(now, true)));
+        List<String> keys =
+                recent.takeAll(provenAt(), key -> shared.primaryOf(key).equals(lost));
+        suspects.accumulateAndGet(keys.size(), Math::max);
+        keys.forEach(key -> pending.putIfAbsent(key, new Mark(now, Kind.SUSPECT)));
         overflow.updateAndGet(overflowed -> overflowed == null ? null : overflowed.anew());
         if (size() > 0) {
             retryLater();
         }
+    }
+
+    /**
+     * A primary is connected again. Called on that connection's event loop.
+     *
+     * @param hasAll whether it is certainly the same server, which has lost nothing; otherwise the recent fences are sent again
+     */
+    void settle(RedisPrimary primary, boolean hasAll) {
+        pending.forEach((key, mark) -> {
+            if (!mark.is(Kind.SUSPECT) || !shared.primaryOf(key).equals(primary)) {
+                return;
+            }
+            if (!hasAll) {
+                pending.replace(key, mark, new Mark(mark.since, Kind.LOST));
+            } else if (pending.remove(key, mark)) {
+                recent.add(key, System.nanoTime(), provenAt());
+            }
+        });
+        unsettled.remove(primary);
+    }
+
+    /** Up to when the primaries were proven to be the ones: a fence that was confirmed since may be lost with a primary that had been replaced. */
+    private long provenAt() {
+        return shared.lastProvenAt();
     }
 
     /**
@@ -262,6 +337,7 @@ final class FenceOutbox {
         if (size() == 0) {
             return;
         }
+        unsettled.clear();
         try {
             sendAll(pending.entrySet().iterator(), BATCH).get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
@@ -270,7 +346,7 @@ final class FenceOutbox {
             // What is left is said below.
         }
         List<String> left = pending.entrySet().stream()
-                .filter(change -> !change.getValue().isSuspect)
+                .filter(change -> change.getValue().is(Kind.CHANGE))
                 .map(Map.Entry::getKey)
                 .toList();
         if (!left.isEmpty()) {
@@ -322,7 +398,7 @@ final class FenceOutbox {
                         warn();
                         retryLater();
                     } else {
-                        suspects = 0;
+                        suspects.set(0);
                         lastError = SILENT;
                         if (warned.compareAndSet(true, false)) {
                             log.info("All pending invalidations have been sent");
@@ -356,6 +432,9 @@ final class FenceOutbox {
         List<CompletableFuture<Boolean>> sent = new ArrayList<>();
         while (sent.size() < most && changes.hasNext()) {
             Map.Entry<String, Mark> change = changes.next();
+            if (change.getValue().is(Kind.SUSPECT) && unsettled.contains(shared.primaryOf(change.getKey()))) {
+                continue; // it may not be needed
+            }
             sent.add(sendAndConfirm(change.getKey(), change.getValue()).handle((done, failure) -> failure == null));
         }
         return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new))
@@ -378,7 +457,7 @@ final class FenceOutbox {
      */
     private CompletableFuture<Void> sendAndConfirm(String key, Object mark) {
         return shared.guards(key).sendFence(key).thenAccept(done -> {
-            recent.add(key, System.nanoTime());
+            recent.add(key, System.nanoTime(), provenAt());
             pending.remove(key, mark);
         });
     }

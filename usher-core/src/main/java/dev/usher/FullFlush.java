@@ -3,7 +3,7 @@ package dev.usher;
 import dev.usher.redis.Deadline;
 import dev.usher.redis.KeySpace;
 import dev.usher.redis.RedisPrimary;
-import dev.usher.redis.RedisPrimary.Keys;
+import dev.usher.redis.StoredKeys.Keys;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.List;

@@ -2,18 +2,18 @@ package dev.usher;
 
 import dev.usher.NearTier.CachedAnswer;
 import dev.usher.SingleFlight.LoadResult;
-import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What is known of users without the source: what memory answers, what Redis holds, and the last known answers for when there is nothing
@@ -31,13 +31,18 @@ final class KnownAnswers<K, V> {
     private final NearTier<K, V> near;
     private final TrackedReads<K, V> reads;
     private final RefreshAhead ahead;
-    private final FenceOutbox fences;
+    private final Belief belief;
 
     /** Beside the codec, for a hit in memory is as quick as this is read. */
     private final boolean isCopied;
 
     KnownAnswers(
-            Engine engine, CachedFacet<K, V> facet, NearTier<K, V> near, TrackedReads<K, V> reads, RefreshAhead ahead) {
+            Engine engine,
+            CachedFacet<K, V> facet,
+            NearTier<K, V> near,
+            TrackedReads<K, V> reads,
+            RefreshAhead ahead,
+            Belief belief) {
         this.engine = engine;
         this.facet = facet;
         this.codec = facet.codec();
@@ -45,7 +50,7 @@ final class KnownAnswers<K, V> {
         this.near = near;
         this.reads = reads;
         this.ahead = ahead;
-        this.fences = engine.fences();
+        this.belief = belief;
         this.isCopied = facet.facet().copiedOnRead();
     }
 
@@ -95,63 +100,73 @@ final class KnownAnswers<K, V> {
      */
     Set<K> inMemory(Collection<? extends K> ids, BiConsumer<K, CachedAnswer<V>> found) {
         engine.requireOpen();
-        Set<K> missing = new LinkedHashSet<>(capacityFor(ids.size()));
-        for (K id : new LinkedHashSet<>(ids)) {
+        Set<K> missing = new LinkedHashSet<>(ids);
+        for (Iterator<K> each = missing.iterator(); each.hasNext(); ) {
+            K id = each.next();
             CachedAnswer<V> cachedAnswer = near.find(id);
             if (cachedAnswer != null) {
                 found.accept(id, cachedAnswer);
+                each.remove();
             } else {
                 engine.requireOpen();
                 facet.requireId(id);
-                missing.add(id);
             }
         }
         return missing;
     }
 
-    /** What Redis holds, of however many users; those of which it holds nothing, or does not answer, are missing. */
-    Map<K, Lookup<V>> inRedis(Set<K> ids) {
+    /** What Redis holds, of however many users; those of which it holds nothing, or does not answer, are missing. It never fails. */
+    CompletableFuture<Map<K, Lookup<V>>> inRedis(Set<K> ids, Steps steps) {
         Map<K, Lookup<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
-        Set<K> left = new LinkedHashSet<>(ids);
-        while (!left.isEmpty()) {
-            Set<K> together = Set.copyOf(firstOf(left));
-            left.removeAll(together);
-            readTogether(together, found);
-        }
-        return found;
+        return inRedis(ids, steps, found).thenApply(done -> found);
     }
 
-    private void readTogether(Set<K> ids, Map<K, Lookup<V>> found) {
+    private CompletableFuture<Void> inRedis(Set<K> ids, Steps steps, Map<K, Lookup<V>> found) {
+        Set<K> together = firstOf(ids);
+        CompletableFuture<Void> read = readTogether(together, steps, found);
+        return together.size() == ids.size()
+                ? read
+                : read.thenCompose(done -> inRedis(without(ids, together), steps, found));
+    }
+
+    private CompletableFuture<Void> readTogether(Set<K> ids, Steps steps, Map<K, Lookup<V>> found) {
         List<Miss<K, V>> misses = ids.stream()
-                .filter(id -> !fences.isPending(facet.keyOf(id)))
+                .filter(id -> belief.in(facet.keyOf(id)))
                 .map(id -> new Miss<>(facet.keyOf(id), SingleFlight.<K, V>alone(id)))
                 .toList();
         if (misses.isEmpty()) {
-            return;
+            return CompletableFuture.completedFuture(null);
         }
-        try {
-            List<@Nullable Entry<V>> entries = reads.readAndCache(misses, ahead.afterRead());
-            for (int i = 0; i < misses.size(); i++) {
-                Entry<V> entry = entries.get(i);
-                if (entry != null) {
-                    found.put(misses.get(i).id, foundIn(Tier.SHARED, entry));
-                }
-            }
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-        }
+        return Futures.then(
+                reads.readAndCache(misses, ahead.afterRead(), steps),
+                (entries, failure) -> steps.run(() -> {
+                    if (failure != null || entries == null) {
+                        counters.sharedErrors.increment();
+                        return null;
+                    }
+                    for (int i = 0; i < misses.size(); i++) {
+                        Entry<V> entry = entries.get(i);
+                        if (entry != null && belief.stillIn(misses.get(i).key)) {
+                            found.put(misses.get(i).id, foundIn(Tier.SHARED, entry));
+                        }
+                    }
+                    return null;
+                }));
     }
 
     /** What memory and Redis hold; of the rest, the last known answers, or that the source has failed like that. */
-    Map<K, Lookup<V>> knownOr(Set<K> ids, UserUnavailableException failure) {
+    CompletableFuture<Map<K, Lookup<V>>> knownOr(Set<K> ids, UserUnavailableException failure, Steps steps) {
         Map<K, Lookup<V>> found = new LinkedHashMap<>(capacityFor(ids.size()));
-        found.putAll(inRedis(inMemory(ids, (id, cachedAnswer) -> found.put(id, foundIn(cachedAnswer)))));
-        Set<K> left = without(ids, found.keySet());
-        if (!left.isEmpty()) {
-            UserUnavailableException why = failure.of(facet.keys(), left);
-            left.forEach(id -> found.put(id, lastKnownOr(id, why)));
-        }
-        return found;
+        return inRedis(inMemory(ids, (id, cachedAnswer) -> found.put(id, foundIn(cachedAnswer))), steps)
+                .thenApply(shared -> {
+                    found.putAll(shared);
+                    Set<K> left = without(ids, found.keySet());
+                    if (!left.isEmpty()) {
+                        UserUnavailableException why = failure.of(facet.keys(), left);
+                        left.forEach(id -> found.put(id, lastKnownOr(id, why)));
+                    }
+                    return found;
+                });
     }
 
     /** As many of the ids as are looked up at a time. */
@@ -161,7 +176,15 @@ final class KnownAnswers<K, V> {
                 : ids.stream().limit(MAX_TOGETHER).collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
+    /**
+     * The ids that are not among some of them.
+     *
+     * @param others some of the ids, and no other ones
+     */
     static <K> Set<K> without(Set<K> ids, Set<K> others) {
+        if (others.isEmpty()) {
+            return ids;
+        }
         if (others.size() == ids.size()) {
             return Set.of();
         }

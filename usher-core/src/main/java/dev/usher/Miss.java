@@ -7,7 +7,10 @@ import dev.usher.SingleFlight.Flight;
 import dev.usher.SingleFlight.LoadResult;
 import org.jspecify.annotations.Nullable;
 
-/** The load of one user, as it goes on. Of the thread that loads, except for the token, which a renewal reads, and how it was granted. */
+/**
+ * The load of one user, as it goes on. Its steps come one after the other, on whichever thread, except for a renewal, which reads the token and
+ * how it was granted.
+ */
 final class Miss<K, V> {
 
     final K id;
@@ -18,7 +21,7 @@ final class Miss<K, V> {
     byte @Nullable [] replaced;
 
     /** Under which a claim has been asked for, and may have been granted; {@code null} before. */
-    @Nullable String token;
+    volatile @Nullable String token;
 
     /** Under which token another process holds the claim, when last seen; {@code null} when none did. */
     @Nullable String heldUnder;
@@ -30,6 +33,9 @@ final class Miss<K, V> {
 
     /** Redis holds what is loaded, or nothing: in any case nothing older. */
     boolean isSettled;
+
+    /** Redis was asked after that, and still held it. */
+    boolean isReadBack;
 
     /** What is loaded stands in memory, as an answer or as the last known one. */
     boolean isCached;
@@ -55,7 +61,7 @@ final class Miss<K, V> {
     }
 
     boolean isOpen() {
-        return !flight.isCompleted();
+        return !flight.isAnswered();
     }
 
     /** To be called right before something is sent that may answer. */
@@ -112,6 +118,11 @@ final class Miss<K, V> {
     /** What memory may keep of what was loaded, or {@code null} when the load has failed, or the value is for its callers only. */
     @Nullable Entry<V> loadedToCache() {
         return loaded == null || loaded.bytes() == null ? null : loaded.entry();
+    }
+
+    /** Answers with what was loaded; what comes later is for callers that have joined since. */
+    void answerLoaded() {
+        flight.answer(new LoadResult<>(loaded(), Tier.SOURCE, loadedIn, false));
     }
 
     void completeShared(Entry<V> entry) {

@@ -9,6 +9,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -89,6 +90,11 @@ final class NearTier<K, V> {
                 .executor(maintenance::add)
                 .maximumSize(size)
                 .build();
+    }
+
+    /** Whether nothing is cached at all. */
+    boolean isOff() {
+        return !enabled;
     }
 
     /** Runs the pending maintenance. To be called after one or more entries have been published. */
@@ -269,12 +275,26 @@ final class NearTier<K, V> {
         if (!enabled || (!answers && staleNanos == 0)) {
             return null;
         }
-        Reservation reservation = new Reservation(usable, dueIn);
+        return reserve(id, new Reservation(usable, dueIn), answers);
+    }
+
+    /**
+     * Reserves the id's place for an answer of the source that refuses the user, which is given for the staleness bound although Redis tells of no change of it.
+     *
+     * @return {@code null} when the answer would not be cached at all
+     */
+    @Nullable Reservation reserveForRefusal(K id) {
+        return enabled && boundNanos > 0 ? reserve(id, new Reservation(always, NEVER), false) : null;
+    }
+
+    private Reservation reserve(K id, Reservation reservation, boolean evenOverAnAnswer) {
         boolean wasAbsent = foundAbsent.getIfPresent(id) != null;
-        places.asMap().compute(id, (same, place) -> reserve(reservation.present, place, true, answers));
+        places.asMap().compute(id, (same, place) -> reserve(reservation.present, place, true, evenOverAnAnswer));
         // Few ids are absent, and a look-up costs less than a computation in the map.
         if (wasAbsent || absentPlaces.asMap().containsKey(id)) {
-            absentPlaces.asMap().compute(id, (same, place) -> reserve(reservation.absent, place, wasAbsent, answers));
+            absentPlaces
+                    .asMap()
+                    .compute(id, (same, place) -> reserve(reservation.absent, place, wasAbsent, evenOverAnAnswer));
             reservation.hasAbsent = true;
         }
         return reservation;
@@ -339,14 +359,27 @@ final class NearTier<K, V> {
                 session,
                 madeAt,
                 false,
-                madeAt + (session.isTracked() ? ttlNanos : untrackedNanos),
+                madeAt + lifeIn(session),
                 madeAt + (entry.value() == null ? NEVER : reservation.dueIn).toNanos());
+    }
+
+    private long lifeIn(Session session) {
+        if (session == always) {
+            return boundNanos;
+        }
+        return session.isTracked() ? ttlNanos : untrackedNanos;
     }
 
     /** Empties the id's places: an earlier reservation can no longer be published, and there is no last known answer any more. */
     void forget(K id) {
         places.asMap().remove(id);
         absentPlaces.asMap().remove(id);
+    }
+
+    /** As {@link #forget}, of every id in a place that is one of some. */
+    void forgetIf(Predicate<K> isOne) {
+        places.asMap().keySet().removeIf(isOne);
+        absentPlaces.asMap().keySet().removeIf(isOne);
     }
 
     /** Gives no last known answer any more; all other answers end with their session. */

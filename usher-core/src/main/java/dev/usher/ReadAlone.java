@@ -4,9 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executor;
-import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -17,11 +17,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class ReadAlone<K, V> {
 
+    private final Engine engine;
     private final SourceReads<K, V> source;
     private final KnownAnswers<K, V> known;
-    private final SingleFlight<K, V> flights;
-    private final Executor executor;
-    private final Consumer<Set<K>> load;
+    private final Function<Set<K>, CompletableFuture<?>> load;
 
     /** What is being loaded for the others, or soon will be. */
     private final Set<K> loadedLater = ConcurrentHashMap.newKeySet();
@@ -29,20 +28,16 @@ final class ReadAlone<K, V> {
     /**
      * Reads for single threads.
      *
-     * @param flights refuses a source that asks the cache which it fills
-     * @param executor loads for the others
-     * @param load loads users on the calling thread if that may, and logs why it cannot
+     * @param load begins to load users if the calling thread may, and logs why it cannot; completed when that is over, and never failed
      */
     ReadAlone(
+            Engine engine,
             SourceReads<K, V> source,
             KnownAnswers<K, V> known,
-            SingleFlight<K, V> flights,
-            Executor executor,
-            Consumer<Set<K>> load) {
+            Function<Set<K>, CompletableFuture<?>> load) {
+        this.engine = engine;
         this.source = source;
         this.known = known;
-        this.flights = flights;
-        this.executor = executor;
         this.load = load;
     }
 
@@ -53,18 +48,24 @@ final class ReadAlone<K, V> {
         while (!left.isEmpty()) {
             Set<K> together = new LinkedHashSet<>(KnownAnswers.firstOf(left));
             left.removeAll(together);
-            Map<K, Lookup<V>> shared = known.inRedis(together);
+            Map<K, Lookup<V>> shared = await(steps -> known.inRedis(together, steps));
             found.putAll(shared);
             together.removeAll(shared.keySet());
             if (!together.isEmpty()) {
                 UserUnavailableException failure = askSource(together, found);
                 if (failure != null && !left.isEmpty()) {
-                    found.putAll(known.knownOr(left, failure));
+                    found.putAll(await(steps -> known.knownOr(left, failure, steps)));
                     return found;
                 }
             }
         }
         return found;
+    }
+
+    /** Redis is not waited for long enough for an interrupt. */
+    private <T> T await(Function<Steps, CompletableFuture<T>> read) {
+        CallerSteps steps = engine.callerSteps();
+        return steps.await(read.apply(steps), () -> {});
     }
 
     /**
@@ -111,9 +112,9 @@ final class ReadAlone<K, V> {
     }
 
     private Map<K, Loaded<V>> load(Set<K> ids) {
-        flights.requireNotLoading();
+        source.requireNotQuerying();
         try {
-            return flights.runAlone(() -> source.askAlone(Set.copyOf(ids)));
+            return source.askAlone(Set.copyOf(ids));
         } catch (Exception e) {
             if (e instanceof InterruptedException) {
                 Thread.currentThread().interrupt();
@@ -132,12 +133,8 @@ final class ReadAlone<K, V> {
             return;
         }
         try {
-            executor.execute(() -> {
-                try {
-                    load.accept(mine);
-                } finally {
-                    loadedLater.removeAll(mine);
-                }
+            engine.executor().execute(() -> {
+                var unused = load.apply(mine).whenComplete((done, failure) -> loadedLater.removeAll(mine));
             });
         } catch (RuntimeException | Error e) {
             // Rejected, or no thread could be started.

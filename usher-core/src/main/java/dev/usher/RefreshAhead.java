@@ -4,9 +4,11 @@ import dev.usher.NearTier.CachedAnswer;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Supplier;
 
 /**
  * When an entry in memory is loaded again, so that no caller has to wait when it expires in Redis; only a few are loaded at a time.
@@ -54,8 +56,12 @@ final class RefreshAhead {
         return window.dividedBy(4);
     }
 
-    /** Submits the refresh of an entry that is due. The caller, which has its answer, does not wait; nothing is thrown. */
-    void submit(CachedAnswer<?> due, Runnable refresh) {
+    /**
+     * Submits the refresh of an entry that is due. The caller, which has its answer, does not wait; nothing is thrown.
+     *
+     * @param refresh returns at once, and throws nothing
+     */
+    void submit(CachedAnswer<?> due, Supplier<CompletableFuture<?>> refresh) {
         // Many may be due at once; they can wait, and what else the executor has to do cannot.
         if (!places.tryAcquire()) {
             due.dueIn(Duration.ofMillis(ThreadLocalRandom.current().nextLong(1, 100)));
@@ -64,11 +70,7 @@ final class RefreshAhead {
         due.dueIn(again());
         try {
             executor.execute(() -> {
-                try {
-                    refresh.run();
-                } finally {
-                    places.release();
-                }
+                var unused = refresh.get().whenComplete((done, failure) -> places.release());
             });
         } catch (RuntimeException | Error e) {
             // Rejected, or no thread could be started.

@@ -3,11 +3,13 @@ package dev.usher;
 import dev.usher.NearTier.CachedAnswer;
 import dev.usher.SingleFlight.Flight;
 import dev.usher.redis.GuardProtocol.Claim;
+import dev.usher.redis.GuardProtocol.Claiming;
 import dev.usher.redis.GuardProtocol.Refresh;
 import dev.usher.redis.SharedTier;
 import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,49 +49,70 @@ final class Reloads<K, V> {
         ahead.submit(due, () -> refresh(id, due));
     }
 
-    private void refresh(K id, CachedAnswer<V> cachedAnswer) {
+    /** Completed when the refresh is over; it never fails. */
+    private CompletableFuture<?> refresh(K id, CachedAnswer<V> cachedAnswer) {
+        Miss<K, V> miss = new Miss<>(facet.keyOf(id), SingleFlight.alone(id));
+        return Futures.of(() -> refresh(miss, cachedAnswer)).handle((done, failure) -> {
+            if (failure != null && Futures.causeOf(failure) instanceof SharedTierException) {
+                counters.sharedErrors.increment();
+                readThrough.release(miss);
+            } else if (failure != null) {
+                readThrough.release(miss);
+                refreshLog.warn(
+                        "The refresh of {} failed ({})",
+                        miss.key,
+                        Futures.causeOf(failure).getClass().getName());
+            }
+            readThrough.wakeUps().wake(id);
+            return null;
+        });
+    }
+
+    private CompletableFuture<?> refresh(Miss<K, V> miss, CachedAnswer<V> cachedAnswer) {
         // The executor may run this on the thread of a caller, inside its transaction.
         if (engine.isClosed() || !source.canLoadForOthers()) {
-            return;
+            return CompletableFuture.completedFuture(null);
         }
-        Miss<K, V> miss = new Miss<>(facet.keyOf(id), SingleFlight.alone(id));
-        try (Bulkhead.Call call = source.begin()) {
-            if (source.isRefused(call)) {
-                return; // it is due again in a moment
-            }
-            Refresh answer = askToReplace(miss, ahead.window());
+        Bulkhead.Call call = source.begin(engine.steps());
+        if (source.isRefused(call)) {
+            return CompletableFuture.completedFuture(null); // it is due again in a moment
+        }
+        return askToReplace(miss, ahead.window(), call).thenCompose(answer -> {
             if (answer instanceof Refresh.Later later) {
                 cachedAnswer.dueIn(later.left());
             } else if (answer instanceof Refresh.Granted granted) {
                 counters.refreshes.increment();
                 miss.replaced = granted.value();
-                readThrough.loadUnderClaim(List.of(miss), call);
-                if (miss.failure() != null) {
-                    log.debug("{} could not be refreshed; it stays until it expires", miss.key, miss.failure());
-                } else if (miss.isRefused) {
-                    // What was to be replaced is there no more, and callers that have missed it since wait for a value.
-                    miss.replaced = null;
-                    miss.token = null;
-                    readThrough.claim(List.of(miss), call);
-                }
+                return readThrough
+                        .loadClaimed(List.of(miss), call)
+                        .thenCompose(readThrough::store)
+                        .thenCompose(done -> afterRefresh(miss, call));
             }
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-            readThrough.release(miss);
-        } catch (RuntimeException | Error e) {
-            // An executor may run this on the thread of the caller, which has its answer.
-            refreshLog.warn(
-                    "The refresh of {} failed ({})", miss.key, e.getClass().getName());
-        } finally {
-            readThrough.wakeUps().wake(id);
+            return CompletableFuture.completedFuture(null);
+        });
+    }
+
+    private CompletableFuture<?> afterRefresh(Miss<K, V> miss, Bulkhead.Call call) {
+        if (miss.failure() != null) {
+            log.debug("{} could not be refreshed; it stays until it expires", miss.key, miss.failure());
+        } else if (miss.isRefused) {
+            // What was to be replaced is there no more, and callers that have missed it since wait for a value.
+            miss.replaced = null;
+            miss.token = null;
+            return readThrough.claim(List.of(miss), call);
         }
+        return CompletableFuture.completedFuture(null);
     }
 
     /** Asks for a claim on an entry that is there, if it will be missing so soon. */
-    private Refresh askToReplace(Miss<K, V> miss, Duration ahead) throws SharedTierException {
+    private CompletableFuture<Refresh> askToReplace(Miss<K, V> miss, Duration ahead, Bulkhead.Call call) {
         String token = engine.nextToken();
         miss.token = token;
-        return shared.guards(miss.key).refresh(miss.key, token, ahead);
+        return shared.all(
+                        List.of(miss.key),
+                        List.of(shared.guards(miss.key).refresh(miss.key, token, ahead)),
+                        call.steps())
+                .thenApply(answers -> answers.get(0));
     }
 
     // The read past all tiers.
@@ -99,64 +122,75 @@ final class Reloads<K, V> {
      *
      * @return whether the tiers hold it, too, or at least nothing older; else the caller is to invalidate
      */
-    boolean loadFresh(Flight<K, V> flight, Bulkhead.Call call) {
+    CompletableFuture<Boolean> loadFresh(Flight<K, V> flight, Bulkhead.Call call) {
         if (facet.codec().isUnfit()) {
-            readThrough.loadUnstored(List.of(flight), call);
-            return false;
+            return readThrough.loadUnstored(List.of(flight), call).thenApply(done -> false);
         }
         Miss<K, V> miss = new Miss<>(facet.keyOf(flight.key()), flight);
         if (source.isRefused(call)) {
             readThrough.refuse(List.of(miss), call);
-            return true;
+            return CompletableFuture.completedFuture(true);
         }
-        if (engine.fences().isPending(miss.key)) {
-            loadFreshWithoutRedis(miss, call);
-            return true;
+        if (!readThrough.belief().in(miss.key)) {
+            return loadFreshWithoutRedis(miss, call);
         }
-        boolean claimed;
-        try {
-            claimed = claimFresh(miss);
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-            readThrough.release(miss);
-            loadFreshWithoutRedis(miss, call);
-            return true;
-        }
-        if (claimed) {
-            readThrough.loadUnderClaim(List.of(miss), call);
-            // A source that cannot say changes nothing.
-            return miss.isSettled || miss.failure() != null;
-        }
-        // What is there, or is about to be stored by another, may have been read before this call.
-        source.load(List.of(miss), call);
-        miss.completeLoaded();
-        return miss.failure() != null;
+        return Futures.then(claimFresh(miss, call), (claimed, failure) -> {
+            if (failure != null) {
+                readThrough.countSharedError(failure);
+                readThrough.release(miss);
+                return loadFreshWithoutRedis(miss, call);
+            }
+            return Boolean.TRUE.equals(claimed) ? loadUnderClaim(miss, call) : loadPastClaim(miss, call);
+        });
+    }
+
+    private CompletableFuture<Boolean> loadUnderClaim(Miss<K, V> miss, Bulkhead.Call call) {
+        return readThrough
+                .loadClaimed(List.of(miss), call)
+                .thenCompose(readThrough::store)
+                // A source that cannot say changes nothing.
+                .thenApply(done -> miss.isSettled || miss.failure() != null);
+    }
+
+    /** What is there, or is about to be stored by another, may have been read before this call. */
+    private CompletableFuture<Boolean> loadPastClaim(Miss<K, V> miss, Bulkhead.Call call) {
+        return source.load(List.of(miss), call).thenApply(done -> {
+            miss.completeLoaded();
+            return miss.failure() != null;
+        });
     }
 
     /** Asks for the right to store, whether there is a value or not. */
-    private boolean claimFresh(Miss<K, V> miss) throws SharedTierException {
-        Refresh answer = askToReplace(miss, NearTier.NEVER);
-        if (answer instanceof Refresh.Granted granted) {
-            miss.replaced = granted.value();
-            return true;
-        }
-        if (answer instanceof Refresh.Unneeded
-                && shared.awaitAll(
-                                        List.of(miss.key),
-                                        List.of(shared.guards(miss.key).claim(miss.key, miss.token(), null)))
-                                .get(0)
-                        instanceof Claim.Granted mine) {
-            miss.isClaimedOverNothing = mine.overNothing();
-            return true;
-        }
-        return false;
+    private CompletableFuture<Boolean> claimFresh(Miss<K, V> miss, Bulkhead.Call call) {
+        return askToReplace(miss, NearTier.NEVER, call).thenCompose(answer -> {
+            if (answer instanceof Refresh.Granted granted) {
+                miss.replaced = granted.value();
+                return CompletableFuture.completedFuture(true);
+            }
+            return answer instanceof Refresh.Unneeded
+                    ? claimNothing(miss, call)
+                    : CompletableFuture.completedFuture(false);
+        });
     }
 
-    private void loadFreshWithoutRedis(Miss<K, V> miss, Bulkhead.Call call) {
-        source.load(List.of(miss), shared::sessionWithoutRedis, call);
-        if (miss.failure() == null && !miss.isCached) {
-            near.forget(miss.id);
-        }
-        miss.completeLoaded();
+    private CompletableFuture<Boolean> claimNothing(Miss<K, V> miss, Bulkhead.Call call) {
+        return shared.claim(List.of(new Claiming(miss.key, miss.token(), null)), call.steps())
+                .thenApply(claims -> {
+                    if (claims.get(0) instanceof Claim.Granted mine) {
+                        miss.isClaimedOverNothing = mine.overNothing();
+                        return true;
+                    }
+                    return false;
+                });
+    }
+
+    private CompletableFuture<Boolean> loadFreshWithoutRedis(Miss<K, V> miss, Bulkhead.Call call) {
+        return source.load(List.of(miss), shared::sessionWithoutRedis, call).thenApply(done -> {
+            if (miss.failure() == null && !miss.isCached) {
+                near.forget(miss.id);
+            }
+            miss.completeLoaded();
+            return true;
+        });
     }
 }

@@ -2,11 +2,12 @@ package dev.usher;
 
 import dev.usher.RevocationReceipt.Reason;
 import dev.usher.redis.NodeRegister;
-import dev.usher.redis.NodeRegister.Member;
-import dev.usher.redis.NodeRegister.Snapshot;
+import dev.usher.redis.Revocations;
+import dev.usher.redis.Revocations.Progress;
 import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -16,9 +17,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The wait for all nodes after a fence has been confirmed.
  *
- * <p>It ends when every node of a complete register has seen the fence; or when the staleness bound has passed since the fence:
- * a node that has not seen it by then has had no sign of life from after it, and so answers from memory no more. Where stale answers
- * are allowed, the register does not say all, and only the bound counts, if they end by then.
+ * <p>It ends when every node of a complete register has seen the number of the revocation; or when the staleness bound has passed since the number was
+ * given: a node that has not seen it by then has had no heartbeat from after it, and so neither answers from memory nor believes Redis any more. Of a facet that
+ * allows stale answers no number is given; only the bound counts, if they end by then.
  */
 final class Revocation {
 
@@ -27,16 +28,16 @@ final class Revocation {
     private static final Duration LAST_LOOK = Duration.ofMillis(100);
 
     private final NodeRegister register;
+    private final Revocations revocations;
+    private final List<String> users;
     private final String facet;
-    private final Duration bound;
 
-    /** How long a node like this one may answer after its last sign of life. */
+    /** How long a node like this one may answer without heartbeats. */
     private final Duration limit;
 
-    /**
-     * No node answers from memory with what Redis does not tell of. Otherwise there may be a node that does: it is in no register for want
-     * of a Redis, or has lost its connection for a moment, and hears of no change of what it had read over it.
-     */
+    /** How long it waits for nodes that it does not hear of. */
+    private final long boundNanos;
+
     private final boolean failsClosed;
 
     /** Says whether every node that could answer is in the register. */
@@ -56,14 +57,21 @@ final class Revocation {
     private final Supplier<@Nullable Reason> brokenOff;
     private final long fencedAt = System.nanoTime();
 
+    /** The number, or {@code null} while there is none. */
+    private Revocations.@Nullable Numbered revocation;
+
+    private @Nullable SharedTierException failure;
+
     /**
      * Of a fence that has just been confirmed.
      *
+     * @param users the keys of the users
      * @param alone whether every node that could answer is in the register
      * @param brokenOff why there is nothing more to wait for, such as that Redis may have forgotten it since, or {@code null}
      */
     Revocation(
             NodeRegister register,
+            List<String> users,
             String facet,
             CachePolicy policy,
             Alone alone,
@@ -71,10 +79,14 @@ final class Revocation {
         this.alone = alone;
         this.brokenOff = brokenOff;
         this.register = register;
+        this.revocations = register.revocations();
+        this.users = users;
         this.facet = facet;
-        this.bound = policy.stalenessBound();
-        this.limit = policy.longestAnswer();
-        this.failsClosed = policy.serveStaleFor().isZero();
+        this.failsClosed = policy.failsClosed();
+        this.limit = failsClosed ? policy.believedFor() : policy.longestAnswer();
+        Duration bound = failsClosed ? policy.believedFor() : policy.stalenessBound();
+        // Clocks of different machines do not run equally fast: a thousandth is more than any of them is off.
+        this.boundNanos = bound.toNanos() + bound.toNanos() / 1000;
     }
 
     /**
@@ -83,98 +95,129 @@ final class Revocation {
      * @param askedAt when the caller came
      */
     RevocationReceipt await(long askedAt) {
-        // Clocks of different machines do not run equally fast: a thousandth is more than any of them is off.
-        long until = fencedAt + bound.toNanos() + bound.toNanos() / 1000;
-        long number = number(until);
-        Snapshot snapshot = null;
+        if (!failsClosed) {
+            return awaitBound(askedAt);
+        }
+        long until = fencedAt + boundNanos;
         for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
-            Snapshot latest = read(until);
-            snapshot = latest == null ? snapshot : latest;
+            if (register.otherFormat() != null) {
+                return unfinished(Reason.OTHER_REGISTER, askedAt);
+            }
+            if (revocation == null) {
+                revoke(until);
+                until = revocation == null ? until : revocation.at() + boundNanos;
+            }
+            Progress progress = progress(until);
             Reason broken = brokenOff.get();
             if (broken != null) {
                 // It is sent again, and until then nodes may read the old value where they had read that there is none.
-                return brokenOff(broken, snapshot, number, askedAt);
+                return unfinished(broken, askedAt);
             }
-            if (latest != null && number > 0 && silent(latest, number).isEmpty()) {
-                boolean confirmed = failsClosed && register.isComplete(latest, limit) && isAlone(until);
-                boolean canBeConfirmed = limit.compareTo(bound) <= 0;
-                if (confirmed || !canBeConfirmed) {
+            if (progress != null && progress.isSeenByAll() && progress.isComplete() && isAlone(until)) {
+                Set<String> nodes = nodes();
+                if (nodes != null) {
                     return RevocationReceipt.sent(
-                            confirmed ? null : Reason.STALE_ANSWERS_ALLOWED,
-                            latest.members().keySet(),
-                            Set.of(),
-                            Set.of(),
-                            since(askedAt));
+                                    onPrimaryFor(), nodes, Set.of(), Set.of(), ended(nodes), since(askedAt))
+                            .acknowledgedBy(acknowledged(), missing());
                 }
             }
             long left = until - System.nanoTime();
             if (left <= 0) {
-                return waitedOut(snapshot, number, askedAt);
+                return waitedOut(askedAt);
             }
             try {
                 TimeUnit.NANOSECONDS.sleep(Math.min(pause.toNanos(), left));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
-                return brokenOff(Reason.INTERRUPTED, snapshot, number, askedAt);
+                return unfinished(Reason.INTERRUPTED, askedAt);
             }
         }
     }
 
-    private RevocationReceipt waitedOut(@Nullable Snapshot snapshot, long number, long askedAt) {
+    /** Where stale answers are allowed, a node may give one that is in no register; it is enough if all of them have ended. */
+    private RevocationReceipt awaitBound(long askedAt) {
+        if (limit.toNanos() > boundNanos) {
+            return RevocationReceipt.sent(
+                    Reason.STALE_ANSWERS_ALLOWED, Set.of(), Set.of(), Set.of(), Map.of(), since(askedAt));
+        }
+        for (Duration pause = FIRST_PAUSE; ; pause = next(pause)) {
+            Reason broken = brokenOff.get();
+            long left = fencedAt + boundNanos - System.nanoTime();
+            if (broken == null && left > 0) {
+                try {
+                    TimeUnit.NANOSECONDS.sleep(Math.min(pause.toNanos(), left));
+                    continue;
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    broken = Reason.INTERRUPTED;
+                }
+            }
+            return RevocationReceipt.sent(broken, Set.of(), Set.of(), Set.of(), Map.of(), since(askedAt));
+        }
+    }
+
+    private RevocationReceipt waitedOut(long askedAt) {
+        Revocations.Numbered numbered = revocation;
+        if (numbered == null) {
+            SharedTierException why = failure;
+            return RevocationReceipt.unnumbered(why == null ? null : why.errorCode(), since(askedAt));
+        }
+        Map<String, Duration> silent = silent(numbered);
         Set<String> unheard = new HashSet<>();
         Set<String> closed = new HashSet<>();
-        for (String node : silent(snapshot, number)) {
-            (limitOf(snapshot, node).compareTo(bound) > 0 ? unheard : closed).add(node);
-        }
-        Reason reason = null;
-        if (!unheard.isEmpty()) {
-            reason = Reason.NODES_UNHEARD;
-        } else if (limit.compareTo(bound) > 0) {
-            // Then a node that is in no register may still answer.
-            reason = Reason.STALE_ANSWERS_ALLOWED;
-        }
-        return RevocationReceipt.sent(reason, confirmed(snapshot, number), closed, unheard, since(askedAt));
-    }
-
-    private RevocationReceipt brokenOff(Reason why, @Nullable Snapshot snapshot, long number, long askedAt) {
+        silent.forEach((node, theirs) -> (theirs.compareTo(limit) > 0 ? unheard : closed).add(node));
+        Set<String> confirmed = confirmedBut(silent.keySet());
         return RevocationReceipt.sent(
-                why, confirmed(snapshot, number), Set.of(), silent(snapshot, number), since(askedAt));
+                        unheard.isEmpty() ? onPrimaryFor() : Reason.NODES_UNHEARD,
+                        confirmed,
+                        closed,
+                        unheard,
+                        ended(confirmed),
+                        since(askedAt))
+                .acknowledgedBy(acknowledged(), missing());
     }
 
-    private static Set<String> confirmed(@Nullable Snapshot snapshot, long number) {
-        Set<String> confirmed =
-                new HashSet<>(snapshot == null ? Set.of() : snapshot.members().keySet());
-        confirmed.removeAll(silent(snapshot, number));
+    /** Why the nodes that have seen the change prove nothing of another primary, or {@code null} when they do. */
+    private @Nullable Reason onPrimaryFor() {
+        Revocations.Numbered numbered = revocation;
+        if (numbered == null || !numbered.acknowledged().isReplicated()) {
+            return Reason.NOT_REPLICATED;
+        }
+        return numbered.acknowledged().missing() == null ? null : Reason.UNFENCED;
+    }
+
+    private @Nullable String missing() {
+        Revocations.Numbered numbered = revocation;
+        return numbered == null ? null : numbered.acknowledged().missing();
+    }
+
+    private int acknowledged() {
+        Revocations.Numbered numbered = revocation;
+        return numbered == null ? 0 : numbered.acknowledged().replicas();
+    }
+
+    private RevocationReceipt unfinished(Reason why, long askedAt) {
+        Revocations.Numbered numbered = revocation;
+        Set<String> silent = numbered == null ? Set.of() : silentSoFar(numbered);
+        Set<String> confirmed = numbered == null ? Set.of() : confirmedBut(silent);
+        return RevocationReceipt.sent(why, confirmed, Set.of(), silent, Map.of(), since(askedAt));
+    }
+
+    private Set<String> confirmedBut(Set<String> silent) {
+        Set<String> nodes = nodes();
+        Set<String> confirmed = new HashSet<>(nodes == null ? Set.of() : nodes);
+        confirmed.removeAll(silent);
         return confirmed;
     }
 
-    private Duration limitOf(@Nullable Snapshot snapshot, String node) {
-        Member member = snapshot == null ? null : snapshot.members().get(node);
-        return member == null ? limit : member.limits().getOrDefault(facet, limit);
-    }
-
-    /** The nodes that have not seen the revocation. */
-    private static Set<String> silent(@Nullable Snapshot snapshot, long number) {
-        Set<String> silent = new HashSet<>();
-        if (snapshot == null) {
-            return silent;
-        }
-        for (Map.Entry<String, Member> node : snapshot.members().entrySet()) {
-            Member member = node.getValue();
-            if (number == 0 || member.seen() < number || !member.epoch().equals(snapshot.epoch())) {
-                silent.add(node.getKey());
-            }
-        }
-        return silent;
-    }
-
-    /** The number that the nodes are to see, or 0 when Redis gives none: then no node will have seen it. */
-    private long number(long until) {
+    private void revoke(long until) {
         try {
-            return register.revoke(left(until));
-        } catch (SharedTierException | RuntimeException e) {
+            revocation = revocations.revoke(users, left(until));
+        } catch (SharedTierException e) {
+            failure = e;
+        } catch (RuntimeException e) {
             // Also when the caches are closed meanwhile: the change is committed, and nothing may be thrown any more.
-            return 0;
+            failure = null;
         }
     }
 
@@ -186,11 +229,50 @@ final class Revocation {
         }
     }
 
-    private @Nullable Snapshot read(long until) {
+    private @Nullable Progress progress(long until) {
+        Revocations.Numbered numbered = revocation;
         try {
-            return register.read(left(until));
+            return numbered == null ? null : revocations.progressOf(numbered, limit, left(until));
         } catch (SharedTierException | RuntimeException e) {
             return null;
+        }
+    }
+
+    private @Nullable Set<String> nodes() {
+        try {
+            return revocations.nodes(LAST_LOOK);
+        } catch (SharedTierException | RuntimeException e) {
+            return null;
+        }
+    }
+
+    private Map<String, Duration> silent(Revocations.Numbered numbered) {
+        try {
+            return revocations.waitedOut(numbered, facet, limit, LAST_LOOK);
+        } catch (SharedTierException | RuntimeException e) {
+            return Map.of();
+        }
+    }
+
+    private Set<String> silentSoFar(Revocations.Numbered numbered) {
+        try {
+            return revocations.silent(numbered, LAST_LOOK);
+        } catch (SharedTierException | RuntimeException e) {
+            return Set.of();
+        }
+    }
+
+    private Map<String, Integer> ended(Set<String> confirmed) {
+        Revocations.Numbered numbered = revocation;
+        try {
+            if (numbered == null) {
+                return Map.of();
+            }
+            Map<String, Integer> ended = revocations.ended(numbered, LAST_LOOK);
+            ended.keySet().retainAll(confirmed);
+            return ended;
+        } catch (SharedTierException | RuntimeException e) {
+            return Map.of();
         }
     }
 

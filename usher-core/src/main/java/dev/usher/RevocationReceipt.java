@@ -3,6 +3,7 @@ package dev.usher;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -24,12 +25,16 @@ import org.jspecify.annotations.Nullable;
  */
 @JsonPropertyOrder({
     "confirmed",
+    "grade",
     "reason",
     "redisError",
     "nodesConfirmed",
     "nodesWaitedOut",
     "nodesUnheard",
     "keysPending",
+    "ended",
+    "replicasAcknowledged",
+    "missing",
     "took"
 })
 public final class RevocationReceipt {
@@ -40,13 +45,50 @@ public final class RevocationReceipt {
     private final Set<String> nodesWaitedOut;
     private final Set<String> nodesUnheard;
     private final Set<String> keysPending;
+    private final Map<String, Integer> ended;
+    private final int replicasAcknowledged;
+    private final @Nullable String missing;
     private final Duration took;
+
+    /** What a receipt proves. Later versions may know more grades. */
+    public enum Grade {
+
+        /** No node answers a question that comes from now on with what was true before the change. */
+        CONFIRMED,
+
+        /**
+         * The same, as long as this primary of Redis stays it: it has replicas, and nothing shows that one of them has not taken its place, or will do so
+         * without the change. The {@linkplain RevocationReceipt#reason reason} says why, and {@link RevocationReceipt#missing} what is missing.
+         */
+        ON_PRIMARY,
+
+        /** Nothing of this. The {@linkplain RevocationReceipt#reason reason} says why. */
+        UNCONFIRMED
+    }
 
     /** Why a receipt is not confirmed. */
     public enum Reason {
 
         /** The change is announced after the commit of the transaction under way, and not at all after a rollback. */
         AWAITING_COMMIT,
+
+        /**
+         * Redis has replicas, and nothing keeps a node from believing this primary when one of them has taken its place; behind Sentinels, no majority of them has
+         * named it after the change. The grade is {@link Grade#ON_PRIMARY}.
+         */
+        UNFENCED,
+
+        /**
+         * Not all of the replicas that were asked for, that are connected, or that Sentinels know, have acknowledged the change in time: one that takes the place
+         * of the primary may not know of it. The grade is {@link Grade#ON_PRIMARY}.
+         */
+        NOT_REPLICATED,
+
+        /**
+         * The register of nodes in Redis has a format that this version of usher does not know: a later version has written it. Redis has taken the
+         * announcement.
+         */
+        OTHER_REGISTER,
 
         /** Redis cannot be reached, did not answer in time, or is not asked until it answers. */
         NO_REDIS,
@@ -83,6 +125,9 @@ public final class RevocationReceipt {
             Set<String> nodesWaitedOut,
             Set<String> nodesUnheard,
             Set<String> keysPending,
+            Map<String, Integer> ended,
+            int replicasAcknowledged,
+            @Nullable String missing,
             Duration took) {
         this.reason = reason;
         this.redisError = redisError;
@@ -90,6 +135,9 @@ public final class RevocationReceipt {
         this.nodesWaitedOut = Set.copyOf(nodesWaitedOut);
         this.nodesUnheard = Set.copyOf(nodesUnheard);
         this.keysPending = Set.copyOf(keysPending);
+        this.ended = Map.copyOf(ended);
+        this.replicasAcknowledged = replicasAcknowledged;
+        this.missing = missing;
         this.took = took;
     }
 
@@ -105,7 +153,17 @@ public final class RevocationReceipt {
     /** Of a change that Redis has not taken, or not all of it. */
     static RevocationReceipt unsent(
             Reason reason, @Nullable String redisError, Set<String> keysPending, Duration took) {
-        return new RevocationReceipt(reason, redisError, Set.of(), Set.of(), Set.of(), keysPending, took);
+        return new RevocationReceipt(
+                reason, redisError, Set.of(), Set.of(), Set.of(), keysPending, Map.of(), 0, null, took);
+    }
+
+    /**
+     * Of a change that Redis has taken, without a number that the nodes could see.
+     *
+     * @param redisError with which Redis has refused the number, or {@code null} when it has not answered
+     */
+    static RevocationReceipt unnumbered(@Nullable String redisError, Duration took) {
+        return unsent(redisError == null ? Reason.NO_REDIS : Reason.REDIS_REFUSED, redisError, Set.of(), took);
     }
 
     /**
@@ -118,14 +176,59 @@ public final class RevocationReceipt {
             Set<String> nodesConfirmed,
             Set<String> nodesWaitedOut,
             Set<String> nodesUnheard,
+            Map<String, Integer> ended,
             Duration took) {
-        return new RevocationReceipt(reason, null, nodesConfirmed, nodesWaitedOut, nodesUnheard, Set.of(), took);
+        return new RevocationReceipt(
+                reason, null, nodesConfirmed, nodesWaitedOut, nodesUnheard, Set.of(), ended, 0, null, took);
     }
 
-    /** Whether every node has provably forgotten the old value. */
+    /**
+     * The same receipt, of a change that so many replicas have acknowledged.
+     *
+     * @param missing what is missing where the change is on the primary only, or {@code null}
+     */
+    RevocationReceipt acknowledgedBy(int replicas, @Nullable String missing) {
+        return new RevocationReceipt(
+                reason,
+                redisError,
+                nodesConfirmed,
+                nodesWaitedOut,
+                nodesUnheard,
+                keysPending,
+                ended,
+                replicas,
+                grade() == Grade.ON_PRIMARY ? missing : null,
+                took);
+    }
+
+    /** Whether every node has provably forgotten the old value: the grade is {@link Grade#CONFIRMED}. */
     @JsonProperty
     public boolean confirmed() {
         return reason == null;
+    }
+
+    /** What the receipt proves. */
+    @JsonProperty
+    public Grade grade() {
+        if (reason == null) {
+            return Grade.CONFIRMED;
+        }
+        return reason == Reason.UNFENCED || reason == Reason.NOT_REPLICATED ? Grade.ON_PRIMARY : Grade.UNCONFIRMED;
+    }
+
+    /** How many replicas of Redis have acknowledged the change, of those that it has. */
+    @JsonProperty
+    public int replicasAcknowledged() {
+        return replicasAcknowledged;
+    }
+
+    /**
+     * What is missing for a confirmed receipt, in words for an operator, such as the address of a replica that has not acknowledged the change; {@code null}
+     * unless the grade is {@link Grade#ON_PRIMARY}.
+     */
+    @JsonProperty
+    public @Nullable String missing() {
+        return missing;
     }
 
     /** Why the receipt is not confirmed, or {@code null} when it is. Later versions may know more reasons. */
@@ -173,6 +276,16 @@ public final class RevocationReceipt {
         return keysPending;
     }
 
+    /**
+     * How many open things the {@linkplain UserCaches#onRevoked listeners} of each node have ended, by node, of nodes that have {@linkplain
+     * #nodesConfirmed confirmed}; without nodes that have ended none. Where a node has seen several revocations at once, the things of all of them are
+     * counted for each.
+     */
+    @JsonProperty
+    public Map<String, Integer> ended() {
+        return ended;
+    }
+
     /** The time from the call to the receipt. */
     @JsonProperty
     public Duration took() {
@@ -181,9 +294,13 @@ public final class RevocationReceipt {
 
     @Override
     public String toString() {
-        String outcome = reason == null ? "confirmed" : reason + (redisError == null ? "" : " " + redisError);
+        String outcome = reason == null
+                ? "confirmed"
+                : grade() + " " + reason + (redisError == null ? "" : " " + redisError)
+                        + (missing == null ? "" : " (" + missing + ")");
         return "RevocationReceipt[" + outcome + ", nodesConfirmed=" + nodesConfirmed + ", nodesWaitedOut="
-                + nodesWaitedOut + ", nodesUnheard=" + nodesUnheard + ", keysPending=" + keysPending + ", took=" + took
+                + nodesWaitedOut + ", nodesUnheard=" + nodesUnheard + ", keysPending=" + keysPending + ", ended="
+                + ended + ", took=" + took
                 + "]";
     }
 }

@@ -8,6 +8,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SourceReads<K, V> {
 
+    private final Engine engine;
     private final CachedFacet<K, V> facet;
     private final UserSource<K, V> source;
     private final NearTier<K, V> near;
@@ -28,20 +31,61 @@ final class SourceReads<K, V> {
     private final BatchedLoads<K, Loaded<V>> loads;
     private final Bulkhead bulkhead;
 
-    SourceReads(CachedFacet<K, V> facet, UserSource<K, V> source, NearTier<K, V> near, TrackedReads<K, V> reads) {
+    /** Set on a thread that queries the source. */
+    private final ThreadLocal<@Nullable Boolean> querying = new ThreadLocal<>();
+
+    SourceReads(
+            Engine engine,
+            CachedFacet<K, V> facet,
+            UserSource<K, V> source,
+            NearTier<K, V> near,
+            TrackedReads<K, V> reads) {
+        this.engine = engine;
         this.facet = facet;
         this.source = source;
         this.near = near;
         this.reads = reads;
         this.errorLog = new SourceErrorLog(facet.keys(), System::nanoTime);
         this.calls = new SourceCalls<>(source, facet.counters(), errorLog, System::nanoTime);
-        this.loads = new BatchedLoads<>(calls::load, facet.policy().maxLoads());
+        this.loads = new BatchedLoads<>(this::query, facet.policy().maxLoads());
         this.bulkhead = new Bulkhead(facet.policy());
     }
 
-    /** Begins a call that may load, and may have to wait. */
-    Bulkhead.Call begin() {
-        return bulkhead.begin();
+    /**
+     * Begins a call that may load, and may have to wait.
+     *
+     * @throws IllegalStateException when the calling thread queries the source
+     */
+    Bulkhead.Call begin(Steps steps) {
+        requireNotQuerying();
+        return bulkhead.begin(steps);
+    }
+
+    /**
+     * Refuses a thread that queries the source, for any user: two sources that ask for each other's user would wait for ever.
+     *
+     * @throws IllegalStateException when the calling thread is such a one
+     */
+    void requireNotQuerying() {
+        if (querying.get() != null) {
+            throw new IllegalStateException("a source must not call the cache that it fills");
+        }
+    }
+
+    private Map<K, Loaded<V>> query(Set<K> ids) throws Exception {
+        engine.requireOpen();
+        querying.set(true);
+        try {
+            return calls.load(ids);
+        } finally {
+            // Set to null and not removed: the slot of the thread is used again by its next query.
+            querying.set(null);
+        }
+    }
+
+    /** Ends the waits of callers that hold no thread. */
+    void close() {
+        bulkhead.close();
     }
 
     /** Whether all places of waiting callers are taken. */
@@ -55,41 +99,58 @@ final class SourceReads<K, V> {
     }
 
     /** Loads users whose answers memory may not give again, except as the last known ones. Each is loaded, or fails. */
-    void load(List<Miss<K, V>> misses, Bulkhead.Call call) {
-        load(misses, key -> null, call);
+    CompletableFuture<Void> load(List<Miss<K, V>> misses, Bulkhead.Call call) {
+        return load(misses, key -> null, call);
     }
 
     /**
      * Loads users. Each is loaded, or fails.
      *
      * @param sessions by key, in which the answer may be given again from memory, or {@code null} when it may not
+     * @return completed when that is done; it fails with an {@link Error} of the source
      */
-    void load(List<Miss<K, V>> misses, Function<String, @Nullable Session> sessions, Bulkhead.Call call) {
+    CompletableFuture<Void> load(
+            List<Miss<K, V>> misses, Function<String, @Nullable Session> sessions, Bulkhead.Call call) {
         Set<K> ids = new LinkedHashSet<>();
         for (Miss<K, V> miss : misses) {
             ids.add(miss.id);
             miss.beginLoad();
         }
         List<@Nullable Reservation> reservations = reads.reserve(misses, sessions, NearTier.NEVER);
-        try {
-            Map<K, Loaded<V>> answer = loads.load(ids, call);
+        CompletableFuture<Boolean> loaded = loads.load(ids, call, answer -> {
             misses.forEach(miss -> endLoad(miss, answer.get(miss.id)));
-        } catch (CrowdedException e) {
+            return true;
+        });
+        return loaded.handle((done, failure) -> {
+            try {
+                if (failure != null) {
+                    fail(misses, ids, Futures.causeOf(failure));
+                }
+            } finally {
+                for (int i = 0; i < misses.size(); i++) {
+                    Miss<K, V> miss = misses.get(i);
+                    miss.isCached = near.publish(miss.id, reservations.get(i), miss.loadedToCache());
+                }
+                near.runMaintenance();
+            }
+            return null;
+        });
+    }
+
+    private void fail(List<Miss<K, V>> misses, Set<K> ids, Throwable failure) {
+        if (failure instanceof Error error) {
+            throw error;
+        }
+        if (failure instanceof CrowdedException) {
             refuseAll(misses, refusal(ids));
-        } catch (OverdueException e) {
+        } else if (failure instanceof OverdueException) {
             refuseAll(misses, tooLong(ids));
-        } catch (Exception e) {
-            if (e instanceof InterruptedException) {
-                Thread.currentThread().interrupt();
-            }
-            UserUnavailableException why = unavailable(ids, reasonOf(e));
-            misses.forEach(miss -> miss.failLoad(why));
-        } finally {
-            for (int i = 0; i < misses.size(); i++) {
-                Miss<K, V> miss = misses.get(i);
-                miss.isCached = near.publish(miss.id, reservations.get(i), miss.loadedToCache());
-            }
-            near.runMaintenance();
+        } else {
+            UserUnavailableException why = unavailable(ids, reasonOf(failure));
+            // The interrupt of one caller is no reason for the others to fail.
+            boolean isCalledOff = failure instanceof InterruptedException
+                    || Thread.currentThread().isInterrupted();
+            misses.forEach(isCalledOff ? miss -> miss.refuseLoad(why) : miss -> miss.failLoad(why));
         }
     }
 
@@ -108,14 +169,22 @@ final class SourceReads<K, V> {
         if (!canLoadForOthers()) {
             return Loaded.valueOf(calls.load(ids).get(id));
         }
-        try (Bulkhead.Call call = begin()) {
-            return Loaded.valueOf(loads.load(ids, call).get(id));
+        CallerSteps steps = engine.callerSteps();
+        try (Bulkhead.Call call = begin(steps)) {
+            return Loaded.valueOf(
+                    steps.await(loads.load(ids, call), call::interrupt).get(id));
+        } catch (CompletionException e) {
+            Throwable failure = Futures.causeOf(e);
+            if (failure instanceof Error error) {
+                throw error;
+            }
+            throw failure instanceof Exception known ? known : e;
         }
     }
 
     /** What the source says, read on the calling thread and for it alone: without a claim, a place or another caller. */
     Map<K, Loaded<V>> askAlone(Set<K> ids) throws Exception {
-        return calls.load(ids);
+        return query(ids);
     }
 
     /** Whether a call would have to wait for the source, and may not. */
@@ -156,7 +225,7 @@ final class SourceReads<K, V> {
     }
 
     /** What a query threw, on whichever thread. */
-    static Throwable reasonOf(Exception failure) {
+    static Throwable reasonOf(Throwable failure) {
         Throwable cause = failure.getCause();
         return failure instanceof ExecutionException && cause != null ? cause : failure;
     }

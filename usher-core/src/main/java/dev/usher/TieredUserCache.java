@@ -13,10 +13,11 @@ import dev.usher.SingleFlight.LoadResult;
 import dev.usher.redis.GuardProtocol;
 import dev.usher.redis.GuardProtocol.Offer;
 import dev.usher.redis.GuardState;
-import dev.usher.redis.RedisPrimary.Inspection;
+import dev.usher.redis.RevokedKeys;
 import dev.usher.redis.ServerMoment;
 import dev.usher.redis.SharedTier;
 import dev.usher.redis.SharedTierException;
+import dev.usher.redis.StoredKeys.Inspection;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
@@ -28,9 +29,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -40,8 +44,8 @@ import org.slf4j.LoggerFactory;
  * One facet's cache. A read: the near tier answers, or else what one {@linkplain ReadThrough read-through} for all callers that miss the
  * same user brings. A change: a fence in Redis, after which memory drops the user.
  *
- * <p>The caller's own thread does the work, for one user as for many. A caller that misses while another of this process is
- * loading the same entry waits for that load.
+ * <p>A read that memory cannot answer is the same for all callers; what differs is where its {@linkplain Steps steps} run: on the thread of a
+ * caller that waits, else on the executor. A caller that misses while another of this process is loading the same entry waits for that load.
  */
 final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache {
 
@@ -49,6 +53,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     /** Of no server. */
     private static final ReadMark NEVER = new ReadMark(ServerMoment.unknown());
+
+    /** How many changes may come between the fence of a user and the name of its revocation, about. */
+    private static final int MAX_PUSHED = 1_000;
+
+    private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
 
     private final Engine engine;
     private final SharedTier shared;
@@ -64,6 +73,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     private final KnownAnswers<K, V> known;
     private final ReadAlone<K, V> alone;
 
+    /** Of a facet that fails closed: the keys whose changes Redis has pushed of late. */
+    private final RecentKeys pushed = new RecentKeys(MAX_PUSHED);
+
     TieredUserCache(Engine engine, CachedFacet<K, V> facet, UserSource<K, V> source) {
         this.engine = engine;
         this.shared = engine.shared();
@@ -75,8 +87,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         this.readThrough = new ReadThrough<>(engine, facet, source, near);
         this.reloads = new Reloads<>(engine, facet, near, readThrough);
         this.source = readThrough.source();
-        this.known = new KnownAnswers<>(engine, facet, near, readThrough.reads(), readThrough.ahead());
-        this.alone = new ReadAlone<>(this.source, known, flights, engine.executor(), this::loadForOthers);
+        this.known =
+                new KnownAnswers<>(engine, facet, near, readThrough.reads(), readThrough.ahead(), readThrough.belief());
+        this.alone = new ReadAlone<>(engine, this.source, known, this::loadForOthers);
     }
 
     private void refreshLater(K id, CachedAnswer<V> due) {
@@ -139,7 +152,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     public Map<K, Optional<V>> findCached(Collection<? extends K> ids) {
         Map<K, Optional<V>> found = new LinkedHashMap<>();
         Set<K> missing = known.inMemory(ids, (id, cachedAnswer) -> found.put(id, known.answerOf(cachedAnswer)));
-        known.inRedis(missing).forEach((id, answer) -> found.put(id, answer.value()));
+        CallerSteps steps = engine.callerSteps();
+        steps.await(known.inRedis(missing, steps), () -> {}).forEach((id, answer) -> found.put(id, answer.value()));
         return found;
     }
 
@@ -153,44 +167,79 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         requireId(id);
         if (!source.canLoadForOthers()) {
             // A thread of the executor would need a second connection, and could not see what this one has written.
-            return completed(() -> find(id));
+            return Futures.of(() -> CompletableFuture.completedFuture(find(id)));
         }
-        try {
-            return CompletableFuture.supplyAsync(() -> find(id), engine.executor());
-        } catch (RejectedExecutionException e) {
-            Lookup<V> last = known.lastKnownOr(
-                    id,
-                    UserUnavailableException.ofRefusal(
-                            facet.keys(), Set.of(id), "too many callers are waiting already"));
-            return completed(() -> orThrow(last).value());
+        Steps steps = ContextSteps.captured(engine.steps());
+        // A caller without a thread has no place in the bulkhead, but takes memory.
+        Semaphore places = engine.asyncReads();
+        if (!places.tryAcquire()) {
+            return refuseAsync(id);
         }
+        CompletableFuture<Optional<V>> answer = new CompletableFuture<>();
+        // What the caller does with it must hold up neither an event loop nor the rest of the load.
+        var unused = Futures.of(() -> findMissing(id, source.begin(steps)))
+                .whenComplete((found, failure) -> places.release())
+                .whenComplete((found, failure) -> steps.run(() -> failure == null
+                                ? answer.complete(found.get().value())
+                                : answer.completeExceptionally(Futures.causeOf(failure)))
+                        .exceptionally(why -> answer.completeExceptionally(
+                                why instanceof RejectedExecutionException ? Engine.closedException() : why)));
+        return answer;
     }
 
-    private static <T> CompletableFuture<T> completed(Supplier<T> call) {
-        try {
-            return CompletableFuture.completedFuture(call.get());
-        } catch (RuntimeException e) {
-            return CompletableFuture.failedFuture(e);
-        }
+    /** At once: the executor may be what the others wait for. */
+    private CompletableFuture<Optional<V>> refuseAsync(K id) {
+        counters.loadsRejected.increment();
+        UserUnavailableException refusal =
+                UserUnavailableException.ofRefusal(facet.keys(), Set.of(id), "too many callers are waiting already");
+        return Futures.of(() -> CompletableFuture.completedFuture(
+                orThrow(known.lastKnownOr(id, refusal)).value()));
     }
 
-    /** As for many, but next to all of what it costs is what Redis costs. */
     private Lookup<V> findMissing(K id) {
         requireId(id);
         if (!source.canLoadForOthers()) {
             return orThrow(requireNonNull(alone.find(Set.of(id)).get(id)));
         }
-        try (Bulkhead.Call call = source.begin()) {
-            LoadResult<V> loadResult = null;
-            while (loadResult == null) {
-                loadResult = findOne(id, call);
-            }
-            return known.foundIn(loadResult);
-        } catch (CrowdedException e) {
-            return orThrow(requireNonNull(findWithoutWaiting(Set.of(id)).get(id)));
-        } catch (UserUnavailableException e) {
-            return orThrow(known.lastKnownOr(id, e));
+        return await(call -> findMissing(id, call)).get();
+    }
+
+    /** Waits on the calling thread, which runs the steps. */
+    private <T> T await(Function<Bulkhead.Call, CompletableFuture<T>> read) {
+        CallerSteps steps = engine.callerSteps();
+        try (Bulkhead.Call call = source.begin(steps)) {
+            return steps.await(read.apply(call), call::interrupt);
+        } catch (CompletionException e) {
+            throw Futures.thrown(e);
         }
+    }
+
+    /**
+     * As for many, but next to all of what it costs is what Redis costs.
+     *
+     * @return makes the answer of what was found, or throws; to be called in a step of the call
+     */
+    private CompletableFuture<Supplier<Lookup<V>>> findMissing(K id, Bulkhead.Call call) {
+        return Futures.then(flights.run(id, call, this::isWithoutRedis, readThrough::load), (loadResult, failure) -> {
+            if (failure != null) {
+                return findOtherwise(id, failure, call);
+            }
+            return loadResult == null
+                    ? findMissing(id, call)
+                    : CompletableFuture.completedFuture(() -> known.foundIn(loadResult));
+        });
+    }
+
+    /** The answer for a caller whose load, or wait, has failed. */
+    private CompletableFuture<Supplier<Lookup<V>>> findOtherwise(K id, Throwable failure, Bulkhead.Call call) {
+        if (failure instanceof CrowdedException) {
+            return findWithoutWaiting(Set.of(id), call.steps())
+                    .thenApply(found -> () -> orThrow(requireNonNull(found.get(id))));
+        }
+        return failure instanceof Error
+                ? CompletableFuture.failedFuture(failure)
+                : CompletableFuture.completedFuture(
+                        () -> orThrow(known.lastKnownOr(id, failureOf(Set.of(id), failure))));
     }
 
     private static <V> Lookup<V> orThrow(Lookup<V> found) {
@@ -202,36 +251,68 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     /** What memory could not answer, by id; each for itself, be it that it is unavailable. */
     private Map<K, Lookup<V>> findMissing(Set<K> ids) {
-        if (!ids.isEmpty() && !source.canLoadForOthers()) {
+        if (ids.isEmpty()) {
+            return Map.of();
+        }
+        if (!source.canLoadForOthers()) {
             return alone.find(ids);
         }
-        try (Bulkhead.Call call = source.begin()) {
-            return findMissing(ids, call);
-        }
+        Map<K, Lookup<V>> found = new HashMap<>(KnownAnswers.capacityFor(ids.size()));
+        return await(call -> findMissing(ids, call, found).thenApply(done -> found));
     }
 
-    private Map<K, Lookup<V>> findMissing(Set<K> ids, Bulkhead.Call call) {
-        Map<K, Lookup<V>> found = new HashMap<>(KnownAnswers.capacityFor(ids.size()));
-        Set<K> missing = ids;
-        while (!missing.isEmpty()) {
-            Set<K> together = KnownAnswers.firstOf(missing);
-            Map<K, LoadResult<V>> loadResults = new HashMap<>(KnownAnswers.capacityFor(together.size()));
-            Map<K, UserUnavailableException> failures = new HashMap<>(0);
-            Set<K> crowded = new HashSet<>(0);
-            findTogether(together, call, loadResults, failures, crowded);
-            loadResults.forEach((id, loadResult) -> found.put(id, known.foundIn(loadResult)));
-            failures.forEach((id, failure) -> found.put(id, known.lastKnownOr(id, failure)));
-            if (!crowded.isEmpty()) {
-                found.putAll(findWithoutWaiting(crowded));
-            }
-            missing = KnownAnswers.without(ids, found.keySet());
-            if (failures.size() == together.size() && isOfTheWhole(failures) && !missing.isEmpty()) {
-                // A long list is not to wait for each of its parts: Redis may know them all the same.
-                found.putAll(known.knownOr(missing, failures.values().iterator().next()));
-                return found;
-            }
+    private CompletableFuture<Void> findMissing(Set<K> ids, Bulkhead.Call call, Map<K, Lookup<V>> found) {
+        Set<K> missing = KnownAnswers.without(ids, found.keySet());
+        if (missing.isEmpty()) {
+            return DONE;
         }
-        return found;
+        Set<K> together = KnownAnswers.firstOf(missing);
+        return flights.run(together, call, this::isWithoutRedis, readThrough::load)
+                .thenCompose(outcomes -> call.steps().compose(() -> take(outcomes, call.steps(), found)))
+                .thenCompose(failures -> {
+                    Set<K> left = KnownAnswers.without(ids, found.keySet());
+                    if (failures.size() == together.size() && isOfTheWhole(failures) && !left.isEmpty()) {
+                        // A long list is not to wait for each of its parts: Redis may know them all the same.
+                        return known.knownOr(left, failures.values().iterator().next(), call.steps())
+                                .thenAccept(found::putAll);
+                    }
+                    return findMissing(ids, call, found);
+                });
+    }
+
+    /**
+     * Takes what was found, and what else there is to say of the rest.
+     *
+     * @return the failures, each for itself
+     */
+    private CompletableFuture<Map<K, UserUnavailableException>> take(
+            SingleFlight.Outcomes<K, V> outcomes, Steps steps, Map<K, Lookup<V>> found) {
+        Map<K, UserUnavailableException> failures = new HashMap<>(0);
+        Set<K> crowded = new HashSet<>(0);
+        Set<K> interrupted = new HashSet<>(0);
+        outcomes.forEach((id, loadResult) -> found.put(id, known.foundIn(loadResult)), (id, failure) -> {
+            if (failure instanceof Error error) {
+                throw error;
+            }
+            if (failure instanceof CrowdedException) {
+                crowded.add(id);
+            } else if (failure instanceof InterruptedException) {
+                interrupted.add(id);
+            } else {
+                failures.put(id, failureOf(Set.of(id), failure));
+            }
+        });
+        if (!interrupted.isEmpty()) {
+            UserUnavailableException why = failureOf(interrupted, new InterruptedException());
+            interrupted.forEach(id -> failures.put(id, why));
+        }
+        failures.forEach((id, why) -> found.put(id, known.lastKnownOr(id, why)));
+        return crowded.isEmpty()
+                ? CompletableFuture.completedFuture(failures)
+                : findWithoutWaiting(crowded, steps).thenApply(known -> {
+                    found.putAll(known);
+                    return failures;
+                });
     }
 
     /** Whether one failure is that of all: users whose rows cannot be read have one each. */
@@ -243,95 +324,56 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
      * Users that another caller is loading, for a call that may not wait for it: what Redis holds of them. The load under way may be no more
      * than a read of Redis, and then to refuse its users would be wrong.
      */
-    private Map<K, Lookup<V>> findWithoutWaiting(Set<K> ids) {
-        Map<K, Lookup<V>> found = known.inRedis(ids);
-        Set<K> left = KnownAnswers.without(ids, found.keySet());
-        if (!left.isEmpty()) {
-            UserUnavailableException refusal = source.refusal(left);
-            left.forEach(id -> found.put(id, known.lastKnownOr(id, refusal)));
-        }
-        return found;
-    }
-
-    /** Loads what a thread has read for itself alone. */
-    private void loadForOthers(Set<K> ids) {
-        try {
-            // The executor may run this on the thread that hands it in.
-            if (!source.canLoadForOthers()) {
-                return;
+    private CompletableFuture<Map<K, Lookup<V>>> findWithoutWaiting(Set<K> ids, Steps steps) {
+        return known.inRedis(ids, steps).thenApply(found -> {
+            Set<K> left = KnownAnswers.without(ids, found.keySet());
+            if (!left.isEmpty()) {
+                UserUnavailableException refusal = source.refusal(left);
+                left.forEach(id -> found.put(id, known.lastKnownOr(id, refusal)));
             }
-            Map<K, UserUnavailableException> failures = new HashMap<>(0);
-            try (Bulkhead.Call call = source.begin()) {
-                findTogether(ids, call, new HashMap<>(), failures, new HashSet<>(0));
-            }
-            if (!failures.isEmpty()) {
-                log.debug(
-                        "{} could not be loaded; the next caller tries again",
-                        facet.keys().nameOf(failures.keySet()),
-                        failures.values().iterator().next());
-            }
-        } catch (RuntimeException e) {
-            log.debug(
-                    "{} could not be loaded; the next caller tries again",
-                    facet.keys().nameOf(ids),
-                    e);
-        }
-    }
-
-    /** Loads, or joins the load under way; {@code null} when that had read too early for this caller. */
-    private @Nullable LoadResult<V> findOne(K id, Bulkhead.Call call) throws CrowdedException {
-        try {
-            return flights.run(id, call, this::isWithoutRedis, readThrough::load);
-        } catch (InterruptedException | ExecutionException | TimeoutException e) {
-            throw notLoaded(Set.of(id), e);
-        }
-    }
-
-    /**
-     * Loads, or joins the loads under way. An id whose load had read too early for this caller is missing.
-     *
-     * @param loadResults takes what was found
-     * @param failures takes the rest, each for itself
-     * @param crowded takes those for whose loads this call may not wait
-     */
-    private void findTogether(
-            Set<K> ids,
-            Bulkhead.Call call,
-            Map<K, LoadResult<V>> loadResults,
-            Map<K, UserUnavailableException> failures,
-            Set<K> crowded) {
-        Map<K, Exception> thrown = new HashMap<>(0);
-        try {
-            flights.run(ids, call, this::isWithoutRedis, readThrough::load, loadResults, thrown);
-        } catch (InterruptedException e) {
-            UserUnavailableException interrupted = notLoaded(KnownAnswers.without(ids, loadResults.keySet()), e);
-            ids.stream().filter(id -> !loadResults.containsKey(id)).forEach(id -> failures.put(id, interrupted));
-        }
-        thrown.forEach((id, e) -> {
-            if (e instanceof CrowdedException) {
-                crowded.add(id);
-            } else {
-                failures.put(
-                        id, e instanceof UserUnavailableException unavailable ? unavailable : notLoaded(Set.of(id), e));
-            }
+            return found;
         });
     }
 
-    private UserUnavailableException notLoaded(Set<K> ids, Exception why) {
+    /** Loads what a thread has read for itself alone. It never fails. */
+    private CompletableFuture<?> loadForOthers(Set<K> ids) {
+        CompletableFuture<Void> loaded = Futures.of(() -> source.canLoadForOthers()
+                ? flights.run(ids, source.begin(engine.steps()), this::isWithoutRedis, readThrough::load)
+                        .thenAccept(outcomes -> outcomes.forEach(
+                                (id, loadResult) -> {}, (id, failure) -> notLoadedForOthers(Set.of(id), failure)))
+                // The executor may run this on the thread that hands it in.
+                : DONE);
+        return loaded.exceptionally(failure -> {
+            notLoadedForOthers(ids, failure);
+            return null;
+        });
+    }
+
+    private void notLoadedForOthers(Set<K> ids, Throwable failure) {
+        log.debug(
+                "{} could not be loaded; the next caller tries again",
+                facet.keys().nameOf(ids),
+                failure);
+    }
+
+    private UserUnavailableException failureOf(Set<K> ids, Throwable why) {
+        if (why instanceof UserUnavailableException known) {
+            return known;
+        }
         if (why instanceof InterruptedException) {
-            Thread.currentThread().interrupt();
             return UserUnavailableException.of(
                     facet.keys(), ids, "the caller was interrupted while it waited for another load", why);
         }
         return why instanceof TimeoutException
                 ? source.tooLong(ids)
-                : UserUnavailableException.of(facet.keys(), ids, "another caller's load failed", why.getCause());
+                : UserUnavailableException.of(
+                        facet.keys(), ids, "another caller's load failed", SourceReads.reasonOf(why));
     }
 
     /** Whether Redis could not say of a user, or this node would not believe it. */
     private boolean isWithoutRedis(K id) {
         String key = facet.keyOf(id);
-        return shared.isFailing(key) || fences.isPending(key);
+        return shared.isFailing(key) || !readThrough.belief().in(key);
     }
 
     // The read past all tiers.
@@ -342,23 +384,28 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         if (!source.canLoadForOthers()) {
             return findFreshAlone(id);
         }
-        try (Bulkhead.Call call = source.begin()) {
-            LoadResult<V> loadResult = flights.leadAlone(id, call, (alone, loading) -> {
-                if (!reloads.loadFresh(alone.get(0), loading)) {
-                    invalidate(id);
-                }
-            });
+        try {
+            LoadResult<V> loadResult = await(call -> SingleFlight.leadAlone(
+                    id,
+                    call,
+                    (flights, loading) -> reloads.loadFresh(flights.get(0), loading)
+                            .thenCompose(settled -> settled ? DONE : invalidate(id, loading.steps()))));
             // What is under way may have read before.
             flights.forget(id);
             return known.foundIn(loadResult).value();
         } catch (UserUnavailableException e) {
             counters.unavailable.increment();
             throw e;
-        } catch (InterruptedException e) {
-            throw new IllegalStateException("a load that no caller can join does not wait", e);
         } finally {
             readThrough.wakeUps().wake(id);
         }
+    }
+
+    private CompletableFuture<Void> invalidate(K id, Steps steps) {
+        return steps.run(() -> {
+            var unused = invalidate(id);
+            return null;
+        });
     }
 
     /** What the tiers hold may be older, and what only this thread may see is not stored: they drop what they hold. */
@@ -389,20 +436,26 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     @Override
     public boolean save(K id, V value, ReadMark mark) {
+        return saveAsync(id, value, mark).join();
+    }
+
+    @Override
+    public CompletableFuture<Boolean> saveAsync(K id, V value, ReadMark mark) {
         String key = keyOf(id);
         requireNonNull(value, "a user that does not exist cannot be saved");
         byte[] encoded = codec.encode(key, value);
-        Offer offer = encoded == null ? Offer.REFUSED : offer(key, encoded, mark);
-        if (offer == Offer.SUSPECT) {
-            var unused = invalidate(id);
-        }
-        boolean stored = offer == Offer.STORED;
-        if (stored) {
-            // Newer than what is remembered, of which a push may not tell.
-            near.forget(id);
-        }
-        (stored ? counters.offersStored : counters.offersRefused).increment();
-        return stored;
+        // On the event loop, where the answer has come.
+        return offer(key, encoded, mark).thenCompose(offer -> {
+            boolean stored = offer == Offer.STORED;
+            if (stored) {
+                // Newer than what is remembered, of which a push may not tell.
+                near.forget(id);
+            }
+            (stored ? counters.offersStored : counters.offersRefused).increment();
+            return offer == Offer.SUSPECT
+                    ? invalidateAsync(id, key).thenApply(any -> false)
+                    : CompletableFuture.completedFuture(stored);
+        });
     }
 
     /** A moment of this machine's clock, or one long ago if that cannot be: such a row is refused. */
@@ -413,17 +466,25 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         return canBe ? new ReadMark(shared.momentAt(keyOf(id), now - age.toNanos())) : NEVER;
     }
 
-    private Offer offer(String key, byte[] value, ReadMark mark) {
-        if (fences.isPending(key)) {
-            return Offer.REFUSED;
+    private CompletableFuture<Offer> offer(String key, byte @Nullable [] value, ReadMark mark) {
+        if (value == null || fences.isPending(key)) {
+            return CompletableFuture.completedFuture(Offer.REFUSED);
         }
         CachePolicy policy = facet.policy();
-        try {
-            return shared.guards(key).offer(key, value, policy.jittered(policy.ttl()), mark.moment());
-        } catch (SharedTierException e) {
-            counters.sharedErrors.increment();
-            return Offer.REFUSED;
-        }
+        return shared.guards(key)
+                .offer(key, value, policy.jittered(policy.ttl()), mark.moment())
+                .exceptionally(failure -> {
+                    counters.sharedErrors.increment();
+                    return Offer.REFUSED;
+                });
+    }
+
+    /** As {@link #invalidate}, on an event loop: completed when Redis has confirmed it, or has not within the command timeout. */
+    private CompletableFuture<?> invalidateAsync(K id, String key) {
+        Object mark = fences.announce(key);
+        Announcement.Change change = changeOf(id);
+        change.forget();
+        return fences.sendUnawaited(key, mark).thenRun(change::forgetAnswer);
     }
 
     @Override
@@ -459,14 +520,16 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         long losses = fences.losses();
         Announcement announcement = announcementOf(ids);
         if (ids.isEmpty()) {
-            return RevocationReceipt.sent(null, Set.of(), Set.of(), Set.of(), Duration.ZERO);
+            return RevocationReceipt.sent(null, Set.of(), Set.of(), Set.of(), Map.of(), Duration.ZERO);
         }
         Sent sent = announcement.send();
         if (!sent.pending().isEmpty()) {
             return unsent(sent, Duration.ofNanos(System.nanoTime() - askedAt));
         }
+        List<String> keys = ids.stream().map(facet::keyOf).distinct().toList();
         return new Revocation(
                         shared.register(),
+                        keys,
                         facet.keys().facet(),
                         facet.policy(),
                         engine::isAlone,
@@ -532,9 +595,28 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     public void changed(String idText) {
         K id = facet.idOrNull(idText);
         if (id != null) {
+            if (facet.policy().failsClosed()) {
+                long now = System.nanoTime();
+                pushed.add(facet.keyOf(id), now, now);
+            }
             counters.nearInvalidations.increment();
             near.forget(id);
             readThrough.wakeUps().wake(id);
+        }
+    }
+
+    @Override
+    public void revoked(RevokedKeys users) {
+        if (!facet.policy().failsClosed()) {
+            return;
+        }
+        Predicate<K> isOne = id -> users.contains(facet.keyOf(id));
+        flights.forgetIf(isOne);
+        near.forgetIf(isOne);
+        if (!users.isEveryone()) {
+            // The pushes of the fences came before, and say the keys, of which the register has hashes only.
+            long now = System.nanoTime();
+            pushed.takeAll(now, users::contains).forEach(fences::remember);
         }
     }
 
@@ -622,8 +704,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         return flights.waitersOf(id);
     }
 
-    /** How many users are being loaded, about. */
-    int underWay() {
+    @Override
+    public int underWay() {
         return flights.size();
     }
 
@@ -636,6 +718,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     public void close() {
         near.close();
         readThrough.wakeUps().wakeAll();
+        source.close();
     }
 
     @Override

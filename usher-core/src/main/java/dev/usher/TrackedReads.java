@@ -3,12 +3,17 @@ package dev.usher;
 import dev.usher.NearTier.Reservation;
 import dev.usher.redis.Session;
 import dev.usher.redis.SharedTier;
-import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +27,7 @@ final class TrackedReads<K, V> {
     private final Function<String, @Nullable Session> sessions;
     private final NearTier<K, V> near;
     private final EntryCodec<V> codec;
-    private final FenceOutbox fences;
+    private final Belief belief;
     private final Counters counters;
     private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(TrackedReads.class));
 
@@ -36,13 +41,13 @@ final class TrackedReads<K, V> {
             Function<String, @Nullable Session> sessions,
             NearTier<K, V> near,
             EntryCodec<V> codec,
-            FenceOutbox fences,
+            Belief belief,
             Counters counters) {
         this.shared = shared;
         this.sessions = sessions;
         this.near = near;
         this.codec = codec;
-        this.fences = fences;
+        this.belief = belief;
         this.counters = counters;
     }
 
@@ -50,29 +55,119 @@ final class TrackedReads<K, V> {
      * Reads, and caches what is found in memory.
      *
      * @param dueIn after which the life that is left in Redis is to be looked at, if the user is still asked for
-     * @return an entry for each, or {@code null} where there is none
+     * @param steps where what is found is decoded
+     * @return an entry for each, or {@code null} where there is none; it fails with a {@link dev.usher.redis.SharedTierException}
      */
-    List<@Nullable Entry<V>> readAndCache(List<Miss<K, V>> misses, Duration dueIn) throws SharedTierException {
-        List<@Nullable Reservation> reservations = reserve(misses, sessions, dueIn);
-        List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
-        try {
-            List<byte @Nullable []> read = readAll(misses);
-            for (int i = 0; i < misses.size(); i++) {
-                entries.add(decodedOrReplaceable(misses.get(i), read.get(i)));
-            }
-            return entries;
-        } finally {
-            for (int i = 0; i < misses.size(); i++) {
-                keep(misses.get(i), reservations.get(i), i < entries.size() ? entries.get(i) : null);
-            }
-            near.runMaintenance();
-        }
+    CompletableFuture<List<@Nullable Entry<V>>> readAndCache(List<Miss<K, V>> misses, Duration dueIn, Steps steps) {
+        return read(
+                misses,
+                dueIn,
+                steps,
+                // One that is missing is claimed at once; many are claimed by a thread that has nothing else to do.
+                bytes -> bytes.size() == 1 && bytes.get(0) == null,
+                (miss, bytes) -> decodedOrReplaceable(miss, bytes));
     }
 
-    private List<byte @Nullable []> readAll(List<Miss<K, V>> misses) throws SharedTierException {
-        return misses.size() == 1
-                ? Collections.singletonList(shared.get(misses.get(0).key))
-                : shared.getAll(misses.stream().map(miss -> miss.key).toList());
+    /**
+     * Reads back what has been stored, and caches what is found in memory: never what was loaded, but what Redis says, so that Redis will say when
+     * it changes.
+     *
+     * @return as {@link #readAndCache}; where Redis still holds what was stored, the entry that was loaded
+     */
+    CompletableFuture<List<@Nullable Entry<V>>> readBack(List<Miss<K, V>> misses, Duration dueIn, Steps steps) {
+        return read(
+                misses,
+                dueIn,
+                steps,
+                bytes -> {
+                    for (int i = 0; i < misses.size(); i++) {
+                        if (bytes.get(i) != null
+                                && !Arrays.equals(bytes.get(i), misses.get(i).loadedBytes())) {
+                            return false;
+                        }
+                    }
+                    return true;
+                },
+                (miss, bytes) -> {
+                    miss.isReadBack = Arrays.equals(bytes, miss.loadedBytes());
+                    return miss.isReadBack ? miss.loaded() : decodedOrReplaceable(miss, bytes);
+                });
+    }
+
+    /**
+     * Reads.
+     *
+     * @param needsNoStep whether what was read costs so little that the thread that has brought it may go on
+     */
+    private CompletableFuture<List<@Nullable Entry<V>>> read(
+            List<Miss<K, V>> misses,
+            Duration dueIn,
+            Steps steps,
+            Predicate<List<byte @Nullable []>> needsNoStep,
+            BiFunction<Miss<K, V>, byte @Nullable [], @Nullable Entry<V>> entryOf) {
+        Reading reading = new Reading(misses, reserve(misses, sessions, dueIn), entryOf);
+        BiConsumer<List<byte @Nullable []>, @Nullable Throwable> goOn = (bytes, failure) -> {
+            if (failure != null) {
+                reading.fail(failure);
+            } else {
+                reading.cache(bytes, needsNoStep.test(bytes) ? Runnable::run : steps);
+            }
+        };
+        if (misses.size() == 1) {
+            var unused = shared.get(misses.get(0).key, steps)
+                    .whenComplete((bytes, failure) -> goOn.accept(Collections.singletonList(bytes), failure));
+        } else {
+            var unused = shared.getAll(misses.stream().map(miss -> miss.key).toList(), steps)
+                    .whenComplete(goOn);
+        }
+        return reading;
+    }
+
+    /** A read under way. It is completed when what was read is cached. */
+    private final class Reading extends CompletableFuture<List<@Nullable Entry<V>>> {
+
+        private final List<Miss<K, V>> misses;
+        private final List<@Nullable Reservation> reservations;
+        private final BiFunction<Miss<K, V>, byte @Nullable [], @Nullable Entry<V>> entryOf;
+
+        private Reading(
+                List<Miss<K, V>> misses,
+                List<@Nullable Reservation> reservations,
+                BiFunction<Miss<K, V>, byte @Nullable [], @Nullable Entry<V>> entryOf) {
+            this.misses = misses;
+            this.reservations = reservations;
+            this.entryOf = entryOf;
+        }
+
+        private void cache(List<byte @Nullable []> bytes, Executor executor) {
+            try {
+                executor.execute(() -> {
+                    try {
+                        cache(bytes);
+                    } catch (Throwable e) {
+                        fail(e);
+                    }
+                });
+            } catch (RuntimeException | Error e) {
+                // Rejected, or no thread could be started.
+                fail(e);
+            }
+        }
+
+        private void cache(List<byte @Nullable []> bytes) {
+            List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
+            for (int i = 0; i < misses.size(); i++) {
+                entries.add(entryOf.apply(misses.get(i), bytes.get(i)));
+            }
+            keep(misses, reservations, entries);
+            complete(entries);
+        }
+
+        /** Puts back what was in the places that are reserved. */
+        private void fail(Throwable failure) {
+            keep(misses, reservations, List.of());
+            completeExceptionally(failure);
+        }
     }
 
     /**
@@ -90,10 +185,18 @@ final class TrackedReads<K, V> {
         return reservations;
     }
 
+    private void keep(
+            List<Miss<K, V>> misses, List<@Nullable Reservation> reservations, List<@Nullable Entry<V>> entries) {
+        for (int i = 0; i < misses.size(); i++) {
+            keep(misses.get(i), reservations.get(i), i < entries.size() ? entries.get(i) : null);
+        }
+        near.runMaintenance();
+    }
+
     private void keep(Miss<K, V> miss, @Nullable Reservation reservation, @Nullable Entry<V> entry) {
         near.publish(miss.id, reservation, entry);
-        if (fences.isPending(miss.key)) {
-            // Of this node's own change Redis does not know yet, and would not say that this is old.
+        if (!belief.in(miss.key)) {
+            // Of this node's own change, or of a ban, Redis may not know yet, and would not say that this is old.
             near.forget(miss.id);
         }
     }

@@ -118,12 +118,14 @@ public interface UserCache<K, V> {
     Map<K, Optional<V>> findCached(Collection<? extends K> ids);
 
     /**
-     * As {@link #find}, for a caller that may not be blocked: what is in memory is answered at once, everything else is done
-     * on the {@linkplain UserCaches.Builder#executor executor}.
+     * As {@link #find}, for a caller that may not be blocked: what is in memory is answered at once, everything else on the {@linkplain
+     * UserCaches.Builder#executor executor}. No thread waits for Redis, for the load of another caller or for another process; only the source
+     * is called on a thread of the executor, with the caller's MDC and, where Micrometer's context propagation is on the class path, with what
+     * that captures of the calling thread. So is what depends on the answer.
      *
      * @param id whose value
-     * @return the answer. It fails with what {@link #find} throws while it loads, and with a {@link
-     *     UserUnavailableException} when the executor takes no more. Cancelling it does not stop the load
+     * @return the answer. It fails with what {@link #find} throws while it loads, and with a {@link UserUnavailableException} when 20,000 such
+     *     calls are under way. Cancelling it does not stop the load, for which others may wait
      * @throws IllegalArgumentException at once, when {@link #find} would
      */
     CompletableFuture<Optional<V>> findAsync(K id);
@@ -160,6 +162,24 @@ public interface UserCache<K, V> {
      * @throws NullPointerException when there is no value
      */
     boolean save(K id, V value, ReadMark mark);
+
+    /**
+     * As {@link #save(Object, Object, ReadMark)}, for a caller that does not wait: the offer is sent before this call returns, and several
+     * offers go in one round trip.
+     *
+     * <pre>{@code
+     * profiles.saveAsync(row.id(), row.profile(), mark);
+     * statuses.saveAsync(row.id(), row.status(), mark);
+     * }</pre>
+     *
+     * @param id whose value
+     * @param value what the row said
+     * @param mark taken before the query that read the row
+     * @return whether the value was stored. It is complete within the command timeout, and does not fail. It is completed on an event loop of
+     *     Redis' client, so that its dependents must not block; cancelling it does not withdraw the offer
+     * @throws NullPointerException at once, when there is no value
+     */
+    CompletableFuture<Boolean> saveAsync(K id, V value, ReadMark mark);
 
     /**
      * As {@link #save(Object, Object, ReadMark)}, for a caller that knows only by its own clock when the row was read, such as of

@@ -1,15 +1,24 @@
 package dev.usher;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.usher.redis.Closing;
 import dev.usher.redis.KeySpace;
 import dev.usher.redis.RedisSettings;
+import dev.usher.redis.RedisSettings.AwaitReplicas;
 import dev.usher.redis.RedisState;
+import dev.usher.redis.RedisUris;
+import dev.usher.redis.ServerRole;
+import dev.usher.redis.ServerStanding;
 import dev.usher.redis.SharedTier;
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisCredentialsProvider;
 import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
@@ -63,7 +72,7 @@ public final class UserCaches implements AutoCloseable {
         CachedFacet<K, V> cached =
                 CachedFacet.of(written, idType, engine.keyPrefix(), engine.countersOf(written.name()));
         TieredUserCache<K, V> cache = new TieredUserCache<>(engine, cached, source);
-        engine.add(written.name(), cache, written.policy().longestAnswer());
+        engine.add(written.name(), cache, written.policy());
         return cache;
     }
 
@@ -85,12 +94,23 @@ public final class UserCaches implements AutoCloseable {
     }
 
     /**
+     * Has a listener called from now on, on this node, when users of these caches are revoked: by any node, this one included. Of several {@link
+     * #withPrefix prefixes}, each has listeners of its own.
+     *
+     * @param listener ends what is open for them
+     */
+    public void onRevoked(RevocationListener listener) {
+        engine.onRevoked(requireNonNull(listener, "the listener"));
+    }
+
+    /**
      * How the caches are doing. It asks neither Redis nor a source, so it can be called at any rate, also after they are closed.
      *
      * @return what is known at the moment
      */
     public CachesHealth health() {
         SharedTier shared = engine.shared();
+        ServerStanding standing = shared.standing();
         FenceOutbox fences = engine.fences();
         return CachesHealth.builder()
                 .redis(redisIn(shared.state()))
@@ -101,9 +121,32 @@ public final class UserCaches implements AutoCloseable {
                 .fencesOverflowed(fences.isOverflowed())
                 .resp2Only(shared.isResp2Only())
                 .riskyEviction(shared.riskyEviction())
+                .topology(
+                        standing.isNamedBySentinels()
+                                ? CachesHealth.Topology.SENTINEL
+                                : CachesHealth.Topology.STANDALONE)
+                .primary(standing.address())
+                .role(roleOf(standing.role()))
+                .replicas(standing.replicas())
+                .unfenced(standing.unfenced())
+                .lag(standing.isFenced() ? Duration.ZERO : null)
+                .unfitServer(shared.unfitServer())
+                .sentinels(shared.sentinels())
+                .riskyFailover(shared.riskyFailover())
                 .source(engine.byFacet(Engine.FacetCache::sourceError))
                 .uncached(engine.byFacet(Engine.FacetCache::misfit))
                 .build();
+    }
+
+    private static CachesHealth.@Nullable Role roleOf(@Nullable ServerRole role) {
+        return role == null
+                ? null
+                : switch (role) {
+                    case PRIMARY -> CachesHealth.Role.PRIMARY;
+                    case REPLICA -> CachesHealth.Role.REPLICA;
+                    case CLUSTER_NODE -> CachesHealth.Role.CLUSTER_NODE;
+                    case SENTINEL -> CachesHealth.Role.SENTINEL;
+                };
     }
 
     private static CachesHealth.Redis redisIn(RedisState state) {
@@ -151,34 +194,54 @@ public final class UserCaches implements AutoCloseable {
         private @Nullable JsonMapper jsonMapper;
         private @Nullable Executor executor;
         private @Nullable RedisURI redis;
+        private AwaitReplicas awaitReplicas = AwaitReplicas.AUTO;
+        private final List<RevocationListener> listeners = new ArrayList<>();
+        private @Nullable RedisCredentialsProvider credentials;
 
         private Builder() {}
 
         /**
          * The Redis that is the shared tier. Required.
          *
-         * @param uri as in {@code redis://user:password@host:6379/0}, or {@code rediss://} for TLS
+         * @param uri as in {@code redis://user:password@host:6379/0}, or {@code rediss://} for TLS; behind Sentinel as in {@code
+         *     redis-sentinel://user:password@host:26379,other:26379/0#primary}, or {@code rediss-sentinel://} for TLS with Redis and the Sentinels. User
+         *     and password are those of Redis
          * @return this builder
          * @throws IllegalArgumentException when it is no such URI; it is not quoted, for it may hold a password
          */
         public Builder redis(String uri) {
             try {
-                return redis(RedisURI.create(uri));
+                return redis(RedisUris.parse(uri));
             } catch (IllegalArgumentException e) {
                 // Without its cause, which quotes the URI.
                 throw new IllegalArgumentException(
-                        "the Redis URI cannot be read; it should look like redis://host:6379");
+                        "the Redis URI cannot be read; it should look like redis://host:6379, or"
+                                + " redis-sentinel://host:26379,host:26379#primary");
             }
         }
 
         /**
          * The Redis that is the shared tier. Required.
          *
-         * @param uri where it is, and how to authenticate there
+         * @param uri where it is, and how to authenticate there. With Sentinels in it, a majority of them names the primary; each has its own account
+         *     and TLS in {@link RedisURI#getSentinels()}, and those that are learned from them have those of the first
          * @return this builder
          */
         public Builder redis(RedisURI uri) {
             this.redis = uri;
+            return this;
+        }
+
+        /**
+         * Where the account in Redis comes from, instead of the URI: for passwords and tokens that are renewed. Each new connection asks for it; a
+         * provider that {@linkplain RedisCredentialsProvider#supportsStreaming() streams} authenticates the connections that stand as well. The account
+         * at Sentinels is another: see {@link #redis(RedisURI)}.
+         *
+         * @param credentials must not block; what it says is not logged
+         * @return this builder
+         */
+        public Builder credentials(RedisCredentialsProvider credentials) {
+            this.credentials = credentials;
             return this;
         }
 
@@ -215,7 +278,7 @@ public final class UserCaches implements AutoCloseable {
         }
 
         /**
-         * Lettuce's own settings, for what is rarely needed: TLS material, socket options. How it connects and reconnects, and
+         * Lettuce's own settings, for what is rarely needed: TLS material, which each new connection reads anew, socket options. How it connects and reconnects, and
          * what it does while it is not connected, usher decides. With RESP2 as the protocol, Redis cannot tell of changes:
          * what was read is then answered from memory for the staleness bound only.
          *
@@ -253,17 +316,58 @@ public final class UserCaches implements AutoCloseable {
         }
 
         /**
-         * Where the work is done that no caller does on its own thread: {@link UserCache#findAsync}, and the loading of what
-         * will soon be missing. It waits more than it computes, so an executor of virtual threads is a good one. By default
-         * it is up to 32 threads of usher's own, for which up to 10,000 tasks may wait.
+         * Where the work is done that no caller does on its own thread: the queries and the decoding of {@link
+         * UserCache#findAsync}, and the loading of what will soon be missing. A query holds its thread while the source answers, so an executor
+         * of virtual threads is a good one; nothing else waits there. By default it is up to 32 threads of usher's own.
          *
-         * @param executor stays open when the caches are closed. What it rejects is not done; it must not drop a task without
-         *     rejecting it, or a caller waits for it for ever. One that runs a task on the
-         *     thread that hands it in makes callers wait that are answered from memory
+         * @param executor stays open when the caches are closed. A step of {@code findAsync} that it rejects, or runs on the thread that hands it
+         *     in, goes to usher's own threads; what will soon be missing is then not loaded ahead. It must not drop a task without rejecting it, or a
+         *     caller waits for it for ever. While all of its threads wait in {@link UserCache#find} and its like, none is left for the
+         *     steps of {@code findAsync} that these may wait for: they are refused after {@code maxWait}
          * @return this builder
          */
         public Builder executor(Executor executor) {
             this.executor = executor;
+            return this;
+        }
+
+        /**
+         * How many replicas of Redis a ban waits for; by default all that are connected at that moment. With fewer than all, a receipt is {@linkplain
+         * RevocationReceipt.Grade#CONFIRMED confirmed} only when the others have acknowledged the ban by chance; with more, it is not.
+         *
+         * @param awaitReplicas zero or more
+         * @return this builder
+         * @throws IllegalArgumentException when it is negative
+         */
+        public Builder awaitReplicas(int awaitReplicas) {
+            if (awaitReplicas < 0) {
+                throw new IllegalArgumentException("awaitReplicas must be zero or more, but is " + awaitReplicas);
+            }
+            this.awaitReplicas = new AwaitReplicas(awaitReplicas, false);
+            return this;
+        }
+
+        /**
+         * Has heartbeats wait for all replicas of Redis, as bans do. This node then answers from memory, and believes Redis in facets that fail closed, only as
+         * of a moment at which no replica had taken the place of the primary: also across a failover, no answer is older than its {@linkplain
+         * CachePolicy#stalenessBound bound}. The price: while a replica does not acknowledge in time, memory is closed, and such facets are read from
+         * the source. One that is lost still counts for an hour.
+         *
+         * @return this builder
+         */
+        public Builder awaitAllReplicas() {
+            this.awaitReplicas = AwaitReplicas.ALL;
+            return this;
+        }
+
+        /**
+         * Has a listener called, on this node, when users are revoked: see {@link UserCaches#onRevoked}. Each call adds one.
+         *
+         * @param listener ends what is open for them
+         * @return this builder
+         */
+        public Builder onRevoked(RevocationListener listener) {
+            listeners.add(requireNonNull(listener, "the listener"));
             return this;
         }
 
@@ -299,17 +403,22 @@ public final class UserCaches implements AutoCloseable {
          * @throws IllegalStateException when no Redis was named
          */
         public UserCaches build() {
-            RedisURI uri = redis;
-            if (uri == null) {
+            if (redis == null) {
                 throw new IllegalStateException("name a Redis: UserCaches.builder().redis(\"redis://host:6379\")");
+            }
+            RedisURI uri = RedisUris.copyOf(redis);
+            if (credentials != null) {
+                uri.setCredentialsProvider(credentials);
             }
             RedisSettings settings = new RedisSettings(
                     uri,
                     clientOptions,
                     commandTimeout,
-                    new RedisSettings.Times(timing.silence(), timing.registerLife(), timing.markLife()),
+                    new RedisSettings.Times(
+                            timing.silence(), timing.registerLife(), timing.markLife(), timing.suspicion()),
                     clock,
-                    nanoTime);
+                    nanoTime,
+                    awaitReplicas);
             Meters meters = Meters.in(meterRegistry);
             Engine engine;
             try {
@@ -319,6 +428,7 @@ public final class UserCaches implements AutoCloseable {
                 throw e;
             }
             try {
+                listeners.forEach(engine::onRevoked);
                 engine.open();
                 return new UserCaches(engine, jsonMapper);
             } catch (Throwable e) {

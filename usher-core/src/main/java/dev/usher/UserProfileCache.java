@@ -95,6 +95,11 @@ public final class UserProfileCache<K> {
         return cache.save(id, user, mark);
     }
 
+    /** As {@link #save(Object, UserProfile, ReadMark)}, for a caller that does not wait. See {@link UserCache#saveAsync}. */
+    public CompletableFuture<Boolean> saveAsync(K id, UserProfile user, ReadMark mark) {
+        return cache.saveAsync(id, user, mark);
+    }
+
     /**
      * As {@link #save(Object, UserProfile, ReadMark)}, for a caller that knows only by its own clock when the row was read. See {@link
      * UserCache#save(Object, Object, Instant)}.

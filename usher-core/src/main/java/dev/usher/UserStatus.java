@@ -15,14 +15,15 @@ public enum UserStatus {
      * {@code user:{id}:status}, for up to 60 minutes, never older than 1 s without asking Redis, and unavailable when no tier and
      * not the source can answer: no user is let in on a guess. Another {@link CachePolicy#serveStaleFor} lets the last known status stand for as long.
      */
-    public static final Facet<UserStatus> FACET = new Facet<>(
-            "status",
-            new StatusCodec(),
-            CachePolicy.builder()
-                    .ttl(Duration.ofMinutes(60))
-                    .stalenessBound(Duration.ofSeconds(1))
-                    .serveStaleFor(Duration.ZERO)
-                    .build());
+    public static final Facet<UserStatus> FACET = new Facet<UserStatus>(
+                    "status",
+                    new StatusCodec(),
+                    CachePolicy.builder()
+                            .ttl(Duration.ofMinutes(60))
+                            .stalenessBound(Duration.ofSeconds(1))
+                            .serveStaleFor(Duration.ZERO)
+                            .build())
+            .refusing(status -> status == DISABLED);
 
     private final int code;
 

@@ -87,6 +87,11 @@ public final class UserStatusCache<K> {
         return cache.save(id, status, mark);
     }
 
+    /** As {@link #save(Object, UserStatus, ReadMark)}, for a caller that does not wait. See {@link UserCache#saveAsync}. */
+    public CompletableFuture<Boolean> saveAsync(K id, UserStatus status, ReadMark mark) {
+        return cache.saveAsync(id, status, mark);
+    }
+
     /**
      * As {@link #save(Object, UserStatus, ReadMark)}, for a caller that knows only by its own clock when the row was read. See {@link
      * UserCache#save(Object, Object, Instant)}.

@@ -4,9 +4,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /**
  * The callers that wait for a load of another process. The push of its fill, or of another change of the key, wakes them. Thread-safe.
@@ -20,17 +17,6 @@ final class WakeUps<K> {
         return ids.stream()
                 .map(id -> waiting.computeIfAbsent(id, any -> new CompletableFuture<>()))
                 .toList();
-    }
-
-    /** Waits for any of these wake-ups, at most for a time. */
-    static void awaitAny(List<CompletableFuture<Void>> wakeUps, long nanos) throws InterruptedException {
-        try {
-            CompletableFuture.anyOf(wakeUps.toArray(CompletableFuture[]::new)).get(nanos, TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-            // The time is over: the caller decides what to do.
-        } catch (ExecutionException e) {
-            throw new IllegalStateException("a wake-up is never completed with an exception", e);
-        }
     }
 
     void wake(K id) {

@@ -82,8 +82,20 @@ class ArchitectureTest {
                 .haveNameNotMatching("dev\\.usher\\.(Meters|MicrometerMeters|UserCaches\\$Builder)")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("io.micrometer..")
+                .resideInAPackage("io.micrometer.core..")
                 .because("the engine counts in plain Java, registry or not, and a near hit pays for one counter only")
+                .check(CORE);
+    }
+
+    @Test
+    void contextsAreCapturedInOnePlace() {
+        noClasses()
+                .that()
+                .haveNameNotMatching("dev\\.usher\\.ContextSteps.*")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("io.micrometer.context..")
+                .because("context propagation is an optional dependency")
                 .check(CORE);
     }
 
@@ -106,7 +118,9 @@ class ArchitectureTest {
                         "RateLimitedLog",
                         "ReadMark",
                         "UnreadableUsersException",
+                        "RevocationListener",
                         "RevocationReceipt",
+                        "RevokedUsers",
                         "UserCache",
                         "UserCaches",
                         "UserProfile",

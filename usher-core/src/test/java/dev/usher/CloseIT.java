@@ -73,7 +73,7 @@ class CloseIT extends NodesOnRedis {
 
             proxy.freeze(Direction.TO_CLIENT);
             CompletableFuture<Void> close = CompletableFuture.runAsync(node::close, threads);
-            await().until(() -> redis.hlen("{user:nodes}") == 1); // the epoch alone
+            await().until(() -> members("user").isEmpty());
             table.put(42L, ANNA);
             assertThat(close).as("its connections stand").isNotDone();
             ids.goOn.countDown();
@@ -134,7 +134,7 @@ class CloseIT extends NodesOnRedis {
                 .satisfies(first -> assertThat(first.getSuppressed()).hasSize(meters - 1));
 
         assertThat(registry.getMeters()).isEmpty();
-        assertThat(redis.hlen("{user:nodes}")).as("the epoch alone").isOne();
+        assertThat(members("user")).isEmpty();
         await().until(() -> connections() == 0);
         assertThat(threads("usher-")).isEmpty();
         node.close(); // and nothing more

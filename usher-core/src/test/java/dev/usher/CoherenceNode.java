@@ -7,7 +7,6 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -222,10 +221,10 @@ final class CoherenceNode implements AutoCloseable {
     }
 
     private void logIn(int id) {
-        Instant readAt = Instant.now();
+        ReadMark mark = cacheOf(id).beforeRead();
         UserProfile row = table.load(Set.of(ids[id])).get(ids[id]);
         if (row != null) {
-            cacheOf(id).save(ids[id], row, readAt);
+            var unused = cacheOf(id).saveAsync(ids[id], row, mark);
         }
     }
 

@@ -6,6 +6,7 @@ import dev.usher.redis.KeySpace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,7 +35,8 @@ class DefaultLocaleTest {
                 .isEqualTo("1");
         assertThat(new String(UserProfile.FACET.codec().encode(profile), StandardCharsets.UTF_8))
                 .contains("\"13800000001\"", "\"I\"", "1");
-        assertThat(RevocationReceipt.sent(null, Set.of("17@b-9a8b7c6d"), Set.of(), Set.of(), Duration.ofMillis(1234))
+        assertThat(RevocationReceipt.sent(
+                                null, Set.of("17@b-9a8b7c6d"), Set.of(), Set.of(), Map.of(), Duration.ofMillis(1234))
                         .toString())
                 .contains("17@b-9a8b7c6d", "PT1.234S");
     }

@@ -1,7 +1,6 @@
 package dev.usher;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -19,13 +18,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -41,7 +41,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
     private static final String GUARD = "{user:42:profile}:guard";
     private static final String STATUS_KEY = "user:42:status";
     private static final String REGISTER = "{user:nodes}";
-    private static final String SIGNAL = "{user:nodes}:revoked";
+    private static final String SIGNAL = "{user:nodes}:signal";
 
     private static RedisClient client;
     private static RedisCommands<String, byte[]> bytes;
@@ -76,6 +76,14 @@ class ExtremesInRedisIT extends NodesOnRedis {
     static void stopNode() {
         node.close();
         client.shutdown();
+    }
+
+    /** But for the register: Redis would not be believed for a while without it. */
+    @Override
+    @BeforeEach
+    void emptyRedis() {
+        redis.keys("*").stream().filter(key -> !key.contains(":nodes}")).forEach(redis::del);
+        letRedisBeBelieved();
     }
 
     /** Numbers at the limits of their types, and texts that are not numbers. */
@@ -146,6 +154,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
                 key -> redis.xadd(key, Map.of("a", "b")));
     }
 
+    @Tag("thorough")
     @Test
     void aGuardOfAnyText() throws Exception {
         List<byte[]> guards = extremesIn("%s", "t %s", "%s 1", "t 1 %s", "t  %s", "-%s", "t %s ")
@@ -185,6 +194,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
         assertThat(profiles.explain(42L).guard()).as(guard).isEqualTo(Guard.FENCE);
         assertThat(profiles.find(42L)).as(guard).contains(ANN);
         assertThat(profiles.stats().claimWaits()).as("waits for %s", guard).isEqualTo(waits);
+        awaitLoads(node);
         assertThat(redis.get(KEY)).as("stored beside %s", guard).isNotNull();
         assertThat(redis.get(GUARD)).as(guard).isEqualTo("-");
 
@@ -223,7 +233,11 @@ class ExtremesInRedisIT extends NodesOnRedis {
             bytes.set(KEY, UserProfile.FACET.codec().encode(ANN));
             life.run();
             assertThat(profiles.explain(42L).shared()).isNotNull();
-            Refresh refresh = node.engine().shared().guards(KEY).refresh(KEY, "mine", Duration.ofMinutes(3));
+            Refresh refresh = node.engine()
+                    .shared()
+                    .guards(KEY)
+                    .refresh(KEY, "mine", Duration.ofMinutes(3))
+                    .join();
             if (refresh instanceof Refresh.Later later) {
                 assertThat(later.left().toNanos()).isPositive();
             } else {
@@ -233,6 +247,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
         }
     }
 
+    @Tag("thorough")
     @Test
     void aValueOfAnyText() {
         List<byte[]> values = Stream.concat(
@@ -256,6 +271,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
                             found -> assertThat(found.equals(ANN)).as(described).isEqualTo(!isReadable));
             boolean isEnabled = !described.equals("0") && !described.equals("null");
             assertThat(statuses.isEnabled(42L)).as(described).isEqualTo(isEnabled);
+            awaitLoads(node);
             if (!isReadable) {
                 assertThat(redis.get(KEY)).as("written over %s", described).contains("Ann");
             }
@@ -280,72 +296,64 @@ class ExtremesInRedisIT extends NodesOnRedis {
         statusCache.changed("42");
         assertThat(profiles.find(42L)).contains(ANN);
         assertThat(statuses.isEnabled(42L)).isTrue();
+        awaitLoads(node);
         assertThat(redis.get(KEY)).contains("Ann");
         assertThat(redis.get(STATUS_KEY)).isEqualTo("1");
     }
 
+    @Tag("thorough") // after each text, Redis is not believed for a while
     @Test
     void aRegisterOfAnyText() throws Exception {
         NodeRegister register = node.engine().shared().register();
-        String now = Long.toString(serverTime());
+        for (byte[] value :
+                extremesIn("%s", "2 %s h 1", "2 e %s 1", "2 e h %s", "2 %s").toList()) {
+            // What begins as the signal of another format is left as it is: FormatsIT.
+            if (!new String(value, ISO_8859_1).matches("(?s)\\d+ .*")
+                    || new String(value, ISO_8859_1).startsWith("2 ")) {
+                bytes.set(SIGNAL, value);
+                awaitSignal(describe(value));
+                assertThat(register.revocations().revoke(List.of(KEY), Duration.ofSeconds(2)))
+                        .as(describe(value))
+                        .isNotNull();
+            }
+        }
         for (byte[] value : extremes().toList()) {
-            assertRegisterIsPutRight(register, "#epoch", value);
-            assertRegisterIsPutRight(register, "#revocations", value);
+            bytes.hset(REGISTER, "#epoch", value);
+            bytes.hset(REGISTER, "#home:user", value);
+            bytes.hset(REGISTER, new String(value, UTF_8), value);
+            redis.hset(REGISTER, "4711@elsewhere-0a1b2c3d", "1 " + new String(value, UTF_8) + " e profile=1");
+            bytes.set("{user:nodes}:node:x", value);
+            bytes.zadd("{user:nodes}:changed", 0, value);
+            bytes.hset("{user:nodes}:ended", "x", value);
+            bytes.rpush("{user:nodes}:names", value);
+            assertThat(statusCache.revoke(7L)).as(describe(value)).isNotNull();
+            assertThat(node.health()).as(describe(value)).isNotNull();
         }
-        for (byte[] value : extremesIn(
-                        "%s",
-                        "%s " + now + " e profile=1",
-                        "1 %s e profile=1",
-                        "1 " + now + " %s profile=1",
-                        "1 " + now + " e profile=%s",
-                        "1 " + now + " e %s=1")
-                .toList()) {
-            assertRegisterIsPutRight(register, "4711@elsewhere-0a1b2c3d", value);
-        }
-        for (byte[] name : extremes().toList()) {
-            String field = new String(name, UTF_8);
-            assertRegisterIsPutRight(register, field, "1 garbage e profile=1".getBytes(US_ASCII));
-        }
-        redis.del(REGISTER); // with the planted nodes, which look like real ones
+        dropRegister("user"); // with what may look like real nodes
         awaitConfirmedReceipt();
     }
 
-    /** The planted data is removed, or believed for no longer than a node's lifetime, and no call fails meanwhile. */
-    private static void assertRegisterIsPutRight(NodeRegister register, String field, byte[] value) throws Exception {
-        String described = field + ": " + describe(value);
-        bytes.hset(REGISTER, field, value);
-        assertThat(register.read(Duration.ofSeconds(2)).members()).as(described).isNotNull();
-        await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(5)).untilAsserted(() -> {
-            register.register().toCompletableFuture().get();
-            Map<String, String> fields = redis.hgetall(REGISTER);
-            assertThat(fields.get("#epoch")).as(described).matches("[!-~]{2,100}");
-            assertThat(fields.getOrDefault("#revocations", "1")).as(described).matches("[1-9]\\d{0,14}");
-            String left = fields.get(field);
-            if (left != null && !field.startsWith("#")) {
-                assertThat(left).as(described).matches("(?s)\\d+ \\d{1,15}(?!\\d).*");
-                assertThat(Long.parseLong(left.split("\\D+")[1]) - serverTime())
-                        .as(described)
-                        .isLessThanOrEqualTo(0);
-            }
-        });
-        assertThat(register.revoke(Duration.ofSeconds(2))).as(described).isPositive();
-        assertThat(node.health()).as(described).isNotNull();
+    private static void awaitSignal(String described) {
+        await().pollDelay(Duration.ZERO)
+                .pollInterval(Duration.ofMillis(5))
+                .untilAsserted(() -> assertThat(redis.get(SIGNAL)).as(described).matches("2 [0-9a-f-]{36} \\w+ \\d+"));
     }
 
+    @Tag("thorough") // after each, Redis is not believed for a while; a register that is lost is in OnRevokedIT
     @ParameterizedTest
     @MethodSource("otherTypes")
     void aRegisterOfAnotherType(Consumer<String> put) {
-        for (String key : List.of(REGISTER, SIGNAL)) {
+        await().until(() -> redis.exists(REGISTER, SIGNAL) == 2);
+        List<String> keys = List.copyOf(redis.keys("{user:nodes}*"));
+        assertThat(keys).contains(REGISTER, SIGNAL);
+        for (String key : keys) {
             redis.multi(); // the node would write it again in between
             redis.del(key);
             put.accept(key);
             redis.exec();
             assertThat(profiles.find(42L)).contains(ANN);
-            // Before a revocation sends the revocation signal, which would correct it.
-            await().atMost(Duration.ofSeconds(5))
-                    .until(() -> Set.of(key.equals(SIGNAL) ? "none" : "hash", "string")
-                            .contains(redis.type(key)));
-            assertThat(statuses.disable(42L, () -> {})).isNotNull();
+            assertThat(statuses.disable(7L, () -> {})).isNotNull();
+            awaitConfirmedReceipt();
         }
         await().atMost(Duration.ofSeconds(5)).until(() -> profiles.stats().nearOpen());
     }
@@ -372,7 +380,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
     private static void awaitConfirmedReceipt() {
         await().atMost(Duration.ofSeconds(10))
                 .untilAsserted(
-                        () -> assertThat(statusCache.revoke(42L).confirmed()).isTrue());
+                        () -> assertThat(statusCache.revoke(7L).confirmed()).isTrue());
     }
 
     private static String describe(byte[] value) {

@@ -32,6 +32,23 @@ class FacetTest {
         assertThat(facet.codec()).isSameAs(UserProfile.FACET.codec());
     }
 
+    @Test
+    void whatRefusesIsSaidOfTheFacetAndAnAbsentUserAlwaysIs() {
+        Facet<Badges> badges = Facet.of("badges", Badges.class);
+        assertThat(badges.isRefusal(null)).isTrue();
+        assertThat(badges.isRefusal(new Badges(-1, List.of()))).isFalse();
+
+        Facet<Badges> refusing =
+                badges.refusing(value -> value.karma() < 0).copyOnRead().with(CachePolicy.of(Duration.ofSeconds(1)));
+        assertThat(refusing.isRefusal(null)).isTrue();
+        assertThat(refusing.isRefusal(new Badges(-1, List.of()))).isTrue();
+        assertThat(refusing.isRefusal(new Badges(0, List.of()))).isFalse();
+        assertThat(refusing).isNotEqualTo(badges);
+
+        assertThat(UserStatus.FACET.isRefusal(UserStatus.DISABLED)).isTrue();
+        assertThat(UserStatus.FACET.isRefusal(UserStatus.ENABLED)).isFalse();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"", "Profile", "1st", "a:b", "a b", "a{b}", "abcdefghijklmnopqrstuvwxyz0123456"})
     void aNameThatCouldNotStandInAKeyIsRefused(String name) {

@@ -252,7 +252,7 @@ final class FaultNode implements AutoCloseable {
         } catch (UserUnavailableException e) {
             long answered = System.nanoTime();
             ids.forEach(id -> log.add(asked, answered, id.intValue(), ReadLog.UNAVAILABLE));
-            note(e);
+            note(e, unavailable);
         }
     }
 
@@ -263,7 +263,7 @@ final class FaultNode implements AutoCloseable {
             (answer.isStale() ? stale : log).add(asked, System.nanoTime(), id, versionOf(id, answer.value()));
         } catch (UserUnavailableException e) {
             log.add(asked, System.nanoTime(), id, ReadLog.UNAVAILABLE);
-            note(e);
+            note(e, unavailable);
         }
     }
 
@@ -286,11 +286,12 @@ final class FaultNode implements AutoCloseable {
             log.add(asked, System.nanoTime(), id, (enabled ? UserStatus.ENABLED : UserStatus.DISABLED).code());
         } catch (UserUnavailableException e) {
             log.add(asked, System.nanoTime(), id, ReadLog.UNAVAILABLE);
-            note(e);
+            note(e, unavailable);
         }
     }
 
-    private void note(UserUnavailableException e) {
+    /** Counts the reason of a call without an answer. */
+    static void note(UserUnavailableException e, ConcurrentMap<String, Long> unavailable) {
         String message = String.valueOf(e.getMessage());
         unavailable.merge(message.substring(message.lastIndexOf(": ") + 2), 1L, Long::sum);
     }

@@ -4,7 +4,6 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.atomic.AtomicInteger;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -12,26 +11,31 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * The progress of a run of faults: a bar on a terminal, and without one a line for each fault.
+ * The progress of a run of trials: a bar on a terminal, and without one a line for each of them.
  */
 sealed interface FaultProgress extends AutoCloseable {
 
-    /** The next fault begins. */
-    void begin(Fault fault);
+    /** The next one begins. */
+    void begin(Object trial);
 
-    /** The fault is done. */
+    /** It is done. */
     void step();
 
     @Override
     void close();
 
-    static FaultProgress of(List<Fault> faults) {
+    /**
+     * The progress of some trials.
+     *
+     * @param what they are, in a word
+     */
+    static FaultProgress of(String what, int steps) {
         try {
             // Written past Maven, which passes on the output of tests line by line.
             PrintStream terminal = new PrintStream(new FileOutputStream("/dev/tty"), true, StandardCharsets.UTF_8);
-            return new Bar(faults.size(), terminal);
+            return new Bar(what, steps, terminal);
         } catch (IOException e) {
-            return new Lines(faults.size());
+            return new Lines(what, steps);
         }
     }
 
@@ -44,10 +48,10 @@ sealed interface FaultProgress extends AutoCloseable {
         private final PrintStream terminal;
         private final ProgressBar bar;
 
-        private Bar(int steps, PrintStream terminal) {
+        private Bar(String what, int steps, PrintStream terminal) {
             this.terminal = terminal;
             this.bar = ProgressBar.builder()
-                    .setTaskName("faults")
+                    .setTaskName(what)
                     .setInitialMax(steps)
                     .setStyle(ProgressBarStyle.ASCII)
                     .setUpdateIntervalMillis(UPDATE_MILLIS)
@@ -57,8 +61,8 @@ sealed interface FaultProgress extends AutoCloseable {
         }
 
         @Override
-        public void begin(Fault fault) {
-            bar.setExtraMessage(fault.toString());
+        public void begin(Object trial) {
+            bar.setExtraMessage(trial.toString());
         }
 
         @Override
@@ -76,16 +80,18 @@ sealed interface FaultProgress extends AutoCloseable {
     /** The progress without a terminal. */
     final class Lines implements FaultProgress {
 
+        private final String what;
         private final int steps;
         private final AtomicInteger done = new AtomicInteger();
 
-        private Lines(int steps) {
+        private Lines(String what, int steps) {
+            this.what = what;
             this.steps = steps;
         }
 
         @Override
-        public void begin(Fault fault) {
-            System.out.printf(Locale.ROOT, "fault %d of %d: %s%n", done.get() + 1, steps, fault);
+        public void begin(Object trial) {
+            System.out.printf(Locale.ROOT, "%s, %d of %d: %s%n", what, done.get() + 1, steps, trial);
         }
 
         @Override

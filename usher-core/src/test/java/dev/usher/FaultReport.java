@@ -6,20 +6,27 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The results of all faults, as a table. */
+/** The results of several trials, as a table. */
 final class FaultReport {
 
-    private final List<FaultVerdict> verdicts = new ArrayList<>();
+    private final String heading;
+    private final List<String> table = new ArrayList<>();
+    private final List<String> details = new ArrayList<>();
 
-    void add(FaultVerdict verdict) {
-        verdicts.add(verdict);
+    FaultReport(String heading) {
+        this.heading = heading;
+    }
+
+    void add(String line, List<String> furtherDetails) {
+        table.add(line);
+        details.addAll(furtherDetails);
     }
 
     /** Prints the table, and writes it to a file. */
     void publish(Path file) throws IOException {
-        List<String> lines = new ArrayList<>(List.of(FaultVerdict.heading()));
-        verdicts.forEach(verdict -> lines.add(verdict.line()));
-        verdicts.forEach(verdict -> lines.addAll(verdict.details()));
+        List<String> lines = new ArrayList<>(List.of(heading));
+        lines.addAll(table);
+        lines.addAll(details);
         Files.write(file, lines);
         lines.forEach(System.out::println);
     }

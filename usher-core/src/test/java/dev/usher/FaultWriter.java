@@ -16,7 +16,7 @@ import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 
 /**
- * Changes users of a fault run that no other writer changes, and records each change when it has been announced.
+ * Changes users that no other writer changes, and records each change when it has been announced.
  *
  * <p>Runs on one thread; another thread ends it, and then reads the results.
  */
@@ -24,10 +24,10 @@ abstract class FaultWriter {
 
     private static final Duration MEAN_PAUSE = Duration.ofMillis(20);
 
-    final FaultRun run;
     final SplittableRandom random = new SplittableRandom();
 
     private final int node;
+    private final Duration meanPause;
     private final Change.Log log;
     private final Map<Integer, Integer> versions = new HashMap<>();
 
@@ -37,10 +37,15 @@ abstract class FaultWriter {
     private volatile boolean quiet;
     private volatile int unsent;
 
-    private FaultWriter(FaultRun run, int node, Path log) {
-        this.run = run;
+    /**
+     * A writer of a node.
+     *
+     * @param meanPause between two changes
+     */
+    FaultWriter(int node, Path log, Duration meanPause) {
         this.node = node;
         this.log = Change.Log.create(log);
+        this.meanPause = meanPause;
     }
 
     /** Makes one change at most. */
@@ -55,7 +60,7 @@ abstract class FaultWriter {
     /** Runs until it is to end and all changes have been announced. */
     final void write() {
         while (!quiet) {
-            FaultNode.pauseAbout(MEAN_PAUSE, random);
+            FaultNode.pauseAbout(meanPause, random);
             writeOnce();
             if (isAllSent()) {
                 recordUnconfirmed();
@@ -92,7 +97,7 @@ abstract class FaultWriter {
         }
     }
 
-    private void recordUnconfirmed() {
+    final void recordUnconfirmed() {
         long settledAt = settledAt(System.nanoTime());
         unconfirmed.forEach(change -> log.add(change.announcedLate(settledAt)));
         unconfirmed.clear();
@@ -130,7 +135,7 @@ abstract class FaultWriter {
                 CountingTable table,
                 UserCache<Long, UserProfile> profiles,
                 IntConsumer reload) {
-            super(run, node, FaultRun.changes(directory, node, 0));
+            super(node, FaultRun.changes(directory, node, 0), MEAN_PAUSE);
             this.table = table;
             this.profiles = profiles;
             this.reload = reload;
@@ -179,6 +184,7 @@ abstract class FaultWriter {
     /** Disables users, for shorter and for longer than the bound, and enables them again. */
     static final class OfStatuses extends FaultWriter {
 
+        private final FaultRun run;
         private final CountingTable table;
         private final UserStatusCache<Long> statuses;
 
@@ -192,7 +198,8 @@ abstract class FaultWriter {
                 Path directory,
                 CountingTable table,
                 UserStatusCache<Long> statuses) {
-            super(run, node, FaultRun.statusChanges(directory, node, writer));
+            super(node, FaultRun.statusChanges(directory, node, writer), MEAN_PAUSE);
+            this.run = run;
             this.table = table;
             this.statuses = statuses;
             int writers = run.nodes() * FaultRun.STATUS_WRITERS;

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,29 +25,21 @@ import org.junit.jupiter.params.provider.MethodSource;
  * <p>The thorough form takes all faults, the long one, {@code ./usher dev faults}, each of them for ten seconds; {@code
  * ./usher dev faults REDIS_FROZEN,OOM} takes some. The results are also in {@code target/faults.txt}.
  */
+@Tag("servers")
 class FaultsIT {
 
     private static final Path REPORT = Path.of("target", "faults.txt");
 
     private static final FaultRun RUN = FaultRun.fromProperties();
-    private static final FaultReport report = new FaultReport();
+    private static final FaultReport report = new FaultReport(FaultVerdict.heading());
     private static PostgresServer database;
     private static FaultProgress progress;
 
     @TempDir(cleanup = CleanupMode.ON_SUCCESS)
     private Path directory;
 
-    /** One fault of each kind: of Redis, of the connections, of refusals by Redis, and of the database. */
-    private static final List<Fault> SHORT_FORM = List.of(
-            Fault.REDIS_FROZEN,
-            Fault.REDIS_KILLED,
-            Fault.REPLIES_CUT,
-            Fault.HALF_OPEN,
-            Fault.REPLY_CUT,
-            Fault.OOM,
-            Fault.READONLY,
-            Fault.DATABASE_KILLED,
-            Fault.BOTH_KILLED);
+    /** A connection that fails in the midst of an answer, and all servers at once; the other kinds are among the slow tests. */
+    private static final List<Fault> SHORT_FORM = List.of(Fault.REPLIES_CUT, Fault.BOTH_KILLED);
 
     static List<Fault> faults() {
         String chosen = System.getProperty("usher.faults", "");
@@ -60,7 +53,7 @@ class FaultsIT {
     @BeforeAll
     static void startDatabase() {
         database = PostgresServer.start();
-        progress = FaultProgress.of(faults());
+        progress = FaultProgress.of("faults", faults().size());
     }
 
     @AfterAll
@@ -77,7 +70,7 @@ class FaultsIT {
         progress.begin(fault);
         try (FaultTrial trial = new FaultTrial(RUN, fault, database, directory)) {
             FaultVerdict verdict = trial.verdict();
-            report.add(verdict);
+            report.add(verdict.line(), verdict.details());
             assertThat(verdict.violations()).as("%s", verdict.details()).isEmpty();
         } finally {
             progress.step();

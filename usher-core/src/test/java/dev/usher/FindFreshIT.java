@@ -159,6 +159,7 @@ class FindFreshIT extends NodesOnRedis {
         assertThat(here.findFresh(42L)).contains(ANNA);
         older.gate.countDown();
         assertThat(loading.get()).as("asked before").contains(ANN);
+        awaitLoads();
         assertThat(there.stats().fillsRefused()).isEqualTo(1);
         assertThat(redis.get(KEY)).isNull();
         assertThat(here.find(42L)).contains(ANNA);
@@ -233,6 +234,7 @@ class FindFreshIT extends NodesOnRedis {
         assertThat(cache.find(42L)).contains(profile("Flask"));
         assertThat(cache.findFresh(42L)).contains(ANN);
         assertThat(cache.find(42L)).contains(ANN);
+        awaitLoads();
         assertThat(redis.get(KEY)).contains("Ann");
     }
 

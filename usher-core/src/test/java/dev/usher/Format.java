@@ -39,6 +39,8 @@ record Format(String release, String name, Map<String, Stored> keys) {
             "deadline", "\\d{13}",
             "moment", "\\d{13}",
             "epoch", "[0-9a-f-]{36}",
+            "uuid", "[0-9a-f-]{36}",
+            "history", "[0-9a-f]{40}",
             "node", "\\d+@\\S+-[0-9a-f]{8}");
 
     /** The part of a TTL that may pass before a test reads it. */

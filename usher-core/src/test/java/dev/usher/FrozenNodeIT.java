@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -30,6 +31,7 @@ class FrozenNodeIT {
     @TempDir
     private Path directory;
 
+    @Tag("thorough")
     @Test
     void aProcessThatWakesDoesNotAnswerFromItsOldMemory() throws Exception {
         try (RedisServer redis = RedisServer.start();

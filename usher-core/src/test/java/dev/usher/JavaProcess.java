@@ -27,16 +27,28 @@ final class JavaProcess implements AutoCloseable {
      * @param log where its standard error goes
      */
     static JavaProcess start(Class<?> main, Path log, List<String> arguments) {
-        return start(main, System.getProperty("java.class.path"), log, arguments);
+        return start(main, System.getProperty("java.class.path"), List.of(), log, arguments);
     }
 
     /** As the other, with a class path of its own. */
     static JavaProcess start(Class<?> main, String classPath, Path log, List<String> arguments) {
+        return start(main, classPath, List.of(), log, arguments);
+    }
+
+    /** As the others, with a system property. */
+    static JavaProcess start(Class<?> main, String property, String value, Path log, List<String> arguments) {
+        return start(
+                main, System.getProperty("java.class.path"), List.of("-D" + property + "=" + value), log, arguments);
+    }
+
+    private static JavaProcess start(
+            Class<?> main, String classPath, List<String> options, Path log, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of("-cp", classPath, "-Xmx256m", "-XX:+UseSerialGC"));
         // Up to eight processes start at once, and do little work.
         command.add("-XX:TieredStopAtLevel=1");
+        command.addAll(options);
         command.add(main.getName());
         command.addAll(arguments);
         try {
@@ -78,6 +90,18 @@ final class JavaProcess implements AutoCloseable {
     String ask(String line) {
         tell(line);
         return answer();
+    }
+
+    /**
+     * Requires that {@link System#nanoTime()} means the same in that process, which answers {@code clock} with it: on Linux it does, elsewhere that is not
+     * guaranteed.
+     */
+    void requireOneClock() {
+        long before = System.nanoTime();
+        long there = Long.parseLong(ask("clock"));
+        if (there - before < 0 || System.nanoTime() - there < 0) {
+            throw new IllegalStateException(process + " has another clock");
+        }
     }
 
     /** Ends the input of the process. */

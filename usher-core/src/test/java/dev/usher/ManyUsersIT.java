@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -25,11 +26,13 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** One request for many users, and the requests of many callers as one. */
@@ -63,9 +66,22 @@ class ManyUsersIT extends NodesOnRedis {
         UserCache<Long, UserProfile> cache = cache(PATIENT);
         assertThat(cache.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
         assertThat(table.asked).containsExactly(new HashSet<>(ids(1, 100)));
-        assertThat(calls("mget")).as("the read and the read-back").isEqualTo(2);
-        assertThat(calls("evalsha")).as("claims and fills").isEqualTo(200);
+        awaitLoads();
+        assertThat(calls("mget"))
+                .as("the read and the read-back, and one in each fill")
+                .isEqualTo(2 + 2);
+        assertThat(calls("evalsha")).as("claims and fills, 50 at a time").isEqualTo(4);
         assertThat(cache.stats().sourcePresent()).isEqualTo(100);
+    }
+
+    @Test
+    void withoutMemoryNothingIsReadBack() {
+        UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
+        assertThat(cache.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
+        awaitLoads();
+        assertThat(calls("mget")).as("the read, and one in each fill").isEqualTo(1 + 2);
+        assertThat(cache.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
+        assertThat(table.asked).as("Redis has them").hasSize(1);
     }
 
     @Test
@@ -73,8 +89,10 @@ class ManyUsersIT extends NodesOnRedis {
         UserCache<Long, UserProfile> small =
                 cache(PATIENT.with(PATIENT.policy().toBuilder().nearSize(10).build()));
         assertThat(small.findAll(ids(1, 30))).hasSize(30); // from the source
+        awaitLoads();
         assertThat(inMemory(small, ids(1, 30))).isLessThanOrEqualTo(10);
         cache(PATIENT).findAll(ids(31, 90));
+        awaitLoads();
         assertThat(small.findAll(ids(31, 60))).hasSize(30); // from Redis
         assertThat(inMemory(small, ids(1, 60))).isBetween(1L, 10L);
         ids(61, 90).forEach(small::find);
@@ -90,6 +108,7 @@ class ManyUsersIT extends NodesOnRedis {
     @Test
     void aHundredWarmUsersAreOneReadAndThenNone() {
         cache(PATIENT).findAll(ids(1, 100));
+        awaitLoads();
         UserCache<Long, UserProfile> elsewhere = cache(PATIENT);
         redis.configResetstat();
         assertThat(elsewhere.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
@@ -112,18 +131,22 @@ class ManyUsersIT extends NodesOnRedis {
         warm(cache, 1);
         long inMemory = cache.stats().nearPresent();
         cache(PATIENT).find(2L); // is in Redis
+        awaitLoads();
         table.asked.clear();
         assertThat(cache.findAll(List.of(3L, 2L, 1L, 3L, 9_999L)))
                 .isEqualTo(Map.of(1L, profile(1), 2L, profile(2), 3L, profile(3)));
+        awaitLoads(); // a caller that comes before joins the load
         assertThat(table.asked).containsExactly(Set.of(3L, 9_999L));
         assertThat(cache.stats().nearPresent()).isEqualTo(inMemory + 1);
         assertThat(cache.stats().sourcePresent()).isEqualTo(2); // and the one from before
         assertThat(cache.stats().sourceAbsent()).isEqualTo(1);
         assertThat(redis.exists("user:9999:profile")).as("asked for once").isZero();
         cache.findAll(List.of(1L, 9_999L));
+        awaitLoads();
         assertThat(redis.get("user:9999:profile")).isEqualTo("null");
     }
 
+    @Tag("thorough")
     @Test
     void aLongListIsAskedForInParts() {
         UserCache<Long, UserProfile> cache = cache(PATIENT);
@@ -143,12 +166,14 @@ class ManyUsersIT extends NodesOnRedis {
     @Test
     void whatCannotBeReadIsLoadedAndTheRestIsNot() {
         cache(PATIENT).findAll(ids(1, 4));
+        awaitLoads();
         redis.set("user:2:profile", "{broken");
         redis.del("user:3:profile");
         redis.lpush("user:3:profile", "a list");
         table.asked.clear();
         assertThat(cache(WITHOUT_MEMORY).findAll(ids(1, 4))).isEqualTo(profiles(1, 4));
         assertThat(table.asked).containsExactly(Set.of(2L, 3L));
+        awaitLoads();
         assertThat(redis.get("user:2:profile")).contains("user 2");
         assertThat(redis.get("user:3:profile")).contains("user 3");
     }
@@ -200,6 +225,7 @@ class ManyUsersIT extends NodesOnRedis {
         table.gate.countDown();
         assertThat(all.get()).containsEntry(1L, profile(1)).containsEntry(3L, profile(3));
         assertThat(cache.find(2L)).contains(profile(22));
+        awaitLoads();
         assertThat(redis.mget("user:1:profile", "user:2:profile", "user:3:profile"))
                 .extracting(stored -> stored.getValueOrElse("none"))
                 .satisfiesExactly(
@@ -251,6 +277,7 @@ class ManyUsersIT extends NodesOnRedis {
     @Test
     void readsThatComeWhileSixteenAreUnderWayShareOneCall() throws Exception {
         cache(PATIENT).findAll(ids(1, 100));
+        awaitLoads();
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCache<Long, UserProfile> cache =
                     node("redis://" + proxy.host() + ":" + proxy.port()).cache(WITHOUT_MEMORY, Long.class, table);
@@ -288,6 +315,7 @@ class ManyUsersIT extends NodesOnRedis {
         }
     }
 
+    @Tag("thorough")
     @Test
     void aFrozenRedisIsNotSentMoreAndMoreScripts() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
@@ -352,21 +380,66 @@ class ManyUsersIT extends NodesOnRedis {
         assertThat(cache.stats().loadedUsers()).isEqualTo(100);
     }
 
+    @Test
+    void aUserThatIsAskedForAnewIsMissingFromNoList() throws Exception {
+        UserCache<Long, UserProfile> other = cache(PATIENT);
+        UserCache<Long, UserProfile> cache = cache(PATIENT);
+        table.holdBackAfterReading();
+        Future<Optional<UserProfile>> first = threads.submit(() -> cache.find(4L));
+        await().until(() -> table.queries.get() == 1);
+        table.letOthersThrough();
+        // What the first has read is not stored, and too old for those that have come since.
+        other.invalidate(4L);
+        for (long rest = 1; rest <= 3; rest++) {
+            List<Long> list =
+                    rest == 1 ? List.of(1L, 4L) : ids(rest, 4).stream().toList();
+            Future<Map<Long, UserProfile>> listed = threads.submit(() -> cache.findAll(list));
+            await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).waitingFor(4L) > 0 || listed.isDone());
+            table.gate.countDown();
+            assertThat(listed.get()).containsOnlyKeys(list);
+        }
+        assertThat(first.get()).contains(profile(4));
+    }
+
     // A caller that may not be blocked.
 
     @Test
     void whatIsInMemoryIsAnsweredAtOnceAndTheRestOnTheExecutor() throws Exception {
-        List<Runnable> handed = new ArrayList<>();
+        BlockingQueue<Runnable> handed = new LinkedBlockingQueue<>();
         UserCache<Long, UserProfile> cache = node(handed::add).cache(PATIENT, Long.class, table);
         CompletableFuture<Optional<UserProfile>> cold = cache.findAsync(1L);
-        assertThat(cold).isNotDone();
-        assertThat(handed).hasSize(1);
+        Runnable query = handed.take();
         assertThat(table.queries).hasValue(0);
-        handed.get(0).run();
+        query.run();
+        assertThat(table.queries).hasValue(1);
+        assertThat(cold).isNotDone();
+        handed.take().run();
         assertThat(cold.get()).contains(profile(1));
+        awaitLoads();
         warm(cache, 1);
         assertThat(cache.findAsync(1L)).isCompletedWithValue(Optional.of(profile(1)));
-        assertThat(handed).hasSize(1);
+        assertThat(handed).isEmpty();
+    }
+
+    @Test
+    void aListThatIsInterruptedWhileItWaitsDoesNotLoadItsOtherParts() throws Exception {
+        UserCache<Long, UserProfile> cache = cache(PATIENT.with(
+                PATIENT.policy().toBuilder().maxWait(Duration.ofMinutes(1)).build()));
+        table.holdBackAfterReading();
+        Future<Map<Long, UserProfile>> other = threads.submit(() -> cache.findAll(ids(1, 500)));
+        await().until(() -> table.queries.get() == 1);
+        table.letOthersThrough();
+        BlockingQueue<Thread> caller = new LinkedBlockingQueue<>();
+        Future<Map<Long, Lookup<UserProfile>>> list = threads.submit(() -> {
+            caller.add(Thread.currentThread());
+            return cache.lookUpAll(ids(1, 1_000));
+        });
+        await().until(() -> ((TieredUserCache<Long, UserProfile>) cache).waitingFor(500L) == 1);
+        caller.take().interrupt();
+        assertThat(list.get(10, TimeUnit.SECONDS).values()).hasSize(1_000).allMatch(Lookup::isUnavailable);
+        assertThat(table.asked).hasSize(1);
+        table.gate.countDown();
+        assertThat(other.get()).hasSize(500);
     }
 
     @Test
@@ -425,11 +498,10 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
-    void whatTheExecutorRejectsIsUnavailable() {
-        UserCache<Long, UserProfile> cache = node(task -> {
-                    throw new RejectedExecutionException("full");
-                })
-                .cache(PATIENT, Long.class, table);
+    void whatFindsNoRoomIsUnavailable() {
+        UserCaches node = node(server.uri());
+        UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, table);
+        node.engine().asyncReads().drainPermits();
         assertThatExceptionOfType(ExecutionException.class)
                 .isThrownBy(() -> cache.findAsync(1L).get())
                 .withCauseInstanceOf(UserUnavailableException.class);

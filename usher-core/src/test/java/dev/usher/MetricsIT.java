@@ -171,7 +171,7 @@ class MetricsIT extends NodesOnRedis {
         loading.await();
         moved();
         assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.find(7L));
-        assertMoved(
+        assertMovedMeanwhile(
                 "usher.loads.rejected{facet=profile} 1",
                 "usher.requests{facet=profile, outcome=unavailable, tier=none} 1",
                 "usher.shared.batch.size{} 1 of 1");
@@ -281,6 +281,7 @@ class MetricsIT extends NodesOnRedis {
         UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, this::load);
         UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
         cache.find(42L);
+        awaitLoads();
         moved();
 
         other.invalidate(42L);
@@ -365,7 +366,7 @@ class MetricsIT extends NodesOnRedis {
                     .mapToObj(id -> thread(() -> cache.find(id)))
                     .toList();
             await().until(() -> callers.stream().allMatch(caller -> caller.getState() == Thread.State.TIMED_WAITING));
-            assertMoved("usher.shared.batch.size{} 16 of 16");
+            assertMovedMeanwhile("usher.shared.batch.size{} 16 of 16");
             assertThat(cache.stats().sharedBatches()).isEqualTo(16);
 
             proxy.thaw();
@@ -475,6 +476,12 @@ class MetricsIT extends NodesOnRedis {
     }
 
     private void assertMoved(String... expected) {
+        awaitLoads();
+        assertMovedMeanwhile(expected);
+    }
+
+    /** As {@link #assertMoved}, while users are being loaded. */
+    private void assertMovedMeanwhile(String... expected) {
         assertThat(moved().entrySet().stream().map(meter -> meter.getKey() + " " + meter.getValue()))
                 .containsExactlyInAnyOrder(expected);
     }

@@ -36,10 +36,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
 /** The near tier on a real Redis: tracking, lost connections and flushes. */
+@Tag("servers")
 class NearTierIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
@@ -314,6 +316,24 @@ class NearTierIT extends NodesOnRedis {
                                     .build()),
                     true);
         }
+    }
+
+    /** A connection that is not told of changes is not told of this one either. */
+    @Test
+    void anOfferThatIsStoredIsNewerThanMemory() {
+        UserCache<Long, UserProfile> cache = open(UserCaches.builder()
+                        .redis(server.uri())
+                        .clientOptions(ClientOptions.builder()
+                                .protocolVersion(ProtocolVersion.RESP2)
+                                .build()))
+                .cache(PATIENT, Long.class, this::load);
+        warm(cache);
+        redis.del(KEY, "{" + KEY + "}:guard");
+        assertThat(cache.find(42L)).as("in memory").contains(profile("Ann"));
+
+        assertThat(cache.save(42L, profile("Anna"), cache.beforeRead())).isTrue();
+
+        assertThat(cache.find(42L)).contains(profile("Anna"));
     }
 
     private void assertIsReportedOnceAndBelievedForTheBoundOnly(

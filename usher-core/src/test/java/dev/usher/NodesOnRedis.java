@@ -1,12 +1,17 @@
 package dev.usher;
 
+import static org.awaitility.Awaitility.await;
+
 import dev.usher.redis.Scripts;
 import dev.usher.testkit.RedisServer;
+import io.lettuce.core.Range;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -48,9 +53,15 @@ abstract class NodesOnRedis {
         opened.forEach(UserCaches::close);
     }
 
+    /** The times of a node that believes Redis from the start: all the other nodes are the test's own. */
+    static final Timing TRUSTING = Timing.STANDARD.withSuspicion(Duration.ZERO);
+
     /** Settings of a node whose Redis answers, though a busy machine may let it answer late. */
     static UserCaches.Builder patient(String uri) {
-        return UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2));
+        return UserCaches.builder()
+                .redis(uri)
+                .commandTimeout(Duration.ofSeconds(2))
+                .timing(TRUSTING);
     }
 
     /** A node that is closed after the test. */
@@ -58,5 +69,45 @@ abstract class NodesOnRedis {
         UserCaches node = builder.build();
         opened.add(node);
         return node;
+    }
+
+    /** The nodes in the register of a prefix. */
+    static Set<String> members(String prefix) {
+        return redis.zrange("{" + prefix + ":nodes}:seen", 0, -1).stream()
+                .filter(name -> !name.startsWith("#"))
+                .collect(Collectors.toSet());
+    }
+
+    /** Removes the register of a prefix, as if Redis had lost it. */
+    static void dropRegister(String prefix) {
+        redis.keys("{" + prefix + ":nodes}*").forEach(redis::del);
+    }
+
+    /** Waits until the one node there is has written a number into its register, which may have been lost before this test: it then believes Redis again. */
+    static void letRedisBeBelieved() {
+        await().pollDelay(Duration.ZERO)
+                .pollInterval(Duration.ofMillis(5))
+                .until(() -> redis.zcount("{user:nodes}:seen", Range.create(0, 1_000_000)) == 1);
+    }
+
+    /** Waits until each open node has known the register for so long that nodes which were lost with an earlier one have closed. */
+    final void letRegisterBeBelieved(Duration limit) {
+        await().atMost(Duration.ofSeconds(20))
+                .until(() -> opened.stream()
+                                .allMatch(node ->
+                                        node.engine().shared().register().isComplete(limit))
+                        && members("user").size() == opened.size());
+    }
+
+    /** Waits until what was loaded has been stored, and read back: no caller waits for that. */
+    final void awaitLoads() {
+        opened.forEach(NodesOnRedis::awaitLoads);
+    }
+
+    /** As {@link #awaitLoads()}, of one node. */
+    static void awaitLoads(UserCaches node) {
+        await().pollDelay(Duration.ZERO)
+                .pollInterval(Duration.ofMillis(1))
+                .until(() -> node.engine().underWay() == 0);
     }
 }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchException;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import dev.usher.redis.KeySpace;
+import dev.usher.redis.NoMajorityException;
 import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.List;
@@ -25,7 +26,9 @@ class QuietExceptionsTest {
         Bulkhead full = new Bulkhead(0, Duration.ZERO, System::nanoTime);
         return Stream.of(
                 new SharedTierException("Redis at host:6379 is not connected", null),
-                requireNonNull(catchException(() -> full.begin().requireMayWait())),
+                new NoMajorityException("no majority of its Sentinels names a primary"),
+                requireNonNull(catchException(
+                        () -> full.begin(new CallerSteps(Runnable::run)).requireMayWait())),
                 new Bulkhead.OverdueException(),
                 new UnreadableEntryException("no JSON"),
                 new UnreadableUsersException(Map.of(), Map.of(1L, new IllegalStateException("a row"))),

@@ -111,6 +111,48 @@ class ReadMarkIT extends NodesOnRedis {
         }
     }
 
+    @Test
+    void offersThatNoThreadWaitsForGoTogether() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port());
+            UserCache<Long, UserProfile> profiles = node.cache(UserProfile.FACET, Long.class, table);
+            UserCache<Long, UserStatus> statuses = node.cache(UserStatus.FACET, Long.class, ids -> Map.of());
+            assertThat(profiles.find(42L)).isEmpty();
+            redis.del(KEY, "{" + KEY + "}:guard");
+            ReadMark mark = profiles.beforeRead();
+            proxy.freeze(Direction.TO_CLIENT);
+
+            CompletableFuture<Boolean> profile = profiles.saveAsync(42L, OLD, mark);
+            CompletableFuture<Boolean> status = statuses.saveAsync(42L, UserStatus.ENABLED, mark);
+
+            await().until(() -> redis.exists(KEY, "user:42:status") == 2);
+            assertThat(profile).isNotDone();
+            assertThat(status).isNotDone();
+            assertThat(profiles.stats().offersStored()).isZero();
+            proxy.restore();
+            assertThat(profile.get(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(status.get(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(profiles.stats().offersStored()).isOne();
+            assertThat(profiles.find(42L)).contains(OLD);
+        }
+    }
+
+    @Test
+    void anOfferThatRedisDoesNotAnswerEndsByItself() throws Exception {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port(), Duration.ofMillis(500));
+            UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, table);
+            ReadMark mark = cache.beforeRead();
+            proxy.freeze();
+
+            CompletableFuture<Boolean> offer = cache.saveAsync(42L, OLD, mark);
+
+            assertThat(offer.get(20, TimeUnit.SECONDS)).isFalse();
+            assertThat(cache.stats().offersRefused()).isOne();
+            assertThat(cache.stats().sharedErrors()).isOne();
+        }
+    }
+
     /** As if it had been taken so much earlier. */
     private static ReadMark earlier(ReadMark mark, Duration by) {
         assertThat(mark.moment().leastMillis()).isNotEqualTo(ServerMoment.UNKNOWN);
@@ -118,10 +160,12 @@ class ReadMarkIT extends NodesOnRedis {
     }
 
     private UserCaches node(String uri) {
-        UserCaches node = open(UserCaches.builder()
-                .redis(uri)
-                .commandTimeout(Duration.ofSeconds(10))
-                .clock(() -> clock));
+        return node(uri, Duration.ofSeconds(10));
+    }
+
+    private UserCaches node(String uri, Duration commandTimeout) {
+        UserCaches node = open(
+                UserCaches.builder().redis(uri).commandTimeout(commandTimeout).clock(() -> clock));
         await().until(() -> node.engine().shared().now().leastMillis() != ServerMoment.UNKNOWN);
         return node;
     }

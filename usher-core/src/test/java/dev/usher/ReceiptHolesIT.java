@@ -7,8 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.RevocationReceipt.Reason;
-import dev.usher.redis.NodeRegister;
-import dev.usher.redis.SharedTierException;
+import dev.usher.redis.Session;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
@@ -21,9 +20,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** After a confirmed receipt, no node answers with the state before the change: the less obvious cases. */
+@Tag("servers")
 class ReceiptHolesIT extends NodesOnRedis {
 
     /** Several times the pause between two registrations, so that a busy machine misses none. */
@@ -43,7 +44,7 @@ class ReceiptHolesIT extends NodesOnRedis {
             proxy.refuse();
             UserStatusCache<Long> far = node(uriOf(proxy), FAIL_STATIC, null);
             UserStatusCache<Long> near = node(server.uri(), FAIL_STATIC, null);
-            letTheRegisterBeBelieved(opened.get(1), SERVE_STALE_FOR);
+            await().until(() -> near.stats().nearOpen());
             assertThat(far.isEnabled(42L)).isTrue();
 
             RevocationReceipt receipt = disable(near);
@@ -62,11 +63,11 @@ class ReceiptHolesIT extends NodesOnRedis {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserStatusCache<Long> near = node(server.uri(), FAIL_STATIC, null);
             UserStatusCache<Long> far = node(uriOf(proxy), FAIL_STATIC, sourceFails);
-            opened.forEach(node -> letTheRegisterBeBelieved(node, SERVE_STALE_FOR));
+            await().until(() -> near.stats().nearOpen() && far.stats().nearOpen());
             assertThat(far.isEnabled(42L)).isTrue();
+            Session before = sessionOf(opened.get(1));
             proxy.cut();
-            await().until(() -> !far.stats().nearOpen());
-            await().pollInterval(Duration.ofMillis(20)).until(() -> far.stats().nearOpen());
+            await().until(() -> sessionOf(opened.get(1)) != null && sessionOf(opened.get(1)) != before);
 
             RevocationReceipt receipt = disable(near);
 
@@ -147,6 +148,7 @@ class ReceiptHolesIT extends NodesOnRedis {
                 .withMessage("the row is locked");
     }
 
+    @Tag("thorough")
     @Test
     void aFullRedisKeepsTheRegisterAndLeavesTheNearTiersOpen() {
         UserStatusCache<Long> first = shortLived();
@@ -200,11 +202,12 @@ class ReceiptHolesIT extends NodesOnRedis {
         }
     }
 
+    private static @Nullable Session sessionOf(UserCaches node) {
+        return node.engine().shared().session("user:42:status");
+    }
+
     private static String clientsInARevocation() {
-        return redis.clientList()
-                .lines()
-                .filter(line -> line.contains("cmd=hgetall"))
-                .collect(Collectors.joining());
+        return Long.toString(redis.llen("{user:nodes}:names")).replace("0", "");
     }
 
     private static boolean answersFromMemory(UserStatusCache<Long> node) {
@@ -234,16 +237,9 @@ class ReceiptHolesIT extends NodesOnRedis {
                 .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
     }
 
-    private static void letTheRegisterBeBelieved(UserCaches node, Duration limit) {
-        NodeRegister register = node.engine().shared().register();
-        await().atMost(Duration.ofSeconds(20))
-                .ignoreExceptionsInstanceOf(SharedTierException.class) // a busy machine answers late now and then
-                .until(() -> register.isComplete(register.read(Duration.ofSeconds(1)), limit));
-    }
-
     /** A node whose registration has a short lifetime. */
     private UserStatusCache<Long> shortLived() {
-        return new UserStatusCache<>(open(patient(server.uri()).timing(Timing.STANDARD.withRegisterLife(REGISTER_LIFE)))
+        return new UserStatusCache<>(open(patient(server.uri()).timing(TRUSTING.withRegisterLife(REGISTER_LIFE)))
                 .cache(UserStatus.FACET, Long.class, ids -> load(ids, null)));
     }
 

@@ -18,9 +18,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The waits of callers for a Redis that does not answer, and its recovery. */
+@Tag("servers")
 class RedisLinkIT extends NodesOnRedis {
 
     private static final Duration DEADLINE = Duration.ofMillis(400);
@@ -45,6 +47,7 @@ class RedisLinkIT extends NodesOnRedis {
         cache = node.cache(PROFILE, Long.class, table);
         await().until(() -> cache.stats().nearOpen());
         cache.find(0L);
+        await().until(() -> node.engine().underWay() == 0);
     }
 
     @AfterEach
@@ -101,7 +104,7 @@ class RedisLinkIT extends NodesOnRedis {
         proxy.thaw();
         await().until(() -> node.engine().shared().state() == RedisState.ANSWERING);
         cache.find(500L);
-        assertThat(redis.get("user:500:profile")).isNotNull();
+        await().until(() -> redis.get("user:500:profile") != null);
     }
 
     @Test
@@ -136,6 +139,7 @@ class RedisLinkIT extends NodesOnRedis {
         await().until(() -> node.engine().shared().state() == RedisState.ANSWERING);
     }
 
+    @Tag("thorough")
     @Test
     void aHalfOpenConnectionIsMadeAnew() {
         proxy.swallow();
@@ -144,7 +148,7 @@ class RedisLinkIT extends NodesOnRedis {
         await().atMost(Duration.ofSeconds(8))
                 .until(() -> cache.stats().nearOpen() && node.engine().shared().state() == RedisState.ANSWERING);
         cache.find(500L);
-        assertThat(redis.get("user:500:profile")).isNotNull();
+        await().until(() -> redis.get("user:500:profile") != null);
     }
 
     @Test

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +31,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The log and health name the failure of a Redis in the same words. */
+@Tag("servers")
 class RedisReasonsIT extends NodesOnRedis {
 
     private static final String PASSWORD = "changeit";
@@ -86,25 +88,30 @@ class RedisReasonsIT extends NodesOnRedis {
 
     @ParameterizedTest
     @CsvSource({
-        "-get -mget, failed: NOPERM (get)",
-        "-evalsha -eval, failed: NOPERM (eval)",
+        "-getex, failed: NOPERM (getex)",
+        "-getrange, failed: NOPERM (getrange)",
+        "-evalsha -eval, failed: NOPERM (evalsha)",
         "-set, failed: NOPERM (set)",
         "-time, failed: NOPERM (time)",
-        "-exists, failed: NOPERM (exists)",
         "-hmget, failed: NOPERM (hmget)",
-        "-strlen, failed: NOPERM (strlen)",
+        "-zadd, failed: NOPERM (zadd)",
+        "-zscore, failed: NOPERM (zscore)",
         "-hgetall, failed: NOPERM (hgetall)",
+        "-llen, failed: NOPERM (llen)",
         "-client, failed: NOPERM (client)",
         "resetkeys ~{user:*, failed: NOPERM (a key)",
         "resetkeys ~user:*, failed: NOPERM (a key)"
     })
     void aRightThatIsMissingIsNamed(String rules, String reason) {
         acl(("SETUSER usher reset on >secret ~* +@all " + rules).split(" "));
-        assertIsNamed(node("redis://usher:secret@" + server.host() + ":" + server.port()), reason);
+        boolean subcommandsAreNamed = !redis.info("server").contains("redis_version:6.");
+        assertIsNamed(
+                node("redis://usher:secret@" + server.host() + ":" + server.port()),
+                subcommandsAreNamed ? reason.replace("(client)", "(client|tracking)") : reason);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"get", "evalsha", "set", "hmget", "client"})
+    @ValueSource(strings = {"get", "evalsha", "set", "getrange", "client"})
     void aCommandThatIsRenamedIsNamed(String command) {
         try (RedisServer renamed = RedisServer.start("rename-command " + command + " \"\"")) {
             assertIsNamed(node(renamed.uri()), renamed, "failed: ERR (unknown command " + command + ")");
@@ -158,6 +165,7 @@ class RedisReasonsIT extends NodesOnRedis {
                     reasons.add(String.valueOf(node.health().lastError()));
                     assertThat(reasons).contains(reason);
                 });
+                cache.find(4L); // the first attempt may have been broken off, and no call have failed since
             } finally {
                 node.close();
             }

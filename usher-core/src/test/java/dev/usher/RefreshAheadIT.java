@@ -5,7 +5,9 @@ import static org.awaitility.Awaitility.await;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -174,6 +176,34 @@ class RefreshAheadIT extends NodesOnRedis {
     }
 
     @Test
+    void aSourceThatCannotSayWhetherItMayLoadIsAskedAgain() {
+        AtomicInteger failures = new AtomicInteger();
+        UserCaches caches = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(5)));
+        CachePolicy brief = HOURLY.policy().toBuilder()
+                .ttl(Duration.ofMillis(800))
+                .jitter(0)
+                .refreshAhead(0.5)
+                .build();
+        UserCache<Long, UserProfile> cache = caches.cache(HOURLY.with(brief), Long.class, new UserSource<>() {
+            @Override
+            public boolean canLoadForOthers() {
+                // The threads of the caches refresh.
+                if (Thread.currentThread().getName().equals("usher-worker") && failures.incrementAndGet() <= 10) {
+                    throw new IllegalStateException("on purpose");
+                }
+                return true;
+            }
+
+            @Override
+            public Map<Long, UserProfile> load(Set<Long> ids) throws InterruptedException {
+                return table.load(ids);
+            }
+        });
+        askUntil(cache, () -> cache.stats().refreshes() > 0);
+        assertThat(failures).hasValueGreaterThan(10);
+    }
+
+    @Test
     void aRefreshOnTheThreadOfAnAnsweredCallerDoesNotRemoveItsAnswer() {
         UserCaches caches = open(UserCaches.builder()
                 .redis(server.uri())
@@ -218,7 +248,8 @@ class RefreshAheadIT extends NodesOnRedis {
         return cache;
     }
 
-    private static void nearlyOver() {
+    private void nearlyOver() {
+        awaitLoads();
         redis.configResetstat();
         redis.pexpire(KEY, HOUR.toMillis() / 20);
     }

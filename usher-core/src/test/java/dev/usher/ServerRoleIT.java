@@ -1,12 +1,16 @@
 package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.testkit.RedisServer;
+import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The log lines about a server that cannot be the shared tier, when the caches are built. */
+@Tag("servers")
 class ServerRoleIT {
 
     private static final String SETTINGS = ", with spring.data.redis.host and spring.data.redis.port, with"
@@ -33,17 +37,72 @@ class ServerRoleIT {
     }
 
     @Test
-    void anAddressOfSentinelsIsNotTakenForThatOfAServer() {
-        List<String> lines = LogLines.of(
-                "dev.usher",
-                () -> UserCaches.builder()
-                        .redis("redis-sentinel://127.0.0.1:1#users")
-                        .build()
-                        .close());
+    void healthSaysSoAsWell() {
+        try (RedisServer cluster = RedisServer.start("cluster-enabled yes");
+                UserCaches node = UserCaches.builder().redis(cluster.uri()).build()) {
+            assertThat(node.health().unfitServer())
+                    .startsWith("is a node of a Redis Cluster, which usher does not support");
+            assertThat(node.health().isWell()).isFalse();
+        }
+    }
 
-        assertThat(lines)
-                .anyMatch(line -> line.startsWith("Redis is named by its Sentinels, which usher does not support"))
-                .anyMatch(line -> line.startsWith("Redis at users of its Sentinels cannot be reached"));
+    @Test
+    void healthNamesAServerThatStandsAlone() {
+        try (RedisServer alone = RedisServer.start();
+                UserCaches node = nodeOn(alone)) {
+            CachesHealth health = node.health();
+
+            assertThat(health.topology()).isEqualTo(CachesHealth.Topology.STANDALONE);
+            assertThat(health.primary()).isEqualTo(alone.host() + ":" + alone.port());
+            assertThat(health.role()).isEqualTo(CachesHealth.Role.PRIMARY);
+            assertThat(health.replicas()).isZero();
+            assertThat(health.unfenced()).isNull();
+            assertThat(health.lag()).isZero();
+
+            alone.kill();
+            await().untilAsserted(() -> assertThat(node.health().role()).isNull());
+            assertThat(node.health().lag()).as("what it is now is not known").isNull();
+        }
+    }
+
+    @Test
+    void aPrimaryWhoseReplicasCouldTakeItsPlaceIsSaidToBeUnfenced() {
+        try (RedisServer primary = RedisServer.start()) {
+            try (RedisServer replica = RedisServer.replicaOf(primary);
+                    UserCaches node = nodeOn(primary)) {
+                assertThat(replica.isRunning()).isTrue();
+                assertThat(node.health().replicas()).isOne();
+                assertThat(node.health().unfenced())
+                        .isEqualTo(
+                                "replicas and no Sentinels: one of them could take the place of this server while nodes"
+                                        + " go on believing it, for how long cannot be known");
+                assertThat(node.health().lag()).isNull();
+                assertThat(node.health().isWell())
+                        .as("as an operator may want it")
+                        .isTrue();
+            }
+            assertThat(linesOfAStartOn(primary))
+                    .containsOnlyOnce("Redis at " + primary.host() + ":" + primary.port()
+                            + " is unfenced, and no ban is confirmed: replicas that are gone, and no Sentinels: one of them"
+                            + " could have taken the place of this server while nodes go on believing it, for how long"
+                            + " cannot be known");
+        }
+    }
+
+    /** Before a caller has authenticated, a server does not say what it is. */
+    @Test
+    void ofAServerThatRefusesThePasswordOnlyThatIsKnown() {
+        try (RedisServer cluster = RedisServer.start("cluster-enabled yes", "requirepass s3cret");
+                UserCaches without = nodeOn(cluster.uri());
+                UserCaches wrong = nodeOn(cluster.uri().replace("//", "//:wr0ng@"));
+                UserCaches right = nodeOn(cluster.uri().replace("//", "//:s3cret@"))) {
+            await().untilAsserted(() -> {
+                assertThat(without.health().lastError()).isEqualTo("cannot be reached: NOAUTH");
+                assertThat(wrong.health().lastError()).isEqualTo("cannot be reached: WRONGPASS");
+            });
+            assertThat(without.health().unfitServer()).isNull();
+            assertThat(right.health().unfitServer()).startsWith("is a node of a Redis Cluster");
+        }
     }
 
     @Test
@@ -53,9 +112,20 @@ class ServerRoleIT {
         }
     }
 
+    private static UserCaches nodeOn(RedisServer server) {
+        return nodeOn(server.uri());
+    }
+
+    private static UserCaches nodeOn(String uri) {
+        return UserCaches.builder()
+                .redis(uri)
+                .commandTimeout(Duration.ofSeconds(2))
+                .build();
+    }
+
     private static List<String> linesOfAStartOn(RedisServer server) {
         return LogLines.of(
-                "dev.usher.redis.RedisPrimary",
+                "dev.usher.redis.ServerFacts",
                 () -> UserCaches.builder().redis(server.uri()).build().close());
     }
 }

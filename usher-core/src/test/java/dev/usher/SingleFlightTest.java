@@ -7,17 +7,20 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.SingleFlight.Flight;
+import dev.usher.SingleFlight.Load;
 import dev.usher.SingleFlight.LoadResult;
+import dev.usher.SingleFlight.Outcomes;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +28,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class SingleFlightTest {
+
+    private static final CompletableFuture<Void> DONE = CompletableFuture.completedFuture(null);
 
     private final SingleFlight<Long, String> flights = new SingleFlight<>();
     private final Bulkhead bulkhead = new Bulkhead(1000, Duration.ofSeconds(30), System::nanoTime);
@@ -147,48 +152,21 @@ class SingleFlightTest {
     }
 
     @Test
-    void aSourceThatCallsItsOwnCacheFails() {
-        assertThatIllegalStateException()
-                .isThrownBy(() -> run(1L, false, flight -> {
-                    try {
-                        run(1L, false, again -> loadResult("never", 0));
-                    } catch (InterruptedException | ExecutionException | TimeoutException e) {
-                        throw new AssertionError(e);
-                    }
-                    return loadResult("never", 0);
-                }))
-                .withMessage("a source must not call the cache that it fills");
-    }
-
-    @Test
-    void aSourceThatCallsItsOwnCacheForAnotherUserFails() {
-        assertThatIllegalStateException()
-                .isThrownBy(() -> run(1L, false, flight -> {
-                    try {
-                        run(2L, false, again -> loadResult("never", 0));
-                    } catch (InterruptedException | ExecutionException | TimeoutException e) {
-                        throw new AssertionError(e);
-                    }
-                    return loadResult("never", 0);
-                }));
-    }
-
-    @Test
     void completedLoadsAreReturnedAlthoughTheOthersFail() {
-        Map<Long, LoadResult<String>> loadResults = new HashMap<>();
-        assertThatIllegalStateException()
-                .isThrownBy(() -> flights.run(
-                        List.of(1L, 2L),
-                        bulkhead.begin(),
-                        any -> false,
-                        (mine, call) -> {
-                            mine.get(0).complete(loadResult("value", mine.get(0).nextStep()));
-                            throw new IllegalStateException("the source is gone");
-                        },
-                        loadResults,
-                        new HashMap<>()))
-                .withMessage("the source is gone");
-        assertThat(loadResults).containsOnlyKeys(1L);
+        IllegalStateException failure = new IllegalStateException("the source is gone");
+        Outcomes<Long, String> outcomes = runAll(List.of(1L, 2L), false, (mine, call) -> {
+            mine.get(0).complete(loadResult("value", mine.get(0).nextStep()));
+            throw failure;
+        });
+        assertThat(foundOf(outcomes)).containsOnlyKeys(1L);
+        assertThat(failuresOf(outcomes)).containsExactly(Map.entry(2L, failure));
+        assertThat(flights.size()).isZero();
+    }
+
+    @Test
+    void aFlightThatIsLeftOpenFails() {
+        Outcomes<Long, String> outcomes = runAll(List.of(1L), false, (mine, call) -> DONE);
+        assertThat(failuresOf(outcomes).get(1L)).hasMessage("a load was neither completed nor failed");
         assertThat(flights.size()).isZero();
     }
 
@@ -197,65 +175,104 @@ class SingleFlightTest {
         CountDownLatch started = new CountDownLatch(1);
         CountDownLatch joined = new CountDownLatch(1);
         IllegalStateException failure = new IllegalStateException("the row cannot be read");
-        Map<Long, LoadResult<String>> loadResults = new HashMap<>();
-        Map<Long, Exception> failures = new HashMap<>();
-        Future<?> leader = threads.submit(() -> {
-            flights.run(
-                    List.of(1L, 2L),
-                    bulkhead.begin(),
-                    any -> false,
-                    (mine, call) -> {
-                        started.countDown();
-                        uninterrupted(joined);
-                        mine.get(0).fail(failure);
-                        mine.get(1).complete(loadResult("value", mine.get(1).nextStep()));
-                    },
-                    loadResults,
-                    failures);
-            return null;
-        });
+        Future<Outcomes<Long, String>> leader = threads.submit(() -> runAll(List.of(1L, 2L), false, (mine, call) -> {
+            started.countDown();
+            uninterrupted(joined);
+            mine.get(0).fail(failure);
+            mine.get(1).complete(loadResult("value", mine.get(1).nextStep()));
+            return DONE;
+        }));
         uninterrupted(started);
-        Map<Long, LoadResult<String>> brought = new HashMap<>();
-        Map<Long, Exception> notBrought = new HashMap<>();
-        Future<?> waiter = threads.submit(() -> {
-            flights.run(
-                    List.of(1L, 2L),
-                    bulkhead.begin(),
-                    any -> false,
-                    (mine, call) -> {
-                        throw new AssertionError("there was no flight to join");
-                    },
-                    brought,
-                    notBrought);
-            return null;
-        });
-        await().until(() -> flights.waitersOf(1L) == 1);
-        await().until(() -> flights.size() == 2);
+        Future<Outcomes<Long, String>> waiter = threads.submit(() -> runAll(List.of(1L, 2L), false, (mine, call) -> {
+            throw new AssertionError("there was no flight to join");
+        }));
+        await().until(() -> flights.waitersOf(1L) == 1 && flights.waitersOf(2L) == 1);
         joined.countDown();
-        leader.get();
-        waiter.get();
-        assertThat(loadResults).containsOnlyKeys(2L);
-        assertThat(failures).containsOnly(Map.entry(1L, failure));
-        assertThat(brought).containsOnlyKeys(2L);
-        assertThat(notBrought).containsOnlyKeys(1L);
-        assertThat(notBrought.get(1L)).isInstanceOf(ExecutionException.class).hasCause(failure);
+        assertThat(foundOf(leader.get())).containsOnlyKeys(2L);
+        assertThat(failuresOf(leader.get())).containsExactly(Map.entry(1L, failure));
+        assertThat(foundOf(waiter.get())).containsOnlyKeys(2L);
+        assertThat(failuresOf(waiter.get()).get(1L))
+                .isInstanceOf(ExecutionException.class)
+                .hasCause(failure);
         assertThat(flights.size()).isZero();
     }
 
     @Test
     void aFailedFlightFailsItsLeader() {
         IllegalStateException failure = new IllegalStateException("the row cannot be read");
+        Load<Long, String> failing = (mine, call) -> {
+            mine.get(0).fail(failure);
+            return DONE;
+        };
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.leadAlone(
-                        1L, bulkhead.begin(), (mine, call) -> mine.get(0).fail(failure)))
+                .isThrownBy(() -> awaited(call -> SingleFlight.leadAlone(1L, call, failing)))
                 .isSameAs(failure);
         assertThatIllegalStateException()
-                .isThrownBy(() -> flights.run(
-                        1L,
-                        bulkhead.begin(),
-                        any -> false,
-                        (mine, call) -> mine.get(0).fail(failure)))
+                .isThrownBy(() -> awaited(call -> flights.run(1L, call, any -> false, failing)))
                 .isSameAs(failure);
+    }
+
+    @Test
+    void aFirstAnswerIsForTheLeaderAndForThoseThatJoinedBeforeTheRead() throws Exception {
+        CompletableFuture<Void> stored = new CompletableFuture<>();
+        AtomicReference<Flight<Long, String>> flight = new AtomicReference<>();
+        CountDownLatch started = new CountDownLatch(1);
+        CountDownLatch joined = new CountDownLatch(1);
+        CountDownLatch read = new CountDownLatch(1);
+        CountDownLatch lateJoined = new CountDownLatch(1);
+        Future<LoadResult<String>> leader =
+                threads.submit(() -> awaited(call -> flights.run(1L, call, any -> false, (mine, same) -> {
+                    flight.set(mine.get(0));
+                    started.countDown();
+                    uninterrupted(joined);
+                    int readIn = mine.get(0).nextStep();
+                    read.countDown();
+                    uninterrupted(lateJoined);
+                    mine.get(0).answer(loadResult("row", readIn));
+                    var unused = stored.thenRun(() -> {
+                        int storedIn = requireNonNull(flight.get()).nextStep();
+                        requireNonNull(flight.get()).complete(loadResult("row", storedIn));
+                    });
+                    return DONE;
+                })));
+        uninterrupted(started);
+        Future<LoadResult<String>> early = join();
+        joined.countDown();
+        uninterrupted(read);
+        Future<LoadResult<String>> late = join();
+        lateJoined.countDown();
+        assertThat(leader.get().entry().value()).isEqualTo("row");
+        assertThat(early.get()).isSameAs(leader.get());
+        assertThat(late).as("its answer would have been read before it came").isNotDone();
+        assertThat(flights.size()).isEqualTo(1);
+        stored.complete(null);
+        assertThat(late.get().readIn()).isGreaterThan(leader.get().readIn());
+        assertThat(flights.size()).isZero();
+    }
+
+    @Test
+    void theEndOfALoadIsNotThatOfAFlightThatIsAnsweredAlready() throws Exception {
+        CompletableFuture<LoadResult<String>> stored = new CompletableFuture<>();
+        CompletableFuture<Void> rest = new CompletableFuture<>();
+        CountDownLatch answered = new CountDownLatch(1);
+        Future<Outcomes<Long, String>> leader =
+                threads.submit(() -> awaited(call -> flights.run(List.of(1L, 2L), call, any -> false, (mine, same) -> {
+                    Flight<Long, String> first = mine.get(0);
+                    first.answer(loadResult("row", first.nextStep()));
+                    var unused = stored.thenAccept(first::complete);
+                    answered.countDown();
+                    return rest;
+                })));
+        uninterrupted(answered);
+        Future<LoadResult<String>> late = join();
+        rest.completeExceptionally(new StackOverflowError("on purpose"));
+        assertThat(foundOf(leader.get())).containsOnlyKeys(1L);
+        assertThat(failuresOf(leader.get())).containsOnlyKeys(2L);
+        assertThat(late).isNotDone();
+        assertThat(flights.size()).as("what is being stored").isEqualTo(1);
+        stored.complete(loadResult("row", 7));
+        assertThat(late.get().readIn()).isEqualTo(7);
+        assertThat(flights.size()).isZero();
     }
 
     @Test
@@ -270,8 +287,9 @@ class SingleFlightTest {
         }));
         uninterrupted(started);
         Bulkhead none = new Bulkhead(0, Duration.ofSeconds(30), System::nanoTime);
-        assertThatExceptionOfType(Bulkhead.CrowdedException.class)
-                .isThrownBy(() -> flights.run(1L, none.begin(), any -> false, (mine, call) -> {}));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> awaited(none, call -> flights.run(1L, call, any -> false, (mine, same) -> DONE)))
+                .withCauseInstanceOf(Bulkhead.CrowdedException.class);
         over.countDown();
         assertThat(leader.get()).isNotNull();
     }
@@ -282,11 +300,12 @@ class SingleFlightTest {
         CountDownLatch joined = new CountDownLatch(1);
         IllegalStateException refusal = new IllegalStateException("there is no place");
         Future<LoadResult<String>> leader =
-                threads.submit(() -> flights.run(1L, bulkhead.begin(), any -> false, (mine, call) -> {
+                threads.submit(() -> awaited(call -> flights.run(1L, call, any -> false, (mine, same) -> {
                     started.countDown();
                     uninterrupted(joined);
                     mine.get(0).refuse(refusal);
-                }));
+                    return DONE;
+                })));
         uninterrupted(started);
         Future<LoadResult<String>> waiter = join();
         joined.countDown();
@@ -299,21 +318,14 @@ class SingleFlightTest {
 
     @Test
     void aLoadAloneCannotBeJoined() throws Exception {
-        LoadResult<String> alone = flights.leadAlone(1L, bulkhead.begin(), (mine, call) -> {
+        LoadResult<String> alone = awaited(call -> SingleFlight.leadAlone(1L, call, (mine, same) -> {
             assertThat(flights.size()).isZero();
             var other = threads.submit(() -> run(1L, false, flight -> loadResult("other", flight.nextStep())));
             await().until(other::isDone);
             mine.get(0).complete(loadResult("alone", mine.get(0).nextStep()));
-        });
+            return DONE;
+        }));
         assertThat(alone.entry().value()).isEqualTo("alone");
-    }
-
-    @Test
-    void aSourceThatCallsItsOwnCachePastAllTiersFails() {
-        assertThatIllegalStateException()
-                .isThrownBy(() -> flights.leadAlone(
-                        1L, bulkhead.begin(), (mine, call) -> flights.leadAlone(1L, call, (again, same) -> {})))
-                .withMessage("a source must not call the cache that it fills");
     }
 
     @Test
@@ -375,6 +387,18 @@ class SingleFlightTest {
         return new LoadResult<>(new Entry<>(value), Tier.SOURCE, readIn, false);
     }
 
+    private static Map<Long, LoadResult<String>> foundOf(Outcomes<Long, String> outcomes) {
+        Map<Long, LoadResult<String>> found = new HashMap<>();
+        outcomes.forEach(found::put, (key, failure) -> {});
+        return found;
+    }
+
+    private static Map<Long, Throwable> failuresOf(Outcomes<Long, String> outcomes) {
+        Map<Long, Throwable> failures = new HashMap<>();
+        outcomes.forEach((key, loadResult) -> {}, failures::put);
+        return failures;
+    }
+
     private static void uninterrupted(CountDownLatch latch) {
         try {
             latch.await();
@@ -385,21 +409,33 @@ class SingleFlightTest {
 
     /** A load of one key, in the form of a load of many. */
     private @Nullable LoadResult<String> run(
-            long key, boolean contentWithinBound, Function<Flight<Long, String>, LoadResult<String>> load)
-            throws InterruptedException, ExecutionException, TimeoutException {
-        Map<Long, LoadResult<String>> loadResults = new HashMap<>();
-        Map<Long, Exception> failures = new HashMap<>();
-        flights.run(
-                List.of(key),
-                bulkhead.begin(),
-                any -> contentWithinBound,
-                (mine, call) -> mine.forEach(flight -> flight.complete(load.apply(flight))),
-                loadResults,
-                failures);
-        if (failures.get(key) instanceof ExecutionException failure) {
-            throw failure;
+            long key, boolean contentWithinBound, Function<Flight<Long, String>, LoadResult<String>> load) {
+        Outcomes<Long, String> outcomes = runAll(List.of(key), contentWithinBound, (mine, call) -> {
+            mine.forEach(flight -> flight.complete(load.apply(flight)));
+            return DONE;
+        });
+        Throwable failure = failuresOf(outcomes).get(key);
+        if (failure != null) {
+            throw Futures.thrown(failure);
         }
-        assertThat(failures).isEmpty();
-        return loadResults.get(key);
+        return foundOf(outcomes).get(key);
+    }
+
+    private Outcomes<Long, String> runAll(List<Long> keys, boolean contentWithinBound, Load<Long, String> load) {
+        return awaited(call -> flights.run(keys, call, any -> contentWithinBound, load));
+    }
+
+    private <T extends @Nullable Object> T awaited(Function<Bulkhead.Call, CompletableFuture<? extends T>> run) {
+        return awaited(bulkhead, run);
+    }
+
+    private static <T extends @Nullable Object> T awaited(
+            Bulkhead bulkhead, Function<Bulkhead.Call, CompletableFuture<? extends T>> run) {
+        CallerSteps steps = new CallerSteps(Runnable::run);
+        try (Bulkhead.Call call = bulkhead.begin(steps)) {
+            return steps.await(run.apply(call), call::interrupt);
+        } catch (CompletionException e) {
+            throw Futures.thrown(e);
+        }
     }
 }

@@ -34,6 +34,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -41,6 +42,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The read path and the write path on a real Redis, with the near tier turned off. */
+@Tag("servers")
 class TieredUserCacheIT extends NodesOnRedis {
 
     private static final String KEY = "user:42:profile";
@@ -68,6 +70,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void aMissIsLoadedOnceAndThenAnsweredByRedis() {
         table.put(42L, ANN);
         assertThat(cache.find(42L)).contains(ANN);
+        awaitLoads();
         assertThat(cache.find(42L)).contains(ANN);
         assertThat(table.queries).hasValue(1);
         assertThat(redis.get(KEY))
@@ -89,6 +92,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         var statuses =
                 new UserStatusCache<Long>(node.cache(STATUS, Long.class, ids -> Map.of(42L, UserStatus.ENABLED)));
         assertThat(statuses.isEnabled(42L)).isTrue();
+        awaitLoads();
         assertThat(redis.get("user:42:status")).isEqualTo("1");
         assertThat(redis.pttl("user:42:status"))
                 .isBetween(
@@ -106,6 +110,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         assertThat(cache.find(42L)).isEmpty();
         assertThat(cache.find(42L)).isEmpty();
         assertThat(table.queries).hasValue(2);
+        awaitLoads();
         assertThat(redis.get(KEY)).isEqualTo("null");
         assertThat(redis.pttl(KEY)).isBetween(49_000L, 60_000L);
     }
@@ -122,6 +127,7 @@ class TieredUserCacheIT extends NodesOnRedis {
             table.put(id, ANN);
             cache.find(id);
         }
+        awaitLoads();
         List<Long> lives = new ArrayList<>();
         for (long id = 0; id < 50; id++) {
             lives.add(redis.ttl("user:" + id + ":profile"));
@@ -135,6 +141,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         UserCaches other = open(patient(server.uri()).keyPrefix("shop:user"));
         UserCache<String, UserProfile> shop = other.cache(PROFILE, String.class, ids -> Map.of("a-1", ANN));
         assertThat(shop.find("a-1")).contains(ANN);
+        awaitLoads();
         assertThat(redis.exists("shop:user:a-1:profile")).isEqualTo(1);
     }
 
@@ -144,6 +151,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         UserCaches node = node();
         UserCache<UUID, UserProfile> byUuid = node.cache(PROFILE, UUID.class, ids -> Map.of(id, ANN));
         assertThat(byUuid.find(id)).contains(ANN);
+        awaitLoads();
         assertThat(redis.exists("user:" + id + ":profile")).isEqualTo(1);
     }
 
@@ -155,6 +163,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         table.put(42L, ANN);
         redis.set(KEY, broken);
         List<String> log = logOf(() -> assertThat(cache.find(42L)).contains(ANN));
+        awaitLoads();
         assertThat(redis.get(KEY)).contains("Ann");
         assertThat(cache.find(42L)).contains(ANN);
         assertThat(table.queries).hasValue(1);
@@ -172,6 +181,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         table.put(42L, ANN);
         redis.hset(KEY, "mobile", "13811112222");
         List<String> log = logOf(() -> assertThat(cache.find(42L)).contains(ANN));
+        awaitLoads();
         assertThat(redis.get(KEY)).contains("Ann");
         assertThat(cache.stats().unreadable()).isEqualTo(1);
         assertThat(cache.stats().sharedErrors()).isZero();
@@ -184,6 +194,7 @@ class TieredUserCacheIT extends NodesOnRedis {
                 new UserStatusCache<Long>(node().cache(STATUS, Long.class, ids -> Map.of(42L, UserStatus.DISABLED)));
         redis.set("user:42:status", "2");
         assertThat(statuses.isEnabled(42L)).isFalse();
+        awaitLoads();
         assertThat(redis.get("user:42:status")).isEqualTo("0");
     }
 
@@ -201,6 +212,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void anOfferDoesNotReplaceWhatIsCached() {
         table.put(42L, ANN);
         cache.find(42L);
+        awaitLoads();
         redis.del(GUARD);
         assertThat(cache.save(42L, profile("Older"), Instant.now())).isFalse();
         assertThat(cache.find(42L)).contains(ANN);
@@ -287,6 +299,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         assertThat(cache.find(42L)).contains(profile("New"));
         table.gate.countDown();
         assertThat(before.get()).isEqualTo(profile("Old"));
+        awaitLoads();
         assertThat(redis.get(KEY)).contains("New");
     }
 
@@ -341,6 +354,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         table.put(42L, ANN);
         redis.psetex(GUARD, 6000, "dead " + (System.currentTimeMillis() + GuardProtocol.LEASE.toMillis()));
         assertThat(cache.find(42L)).contains(ANN);
+        awaitLoads();
         assertThat(redis.get(KEY)).contains("Ann");
         assertThat(cache.stats().fillsRefused()).isZero();
         assertThat(GuardProtocol.LEASE).isLessThan(Duration.ofSeconds(1));
@@ -351,7 +365,9 @@ class TieredUserCacheIT extends NodesOnRedis {
         table.put(42L, ANN);
         UserCache<Long, UserProfile> impatient = node().cache(
                         PROFILE.with(PROFILE.policy().toBuilder()
-                                .claimWait(Duration.ofMillis(30))
+                                // Longer than a busy machine takes to ask for the claim: later than that, no caller
+                                // waits for it.
+                                .claimWait(Duration.ofMillis(300))
                                 .build()),
                         Long.class,
                         table);
@@ -495,6 +511,7 @@ class TieredUserCacheIT extends NodesOnRedis {
             UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
             table.put(42L, ANN);
             here.find(42L);
+            awaitLoads();
 
             client(operator, "PAUSE", "100000", "WRITE"); // reads are answered, with the old value
             table.put(42L, profile("Anna"));
@@ -505,6 +522,7 @@ class TieredUserCacheIT extends NodesOnRedis {
             client(operator, "UNPAUSE");
             await().until(() -> here.stats().pendingFences() == 0);
             assertThat(here.find(42L)).contains(profile("Anna"));
+            awaitLoads();
             assertThat(operator.connect().sync().get(KEY)).contains("Anna");
         }
     }
@@ -531,6 +549,7 @@ class TieredUserCacheIT extends NodesOnRedis {
         UserCache<Long, UserProfile> here = node.cache(PROFILE, Long.class, table);
         table.put(42L, ANN);
         here.find(42L);
+        awaitLoads();
         String old = redis.get(KEY);
         table.put(42L, profile("Anna"));
         Object mark = node.engine().fences().announce(KEY);
@@ -626,6 +645,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     void anInterruptedCallerIsStillAnsweredByRedis() {
         table.put(42L, ANN);
         cache.find(42L);
+        awaitLoads();
         Thread.currentThread().interrupt();
         Optional<UserProfile> found = cache.find(42L);
         assertThat(Thread.interrupted()).as("still interrupted").isTrue();
@@ -782,7 +802,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     private UserCaches node() {
-        return open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(10)));
+        return open(patient(server.uri()).commandTimeout(Duration.ofSeconds(10)));
     }
 
     private static void client(RedisClient operator, String... arguments) {

@@ -12,4 +12,9 @@ interface Call {
      * @param random the caller's own source of random numbers
      */
     void make(SplittableRandom random) throws Exception;
+
+    /** The processor time, in nanoseconds, that the process which answers has used; always zero where it is this one. */
+    default long processorNanos() {
+        return 0;
+    }
 }

@@ -302,6 +302,7 @@ final class Changes implements Measurement {
     }
 
     private static List<Peer> peers(Plan plan) {
-        return plan.peers(peer -> peer != Peer.USHER_SHARED && peer != Peer.CAFFEINE && peer != Peer.LETTUCE);
+        return plan.peers(
+                peer -> peer != Peer.USHER_SHARED && peer != Peer.CAFFEINE && peer != Peer.LETTUCE && !peer.isAlike());
     }
 }

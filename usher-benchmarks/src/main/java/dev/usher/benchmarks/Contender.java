@@ -1,7 +1,6 @@
 package dev.usher.benchmarks;
 
 import dev.usher.UserProfile;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,12 +34,24 @@ interface Contender extends AutoCloseable {
         return found;
     }
 
+    /** Caches a row that has just been read anyway. */
+    void fill(Long id, UserProfile row);
+
     /**
-     * Caches a row that a login has read anyway.
+     * Marks the moment before a login reads its row. A contender that does not ask how old a row is has no mark.
      *
-     * @param readAt when the row was read
+     * @return caches the row, as soon as it has been read
      */
-    void fill(Long id, UserProfile row, Instant readAt);
+    default Filling beforeRead() {
+        return this::fill;
+    }
+
+    /** How the row of one login is cached. The login does not ask whether it was. */
+    @FunctionalInterface
+    interface Filling {
+
+        void fill(Long id, UserProfile row);
+    }
 
     /** Announces that the user has changed, after the commit of the change and on the node that made it. */
     void changed(Long id);

@@ -1,7 +1,6 @@
 package dev.usher.benchmarks;
 
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -53,7 +52,7 @@ final class Contenders implements AutoCloseable {
 
     /** Lets a contender store the users from 1 to that number as if all of them had logged in. */
     static void fill(Contender contender, int users) {
-        LongStream.rangeClosed(1, users).parallel().forEach(id -> contender.fill(id, Users.profile(id), Instant.now()));
+        LongStream.rangeClosed(1, users).parallel().forEach(id -> contender.fill(id, Users.profile(id)));
     }
 
     /** Lets a contender cache the users from 1 to that number. */

@@ -7,6 +7,11 @@ final class Figures {
 
     private Figures() {}
 
+    /** A number of things, in full. */
+    static String count(long value) {
+        return String.format(Locale.ROOT, "%,d", value);
+    }
+
     /** Three significant digits, with separators for thousands. */
     static String figure(double value) {
         double size = Math.abs(value);

@@ -7,7 +7,6 @@ import java.net.Socket;
 import java.util.Queue;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.LongAdder;
 import org.apache.hc.core5.http.ClassicHttpResponse;
 import org.apache.hc.core5.http.HttpException;
 import org.apache.hc.core5.http.impl.io.DefaultBHttpClientConnection;
@@ -22,23 +21,19 @@ final class HttpCall implements Call, AutoCloseable {
 
     private static final String HOST = "127.0.0.1";
 
+    private final JavaProcess server;
     private final int port;
     private final String path;
     private final String token;
     private final HttpRequestExecutor executor = new HttpRequestExecutor();
     private final Queue<DefaultBHttpClientConnection> connections = new ConcurrentLinkedQueue<>();
     private final ThreadLocal<DefaultBHttpClientConnection> connection = ThreadLocal.withInitial(this::connect);
-    private final LongAdder made = new LongAdder();
 
-    HttpCall(int port, String path, String token) {
+    HttpCall(JavaProcess server, int port, String path, String token) {
+        this.server = server;
         this.port = port;
         this.path = path;
         this.token = token;
-    }
-
-    /** The number of calls made. */
-    long made() {
-        return made.sum();
     }
 
     @Override
@@ -55,7 +50,11 @@ final class HttpCall implements Call, AutoCloseable {
                 throw new IOException(path + " answered " + response.getCode());
             }
         }
-        made.increment();
+    }
+
+    @Override
+    public long processorNanos() {
+        return server.processorNanos();
     }
 
     private DefaultBHttpClientConnection connect() {

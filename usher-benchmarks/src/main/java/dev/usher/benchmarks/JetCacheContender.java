@@ -17,7 +17,6 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.codec.ByteArrayCodec;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -93,7 +92,7 @@ final class JetCacheContender implements Contender {
     }
 
     @Override
-    public void fill(Long id, UserProfile row, Instant readAt) {
+    public void fill(Long id, UserProfile row) {
         cache.put(id, row);
     }
 

@@ -6,12 +6,12 @@ import io.lettuce.core.KeyValue;
 import io.lettuce.core.LettuceFutures;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisFuture;
+import io.lettuce.core.TrackingArgs;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -30,10 +30,21 @@ final class LettuceContender implements Contender {
     private final RedisClient client;
     private final StatefulRedisConnection<String, byte[]> connection;
 
-    LettuceContender(Site site) {
+    private LettuceContender(Site site) {
         loader = new ProfileLoader(site.source());
         client = RedisClient.create(site.redisUri());
         connection = client.connect(RedisCodec.of(StringCodec.ASCII, ByteArrayCodec.INSTANCE));
+    }
+
+    static LettuceContender plain(Site site) {
+        return new LettuceContender(site);
+    }
+
+    /** Redis tracks what is read over the connection and pushes its changes, which are dropped here. */
+    static LettuceContender tracked(Site site) {
+        LettuceContender contender = new LettuceContender(site);
+        contender.connection.sync().clientTracking(TrackingArgs.Builder.enabled());
+        return contender;
     }
 
     @Override
@@ -74,7 +85,7 @@ final class LettuceContender implements Contender {
     }
 
     @Override
-    public void fill(Long id, UserProfile row, Instant readAt) {
+    public void fill(Long id, UserProfile row) {
         connection.sync().setex(key(id), TTL_SECONDS, codec.encode(row));
     }
 

@@ -25,11 +25,11 @@ final class ManyUsers implements Measurement {
     @Override
     public Section measure(Plan plan) {
         Section section = new Section(Row.MANY_USERS, "A hundred users at once")
-                .text(
-                        "One caller asks for " + AT_ONCE
-                                + " users in one call, where a contender has such a call, else one after the other."
-                                + " *In Redis*: of " + String.format(Locale.ROOT, "%,d", plan.sharedUsers())
-                                + " users there. *Nowhere*: users that have not been asked for before; the source answers at once.");
+                .text("One caller asks for " + AT_ONCE
+                        + " users in one call, where a contender has such a call, else one after the other."
+                        + " *In Redis*: of " + String.format(Locale.ROOT, "%,d", plan.sharedUsers())
+                        + " users there; *tracked*: Redis records which keys the connection has read (`CLIENT TRACKING`), as it does for"
+                        + " usher. *Nowhere*: users that have not been asked for before; the source answers at once.");
         List<Peer> peers = plan.peers(Peer::isShared);
         AtomicLong nextCold = new AtomicLong(COLD);
         try (RedisServer redis = RedisServer.start();
@@ -42,6 +42,7 @@ final class ManyUsers implements Measurement {
             Map<Peer, Samples> cold =
                     turns.take(contenders.calls(contender -> random -> require(contender, next(nextCold))), 1);
             Samples rawWarm = Objects.requireNonNull(warm.get(Peer.LETTUCE));
+            Samples trackedWarm = Objects.requireNonNull(warm.get(Peer.LETTUCE_TRACKED));
             Samples rawCold = Objects.requireNonNull(cold.get(Peer.LETTUCE));
             List<List<String>> rows = new ArrayList<>();
             for (Peer peer : peers) {
@@ -51,6 +52,7 @@ final class ManyUsers implements Measurement {
                         peer.title(),
                         Figures.figure(inRedis.micros(50)),
                         Figures.figure(inRedis.micros(99)),
+                        inRedis.timeOver(trackedWarm).asRatio(),
                         inRedis.timeOver(rawWarm).asRatio(),
                         Figures.figure(nowhere.micros(50)),
                         Figures.figure(nowhere.micros(99)),
@@ -61,19 +63,20 @@ final class ManyUsers implements Measurement {
                                     "",
                                     "in Redis: p50 µs",
                                     "p99 µs",
-                                    "time, of raw `MGET`",
+                                    "time, of raw `MGET`, tracked",
+                                    "of raw `MGET`",
                                     "nowhere: p50 µs",
                                     "p99 µs",
                                     "time, of raw `MGET`, one query, `SETEX`"),
                             rows)
                     .picture(new Bars(
-                            "100 users in Redis: time, of a raw MGET",
+                            "100 users in Redis: time, of a raw MGET that is tracked",
                             "times",
                             peers.stream()
                                     .map(peer -> new Point(
                                             peer.title(),
                                             Objects.requireNonNull(warm.get(peer))
-                                                    .timeOver(rawWarm)
+                                                    .timeOver(trackedWarm)
                                                     .median()))
                                     .toList()));
         }

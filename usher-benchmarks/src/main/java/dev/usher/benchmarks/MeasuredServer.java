@@ -1,6 +1,8 @@
 package dev.usher.benchmarks;
 
+import dev.usher.UserProfile;
 import dev.usher.server.UsherServer;
+import dev.usher.server.user.UserView;
 import java.io.PrintStream;
 import org.springframework.boot.Banner;
 import org.springframework.boot.builder.SpringApplicationBuilder;
@@ -50,18 +52,15 @@ final class MeasuredServer {
         System.exit(0);
     }
 
-    /** A profile as {@code GET /v1/me} answers it. */
-    record Answer(long id, String mobile, String name, String photo, boolean isMedia, String intro, String certi) {}
-
     /** The call without a lookup. */
     @RestController
     static class ConstantMe {
 
-        private static final Answer ANSWER =
-                new Answer(42, ServerCalls.MOBILE, ServerCalls.NAME, "photos/42.png", false, "", "");
+        private static final UserView ANSWER =
+                new UserView(42, new UserProfile(ServerCalls.MOBILE, ServerCalls.NAME, "", false, "", ""));
 
         @GetMapping(CONSTANT)
-        Answer me() {
+        UserView me() {
             return ANSWER;
         }
     }

@@ -21,7 +21,7 @@ final class Memory implements Measurement {
         int users = plan.memoryUsers();
         List<List<String>> rows = new ArrayList<>();
         List<Point> bars = new ArrayList<>();
-        for (Peer peer : plan.peers(peer -> peer != Peer.USHER_SHARED)) {
+        for (Peer peer : plan.peers(peer -> peer != Peer.USHER_SHARED && !peer.isAlike())) {
             try (RedisServer redis = RedisServer.start()) {
                 long before = RedisFigures.of(redis.uri()).usedMemory();
                 try (JavaProcess node = JavaProcess.start(

@@ -21,10 +21,12 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 /** Row 1: users in the memory of the process. */
 final class NearHits implements Measurement {
 
-    private static final int MAX_THREADS = 2;
     private static final String IN_TURN = "inTurn";
     private static final String OVERLAPPED = "overlapped";
-    private static final List<Peer> OVERLAPPING = List.of(Peer.USHER, Peer.CAFFEINE);
+    private static final List<Peer> OVERLAPPING =
+            List.of(Peer.USHER, Peer.CAFFEINE, Peer.CAFFEINE_ALIKE, Peer.CAFFEINE_TTL);
+    private static final List<String> COLUMNS =
+            List.of("", "ns", "time, of raw Caffeine", "of Caffeine set up alike", "and with a TTL", "bytes allocated");
 
     /** The parameters that forks of one comparison share. */
     private record Way(String benchmark, String spread, int threads) {}
@@ -44,7 +46,7 @@ final class NearHits implements Measurement {
         try (StoredUsers stored = new StoredUsers(plan.nearUsers())) {
             for (int round = 0; round < rounds; round++) {
                 for (Peer peer : peers) {
-                    for (int threads = 1; threads <= MAX_THREADS; threads++) {
+                    for (int threads = 1; threads <= plan.nearThreads(); threads++) {
                         run(plan, IN_TURN, peer, stored, threads, taken);
                     }
                     if (plan.overlapped() && OVERLAPPING.contains(peer)) {
@@ -57,15 +59,18 @@ final class NearHits implements Measurement {
                 .text(String.format(
                         Locale.ROOT,
                         "%,d users, all of them in the memory of the process, measured with JMH in JVMs of their own. Each answer is used"
-                                + " before the next question is asked, as a request does.",
+                                + " before the next question is asked, as a request does. *Set up alike*: Caffeine's maintenance (recording reads,"
+                                + " evicting entries) runs on the thread that writes, as in usher's near tier; with its defaults a read wakes"
+                                + " another thread for it now and then. *And with a TTL*: its entries end, too, as those of every cache must that"
+                                + " is not to be wrong for ever; each read then looks at the clock, as usher's does.",
                         plan.nearUsers()));
         List<Point> bars = new ArrayList<>();
         for (String spread : plan.spreads()) {
-            for (int threads = 1; threads <= MAX_THREADS; threads++) {
+            for (int threads = 1; threads <= plan.nearThreads(); threads++) {
                 Map<Peer, Taken> ofWay = Objects.requireNonNull(taken.get(new Way(IN_TURN, spread, threads)));
                 section.text("**" + (spread.equals("zipf") ? "Zipf" : "Uniform") + ", " + threads
                                 + (threads == 1 ? " thread**" : " threads**"))
-                        .table(List.of("", "ns", "time, of raw Caffeine", "bytes allocated"), rows(peers, ofWay));
+                        .table(COLUMNS, rows(peers, ofWay));
                 if (spread.equals("zipf") && threads == 1) {
                     ofWay.forEach((peer, one) -> bars.add(
                             new Point(peer.title(), Spread.of(one.nanos()).median())));
@@ -81,7 +86,7 @@ final class NearHits implements Measurement {
                             "**Answers that are not used, " + (spread.equals("zipf") ? "Zipf" : "uniform")
                                     + ", 1 thread**: a processor then overlaps several reads of Caffeine, and cannot overlap what reads the clock.")
                     .table(
-                            List.of("", "ns", "time, of raw Caffeine", "bytes allocated"),
+                            COLUMNS,
                             rows(OVERLAPPING, Objects.requireNonNull(taken.get(new Way(OVERLAPPED, spread, 1)))));
         }
         return section;
@@ -89,6 +94,10 @@ final class NearHits implements Measurement {
 
     private static List<List<String>> rows(List<Peer> peers, Map<Peer, Taken> taken) {
         List<Double> raw = Objects.requireNonNull(taken.get(Peer.CAFFEINE)).nanos();
+        List<Double> alike =
+                Objects.requireNonNull(taken.get(Peer.CAFFEINE_ALIKE)).nanos();
+        List<Double> withTtl =
+                Objects.requireNonNull(taken.get(Peer.CAFFEINE_TTL)).nanos();
         return peers.stream()
                 .map(peer -> {
                     Taken one = Objects.requireNonNull(taken.get(peer));
@@ -96,6 +105,8 @@ final class NearHits implements Measurement {
                             peer.title(),
                             Figures.figure(Spread.of(one.nanos()).median()),
                             Spread.ofRatios(one.nanos(), raw).asRatio(),
+                            Spread.ofRatios(one.nanos(), alike).asRatio(),
+                            Spread.ofRatios(one.nanos(), withTtl).asRatio(),
                             Figures.figure(Spread.of(one.bytes()).median()));
                 })
                 .toList();

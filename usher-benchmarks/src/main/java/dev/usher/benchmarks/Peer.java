@@ -8,8 +8,14 @@ enum Peer {
     USHER_SHARED("usher, shared tier only", Tiers.SHARED),
     /** Caffeine alone: the limit of what memory can do, on one node. */
     CAFFEINE("raw Caffeine", Tiers.NEAR),
+    /** Caffeine set up like usher's near tier: its maintenance runs on the thread that writes. */
+    CAFFEINE_ALIKE("raw Caffeine, set up alike", Tiers.NEAR),
+    /** The same with entries that end, as those of usher do: a read looks at the clock. */
+    CAFFEINE_TTL("raw Caffeine, set up alike, with a TTL", Tiers.NEAR),
     /** {@code GET} and {@code MGET} with Lettuce: the limit of what Redis can do. */
     LETTUCE("raw Lettuce", Tiers.SHARED),
+    /** The same over a connection whose reads Redis tracks, as it does those of usher. */
+    LETTUCE_TRACKED("raw Lettuce, tracked", Tiers.SHARED),
     /** The specification's own logic, line by line. */
     SPECIFICATION("the specification", Tiers.SHARED),
     /** JetCache, in Redis. */
@@ -62,13 +68,21 @@ enum Peer {
         return this == USHER || this == USHER_SHARED;
     }
 
+    /** Whether it is a part of usher without usher: it is compared with that part, and has no row of work of its own. */
+    boolean isAlike() {
+        return this == CAFFEINE_ALIKE || this == CAFFEINE_TTL || this == LETTUCE_TRACKED;
+    }
+
     /** Opens one node of it. */
     Contender open(Site site) {
         return switch (this) {
             case USHER -> UsherContender.both(site);
             case USHER_SHARED -> UsherContender.shared(site);
-            case CAFFEINE -> new CaffeineContender(site);
-            case LETTUCE -> new LettuceContender(site);
+            case CAFFEINE -> CaffeineContender.withDefaults(site);
+            case CAFFEINE_ALIKE -> CaffeineContender.alike(site);
+            case CAFFEINE_TTL -> CaffeineContender.alikeWithTtl(site);
+            case LETTUCE -> LettuceContender.plain(site);
+            case LETTUCE_TRACKED -> LettuceContender.tracked(site);
             case SPECIFICATION -> new SpecificationContender(site);
             case JETCACHE_REMOTE -> JetCacheContender.remote(site);
             case JETCACHE_BOTH -> JetCacheContender.both(site);

@@ -3,6 +3,7 @@ package dev.usher.benchmarks;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * How much is measured.
@@ -11,19 +12,23 @@ import java.util.function.Predicate;
  * @param peers the contenders
  * @param nearUsers how many users the near tiers hold
  * @param sharedUsers how many users are in Redis in the rows about reads from Redis
- * @param loginUsers how many users can log in, each for the first time
+ * @param loginUsers how many users the database has that is read at logins
  * @param memoryUsers how many users are stored to measure their memory
  * @param growth the numbers of users at which growth is measured
- * @param warmUp how long each contender is called before the first round, for the compiler
+ * @param warmUp how long each contender is called before the first round, at a time
+ * @param warmUps how often each of them is at most, until the compiler is idle
  * @param rounds how often each contender has its turn
  * @param turn how long a turn lasts
  * @param forks how many JVMs measure each near hit, one after the other
  * @param spreads how near hits are spread over the users: {@code zipf}, {@code uniform}
+ * @param nearThreads how many threads ask for near hits at most
  * @param overlapped whether near hits are also measured with answers that are not used
  * @param iterations how often each of them measures
  * @param iteration for how long
  * @param repetitions how often the counted scenarios are repeated
  * @param changes how many changes are made for each contender
+ * @param serverTurn how long a turn of the server lasts, whose processor time the system counts in hundredths of a second
+ * @param serverWarmUp how many such turns the server has at most until its compiler is idle
  * @param patience how long to wait for an answer that may never come
  */
 record Plan(
@@ -35,15 +40,19 @@ record Plan(
         int memoryUsers,
         List<Integer> growth,
         Duration warmUp,
+        int warmUps,
         int rounds,
         Duration turn,
         int forks,
         List<String> spreads,
+        int nearThreads,
         boolean overlapped,
         int iterations,
         Duration iteration,
         int repetitions,
         int changes,
+        Duration serverTurn,
+        int serverWarmUp,
         Duration patience) {
 
     /** The contenders for which a condition holds. */
@@ -52,51 +61,61 @@ record Plan(
     }
 
     /**
-     * Less than ten minutes on two cores: every row, with fewer users and wider spreads, and near hits in a Zipf distribution
-     * only.
+     * Less than ten minutes on two cores: every row, with fewer users and wider spreads, near hits in a Zipf distribution and by
+     * one thread only, and without two peers, of which one makes 200 callers wait for 15 s.
      */
     static Plan quick() {
         return new Plan(
                 "quick",
-                List.of(Peer.values()),
+                Stream.of(Peer.values())
+                        .filter(peer -> peer != Peer.REDISSON_MAP && peer != Peer.SPRING_REDIS_LOCKING)
+                        .toList(),
                 5_000,
                 1_000,
-                60_000,
+                20_000,
                 5_000,
                 List.of(1_000, 10_000, 100_000),
                 Duration.ofMillis(600),
+                6,
                 3,
                 Duration.ofMillis(200),
                 1,
                 List.of("zipf"),
+                1,
                 false,
-                2,
+                4,
                 Duration.ofMillis(300),
                 1,
                 25,
+                Duration.ofSeconds(2),
+                22,
                 Duration.ofSeconds(6));
     }
 
-    /** The plan behind the published conclusions: about twenty minutes. */
+    /** The plan behind the published conclusions: about half an hour. */
     static Plan full() {
         return new Plan(
                 "full",
                 List.of(Peer.values()),
                 100_000,
                 10_000,
-                400_000,
+                100_000,
                 20_000,
                 List.of(1_000, 10_000, 100_000, 1_000_000),
                 Duration.ofSeconds(2),
+                6,
                 7,
                 Duration.ofMillis(250),
                 1,
                 List.of("zipf", "uniform"),
+                2,
                 true,
                 4,
                 Duration.ofMillis(400),
                 3,
                 100,
+                Duration.ofSeconds(2),
+                75,
                 Duration.ofSeconds(10));
     }
 
@@ -104,7 +123,15 @@ record Plan(
     static Plan smoke() {
         return new Plan(
                 "smoke",
-                List.of(Peer.USHER, Peer.USHER_SHARED, Peer.CAFFEINE, Peer.LETTUCE, Peer.SPECIFICATION),
+                List.of(
+                        Peer.USHER,
+                        Peer.USHER_SHARED,
+                        Peer.CAFFEINE,
+                        Peer.CAFFEINE_ALIKE,
+                        Peer.CAFFEINE_TTL,
+                        Peer.LETTUCE,
+                        Peer.LETTUCE_TRACKED,
+                        Peer.SPECIFICATION),
                 200,
                 50,
                 500,
@@ -112,14 +139,18 @@ record Plan(
                 List.of(50, 200),
                 Duration.ofMillis(20),
                 1,
+                1,
                 Duration.ofMillis(20),
                 0,
                 List.of("zipf", "uniform"),
+                2,
                 true,
                 1,
                 Duration.ofMillis(20),
                 1,
                 2,
+                Duration.ofMillis(300),
+                1,
                 Duration.ofMillis(500));
     }
 }

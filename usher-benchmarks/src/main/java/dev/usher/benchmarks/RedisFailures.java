@@ -215,6 +215,7 @@ final class RedisFailures implements Measurement {
     }
 
     private static List<Peer> peers(Plan plan) {
-        return plan.peers(peer -> peer.isShared() && peer != Peer.USHER_SHARED && peer != Peer.LETTUCE);
+        return plan.peers(
+                peer -> peer.isShared() && peer != Peer.USHER_SHARED && peer != Peer.LETTUCE && !peer.isAlike());
     }
 }

@@ -12,8 +12,9 @@ import java.util.NoSuchElementException;
  * @param usedMemory the bytes that it has allocated
  * @param commands the commands that it has processed
  * @param keys the keys that it has
+ * @param trackedKeys the keys of which it tells a connection when they change
  */
-record RedisFigures(String version, long usedMemory, long commands, long keys) {
+record RedisFigures(String version, long usedMemory, long commands, long keys, long trackedKeys) {
 
     static RedisFigures of(String uri) {
         RedisClient client = RedisClient.create(uri);
@@ -23,7 +24,8 @@ record RedisFigures(String version, long usedMemory, long commands, long keys) {
                     figure(info, "redis_version"),
                     Long.parseLong(figure(info, "used_memory")),
                     Long.parseLong(figure(info, "total_commands_processed")),
-                    connection.sync().dbsize());
+                    connection.sync().dbsize(),
+                    Long.parseLong(figure(info, "tracking_total_keys")));
         } finally {
             client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
         }

@@ -2,7 +2,6 @@ package dev.usher.benchmarks;
 
 import dev.usher.UserProfile;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -86,7 +85,7 @@ final class RedissonLocalContender implements Contender {
     }
 
     @Override
-    public void fill(Long id, UserProfile row, Instant readAt) {
+    public void fill(Long id, UserProfile row) {
         map.fastPut(id, row);
         live();
     }

@@ -1,7 +1,6 @@
 package dev.usher.benchmarks;
 
 import dev.usher.UserProfile;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -61,7 +60,7 @@ final class RedissonMapContender implements Contender {
     }
 
     @Override
-    public void fill(Long id, UserProfile row, Instant readAt) {
+    public void fill(Long id, UserProfile row) {
         map.fastPut(id, row, TTL_MINUTES, TimeUnit.MINUTES);
     }
 

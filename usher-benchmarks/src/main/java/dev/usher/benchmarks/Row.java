@@ -11,7 +11,8 @@ enum Row {
     REDIS_FAILURES(7),
     ROOM(8),
     SERVER(9),
-    GROWTH(10);
+    GROWTH(10),
+    MISSES(11);
 
     private final int number;
 
@@ -36,6 +37,7 @@ enum Row {
             case ROOM -> new Memory();
             case SERVER -> new ServerCalls();
             case GROWTH -> new Growth();
+            case MISSES -> new Misses();
         };
     }
 }

@@ -12,17 +12,11 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.SplittableRandom;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Row 9: the server, compared with itself without usher. */
@@ -32,14 +26,21 @@ final class ServerCalls implements Measurement {
     static final String NAME = "user 42";
 
     private static final String PASSWORD = "correct horse 42";
-    private static final List<Integer> CALLERS = List.of(1, 16);
-    private static final int WARMING_CALLERS = 4;
 
-    /** A request runs much more code than a call of a library, so its warm-up is this many times as long. */
-    private static final int LONGER_WARM_UP = 10;
+    private static final List<Integer> CALLERS = List.of(16, 1);
+
+    /** So few that a part of a processor is left to the servers' second compilers (C2), which have tens of seconds of work. */
+    private static final int WARMING_CALLERS = 2;
+
+    /** A server is warm when a call in so many turns took at most so much less processor time than in as many turns before. */
+    private static final int COMPARED_TURNS = 3;
+
+    private static final double FLAT = 0.05;
+
+    private static final double MICROS_OF_A_MILLI = 1_000;
 
     private static final String USHER = "usher, GET /v1/me";
-    private static final String CONSTANT = "constant answer, no gate";
+    private static final String CONSTANT = "constant profile, no gate";
 
     @Override
     public Section measure(Plan plan) throws Exception {
@@ -49,90 +50,71 @@ final class ServerCalls implements Measurement {
             List<String> arguments = List.of(redis.uri(), database, postgres.username(), postgres.password());
             List<String> ungated = new ArrayList<>(arguments);
             ungated.add(MeasuredServer.UNGATED);
-            // On two processors the second compiler (C2) takes minutes with a server, and most of one processor.
-            List<String> options = List.of("-Xms256m", "-Xmx256m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=1");
-            try (JavaProcess usher = JavaProcess.start(options, MeasuredServer.class, arguments)) {
+            // Without options, as the server is started by its users.
+            try (JavaProcess usher = JavaProcess.start(List.of(), MeasuredServer.class, arguments);
+                    JavaProcess constant = JavaProcess.start(List.of(), MeasuredServer.class, ungated)) {
                 int port = Integer.parseInt(usher.receive());
+                int constantPort = Integer.parseInt(constant.receive());
                 String token = token(port);
-                try (JavaProcess constant = JavaProcess.start(options, MeasuredServer.class, ungated);
-                        HttpCall me = new HttpCall(port, MeasuredServer.ANSWERED_BY_USHER, token);
-                        HttpCall other =
-                                new HttpCall(Integer.parseInt(constant.receive()), MeasuredServer.CONSTANT, token)) {
-                    return section(plan, Map.of(USHER, usher, CONSTANT, constant), me, other);
+                try (HttpCall me = new HttpCall(usher, port, MeasuredServer.ANSWERED_BY_USHER, token);
+                        HttpCall other = new HttpCall(constant, constantPort, MeasuredServer.CONSTANT, token)) {
+                    Map<String, Call> calls = new LinkedHashMap<>();
+                    calls.put(CONSTANT, other);
+                    calls.put(USHER, me);
+                    return section(plan, calls);
                 }
             }
         }
     }
 
-    private static Section section(Plan plan, Map<String, JavaProcess> servers, HttpCall me, HttpCall other)
-            throws Exception {
-        Map<String, HttpCall> calls = new LinkedHashMap<>();
-        calls.put(CONSTANT, other);
-        calls.put(USHER, me);
-        warm(calls.values(), plan.warmUp().multipliedBy(LONGER_WARM_UP));
+    private static Section section(Plan plan, Map<String, Call> calls) {
+        Map<String, Samples> warmUp = new Turns(Duration.ZERO, 1, plan.serverWarmUp(), plan.serverTurn())
+                .take(calls, WARMING_CALLERS, ServerCalls::areWarm);
+        int turnsOfWarmUp = warmUp.values().iterator().next().perSecond().size();
         Section section = new Section(Row.SERVER, "The server")
                 .text(
                         "`GET /v1/me` of usher's server, which checks the token, the user's status and reads the profile; and the same"
-                                + " application with a constant answer and without the gate, which checks the token only. Each caller has a"
-                                + " connection that is kept. *Processor*: the processor time of the server's process for a call. Both servers have"
-                                + " the first compiler (C1) only, which finishes soon.");
+                                + " application with a constant profile and without the gate, which checks the token only; its caches are there,"
+                                + " and are not asked. All calls have the same token. Each caller has a connection that is kept. *Processor*: the"
+                                + " processor time of the server's process for a call, compiler and garbage collector included.")
+                .text(String.format(
+                        Locale.ROOT,
+                        "Both servers run with the defaults of the JVM. Before, %d callers called each of them for %d s, "
+                                + (areWarm(warmUp.values())
+                                        ? "until the processor time of a call no longer fell."
+                                        : "after which **the processor time of a call was still falling**: this plan waits no longer."),
+                        WARMING_CALLERS,
+                        plan.serverTurn().multipliedBy(turnsOfWarmUp).toSeconds()));
+        Turns turns = new Turns(plan.warmUp(), 1, plan.rounds(), plan.serverTurn());
         for (int callers : CALLERS) {
-            Map<String, Long> before = new LinkedHashMap<>();
-            calls.forEach((title, call) -> before.put(title, call.made()));
-            Map<String, Long> processor = new LinkedHashMap<>();
-            servers.forEach((title, server) -> processor.put(title, server.processorNanos()));
-            Map<String, Samples> samples = new Turns(plan).take(new LinkedHashMap<>(calls), callers);
+            Map<String, Samples> samples = turns.take(calls, callers);
             Samples base = Objects.requireNonNull(samples.get(CONSTANT));
             List<List<String>> rows = new ArrayList<>();
-            samples.forEach((title, taken) -> {
-                long made = Objects.requireNonNull(calls.get(title)).made() - Objects.requireNonNull(before.get(title));
-                double micros = (Objects.requireNonNull(servers.get(title)).processorNanos()
-                                - Objects.requireNonNull(processor.get(title)))
-                        / (double) made
-                        / TimeUnit.MICROSECONDS.toNanos(1);
-                rows.add(List.of(
-                        title,
-                        Figures.figure(taken.rate().median()),
-                        taken.rateOver(base).asRatio(),
-                        Figures.figure(taken.micros(50)),
-                        Figures.figure(taken.micros(99)),
-                        Figures.figure(micros)));
-            });
+            samples.forEach((title, taken) -> rows.add(List.of(
+                    title,
+                    Figures.figure(taken.processor().median() / MICROS_OF_A_MILLI),
+                    taken.processorOver(base).asRatio(),
+                    Figures.figure(taken.rate().median()),
+                    taken.rateOver(base).asRatio(),
+                    Figures.figure(taken.micros(50)),
+                    Figures.figure(taken.micros(99)))));
             section.text("**" + callers + (callers == 1 ? " caller**" : " callers**"))
                     .table(
                             List.of(
                                     "",
+                                    "processor, ms a call",
+                                    "of the constant profile",
                                     "calls/s",
-                                    "of the constant answer",
+                                    "of the constant profile",
                                     "p50 µs",
-                                    "p99 µs",
-                                    "processor, µs a call"),
+                                    "p99 µs"),
                             rows);
         }
         return section;
     }
 
-    /** Calls until the servers' compilers have done most of their work. */
-    private static void warm(Collection<HttpCall> calls, Duration length) throws Exception {
-        List<Callable<Void>> callers = new ArrayList<>();
-        long begun = System.nanoTime();
-        for (HttpCall call : calls) {
-            callers.addAll(Collections.nCopies(WARMING_CALLERS, () -> {
-                SplittableRandom random = new SplittableRandom();
-                while (System.nanoTime() - begun < length.toNanos()) {
-                    call.make(random);
-                }
-                return null;
-            }));
-        }
-        ExecutorService threads = Executors.newFixedThreadPool(callers.size());
-        try {
-            for (Future<Void> caller : threads.invokeAll(callers)) {
-                caller.get();
-            }
-        } finally {
-            threads.shutdownNow();
-        }
+    private static boolean areWarm(Collection<Samples> servers) {
+        return servers.stream().allMatch(taken -> taken.isFlat(COMPARED_TURNS, FLAT));
     }
 
     private static String token(int port) throws IOException, InterruptedException {

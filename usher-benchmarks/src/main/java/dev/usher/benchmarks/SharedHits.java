@@ -24,7 +24,8 @@ final class SharedHits implements Measurement {
                 .text(String.format(
                         Locale.ROOT,
                         "%,d users, asked for at random, one at a time by each caller. A near tier has room for %d users,"
-                                + " so that Redis answers.",
+                                + " so that Redis answers. *Tracked*: Redis records which keys the connection has read"
+                                + " (`CLIENT TRACKING`), as it does for usher, which hears of every change by that.",
                         plan.sharedUsers(),
                         NEAR_SIZE));
         List<Peer> peers = plan.peers(Peer::isShared);
@@ -43,15 +44,19 @@ final class SharedHits implements Measurement {
                     answers += taken.nanos().getTotalCount();
                 }
                 Samples raw = Objects.requireNonNull(samples.get(Peer.LETTUCE));
+                Samples tracked = Objects.requireNonNull(samples.get(Peer.LETTUCE_TRACKED));
                 List<List<String>> rows = new ArrayList<>();
                 samples.forEach((peer, taken) -> rows.add(List.of(
                         peer.title(),
                         Figures.figure(taken.rate().median()),
                         taken.rateOver(raw).asRatio(),
+                        taken.rateOver(tracked).asRatio(),
                         Figures.figure(taken.micros(50)),
                         Figures.figure(taken.micros(99)))));
                 section.text("**" + callers + (callers == 1 ? " caller**" : " callers**"))
-                        .table(List.of("", "calls/s", "of raw Lettuce", "p50 µs", "p99 µs"), rows);
+                        .table(
+                                List.of("", "calls/s", "of raw Lettuce", "of raw Lettuce, tracked", "p50 µs", "p99 µs"),
+                                rows);
                 if (callers == CALLERS.get(0)) {
                     samples.forEach((peer, taken) ->
                             bars.add(new Point(peer.title(), taken.rateOver(raw).median())));

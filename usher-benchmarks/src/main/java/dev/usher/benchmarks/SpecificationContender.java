@@ -9,7 +9,6 @@ import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
 import java.time.Duration;
-import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +22,8 @@ import org.jspecify.annotations.Nullable;
 final class SpecificationContender implements Contender {
 
     private static final long TTL_SECONDS = Duration.ofMinutes(30).toSeconds();
+    private static final long STATUS_TTL_SECONDS = Duration.ofMinutes(60).toSeconds();
+    private static final byte[] ENABLED = {'1'};
 
     private final FacetCodec<UserProfile> codec = UserProfile.FACET.codec();
     private final ProfileLoader loader;
@@ -42,8 +43,14 @@ final class SpecificationContender implements Contender {
     }
 
     @Override
-    public void fill(Long id, UserProfile row, Instant readAt) {
+    public void fill(Long id, UserProfile row) {
         save(id, row);
+    }
+
+    /** As {@link #fill}, of a login: the specification's saves the status as well. */
+    void fillBothFacets(Long id, UserProfile row) {
+        save(id, row);
+        connection.sync().setex("user:" + id + ":status", STATUS_TTL_SECONDS, ENABLED);
     }
 
     private @Nullable UserProfile save(Long id, @Nullable UserProfile row) {

@@ -4,7 +4,6 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import dev.usher.FacetCodec;
 import dev.usher.UserProfile;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.springframework.cache.CacheManager;
@@ -97,7 +96,7 @@ final class SpringContender implements Contender {
     }
 
     @Override
-    public void fill(Long id, UserProfile row, Instant readAt) {
+    public void fill(Long id, UserProfile row) {
         profiles.fill(id, row);
     }
 

@@ -33,7 +33,7 @@ final class Stampede implements Measurement {
         List<List<String>> same = new ArrayList<>();
         List<List<String>> distinct = new ArrayList<>();
         List<Point> bars = new ArrayList<>();
-        for (Peer peer : plan.peers(peer -> peer != Peer.USHER_SHARED && peer != Peer.LETTUCE)) {
+        for (Peer peer : plan.peers(peer -> peer != Peer.USHER_SHARED && peer != Peer.LETTUCE && !peer.isAlike())) {
             try (RedisServer redis = RedisServer.start();
                     JavaProcess first = node(peer, redis);
                     JavaProcess second = node(peer, redis)) {

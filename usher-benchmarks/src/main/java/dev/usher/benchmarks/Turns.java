@@ -1,7 +1,10 @@
 package dev.usher.benchmarks;
 
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,26 +15,48 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.HdrHistogram.Histogram;
 
 /**
  * Measures contenders by turns: in each round each of them is called for a moment, in one JVM and by the same number of
  * callers. A slow moment of the machine then slows down all of them, and the ratio of two within a round stays the same.
  *
- * <p>Before the first round each of them is called for longer, to warm up the compiler; that is not counted.
+ * <p>Before the first round each of them is called for longer, again and again until the compiler is next to idle; that is not counted.
  */
 final class Turns {
 
-    private static final int DIGITS = 3;
+    /** The part of the time that the compiler may still work in when the first round begins. */
+    private static final double IDLE = 0.05;
 
     private final Duration warmUp;
+    private final int warmUps;
     private final int rounds;
     private final Duration turn;
 
+    /** As the plan has it. */
     Turns(Plan plan) {
-        this.warmUp = plan.warmUp();
-        this.rounds = plan.rounds();
-        this.turn = plan.turn();
+        this(plan.warmUp(), plan.warmUps(), plan.rounds(), plan.turn());
+    }
+
+    /** As the plan has it, in three times as many rounds: for a row with a single comparison, whose spread is to be narrow. */
+    static Turns manyRounds(Plan plan) {
+        return new Turns(plan.warmUp(), plan.warmUps(), 3 * plan.rounds(), plan.turn());
+    }
+
+    /**
+     * Turns of another length, or in another number of rounds, than the plan's.
+     *
+     * @param warmUp how long each contender is called before the first round, at a time
+     * @param warmUps how often each of them is at most
+     * @param rounds how often each of them has its turn
+     * @param turn how long a turn lasts
+     */
+    Turns(Duration warmUp, int warmUps, int rounds, Duration turn) {
+        this.warmUp = warmUp;
+        this.warmUps = warmUps;
+        this.rounds = rounds;
+        this.turn = turn;
     }
 
     /**
@@ -44,20 +69,30 @@ final class Turns {
      * @throws IllegalStateException if a call fails
      */
     <K> Map<K, Samples> take(Map<K, Call> calls, int callers) {
+        return take(calls, callers, samples -> false);
+    }
+
+    /**
+     * Calls each contender in each round, until a round suffices.
+     *
+     * @param enough whether no further round is needed, by the measurements so far; asked after each round
+     */
+    <K> Map<K, Samples> take(Map<K, Call> calls, int callers, Predicate<Collection<Samples>> enough) {
         List<Place<K>> places = new ArrayList<>();
-        calls.forEach((contender, call) ->
-                places.add(new Place<>(contender, call, new Samples(new ArrayList<>(), new Histogram(DIGITS)))));
+        calls.forEach((contender, call) -> places.add(new Place<>(contender, call, new Samples())));
         List<Place<K>> order = new ArrayList<>(places);
         ExecutorService threads = Executors.newFixedThreadPool(callers);
         try {
-            for (int round = -1; round < rounds; round++) {
+            warmUp(order, callers, threads);
+            boolean goesOn = true;
+            for (int round = 0; round < rounds && goesOn; round++) {
                 for (Place<K> place : order) {
-                    Turn taken = turn(place.contender(), place.call(), callers, threads, round < 0 ? warmUp : turn);
-                    if (round >= 0) {
-                        place.samples().perSecond().add(taken.perSecond());
-                        place.samples().nanos().add(taken.nanos());
-                    }
+                    Turn taken = turn(place.contender(), place.call(), callers, threads, turn);
+                    place.samples().perSecond().add(taken.perSecond());
+                    place.samples().processorMicros().add(taken.processorMicros());
+                    place.samples().nanos().add(taken.nanos());
                 }
+                goesOn = !enough.test(places.stream().map(Place::samples).toList());
                 // The order rotates: no contender always follows the same one.
                 order.add(order.remove(0));
             }
@@ -67,6 +102,21 @@ final class Turns {
         Map<K, Samples> samples = new LinkedHashMap<>();
         places.forEach(place -> samples.put(place.contender(), place.samples()));
         return samples;
+    }
+
+    /** What is measured before that is the compiler, to which a call of many small methods gives more work than one of few. */
+    private <K> void warmUp(List<Place<K>> places, int callers, ExecutorService threads) {
+        CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+        boolean isIdle = false;
+        for (int i = 0; i < warmUps && !isIdle; i++) {
+            long compiled = compiler.getTotalCompilationTime();
+            long begun = System.nanoTime();
+            for (Place<K> place : places) {
+                var unused = turn(place.contender(), place.call(), callers, threads, warmUp);
+            }
+            long took = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
+            isIdle = compiler.getTotalCompilationTime() - compiled < IDLE * took;
+        }
     }
 
     /** A contender in the order of turns. */
@@ -81,9 +131,10 @@ final class Turns {
                 return callOverAndOver(call, length);
             }));
         }
+        long processor = call.processorNanos();
         long begun = System.nanoTime();
         start.countDown();
-        Histogram nanos = new Histogram(DIGITS);
+        Histogram nanos = new Histogram(Samples.DIGITS);
         try {
             for (Future<Histogram> answer : answers) {
                 nanos.add(answer.get());
@@ -95,12 +146,14 @@ final class Turns {
             throw new IllegalStateException("interrupted while " + contender + " was measured", e);
         }
         double seconds = (System.nanoTime() - begun) / (double) TimeUnit.SECONDS.toNanos(1);
-        return new Turn(nanos.getTotalCount() / seconds, nanos);
+        double processorMicros =
+                (call.processorNanos() - processor) / (double) nanos.getTotalCount() / TimeUnit.MICROSECONDS.toNanos(1);
+        return new Turn(nanos.getTotalCount() / seconds, processorMicros, nanos);
     }
 
     private static Histogram callOverAndOver(Call call, Duration length) throws Exception {
         SplittableRandom random = new SplittableRandom();
-        Histogram nanos = new Histogram(DIGITS);
+        Histogram nanos = new Histogram(Samples.DIGITS);
         long begun = System.nanoTime();
         long now = begun;
         do {
@@ -113,5 +166,5 @@ final class Turns {
     }
 
     /** The calls of one turn. */
-    private record Turn(double perSecond, Histogram nanos) {}
+    private record Turn(double perSecond, double processorMicros, Histogram nanos) {}
 }

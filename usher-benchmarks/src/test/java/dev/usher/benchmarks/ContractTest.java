@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.usher.UserProfile;
 import dev.usher.benchmarks.Contract.Violation;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -95,7 +94,7 @@ class ContractTest {
     void ignoredFillsAreFoundOut() {
         assertThat(broken(site -> new Honest(site, shared) {
                     @Override
-                    public void fill(Long id, UserProfile row, Instant readAt) {}
+                    public void fill(Long id, UserProfile row) {}
                 }))
                 .containsExactly(Promise.TAKES_FILLS);
     }
@@ -225,7 +224,7 @@ class ContractTest {
         }
 
         @Override
-        public void fill(Long id, UserProfile row, Instant readAt) {
+        public void fill(Long id, UserProfile row) {
             remember(id, row);
         }
 

@@ -1,5 +1,6 @@
 package dev.usher.cli;
 
+import dev.usher.redis.RedisUris;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -105,7 +106,7 @@ final class Preflight {
      * @throws CommandException when it does not
      */
     static void requireRedis(String uri) {
-        RedisClient client = RedisClient.create(uri);
+        RedisClient client = RedisClient.create(RedisUris.parse(uri));
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
             connection.sync().ping();
         } catch (RedisException e) {

@@ -57,7 +57,7 @@ final class RunningServer implements AutoCloseable {
         this.context = context;
         this.end = end;
         this.databaseReached = databaseReached;
-        this.redis = required("spring.data.redis.url");
+        this.redis = required("usher.redis.url");
         this.database = required("spring.datasource.url");
     }
 
@@ -227,7 +227,7 @@ final class RunningServer implements AutoCloseable {
         Map<String, Object> properties = new HashMap<>();
         properties.put("server.port", settings.port());
         properties.put(
-                "spring.data.redis.url",
+                "usher.redis.url",
                 settings.redisUri() != null
                         ? settings.redisUri()
                         : embedded.startRedis().uri());

@@ -1,7 +1,6 @@
 package dev.usher.cli;
 
-import io.lettuce.core.RedisURI;
-import java.net.URI;
+import dev.usher.redis.RedisUris;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +30,7 @@ record ServerSettings(
     private static final int DEFAULT_PORT = 8080;
     private static final int HIGHEST_PORT = 65_535;
 
+    private static final Pattern SCHEME = Pattern.compile("rediss?(-sentinel)?://");
     private static final Pattern USER_INFO = Pattern.compile("^[^?]*@");
 
     /**
@@ -73,18 +73,16 @@ record ServerSettings(
             return null;
         }
         try {
-            boolean known = uri.startsWith("redis://") || uri.startsWith("rediss://");
-            // Lettuce takes a port that is not a number for a part of the host.
-            if (known
-                    && (!RedisURI.create(uri).getHost().contains(":")
-                            || URI.create(uri).getHost() != null)) {
+            if (SCHEME.matcher(uri).lookingAt()) {
+                var unused = RedisUris.parse(uri);
                 return uri;
             }
         } catch (IllegalArgumentException e) {
-            // Reported below, without the message, which quotes the URI.
+            // Reported below, without the message.
         }
-        throw new CommandException(
-                REDIS_URI + " should look like redis://host:6379, but is '" + MaskedUri.of(uri) + "'");
+        throw new CommandException(REDIS_URI
+                + " should look like redis://host:6379 or redis-sentinel://host:26379,host:26379#primary, but is '"
+                + MaskedUri.of(uri) + "'");
     }
 
     private static @Nullable String databaseUrl(@Nullable String value) {

@@ -2,10 +2,13 @@ package dev.usher.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.server.UsherServer;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.SentinelGroup;
+import io.lettuce.core.RedisClient;
 import java.net.ConnectException;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -16,6 +19,7 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -138,6 +142,40 @@ class CommandLineIT {
 
                 assertThat(server.exitCode()).isEqualTo(1);
             }
+        }
+    }
+
+    @Test
+    @Tag("thorough") // starts a process of its own
+    void aRedisBehindSentinelsIsNamedByItsUri() throws Exception {
+        try (SentinelGroup group = SentinelGroup.builder()
+                        .password("s3cret")
+                        .sentinelPassword("pr1vate")
+                        .start();
+                CommandProcess serve = CommandProcess.start(
+                        directory,
+                        Map.of(
+                                "PORT",
+                                "0",
+                                "USHER_REDIS_URI",
+                                group.uri().replace("//", "//:s3cret@").replace("#", "/1#"),
+                                "USHER_REDIS_SENTINEL_PASSWORD",
+                                "pr1vate",
+                                "USHER_DATABASE_URL",
+                                postgres.jdbcUrl() + "?user=" + postgres.username()),
+                        "serve")) {
+            serve.lineOf("API");
+            assertThat(serve.lineOf("Redis"))
+                    .isEqualTo(group.uri().replace("//", "//***@").replace("#", "/1#"));
+            RedisClient client = RedisClient.create(
+                    "redis://:s3cret@127.0.0.1:" + group.primary().port() + "/1");
+            try {
+                await().atMost(Duration.ofSeconds(30))
+                        .until(() -> client.connect().sync().exists("{user:nodes}") == 1);
+            } finally {
+                client.shutdown();
+            }
+            assertThat(serve.errors()).doesNotContain("s3cret", "pr1vate");
         }
     }
 

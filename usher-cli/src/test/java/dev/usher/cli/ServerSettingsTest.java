@@ -37,6 +37,17 @@ class ServerSettingsTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "redis-sentinel://usher:secret@one:26379,[::1]:26380/1#primary",
+                "rediss-sentinel://one,two#primary",
+                "redis://[::1]:6379"
+            })
+    void redisMayStandBehindSentinelsAndHaveAnIpv6Address(String uri) {
+        assertThat(ServerSettings.of(Map.of("USHER_REDIS_URI", uri)).redisUri()).isEqualTo(uri);
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"-1", "65536", "80000000000", "http", "80.5"})
     void aPortThatIsNoneIsRefused(String port) {
         assertThatThrownBy(() -> ServerSettings.of(Map.of("PORT", port)))
@@ -49,6 +60,8 @@ class ServerSettingsTest {
         "USHER_REDIS_URI,    http://usher:secret@cache",
         "USHER_REDIS_URI,    redis://usher:sec ret@cache",
         "USHER_REDIS_URI,    redis://usher:secret@cache:port",
+        "USHER_REDIS_URI,    redis-sentinel://usher:secret@cache:26379",
+        "USHER_REDIS_URI,    redis-sentinel://usher:secret@cache:port#primary",
         "USHER_DATABASE_URL, postgresql://usher:secret@db/users",
         "USHER_DATABASE_URL, jdbc:mysql://db/users?password=secret",
         "USHER_DATABASE_URL, jdbc:postgresql://usher:secret@db/users",

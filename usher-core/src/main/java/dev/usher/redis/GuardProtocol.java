@@ -5,9 +5,14 @@ import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,6 +34,14 @@ public final class GuardProtocol {
 
     /** Of a claim that was granted where there was neither a value nor a guard. */
     private static final String FREE = "FREE";
+
+    private static final Claim FREELY_GRANTED = new Claim.Granted(false, true);
+
+    /** How many claims or fills one command asks for: it keeps Redis from other commands for a quarter of a millisecond at most. */
+    private static final int MAX_TOGETHER = 50;
+
+    private static final byte[] FENCE_MILLIS = bytes(FENCE);
+    private static final byte[] LEASE_MILLIS = bytes(LEASE);
 
     private final RedisLink link;
     private final ServerClock clock;
@@ -68,24 +81,47 @@ public final class GuardProtocol {
     }
 
     /**
-     * Asks for the right to load a missing entry, without waiting for the answer.
+     * The right to load a missing entry, to be asked for.
      *
-     * @param token of the caller, unique to this load
+     * @param token of the caller, unique to this load of the entry
      * @param unreadable a value that could not be read, and is to be treated as missing
      */
-    public CompletableFuture<Claim> claim(String key, String token, byte @Nullable [] unreadable) {
-        byte[][] arguments = unreadable == null
-                ? arguments(token, LEASE, FENCE)
-                : new byte[][] {bytes(token), bytes(LEASE), bytes(FENCE), unreadable};
-        return this.<List<?>, Claim>run(
-                GuardScript.CLAIM, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
-                    case "stored" -> new Claim.Stored((byte[]) answer.get(1));
-                    case "held" -> new Claim.Held(millis(answer.get(1)), word(answer, 2));
-                    default -> {
-                        String over = answer.size() > 1 ? word(answer, 1) : "";
-                        yield new Claim.Granted(over.equals("WRONGTYPE"), over.equals(FREE));
-                    }
-                });
+    @SuppressWarnings("ArrayRecordComponent")
+    public record Claiming(String key, String token, byte @Nullable [] unreadable) implements OfOneKey {}
+
+    /**
+     * Asks for the right to load missing entries, without waiting for the answers. Those under one token go together, some at a time, so that they keep Redis
+     * busy for a moment only.
+     *
+     * @return an answer for each, in their order; completed as {@link RedisLink#bounded} says
+     */
+    public CompletableFuture<List<Claim>> claim(List<Claiming> claims, Timeouts timeouts) {
+        return inParts(claims, claiming -> claiming.unreadable == null, this::claimTogether, timeouts);
+    }
+
+    private CompletableFuture<List<Claim>> claimTogether(List<Claiming> claims) {
+        Claiming first = claims.get(0);
+        byte[] token = bytes(first.token);
+        byte[][] arguments = first.unreadable == null
+                ? new byte[][] {token, LEASE_MILLIS, FENCE_MILLIS}
+                : new byte[][] {token, LEASE_MILLIS, FENCE_MILLIS, first.unreadable};
+        return this.<List<?>, List<Claim>>run(
+                GuardScript.CLAIM,
+                pairsOf(claims),
+                ScriptOutputType.MULTI,
+                arguments,
+                answers -> answers.stream().map(GuardProtocol::claimIn).toList());
+    }
+
+    private static Claim claimIn(Object answer) {
+        if (!(answer instanceof List<?> words)) {
+            return FREELY_GRANTED;
+        }
+        return switch (word(words, 0)) {
+            case "stored" -> new Claim.Stored((byte[]) words.get(1));
+            case "held" -> new Claim.Held(millis(words.get(1)), word(words, 2));
+            default -> new Claim.Granted(words.size() > 1, false);
+        };
     }
 
     /** What REFRESH answers. */
@@ -103,25 +139,25 @@ public final class GuardProtocol {
     }
 
     /**
-     * Asks for the right to load an entry again that will soon be missing.
+     * Asks for the right to load an entry again that will soon be missing, without waiting for the answer.
      *
      * @param token of the caller, unique to this load
      * @param ahead how soon
      */
-    public Refresh refresh(String key, String token, Duration ahead) throws SharedTierException {
-        byte[][] arguments = {bytes(token), bytes(LEASE), bytes(FENCE), bytes(ahead)};
-        return link.await(this.<List<?>, Refresh>run(
+    public CompletableFuture<Refresh> refresh(String key, String token, Duration ahead) {
+        byte[][] arguments = {bytes(token), LEASE_MILLIS, FENCE_MILLIS, bytes(ahead)};
+        return this.<List<?>, Refresh>run(
                 GuardScript.REFRESH, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
                     case "later" -> new Refresh.Later(millis(answer.get(1)));
                     case "granted" -> new Refresh.Granted((byte[]) answer.get(1));
                     default -> new Refresh.Unneeded();
-                }));
+                });
     }
 
     /** Renews a claim, if it is still held, without waiting for the answer. */
     public void renew(String key, String token) {
         // A claim that cannot be renewed runs out, and the fill is then refused: nothing to handle here.
-        var unused = isOne(GuardScript.RENEW, key, arguments(token, LEASE, FENCE));
+        var unused = isOne(GuardScript.RENEW, key, bytes(token), LEASE_MILLIS, FENCE_MILLIS);
     }
 
     /**
@@ -130,24 +166,44 @@ public final class GuardProtocol {
      * @param overNothing whether the claim is known to have been granted over nothing, so that no guard needs to stay
      */
     public void release(String key, String token, boolean overNothing) {
-        byte[][] arguments = overNothing
-                ? new byte[][] {bytes(token), bytes(Duration.ZERO), bytes(FENCE), bytes(FREE)}
-                : arguments(token, Duration.ZERO, FENCE);
+        byte[][] arguments = {bytes(token), bytes(Duration.ZERO), FENCE_MILLIS, bytes(overNothing ? FREE : "")};
         var unused = isOne(GuardScript.RENEW, key, arguments);
     }
 
     /**
-     * Stores a loaded value, if the claim is still held and nothing else stands there than when it was granted, without
-     * waiting for the answer.
+     * A loaded value to be stored, if the claim is still held and nothing else stands there than when it was granted.
      *
      * @param replaced the value over which the claim was granted, or {@code null} when there was none
      */
-    public CompletableFuture<Fill> fill(
-            String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced) {
-        byte[][] arguments = replaced == null
-                ? new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE)}
-                : new byte[][] {bytes(token), value, bytes(ttl), bytes(FENCE), replaced};
-        return isOne(GuardScript.FILL, key, arguments).thenApply(stored -> stored ? Fill.STORED : Fill.REFUSED);
+    @SuppressWarnings("ArrayRecordComponent")
+    public record Filling(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced)
+            implements OfOneKey {}
+
+    /** Stores loaded values, without waiting for the answers: together, and answered, as {@link #claim} does it. */
+    public CompletableFuture<List<Fill>> fill(List<Filling> fills, Timeouts timeouts) {
+        return inParts(fills, filling -> filling.replaced == null, this::fillTogether, timeouts);
+    }
+
+    private CompletableFuture<List<Fill>> fillTogether(List<Filling> fills) {
+        Filling first = fills.get(0);
+        List<byte[]> arguments = new ArrayList<>(3 + 2 * fills.size());
+        arguments.add(bytes(first.token));
+        arguments.add(FENCE_MILLIS);
+        for (Filling filling : fills) {
+            arguments.add(filling.value);
+            arguments.add(bytes(filling.ttl));
+        }
+        if (first.replaced != null) {
+            arguments.add(first.replaced);
+        }
+        return this.<List<Long>, List<Fill>>run(
+                GuardScript.FILL,
+                pairsOf(fills),
+                ScriptOutputType.MULTI,
+                arguments.toArray(byte[][]::new),
+                answers -> answers.stream()
+                        .map(answer -> answer == 1 ? Fill.STORED : Fill.REFUSED)
+                        .toList());
     }
 
     /** What has become of what a claimant has found. */
@@ -167,7 +223,7 @@ public final class GuardProtocol {
      * @param overNothing whether the claim was granted over nothing, so that no guard needs to stay
      */
     public CompletableFuture<Fill> absent(String key, String token, byte[] value, boolean overNothing) {
-        byte[][] arguments = {bytes(token), value, bytes(AWAITED_ABSENCE), bytes(FENCE), bytes(overNothing ? FREE : "")
+        byte[][] arguments = {bytes(token), value, bytes(AWAITED_ABSENCE), FENCE_MILLIS, bytes(overNothing ? FREE : "")
         };
         return this.<List<?>, Fill>run(
                 GuardScript.ABSENT, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
@@ -196,23 +252,25 @@ public final class GuardProtocol {
     }
 
     /**
-     * Stores a row that was read without a claim, if no change can have been missed.
+     * Stores a row that was read without a claim, if no change can have been missed; without waiting for the answer, which comes or fails
+     * within the command timeout.
      *
      * <p>Refused as well is a row that was read before the server's clock was first looked at over the connection that
      * stands: the server may have lost its fences since, or be another one.
      *
      * @param readAt a moment not later than the query
+     * @return completed as {@link #bounded} says
      */
-    public Offer offer(String key, byte[] value, Duration ttl, ServerMoment readAt) throws SharedTierException {
+    public CompletableFuture<Offer> offer(String key, byte[] value, Duration ttl, ServerMoment readAt) {
         // The age is judged by the server, when it comes to it: a command may lie in the buffer of a frozen server
         // for longer than the fence lives that should have stopped it.
         if (readAt.leastMillis() == ServerMoment.UNKNOWN || !clock.isOf(readAt)) {
-            return Offer.REFUSED;
+            return CompletableFuture.completedFuture(Offer.REFUSED);
         }
         long tooOldFrom = readAt.leastMillis() + FENCE.toMillis();
-        byte[][] arguments = {value, bytes(ttl), bytes(FENCE), bytes(Long.toString(tooOldFrom))};
+        byte[][] arguments = {value, bytes(ttl), FENCE_MILLIS, bytes(Long.toString(tooOldFrom))};
         // The last look is at the event loop: what comes over a later connection comes after the end of this one.
-        return link.await(isOne(GuardScript.OFFER, key, arguments).thenApply(stored -> {
+        return link.bounded(isOne(GuardScript.OFFER, key, arguments).thenApply(stored -> {
             if (!stored) {
                 return Offer.REFUSED;
             }
@@ -226,9 +284,9 @@ public final class GuardProtocol {
      */
     public CompletableFuture<?> sendFence(String key) {
         try {
-            byte[][] arguments = {bytes(FENCE)};
+            byte[][] arguments = {FENCE_MILLIS};
             return GuardProtocol.<Long, Long>run(
-                    link.commands(), GuardScript.FENCE, key, ScriptOutputType.INTEGER, arguments, done -> done);
+                    link.commands(), GuardScript.FENCE, pairOf(key), ScriptOutputType.INTEGER, arguments, done -> done);
         } catch (SharedTierException | RuntimeException e) {
             // The latter when the connection is closed for good.
             return CompletableFuture.failedFuture(e);
@@ -242,22 +300,99 @@ public final class GuardProtocol {
     /** Runs a script, unless Redis does not answer. */
     private <A, T> CompletableFuture<T> run(
             GuardScript script, String key, ScriptOutputType type, byte[][] arguments, Function<A, T> meaning) {
+        return run(script, pairOf(key), type, arguments, meaning);
+    }
+
+    private <A, T> CompletableFuture<T> run(
+            GuardScript script, String[] keys, ScriptOutputType type, byte[][] arguments, Function<A, T> meaning) {
         try {
-            return run(link.commandsToWaitFor(), script, key, type, arguments, meaning);
+            return run(link.commandsToWaitFor(), script, keys, type, arguments, meaning);
         } catch (SharedTierException | RuntimeException e) {
             // The latter when the connection is closed for good.
             return CompletableFuture.failedFuture(e);
         }
     }
 
-    private static <A, T> CompletableFuture<T> run(
+    /** A request for one user. */
+    public sealed interface OfOneKey {
+
+        /** The key of the user's value. */
+        String key();
+
+        /** The token of the claim. */
+        String token();
+    }
+
+    /**
+     * Sends requests, together where they can go together.
+     *
+     * @param canGoTogether of the requests under one token
+     * @param send returns an answer for each of its requests
+     * @return an answer for each request, in their order
+     */
+    private <R extends OfOneKey, T> CompletableFuture<List<T>> inParts(
+            List<R> requests,
+            Predicate<R> canGoTogether,
+            Function<List<R>, CompletableFuture<List<T>>> send,
+            Timeouts timeouts) {
+        List<List<Integer>> parts = new ArrayList<>();
+        List<Integer> together = new ArrayList<>();
+        for (int i = 0; i < requests.size(); i++) {
+            R request = requests.get(i);
+            if (!request.token().equals(requests.get(0).token()) || !canGoTogether.test(request)) {
+                parts.add(List.of(i));
+                continue;
+            }
+            if (together.isEmpty()) {
+                parts.add(together);
+            }
+            together.add(i);
+            if (together.size() == MAX_TOGETHER) {
+                together = new ArrayList<>();
+            }
+        }
+        if (parts.size() == 1) {
+            return link.bounded(send.apply(requests), timeouts);
+        }
+        List<CompletableFuture<List<T>>> sent = new ArrayList<>(parts.size());
+        for (List<Integer> part : parts) {
+            sent.add(send.apply(part.stream().map(requests::get).toList()));
+        }
+        return all(sent, timeouts).thenApply(answers -> {
+            Map<Integer, T> inOrder = new TreeMap<>();
+            for (int i = 0; i < parts.size(); i++) {
+                for (int j = 0; j < parts.get(i).size(); j++) {
+                    inOrder.put(parts.get(i).get(j), answers.get(i).get(j));
+                }
+            }
+            return List.copyOf(inOrder.values());
+        });
+    }
+
+    /** The keys of the values of several users, and then those of their guards. */
+    private static String[] pairsOf(List<? extends OfOneKey> requests) {
+        int count = requests.size();
+        String[] keys = new String[2 * count];
+        for (int i = 0; i < count; i++) {
+            keys[i] = requests.get(i).key();
+            keys[count + i] = KeySpace.guardOf(keys[i]);
+        }
+        return keys;
+    }
+
+    /** The keys of a user's value and of its guard. */
+    private static String[] pairOf(String key) {
+        return new String[] {key, KeySpace.guardOf(key)};
+    }
+
+    /** Runs a script by its digest, or by its text where the server does not know it. */
+    static <A, T> CompletableFuture<T> run(
             RedisAsyncCommands<String, byte[]> redis,
             GuardScript script,
-            String key,
+            String[] keys,
             ScriptOutputType type,
             byte[][] arguments,
             Function<A, T> meaning) {
-        String[] keys = {key, KeySpace.guardOf(key)};
         CompletableFuture<A> bySha =
                 redis.<A>evalsha(script.sha1(), type, keys, arguments).toCompletableFuture();
         CompletableFuture<T> answer = bySha.exceptionallyCompose(failure -> isNoScript(failure)
@@ -273,6 +408,16 @@ public final class GuardProtocol {
         return answer;
     }
 
+    /**
+     * Bounds an answer that no thread waits for by the command timeout. It is completed on the connection's event loop, or on the timer where
+     * Redis has not answered; what depends on it must not block.
+     *
+     * @return the answer, which fails with a {@link SharedTierException}
+     */
+    public <T extends @Nullable Object> CompletableFuture<T> bounded(CompletableFuture<T> answer) {
+        return link.bounded(answer);
+    }
+
     /** Waits for all answers together, no longer than for one; when one fails or does not come in time, the others are withdrawn. */
     public <T> List<T> awaitAll(List<CompletableFuture<T>> commands) throws SharedTierException {
         CompletableFuture<?>[] all = commands.toArray(CompletableFuture[]::new);
@@ -283,6 +428,18 @@ public final class GuardProtocol {
             throw e;
         }
         return commands.stream().map(CompletableFuture::join).toList();
+    }
+
+    /** As {@link #awaitAll}, without a thread that waits; completed as {@link RedisLink#bounded} says. */
+    public <T> CompletableFuture<List<T>> all(List<CompletableFuture<T>> commands, Timeouts timeouts) {
+        return link.bounded(CompletableFuture.allOf(commands.toArray(CompletableFuture[]::new)), timeouts)
+                .handle((done, failure) -> {
+                    if (failure == null) {
+                        return commands.stream().map(CompletableFuture::join).toList();
+                    }
+                    commands.forEach(command -> command.cancel(true));
+                    throw failure instanceof CompletionException known ? known : new CompletionException(failure);
+                });
     }
 
     private static boolean isNoScript(Throwable failure) {
@@ -296,10 +453,6 @@ public final class GuardProtocol {
 
     private static Duration millis(Object answered) {
         return Duration.ofMillis((Long) answered);
-    }
-
-    private static byte[][] arguments(String token, Duration lease, Duration fence) {
-        return new byte[][] {bytes(token), bytes(lease), bytes(fence)};
     }
 
     private static byte[] bytes(Duration duration) {

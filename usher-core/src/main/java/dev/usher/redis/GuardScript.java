@@ -13,8 +13,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One of the scripts that keep old values out of the shared tier. Each works on two keys of one slot, a value and its guard; its file
- * describes it.
+ * One of the scripts that keep old values out of the shared tier. Each works on two keys of one slot, a value and its guard, or on several such pairs; its
+ * file describes it.
  *
  * @param source the text that Redis runs
  * @param sha1 the digest by which Redis runs it without the text
@@ -29,8 +29,20 @@ record GuardScript(String source, String sha1) {
     static final GuardScript OFFER = load("offer");
     static final GuardScript FENCE = load("fence");
 
-    private static final List<GuardScript> ALL =
-            List.of(CLAIM, REFRESH, RENEW, FILL, ABSENT, OFFER, FENCE, alone("register"), alone("tenant"));
+    /** All that are run, by whatever part of usher. */
+    static final List<GuardScript> ALL = List.of(
+            CLAIM,
+            REFRESH,
+            RENEW,
+            FILL,
+            ABSENT,
+            OFFER,
+            FENCE,
+            ofNodes("register"),
+            ofNodes("revoke"),
+            ofNodes("unseen"),
+            ofNodes("expel"),
+            alone("tenant"));
 
     private static final Pattern CALL = Pattern.compile("redis\\.p?call\\('(\\w+)'");
 
@@ -65,6 +77,11 @@ record GuardScript(String source, String sha1) {
     /** A script that is not part of the guard protocol. */
     static GuardScript alone(String name) {
         return of(resource(name));
+    }
+
+    /** A script of the register of nodes. */
+    static GuardScript ofNodes(String name) {
+        return of(resource("nodes") + "\n" + resource(name));
     }
 
     private static GuardScript load(String name) {

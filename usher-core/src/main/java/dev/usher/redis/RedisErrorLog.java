@@ -41,30 +41,44 @@ final class RedisErrorLog {
             "client|maint_notifications",
             "client|setinfo",
             "client|tracking",
+            "config|get",
             "del",
             "eval",
             "evalsha",
             "exists",
             "get",
+            "getex",
+            "getrange",
             "hdel",
             "hello",
-            "hexists",
             "hget",
             "hgetall",
-            "hincrby",
+            "hlen",
             "hmget",
             "hset",
             "info",
+            "llen",
+            "lrange",
+            "ltrim",
             "mget",
             "pexpire",
             "ping",
             "pttl",
+            "rpush",
             "scan",
+            "script|load",
             "select",
             "set",
-            "strlen",
             "time",
-            "type");
+            "type",
+            "wait",
+            "zadd",
+            "zcount",
+            "zincrby",
+            "zrange",
+            "zrangebyscore",
+            "zrem",
+            "zscore");
 
     private static final Pattern FORBIDDEN_COMMAND = Pattern.compile("run the '([^']+)' command");
     private static final Pattern FORBIDDEN_KEY =
@@ -80,7 +94,10 @@ final class RedisErrorLog {
     /** The name, from RFC 8446, of the alert by which the other end of a TLS connection has refused it. */
     private static final Pattern ALERT = Pattern.compile("fatal alert: ([a-z_]{1,40})\\b");
 
+    private static final int SENTINEL_PORT = RedisURI.DEFAULT_SENTINEL_PORT;
+
     private final String address;
+    private final boolean isAtPortOfSentinels;
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile @Nullable String latest;
     private volatile boolean warned;
@@ -89,6 +106,18 @@ final class RedisErrorLog {
         this.address = isNamedBySentinels(uri)
                 ? uri.getSentinelMasterId() + " of its Sentinels"
                 : uri.getHost() + ":" + uri.getPort();
+        this.isAtPortOfSentinels = !isNamedBySentinels(uri) && uri.getPort() == SENTINEL_PORT;
+    }
+
+    /** Why the server cannot be reached. */
+    String unconnectedBecause(@Nullable Throwable failure) {
+        String reason = reasonOf(failure);
+        String code = codeOf(failure);
+        // Before a caller has authenticated, a server does not say what it is.
+        return isAtPortOfSentinels && ("NOAUTH".equals(code) || "WRONGPASS".equals(code))
+                ? reason + " (" + SENTINEL_PORT
+                        + " is the port of a Sentinel, as a rule, which may have another password)"
+                : reason;
     }
 
     /** Whether the address is that of Sentinels, which return the address of the primary. */
@@ -153,6 +182,9 @@ final class RedisErrorLog {
             if (cause instanceof RedisCommandExecutionException) {
                 String detail = detailOf(message);
                 return detail == null ? codeOf(message) : codeOf(message) + " (" + detail + ")";
+            }
+            if (cause instanceof NoMajorityException) {
+                return message;
             }
             reason = cause.getClass().getSimpleName();
             Matcher alert = ALERT.matcher(message);

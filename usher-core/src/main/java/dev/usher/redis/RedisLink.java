@@ -7,19 +7,17 @@ import io.lettuce.core.RedisConnectionStateListener;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
-import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.codec.RedisCodec;
-import io.lettuce.core.codec.StringCodec;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -41,6 +39,9 @@ final class RedisLink {
     /** How often a sign of life is asked for, which is also the probe while nothing else is asked. */
     static final Duration PULSE = Duration.ofMillis(250);
 
+    /** Timers are not exact. */
+    private static final Duration EARLY = Duration.ofMillis(50);
+
     /** What is wrong while the breaker is open. */
     static final String NOT_ASKED = "does not answer, and its circuit breaker is open";
 
@@ -54,10 +55,15 @@ final class RedisLink {
     private final Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife;
     private final CircuitBreaker breaker = new CircuitBreaker();
 
-    /** The waiting callers, by the future that they wait for. */
-    private final ConcurrentMap<Thread, CompletableFuture<?>> waiting = new ConcurrentHashMap<>();
+    /** One for each answer that is waited for; it withdraws the command, so that the wait ends. */
+    private final Set<Runnable> withdrawals = ConcurrentHashMap.newKeySet();
 
     private final AtomicBoolean pulsing = new AtomicBoolean();
+    private volatile long pulsedAt = System.nanoTime() - PULSE.toNanos();
+
+    /** Whether a pulse has been sent along since the timer looked last. */
+    private volatile boolean sentAlong;
+
     private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
     private volatile boolean failing;
 
@@ -104,9 +110,9 @@ final class RedisLink {
             RedisClient client,
             RedisURI uri,
             Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
-        return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
+        return client.connectAsync(TextKeysCodec.INSTANCE, uri)
                 .whenComplete((connected, failure) -> {
-                    unconnected = failure == null ? null : RedisErrorLog.reasonOf(failure);
+                    unconnected = failure == null ? null : errorLog.unconnectedBecause(failure);
                     if (failure != null) {
                         var unused = scheduler.schedule(
                                 () -> connect(client, uri, use), FIRST_CONNECT_RETRY.toMillis(), TimeUnit.MILLISECONDS);
@@ -122,9 +128,14 @@ final class RedisLink {
                         }
                     });
                     var unused = scheduler.scheduleAtFixedRate(
-                            this::pulse, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
+                            this::pulseUnlessSentAlong, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
                     return use.apply(connected).thenApply(any -> connected);
                 });
+    }
+
+    /** How long an answer is waited for. */
+    Duration timeout() {
+        return timeout;
     }
 
     /** What can be asked without waiting, whether the breaker is open or not. */
@@ -142,6 +153,11 @@ final class RedisLink {
         return commands();
     }
 
+    /** Whether the first connection has been made. */
+    boolean isMade() {
+        return connection != null;
+    }
+
     boolean isConnected() {
         // Lettuce also takes it for closed when another than the latest of two attempts has ended; then calls are
         // answered.
@@ -151,7 +167,7 @@ final class RedisLink {
     /** Notes that an attempt to restore a connection of this Redis has failed, which may have been this one. */
     void attemptFailed(Throwable failure) {
         if (!isOpen()) {
-            String reason = RedisErrorLog.reasonOf(failure);
+            String reason = errorLog.unconnectedBecause(failure);
             // An attempt that the loss itself has broken off may come first, with a reason that says little.
             if (reasons.add(reason)) {
                 errorLog.isKnown();
@@ -176,9 +192,9 @@ final class RedisLink {
         return breaker.isOpen();
     }
 
-    /** How many callers wait, about. */
+    /** How many answers are waited for, about. */
     int waiting() {
-        return waiting.size();
+        return withdrawals.size();
     }
 
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
@@ -190,48 +206,165 @@ final class RedisLink {
     <T extends @Nullable Object> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
         Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
         long until = System.nanoTime() + patience.toNanos();
+        Runnable withdrawal = () -> answer.cancel(true);
+        withdrawals.add(withdrawal);
         boolean interrupted = false;
-        Thread caller = Thread.currentThread();
-        waiting.put(caller, answer);
         try {
             requireAsked();
             while (true) {
                 try {
                     T result = answer.get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
-                    breaker.answered();
-                    answered();
+                    answeredInTime();
                     return result;
                 } catch (InterruptedException e) {
                     interrupted = true;
                 }
             }
         } catch (TimeoutException e) {
-            // A process that was paused notices late, and knows nothing of Redis.
-            boolean isTimely = System.nanoTime() - until < timeout.toNanos() / 2;
-            if (patience.equals(timeout) && isTimely) {
-                unanswered();
-            }
-            throw failed("did not answer within " + patience.toMillis() + " ms");
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof SharedTierException known) {
-                throw known;
-            }
-            if (isAnswer(e.getCause())) {
-                breaker.answered();
-            }
-            throw isOpen() ? failed(e) : failed(notConnected());
-        } catch (CancellationException e) {
-            requireAsked();
-            throw failed("was closed");
+            throw overdue(withdrawal, patience, until);
+        } catch (ExecutionException | CancellationException e) {
+            throw failedWith(e);
         } finally {
-            waiting.remove(caller);
-            if (!answer.isDone()) {
-                answer.cancel(true);
-            }
+            withdrawals.remove(withdrawal);
+            withdraw(answer);
             if (interrupted) {
-                caller.interrupt();
+                Thread.currentThread().interrupt();
             }
         }
+    }
+
+    /** As {@link #bounded(CompletableFuture, Timeouts)}, with the timer of the caches. */
+    <T extends @Nullable Object> CompletableFuture<T> bounded(CompletableFuture<T> answer) {
+        return bounded(answer, (nanos, task) -> {
+            ScheduledFuture<?> deadline = scheduler.schedule(task, nanos, TimeUnit.NANOSECONDS);
+            return () -> deadline.cancel(false);
+        });
+    }
+
+    /**
+     * As {@link #await(CompletableFuture)}, without a thread that waits: the same deadline, the same count of the breaker, the same failures.
+     *
+     * <p>The future completes on the connection's event loop when Redis has answered; else where the timeouts run, or on the thread of a call whose
+     * missing answer has opened the breaker. So its dependents must not block.
+     *
+     * @return the answer. It is complete within the command timeout, and fails with a {@link SharedTierException}, not wrapped. To cancel
+     *     it withdraws the command, which then counts neither as answered nor as missed
+     */
+    <T extends @Nullable Object> CompletableFuture<T> bounded(CompletableFuture<T> answer, Timeouts timeouts) {
+        Bounded<T> bounded = new Bounded<>(answer);
+        bounded.begin(timeouts);
+        return bounded;
+    }
+
+    /** An answer that is waited for without a thread. */
+    private final class Bounded<T extends @Nullable Object> extends CompletableFuture<T> implements Runnable {
+
+        private final CompletableFuture<T> answer;
+        private final long until = System.nanoTime() + timeout.toNanos();
+        private Runnable inTime = () -> {};
+
+        private Bounded(CompletableFuture<T> answer) {
+            this.answer = answer;
+        }
+
+        private void begin(Timeouts timeouts) {
+            withdrawals.add(this);
+            if (isLeftAlone()) {
+                completeExceptionally(failed(NOT_ASKED));
+                return;
+            }
+            inTime = timeouts.after(timeout.toNanos(), this::expire);
+            var unused = answer.whenComplete(this::answered);
+        }
+
+        private void answered(T result, @Nullable Throwable failure) {
+            if (isDone()) {
+                return; // overdue, or cancelled
+            }
+            if (failure == null) {
+                answeredInTime();
+                complete(result);
+            } else {
+                completeExceptionally(failedWith(failure));
+            }
+        }
+
+        private void expire() {
+            if (!isDone()) {
+                completeExceptionally(overdue(this, timeout, until));
+            }
+        }
+
+        @Override
+        public boolean complete(T result) {
+            end();
+            return super.complete(result);
+        }
+
+        @Override
+        public boolean completeExceptionally(Throwable failure) {
+            boolean isFirst = super.completeExceptionally(failure);
+            end();
+            return isFirst;
+        }
+
+        @Override
+        public boolean cancel(boolean mayInterruptIfRunning) {
+            boolean isFirst = super.cancel(mayInterruptIfRunning);
+            end();
+            return isFirst;
+        }
+
+        private void end() {
+            inTime.run();
+            withdrawals.remove(this);
+            withdraw(answer);
+        }
+
+        /** Withdraws the command. */
+        @Override
+        public void run() {
+            answer.cancel(true);
+        }
+    }
+
+    /** Notes that there was no answer in time, if that says something of Redis. */
+    private SharedTierException overdue(Runnable withdrawal, Duration patience, long until) {
+        withdrawals.remove(withdrawal); // an opening breaker ends the others
+        // A process that was paused notices late, and knows nothing of Redis.
+        boolean isTimely = System.nanoTime() - until < timeout.toNanos() / 2;
+        if (patience.equals(timeout) && isTimely) {
+            unanswered();
+        }
+        return failed("did not answer within " + patience.toMillis() + " ms");
+    }
+
+    /** Withdraws a command that has no answer yet. */
+    private static void withdraw(CompletableFuture<?> answer) {
+        if (!answer.isDone()) {
+            answer.cancel(true);
+        }
+    }
+
+    private void answeredInTime() {
+        breaker.answered();
+        answered();
+    }
+
+    /** Notes how an answer has failed that was waited for. */
+    private SharedTierException failedWith(Throwable failure) {
+        if (failure instanceof CancellationException) {
+            return failed(isLeftAlone() ? NOT_ASKED : "was closed");
+        }
+        boolean isWrapped = failure instanceof CompletionException || failure instanceof ExecutionException;
+        Throwable cause = isWrapped ? failure.getCause() : failure;
+        if (cause instanceof SharedTierException known) {
+            return known;
+        }
+        if (isAnswer(cause)) {
+            breaker.answered();
+        }
+        return isOpen() ? failed(failure) : failed(notConnected());
     }
 
     /** Refuses a caller that would wait for a Redis that does not answer. */
@@ -282,11 +415,31 @@ final class RedisLink {
         return errorLog.failed(what, errorCode);
     }
 
+    /**
+     * Sends the next pulse now, if it is about due. Called when something else has just been sent: Redis then reads both at once, which for a fleet of nodes costs
+     * it half as much.
+     */
+    void pulseAlong() {
+        if (System.nanoTime() - pulsedAt >= PULSE.toNanos() - EARLY.toNanos()) {
+            sentAlong = true;
+            pulse();
+        }
+    }
+
+    private void pulseUnlessSentAlong() {
+        if (sentAlong) {
+            sentAlong = false;
+        } else {
+            pulse();
+        }
+    }
+
     private void pulse() {
         StatefulRedisConnection<String, byte[]> current = connection;
         if (current == null || !pulsing.compareAndSet(false, true)) {
             return;
         }
+        pulsedAt = System.nanoTime();
         boolean isProbe = isLeftAlone();
         var unused = Deadline.of(answerOf(current), timeout, scheduler).whenComplete((pong, failure) -> {
             pulsing.set(false);
@@ -314,11 +467,11 @@ final class RedisLink {
     private void unanswered() {
         breaker.missed();
         if (isLeftAlone()) {
-            waiting.values().forEach(answer -> answer.cancel(true));
+            withdrawals.forEach(Runnable::run);
         }
     }
 
-    private static boolean isAnswer(@Nullable Throwable failure) {
+    static boolean isAnswer(@Nullable Throwable failure) {
         return failure instanceof RedisCommandExecutionException;
     }
 }

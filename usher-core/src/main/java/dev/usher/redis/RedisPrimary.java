@@ -1,43 +1,28 @@
 package dev.usher.redis;
 
-import io.lettuce.core.ClientOptions;
-import io.lettuce.core.KeyValue;
 import io.lettuce.core.RedisChannelHandler;
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
-import io.lettuce.core.RedisURI;
-import io.lettuce.core.ScanArgs;
-import io.lettuce.core.ScanCursor;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
-import io.lettuce.core.event.connection.ReconnectFailedEvent;
 import io.lettuce.core.resource.ClientResources;
-import io.lettuce.core.resource.Delay;
-import io.lettuce.core.resource.NettyCustomizer;
-import io.netty.channel.Channel;
-import io.netty.handler.flush.FlushConsolidationHandler;
 import java.net.SocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.InstantSource;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
-import java.util.function.LongSupplier;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import reactor.core.Disposable;
 
 /**
- * One Redis server that takes writes: its two connections and what is known of them, the session of the reads that it tracks, its clock, and how
- * it makes room.
+ * One Redis server that takes writes: what is asked of it over its two connections, in which session, and whether its answers are believed.
  *
  * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
  */
@@ -45,53 +30,48 @@ public final class RedisPrimary implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(RedisPrimary.class);
 
+    /** How often a sleep of this machine is looked for. */
     private static final Duration HEARTBEAT = Duration.ofMillis(100);
 
-    /** How often the server's clock is looked at. */
+    /** How often it is looked whether a heartbeat is due. */
+    private static final Duration BEAT_LOOK = Duration.ofMillis(50);
+
+    /** How often the server's clock, its role and its replicas are looked at. */
     private static final Duration LOOK = Duration.ofSeconds(10);
 
     /** How often Redis is asked how it makes room. */
     private static final Duration EVICTION_LOOK = Duration.ofMinutes(1);
 
-    /** How many commands may wait for each other before they are sent. */
-    private static final int MAX_UNFLUSHED = 256;
+    /** How often a replica is asked whether it has become the primary. */
+    private static final Duration REPLICA_LOOK = Duration.ofMillis(250);
 
-    /** How many keys Redis looks at before it lets others in again. */
-    private static final int SCANNED = 1000;
+    private static final long LONG_AGO = 1L << 61;
 
-    /** What {@code PTTL} answers where there is no key. */
-    private static final long NO_KEY = -2;
-
-    private static final Pattern CLAIM = Pattern.compile("\\S+ \\d+");
-
-    private static final Duration FIRST_RECONNECT = Duration.ofMillis(50);
-    private static final Duration SLOWEST_RECONNECT = Duration.ofMillis(500);
-    private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
-
-    private final ClientResources resources;
-    private final RedisClient client;
-    private final Disposable failedAttempts;
-    private final RedisURI uri;
+    private final PrimaryConnector connector;
     private final ScheduledExecutorService scheduler;
     private final Listener listener;
     private final IntConsumer batchSizes;
     private final RedisErrorLog errorLog;
     private final RedisLink readLink;
     private final RedisLink scriptLink;
+    private final RedisLink revocationLink;
+    private final RedisLink heartbeatLink;
+    private final Acknowledgements acknowledgements;
     private final NodeRegister register;
     private final TenantRegisters tenants;
     private final ServerClock clock = new ServerClock();
-    private final InstantSource ownClock;
-    private final LongSupplier nanoTime;
-
-    /** By the clock of Redis, and by that of this machine. */
-    private final PauseDetector pauses = new PauseDetector();
-
-    private final PauseDetector sleeps = new PauseDetector();
-    private final GuardProtocol guards;
     private final CurrentSession session = new CurrentSession();
-    private volatile @Nullable Eviction eviction;
-    private volatile ServerRole role = ServerRole.PRIMARY;
+    private final Pauses pauses;
+    private final ServerFacts facts;
+    private final StoredKeys storedKeys;
+    private final GuardProtocol guards;
+
+    /** When the latest write was sent that has been read back over the other connection, or long ago. */
+    private volatile long provenAt = System.nanoTime() - LONG_AGO;
+
+    /** The same, also after the connection was lost. */
+    private volatile long lastProvenAt = System.nanoTime();
+
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
 
@@ -104,8 +84,22 @@ public final class RedisPrimary implements AutoCloseable {
         /** A push could not be understood: any key may have changed, and nothing that was read before is answered any more. */
         void notUnderstood(RuntimeException failure);
 
+        /**
+         * Users have been revoked. They are in quarantine already, and what is known of them is to be forgotten; it must not wait.
+         *
+         * @param processed to be called when that is done, with how many open things it has ended
+         */
+        void revoked(RevokedKeys users, IntConsumer processed);
+
         /** The connection of the scripts is lost: what this primary had confirmed of late may be lost as well. */
         void disconnected(RedisPrimary primary);
+
+        /**
+         * The server is known to which the connection of the scripts leads, after it was made or lost.
+         *
+         * @param hasAll whether it is certainly the same one as before, and has lost nothing
+         */
+        void identified(RedisPrimary primary, boolean hasAll);
     }
 
     /**
@@ -122,89 +116,81 @@ public final class RedisPrimary implements AutoCloseable {
             ScheduledExecutorService scheduler,
             IntConsumer batchSizes,
             Listener listener) {
-        this.uri = settings.uri();
+        this(settings, keyPrefix, node, scheduler, batchSizes, listener, ClientResources.builder());
+    }
+
+    /**
+     * As the other, with threads that other primaries may use as well.
+     *
+     * @param clientThreads the client library's threads, which are ended with this primary unless they are another's
+     */
+    RedisPrimary(
+            RedisSettings settings,
+            String keyPrefix,
+            String node,
+            ScheduledExecutorService scheduler,
+            IntConsumer batchSizes,
+            Listener listener,
+            ClientResources.Builder clientThreads) {
         this.scheduler = scheduler;
         this.listener = listener;
         this.batchSizes = batchSizes;
         this.errorLog = new RedisErrorLog(settings.uri());
+        this.pauses = new Pauses(session, settings.clock(), settings.nanoTime());
         this.readLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
-        this.scriptLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog, this::lookForPause);
-        this.ownClock = settings.clock();
-        this.nanoTime = settings.nanoTime();
+        this.scriptLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog, pauses::lookForPause);
+        this.revocationLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
+        this.heartbeatLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
+        this.storedKeys = new StoredKeys(scriptLink);
         this.guards = new GuardProtocol(scriptLink, clock);
         this.register = new NodeRegister(
                 keyPrefix,
                 node,
                 settings.times().registerLife(),
                 settings.times().markLife(),
-                scriptLink);
+                scriptLink,
+                new RegisteredAt());
         this.tenants = new TenantRegisters(
                 keyPrefix, scriptLink, session, settings.times().markLife());
-        Duration silence = settings.times().silence().compareTo(settings.commandTimeout()) > 0
-                ? settings.times().silence()
-                : settings.commandTimeout();
-        ClientOptions options = settings.clientOptions();
-        ClientOptions connecting = options.mutate()
-                .autoReconnect(true)
-                .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
-                .socketOptions(options.getSocketOptions()
-                        .mutate()
-                        .connectTimeout(CONNECT_TIMEOUT)
-                        .build())
-                .build();
-        this.resources = ClientResources.builder()
-                .reconnectDelay(Delay.fullJitter(FIRST_RECONNECT, SLOWEST_RECONNECT, 50, TimeUnit.MILLISECONDS))
-                .nettyCustomizer(new NettyCustomizer() {
-                    @Override
-                    public void afterChannelInitialized(Channel channel) {
-                        // What callers write at the same time goes out together, and Redis finds it together.
-                        channel.pipeline()
-                                .addFirst(
-                                        new SilenceHandler(silence),
-                                        new FlushConsolidationHandler(MAX_UNFLUSHED, true));
-                    }
-                })
-                .build();
-        try {
-            this.client = RedisClient.create(resources, settings.uri());
-            client.setOptions(connecting);
-            // Of a connection that is restored, the client library tells by events alone why it is not.
-            this.failedAttempts = resources.eventBus().get().subscribe(event -> {
-                if (event instanceof ReconnectFailedEvent failed) {
-                    readLink.attemptFailed(failed.getCause());
-                    scriptLink.attemptFailed(failed.getCause());
-                }
-            });
-        } catch (Throwable e) {
-            Closing.after(e, this::closeResources);
-            throw e;
-        }
+        this.connector = new PrimaryConnector(settings, clientThreads, scheduler, errorLog, failure -> {
+            readLink.attemptFailed(failure);
+            scriptLink.attemptFailed(failure);
+        });
+        this.facts = new ServerFacts(
+                errorLog, connector.sentinels(), settings.times().suspicion(), new Replicated());
+        this.acknowledgements = new Acknowledgements(
+                settings.awaitReplicas(),
+                connector.judge(),
+                scriptLink,
+                revocationLink,
+                heartbeatLink,
+                link -> connector.connect(link, connected -> CompletableFuture.completedStage(null)));
     }
 
     /** Connects, and waits until the connections stand or the first attempt has failed. */
     void open() {
-        if (RedisErrorLog.isNamedBySentinels(uri)) {
-            log.warn(
-                    "Redis is named by its Sentinels, which usher does not support: they are asked for the primary whenever a"
-                            + " connection is made, and a failover without the loss of a connection goes unnoticed. Name the primary"
-                            + " itself, as in redis://host:6379");
+        connector.open();
+        Sentinels sentinels = connector.sentinels();
+        if (sentinels != null) {
+            every(LOOK, sentinels::refresh);
         }
-        every(HEARTBEAT, this::lookForSleep);
+        every(HEARTBEAT, pauses::lookForSleep);
         try {
             // In the register first: nothing is kept in memory before.
             CompletableFuture<?> scripts =
-                    scriptLink.connect(client, uri, this::useForScripts).toCompletableFuture();
+                    connector.connect(scriptLink, this::useForScripts).toCompletableFuture();
             CompletableFuture.allOf(
                             scripts,
                             scripts.handle((connected, failure) -> null)
-                                    .thenCompose(any -> readLink.connect(client, uri, this::useForReads)))
-                    .get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+                                    .thenCompose(any -> acknowledgements.open())
+                                    .thenCompose(any -> connector.connect(readLink, this::useForReads)))
+                    .get(PrimaryConnector.CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
             readLink.attemptFailed(e);
             scriptLink.attemptFailed(e);
-            var unused = errorLog.failed("cannot be reached: " + RedisErrorLog.reasonOf(e));
+            var unused = errorLog.failed("cannot be reached: " + errorLog.unconnectedBecause(e));
         }
     }
 
@@ -236,15 +222,24 @@ public final class RedisPrimary implements AutoCloseable {
     /**
      * What stands under a key, over the connection whose reads are tracked.
      *
-     * @return the bytes, or {@code null} when there is nothing, or something else than a string
+     * @return the bytes, or {@code null} when there is nothing, or something else than a string; completed as {@link RedisLink#bounded} says
      */
-    byte @Nullable [] get(String key) throws SharedTierException {
-        return readLink.<byte @Nullable []>await(readsToWaitFor().get(key));
+    CompletableFuture<byte @Nullable []> get(String key, Timeouts timeouts) {
+        return read(timeouts, redis -> redis.get(key));
     }
 
     /** As {@link #get} for each key, in one round trip. */
-    List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
-        return readLink.await(readsToWaitFor().getAll(keys));
+    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys, Timeouts timeouts) {
+        return read(timeouts, redis -> redis.getAll(keys));
+    }
+
+    private <T extends @Nullable Object> CompletableFuture<T> read(
+            Timeouts timeouts, Function<BatchedReads, CompletableFuture<T>> read) {
+        try {
+            return readLink.bounded(read.apply(readsToWaitFor()), timeouts);
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedFuture(e);
+        }
     }
 
     private BatchedReads readsToWaitFor() throws SharedTierException {
@@ -256,90 +251,14 @@ public final class RedisPrimary implements AutoCloseable {
         return current;
     }
 
-    /**
-     * What stands under a key and beside it.
-     *
-     * @param value the bytes, or {@code null} when there is no string
-     * @param isOfAnotherType whether there is something else than a string
-     * @param left the life it has left, or {@code null} when there is no end to it
-     * @param guard what the guard says
-     * @param guardLeft the life the guard has left
-     */
-    @SuppressWarnings("ArrayRecordComponent")
-    public record Inspection(
-            byte @Nullable [] value,
-            boolean isOfAnotherType,
-            @Nullable Duration left,
-            GuardState guard,
-            @Nullable Duration guardLeft) {}
-
     /** Looks at a key without having it tracked. */
-    Inspection inspect(String key) throws SharedTierException {
-        RedisAsyncCommands<String, byte[]> redis = scriptLink.commandsToWaitFor();
-        String guard = KeySpace.guardOf(key);
-        CompletableFuture<List<KeyValue<String, byte[]>>> values =
-                redis.mget(key, guard).toCompletableFuture();
-        CompletableFuture<Long> left = redis.pttl(key).toCompletableFuture();
-        CompletableFuture<Long> guardLeft = redis.pttl(guard).toCompletableFuture();
-        CompletableFuture<String> type = redis.type(key).toCompletableFuture();
-        return scriptLink.await(CompletableFuture.allOf(values, left, guardLeft, type)
-                .thenApply(done -> {
-                    byte[] value = values.join().get(0).getValueOrElse(null);
-                    byte[] guarding = values.join().get(1).getValueOrElse(null);
-                    return new Inspection(
-                            value,
-                            value == null
-                                    && !type.join().equals("none")
-                                    && !type.join().equals("string"),
-                            lifeOf(left.join()),
-                            guardOf(guarding, guardLeft.join()),
-                            lifeOf(guardLeft.join()));
-                }));
-    }
-
-    /** A guard outlives its claim by the life of a fence, and is one then; so is a guard that usher has not written. */
-    private static GuardState guardOf(byte @Nullable [] guard, long pttl) {
-        if (guard == null) {
-            return pttl == NO_KEY ? GuardState.NONE : GuardState.FENCE;
-        }
-        long fence = GuardProtocol.FENCE.toMillis();
-        boolean isTimely = pttl > fence && pttl <= fence + GuardProtocol.LEASE.toMillis();
-        return isTimely
-                        && CLAIM.matcher(new String(guard, StandardCharsets.ISO_8859_1))
-                                .matches()
-                ? GuardState.CLAIM
-                : GuardState.FENCE;
-    }
-
-    private static @Nullable Duration lifeOf(long pttl) {
-        return pttl < 0 ? null : Duration.ofMillis(pttl);
-    }
-
-    /**
-     * Some of the keys in Redis.
-     *
-     * @param names of values, guards and others
-     * @param cursor where the next ones begin
-     * @param isLast whether there are no next ones
-     */
-    public record Keys(List<String> names, String cursor, boolean isLast) {
-
-        /** Where the first ones begin. */
-        public static final String START = "0";
+    StoredKeys.Inspection inspect(String key) throws SharedTierException {
+        return storedKeys.inspect(key);
     }
 
     /** Goes on through the keys whose names match a pattern, without waiting for the answer. */
-    public CompletableFuture<Keys> scan(String cursor, String pattern) {
-        RedisAsyncCommands<String, byte[]> redis;
-        try {
-            redis = scriptLink.commands();
-        } catch (SharedTierException e) {
-            return CompletableFuture.failedFuture(e);
-        }
-        return redis.scan(
-                        ScanCursor.of(cursor), ScanArgs.Builder.matches(pattern).limit(SCANNED))
-                .thenApply(found -> new Keys(found.getKeys(), found.getCursor(), found.isFinished()))
-                .toCompletableFuture();
+    public CompletableFuture<StoredKeys.Keys> scan(String cursor, String pattern) {
+        return storedKeys.scan(cursor, pattern);
     }
 
     /** Whether the last call of either kind has failed. */
@@ -355,7 +274,9 @@ public final class RedisPrimary implements AutoCloseable {
         if (readLink.isLeftAlone() || scriptLink.isLeftAlone()) {
             return RedisState.SILENT;
         }
-        return readLink.hasFailedLately() || scriptLink.hasFailedLately() ? RedisState.FAILING : RedisState.ANSWERING;
+        return readLink.hasFailedLately() || scriptLink.hasFailedLately() || connector.unnamed() != null
+                ? RedisState.FAILING
+                : RedisState.ANSWERING;
     }
 
     /** How many callers wait for a read, about. */
@@ -380,18 +301,48 @@ public final class RedisPrimary implements AutoCloseable {
         if (!readLink.isConnected()) {
             return readLink.notConnected();
         }
+        String doubt = connector.unnamed();
+        if (doubt != null) {
+            return doubt;
+        }
         // An idle node has asked for nothing but the pulse.
         return readLink.isLeftAlone() || scriptLink.isLeftAlone() ? RedisLink.NOT_ASKED : errorLog.latest();
     }
 
     /** How Redis makes room when its memory is full, or {@code null} while that is not known. */
     @Nullable Eviction eviction() {
-        return eviction;
+        return facts.eviction();
+    }
+
+    /** What is known of this server without asking it. */
+    ServerStanding standing() {
+        return facts.standing(connector.address());
+    }
+
+    /** Why this server cannot be the shared tier, and what to name instead, in words, or {@code null} when it can. */
+    @Nullable String unfitServer() {
+        return facts.unfitServer();
+    }
+
+    /** What the Sentinels have said last, in words, or {@code null} without Sentinels. */
+    @Nullable String sentinels() {
+        Sentinels sentinels = connector.sentinels();
+        return sentinels == null ? null : sentinels.said();
+    }
+
+    /** Why a primary that has been replaced may take writes for too long, in words, or {@code null} when that is not known. */
+    @Nullable String riskyFailover() {
+        return facts.riskyFailover();
     }
 
     /** By which old values are kept out of this Redis. */
     public GuardProtocol guards() {
         return guards;
+    }
+
+    /** When the latest write was sent that has been read back over the other connection, or when this began if there has been none. */
+    long lastProvenAt() {
+        return lastProvenAt;
     }
 
     /** The nodes that share this Redis. */
@@ -413,19 +364,17 @@ public final class RedisPrimary implements AutoCloseable {
     public void close() {
         // The client library waits for its own end, and would leave it to itself.
         boolean interrupted = Thread.interrupted();
-        Closing closing = new Closing()
-                .step(session::close)
-                .step(failedAttempts::dispose)
-                .step(() -> client.shutdown(0, 2, TimeUnit.SECONDS))
-                .step(this::closeResources);
+        Closing closing = new Closing().step(session::close).step(connector::close);
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
         closing.end();
     }
 
-    private void closeResources() {
-        resources.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
+    /** A connection leads to another server than before, perhaps: nothing is known of that one. */
+    private void unproven() {
+        provenAt = System.nanoTime() - LONG_AGO;
+        connector.judge().connectionsChanged();
     }
 
     private CompletionStage<?> useForScripts(StatefulRedisConnection<String, byte[]> connected) {
@@ -435,23 +384,52 @@ public final class RedisPrimary implements AutoCloseable {
                 // The next server at this address may have lost the fences, or be another one with another clock.
                 clock.forget();
                 pauses.forget();
+                facts.lost();
+                unproven();
                 listener.disconnected(RedisPrimary.this);
             }
 
             @Override
             public void onRedisConnected(RedisChannelHandler<?, ?> restored, SocketAddress address) {
                 scheduler.execute(() -> {
+                    loadScripts(connected.async());
                     var unused = lookAtClock(connected.async());
-                    lookAtEviction(connected.async());
-                    lookAtRole(connected.async());
+                    facts.lookAtEviction(connected.async());
+                    var unusedToo = facts.lookAtRole(connected.async());
+                    facts.lookAtFailover(connected.async());
                 });
             }
         });
-        lookAtRole(connected.async());
-        lookAtEviction(connected.async());
-        every(EVICTION_LOOK, () -> lookAtEviction(connected.async()));
-        every(LOOK, () -> lookAtClock(connected.async()));
-        return lookAtClock(connected.async()).thenCombine(register.register(), (looked, registered) -> null);
+        loadScripts(connected.async());
+        facts.lookAtFailover(connected.async());
+        facts.lookAtEviction(connected.async());
+        every(EVICTION_LOOK, () -> facts.lookAtEviction(connected.async()));
+        every(LOOK, () -> {
+            var unused = lookAtClock(connected.async());
+            lookAtRole();
+        });
+        every(REPLICA_LOOK, () -> {
+            if (facts.isReplica()) {
+                lookAtRole();
+            }
+        });
+        return lookAtClock(connected.async())
+                .thenCombine(facts.lookAtRole(connected.async()), (clock, role) -> null)
+                .thenCompose(asked -> register.write());
+    }
+
+    /**
+     * Redis evicts scripts that came with {@code EVAL} when it has many of them, and none that was loaded. Without a right to load, the
+     * first call of a script sends its text.
+     */
+    private static void loadScripts(RedisAsyncCommands<String, byte[]> redis) {
+        GuardScript.ALL.forEach(script -> {
+            var unused = redis.scriptLoad(script.source()).exceptionally(failure -> {
+                log.debug(
+                        "A script was not loaded, and is sent when it is needed: {}", RedisErrorLog.reasonOf(failure));
+                return "";
+            });
+        });
     }
 
     /** Completed on the connection's event loop, before the end of that connection can be. */
@@ -463,65 +441,85 @@ public final class RedisPrimary implements AutoCloseable {
         });
     }
 
-    /** The pulse of the scripts: it finds this machine behind the clock of Redis when that was paused. */
-    private CompletionStage<?> lookForPause(RedisAsyncCommands<String, byte[]> redis) {
-        long askedAt = nanoTime.getAsLong();
-        return redis.time().thenAccept(time -> {
-            long shown = ServerClock.millisOf(time);
-            if (shown != ServerMoment.UNKNOWN && pauses.detect(shown, askedAt, nanoTime.getAsLong())) {
-                distrust();
-            }
-        });
-    }
+    /** What follows from how the server is replicated. */
+    private final class Replicated implements ServerFacts.Listener {
 
-    /** As {@link #lookForPause}, without waiting for Redis, where the clock of this machine has been put right. */
-    private void lookForSleep() {
-        long askedAt = nanoTime.getAsLong();
-        long shown = ownClock.millis();
-        if (sleeps.detect(shown, askedAt, nanoTime.getAsLong())) {
-            distrust();
+        @Override
+        public void replicated(Replication now) {
+            acknowledgements.note(now);
+        }
+
+        @Override
+        public void identified(boolean hasAll) {
+            if (!hasAll) {
+                register.quarantine().fencesLost();
+            }
+            listener.identified(RedisPrimary.this, hasAll);
+        }
+
+        @Override
+        public void replaced() {
+            clock.forget();
+            unproven();
+            listener.disconnected(RedisPrimary.this);
+            identified(false);
+            lookAtClock();
         }
     }
 
-    private void distrust() {
-        log.debug(
-                "This machine was paused, or a clock was set: nothing is answered from memory until Redis has sent the changes");
-        session.distrust(System.nanoTime());
-    }
+    /** What the register of nodes has to know of this server. */
+    private final class RegisteredAt implements NodeRegister.Server {
 
-    private void lookAtEviction(RedisAsyncCommands<String, byte[]> redis) {
-        var unused = redis.info("memory").thenAccept(info -> {
-            Eviction before = eviction;
-            Eviction now = Eviction.parse(info);
-            eviction = now;
-            if (now != null && now.takesYoungGuards() && !now.equals(before)) {
-                log.warn(
-                        "The maxmemory-policy {} of this Redis may evict a guard that was written a moment ago: a login may then"
-                                + " store a row from before a change. Choose allkeys-lru, allkeys-lfu or noeviction",
-                        now.policy());
+        @Override
+        public @Nullable String history() {
+            Replication known = facts.replication();
+            return known == null ? null : known.history();
+        }
+
+        @Override
+        public CompletionStage<?> askHistory() {
+            try {
+                return facts.lookAtRole(scriptLink.commands());
+            } catch (SharedTierException e) {
+                return CompletableFuture.failedStage(e);
             }
-        });
-    }
+        }
 
-    private void lookAtRole(RedisAsyncCommands<String, byte[]> redis) {
-        var unused = redis.info("server").thenCombine(redis.info("replication"), (server, replication) -> {
-            ServerRole before = role;
-            ServerRole now = ServerRole.parse(server + replication);
-            role = now;
-            if (now != before && now.advice() != null) {
-                log.warn(
-                        "Redis at {} is {}, with spring.data.redis.host and spring.data.redis.port, with spring.data.redis.url,"
-                                + " or with redis(…) of UserCaches.builder()",
-                        errorLog.address(),
-                        now.advice());
+        @Override
+        public void writeFailed(Throwable failure) {
+            if (RedisLink.isAnswer(failure instanceof CompletionException ? failure.getCause() : failure)) {
+                lookAtRole();
             }
-            return now;
-        });
+        }
+
+        @Override
+        public Acknowledgements acknowledgements() {
+            return acknowledgements;
+        }
+
+        @Override
+        public void revoked(RevokedKeys users, IntConsumer processed) {
+            listener.revoked(users, processed);
+        }
     }
 
-    /** The fences are gone with all the rest, and rows that were read before may not be offered any more. */
+    /**
+     * Whether what this primary says of a key is believed, in a facet that fails closed: the primary has taken a write of this node within the bound, and the
+     * user was not revoked a moment ago.
+     */
+    boolean isBelieved(String key, long boundNanos) {
+        long now = System.nanoTime();
+        return now - provenAt <= boundNanos && !facts.isSuspect(now) && register.isBelieved(key);
+    }
+
+    /** The fences are gone with all the rest, and rows that were read before may not be offered any more. A server that becomes a replica says the same. */
     public void flushed() {
         clock.forget();
+        lookAtClock();
+        lookAtRole();
+    }
+
+    private void lookAtClock() {
         try {
             var unused = lookAtClock(scriptLink.commands());
         } catch (SharedTierException e) {
@@ -529,12 +527,37 @@ public final class RedisPrimary implements AutoCloseable {
         }
     }
 
+    private void lookAtRole() {
+        try {
+            var unused = facts.lookAtRole(scriptLink.commands());
+        } catch (SharedTierException e) {
+            log.debug("The role of Redis cannot be read: {}", e.getMessage());
+        }
+    }
+
+    private void proven(long sentAt) {
+        // A replica that has been promoted since its last look has another history, which is not known yet.
+        if (!facts.isReplica()) {
+            provenAt = sentAt;
+            lastProvenAt = sentAt;
+        }
+    }
+
     private CompletionStage<?> useForReads(StatefulRedisConnection<String, byte[]> connected) {
-        TrackedConnection connection =
-                new TrackedConnection(connected, readLink, register, tenants, session, listener, this::flushed);
+        TrackedConnection connection = new TrackedConnection(
+                connected,
+                readLink,
+                register,
+                tenants,
+                connector.judge(),
+                session,
+                listener,
+                this::flushed,
+                this::proven,
+                this::unproven);
         reads = new BatchedReads(connected.async(), batchSizes);
         tracked = connection;
-        every(HEARTBEAT, connection::beat);
+        every(BEAT_LOOK, connection::beat);
         return connection.beat();
     }
 

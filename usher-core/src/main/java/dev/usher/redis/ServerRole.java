@@ -5,7 +5,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** The role of a Redis server. Only a {@link #PRIMARY} can be the shared tier. */
-enum ServerRole {
+public enum ServerRole {
 
     /** A standalone server, or the primary of its replicas. */
     PRIMARY(null),
@@ -19,7 +19,9 @@ enum ServerRole {
                     + " source each time, and their changes reach no other process. Name a standalone Redis"),
 
     /** A Sentinel, which watches a primary and its replicas. */
-    SENTINEL("a Sentinel, which stores nothing. Name the primary that it watches");
+    SENTINEL(
+            "a Sentinel, which stores nothing. Name all Sentinels with spring.data.redis.sentinel.nodes, or the primary that"
+                    + " they watch");
 
     private static final Pattern MODE = Pattern.compile("^(?:redis|server)_mode:(\\w+)", Pattern.MULTILINE);
     private static final Pattern ROLE = Pattern.compile("^role:(\\w+)", Pattern.MULTILINE);

@@ -1,15 +1,21 @@
 package dev.usher.redis;
 
+import dev.usher.redis.GuardProtocol.Claim;
+import dev.usher.redis.GuardProtocol.Claiming;
+import dev.usher.redis.GuardProtocol.Fill;
+import dev.usher.redis.GuardProtocol.Filling;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -95,6 +101,26 @@ public final class SharedTier implements AutoCloseable {
         return primaryOf(key).sessionWithoutRedis();
     }
 
+    /** {@link RedisPrimary#isBelieved} of this key's primary. */
+    public boolean isBelieved(String key, long boundNanos) {
+        return primaryOf(key).isBelieved(key, boundNanos);
+    }
+
+    /** Whether this key was revoked within the last minute. */
+    public boolean wasRevokedLately(String key) {
+        return register().quarantine().hasLately(key);
+    }
+
+    /** Whether this key was revoked, and its primary may have lost the fence since. */
+    public boolean isUnfenced(String key) {
+        return register().quarantine().isUnfenced(key);
+    }
+
+    /** The fence of this key, which may have been lost, has been announced again. */
+    public void fenced(String key) {
+        register().quarantine().fenced(key);
+    }
+
     /** Whether the last call of this key's primary has failed. */
     public boolean isFailing(String key) {
         return primaryOf(key).isFailing();
@@ -108,29 +134,16 @@ public final class SharedTier implements AutoCloseable {
     /**
      * What stands under a key, over the connection whose reads are tracked.
      *
-     * @return the bytes, or {@code null} when there is nothing, or something else than a string
+     * @param timeouts end the wait for an answer
+     * @return the bytes, or {@code null} when there is nothing, or something else than a string; completed as {@link RedisLink#bounded} says
      */
-    public byte @Nullable [] get(String key) throws SharedTierException {
-        return primaryOf(key).get(key);
+    public CompletableFuture<byte @Nullable []> get(String key, Timeouts timeouts) {
+        return primaryOf(key).get(key, timeouts);
     }
 
     /** As {@link #get} for each key, in one round trip to each primary that has any of them. */
-    public List<byte @Nullable []> getAll(List<String> keys) throws SharedTierException {
-        RedisPrimary only = onlyPrimaryOf(keys);
-        if (only != null) {
-            return only.getAll(keys);
-        }
-        Map<RedisPrimary, List<Integer>> parts = partsOf(keys);
-        byte @Nullable [][] found = new byte[keys.size()][];
-        for (Map.Entry<RedisPrimary, List<Integer>> part : parts.entrySet()) {
-            List<Integer> places = part.getValue();
-            List<byte @Nullable []> values =
-                    part.getKey().getAll(places.stream().map(keys::get).toList());
-            for (int i = 0; i < places.size(); i++) {
-                found[places.get(i)] = values.get(i);
-            }
-        }
-        return Arrays.asList(found);
+    public CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys, Timeouts timeouts) {
+        return byPrimary(keys, keys, (primary, part) -> primary.getAll(part, timeouts));
     }
 
     /**
@@ -157,6 +170,64 @@ public final class SharedTier implements AutoCloseable {
         return commands.stream().map(CompletableFuture::join).toList();
     }
 
+    /** As {@link #awaitAll}, without a thread that waits; completed as {@link RedisLink#bounded} says. */
+    public <T> CompletableFuture<List<T>> all(
+            List<String> keys, List<CompletableFuture<T>> commands, Timeouts timeouts) {
+        RedisPrimary only = onlyPrimaryOf(keys);
+        if (only != null) {
+            return only.guards().all(commands, timeouts);
+        }
+        List<CompletableFuture<List<T>>> parts = new ArrayList<>();
+        partsOf(keys)
+                .forEach((primary, places) -> parts.add(
+                        primary.guards().all(places.stream().map(commands::get).toList(), timeouts)));
+        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new))
+                .thenApply(
+                        done -> commands.stream().map(CompletableFuture::join).toList());
+    }
+
+    /** {@link GuardProtocol#claim}, by the primaries of the keys. */
+    public CompletableFuture<List<Claim>> claim(List<Claiming> claims, Timeouts timeouts) {
+        return byPrimary(
+                keysOf(claims), claims, (primary, part) -> primary.guards().claim(part, timeouts));
+    }
+
+    /** {@link GuardProtocol#fill}, by the primaries of the keys. */
+    public CompletableFuture<List<Fill>> fill(List<Filling> fills, Timeouts timeouts) {
+        return byPrimary(
+                keysOf(fills), fills, (primary, part) -> primary.guards().fill(part, timeouts));
+    }
+
+    private static List<String> keysOf(List<? extends GuardProtocol.OfOneKey> requests) {
+        return requests.stream().map(GuardProtocol.OfOneKey::key).toList();
+    }
+
+    /**
+     * Asks each primary for its part.
+     *
+     * @param keys the key of each request
+     * @param ask returns an answer for each of its requests
+     * @return an answer for each request, in their order
+     */
+    private <R, T extends @Nullable Object> CompletableFuture<List<T>> byPrimary(
+            List<String> keys, List<R> requests, BiFunction<RedisPrimary, List<R>, CompletableFuture<List<T>>> ask) {
+        RedisPrimary only = onlyPrimaryOf(keys);
+        if (only != null) {
+            return ask.apply(only, requests);
+        }
+        List<T> answers = new ArrayList<>(Collections.nCopies(requests.size(), null));
+        List<CompletableFuture<Void>> parts = new ArrayList<>();
+        partsOf(keys)
+                .forEach((primary, places) -> parts.add(ask.apply(
+                                primary, places.stream().map(requests::get).toList())
+                        .thenAccept(part -> {
+                            for (int i = 0; i < places.size(); i++) {
+                                answers.set(places.get(i), part.get(i));
+                            }
+                        })));
+        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(done -> answers);
+    }
+
     /** The primary that has all of the keys, or {@code null} when several have, or there are no keys. */
     private @Nullable RedisPrimary onlyPrimaryOf(List<String> keys) {
         RedisPrimary only = null;
@@ -181,7 +252,7 @@ public final class SharedTier implements AutoCloseable {
     }
 
     /** {@link RedisPrimary#inspect} of this key's primary. */
-    public RedisPrimary.Inspection inspect(String key) throws SharedTierException {
+    public StoredKeys.Inspection inspect(String key) throws SharedTierException {
         return primaryOf(key).inspect(key);
     }
 
@@ -251,6 +322,18 @@ public final class SharedTier implements AutoCloseable {
         return Duration.ofNanos(oldest);
     }
 
+    /**
+     * When the latest write of this node was sent that a primary has taken while it was known to be the primary: the earliest moment of all primaries, in {@link
+     * System#nanoTime()}; or when this began, if there has been none.
+     */
+    public long lastProvenAt() {
+        long earliest = primaries().get(0).lastProvenAt();
+        for (RedisPrimary primary : primaries()) {
+            earliest = primary.lastProvenAt() - earliest < 0 ? primary.lastProvenAt() : earliest;
+        }
+        return earliest;
+    }
+
     /** How the primary is doing that does worst. */
     public RedisState state() {
         return worst().state();
@@ -259,6 +342,11 @@ public final class SharedTier implements AutoCloseable {
     /** What is wrong with that primary, in words without any of a user, or {@code null} while it answers. */
     public @Nullable String lastError() {
         return worst().lastError();
+    }
+
+    /** What is known of the server of the primary that does worst. */
+    public ServerStanding standing() {
+        return worst().standing();
     }
 
     private RedisPrimary worst() {
@@ -273,10 +361,32 @@ public final class SharedTier implements AutoCloseable {
 
     /** The {@code maxmemory-policy} of a primary by which it may take a guard too early, or {@code null} when none has such a policy. */
     public @Nullable String riskyEviction() {
-        for (RedisPrimary primary : primaries()) {
+        return firstOf(primary -> {
             Eviction eviction = primary.eviction();
-            if (eviction != null && eviction.takesYoungGuards()) {
-                return eviction.policy();
+            return eviction != null && eviction.takesYoungGuards() ? eviction.policy() : null;
+        });
+    }
+
+    /** Why a server cannot be the shared tier, and what to name instead, in words, or {@code null} when all can. */
+    public @Nullable String unfitServer() {
+        return firstOf(RedisPrimary::unfitServer);
+    }
+
+    /** What the Sentinels of a primary have said last, in words, or {@code null} without Sentinels. */
+    public @Nullable String sentinels() {
+        return firstOf(RedisPrimary::sentinels);
+    }
+
+    /** Why a primary that has been replaced may take writes for too long, in words, or {@code null} when that is not known. */
+    public @Nullable String riskyFailover() {
+        return firstOf(RedisPrimary::riskyFailover);
+    }
+
+    private @Nullable String firstOf(Function<RedisPrimary, @Nullable String> said) {
+        for (RedisPrimary primary : primaries()) {
+            String text = said.apply(primary);
+            if (text != null) {
+                return text;
             }
         }
         return null;

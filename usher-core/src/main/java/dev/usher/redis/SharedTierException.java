@@ -32,4 +32,9 @@ public final class SharedTierException extends Exception {
     public @Nullable String errorCode() {
         return errorCode;
     }
+
+    /** Of an answer that has come while this node did not believe Redis any more. */
+    public static SharedTierException ofDisbelief(String key) {
+        return new SharedTierException("Redis is not believed about " + key + ": its source is asked", null);
+    }
 }

@@ -83,7 +83,7 @@ final class TenantRegisters {
 
         private Mark(String prefix) {
             this.prefix = prefix;
-            this.key = NodeRegister.keyOf(prefix);
+            this.key = RegisterScripts.keyOf(prefix);
         }
 
         private void lose() {
@@ -105,10 +105,15 @@ final class TenantRegisters {
      * @param life after which a mark ends that no node extends
      */
     TenantRegisters(String home, RedisLink scripts, CurrentSession session, Duration life) {
-        this.field = HOME + home;
+        this.field = fieldOf(home);
         this.scripts = scripts;
         this.session = session;
         this.life = life;
+    }
+
+    /** The field of the mark of a home. */
+    static String fieldOf(String home) {
+        return HOME + home;
     }
 
     static boolean isMark(String field) {
@@ -147,7 +152,7 @@ final class TenantRegisters {
      * @return whether it is such a register
      */
     boolean changed(String key) {
-        String prefix = NodeRegister.prefixOf(key);
+        String prefix = RegisterScripts.prefixOf(key);
         Mark mark = prefix == null ? null : marks.get(prefix);
         if (mark != null) {
             read(mark);

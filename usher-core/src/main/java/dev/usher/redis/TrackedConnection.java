@@ -1,6 +1,6 @@
 package dev.usher.redis;
 
-import dev.usher.redis.NodeRegister.Sample;
+import dev.usher.redis.NodeRegister.Look;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
@@ -8,15 +8,16 @@ import io.lettuce.core.StatefulRedisConnectionImpl;
 import io.lettuce.core.TrackingArgs;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.push.PushMessage;
-import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.protocol.ProtocolVersion;
 import java.net.SocketAddress;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,8 +26,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Its {@link Session} begins when Redis has acknowledged the tracking and this node is in the register, and ends when the
  * connection is lost; when Redis says that everything is forgotten, the next one begins. All pushes and replies are processed
- * in the order in which Redis sent them, on one event loop: so when the reply to a heartbeat is processed, every change from
- * before its sending has been.
+ * in the order in which Redis sent them, on one event loop: so when a heartbeat is read back, every change from
+ * before its sending has been processed.
  */
 final class TrackedConnection {
 
@@ -35,15 +36,22 @@ final class TrackedConnection {
     /** After which Redis is asked again that has refused: its rights may have been mended. */
     private static final Duration REFUSED_FOR = Duration.ofSeconds(1);
 
+    /** The timer that asks is not exact. */
+    private static final Duration EARLY = Duration.ofMillis(20);
+
     private final StatefulRedisConnection<String, byte[]> connection;
     private final RedisLink link;
     private final NodeRegister register;
     private final TenantRegisters tenants;
+    private final PrimaryJudge judge;
     private final CurrentSession session;
     private final RedisPrimary.Listener listener;
     private final Runnable flushed;
-    private final AtomicBoolean beating = new AtomicBoolean();
+    private final LongConsumer proven;
+    private final Runnable unproven;
+    private final AtomicBoolean looking = new AtomicBoolean();
     private volatile boolean signalled;
+    private volatile long beatAt = System.nanoTime() - Duration.ofDays(1).toNanos();
     private volatile boolean refused;
     private volatile long askAgainAt;
 
@@ -53,26 +61,35 @@ final class TrackedConnection {
      * @param link is told how each heartbeat went
      * @param register is looked at with every heartbeat
      * @param tenants are told when they change
+     * @param judge is asked with every heartbeat whether this is still the primary
      * @param session is told when one begins and ends
      * @param listener is told of each key that has changed
      * @param flushed is called, on the connection's event loop, when all may have changed
+     * @param unproven is called when the server may be another one
+     * @param proven is told when the latest write of this node was sent that has been read back here
      */
     TrackedConnection(
             StatefulRedisConnection<String, byte[]> connection,
             RedisLink link,
             NodeRegister register,
             TenantRegisters tenants,
+            PrimaryJudge judge,
             CurrentSession session,
             RedisPrimary.Listener listener,
-            Runnable flushed) {
+            Runnable flushed,
+            LongConsumer proven,
+            Runnable unproven) {
         this.connection = connection;
         this.link = link;
         this.register = register;
         this.tenants = tenants;
         tenants.readOver(connection.async());
+        this.judge = judge;
         this.session = session;
         this.listener = listener;
         this.flushed = flushed;
+        this.proven = proven;
+        this.unproven = unproven;
         connection.addListener(this::onPush);
         connection.addListener(new RedisConnectionStateListener() {
             @Override
@@ -92,6 +109,7 @@ final class TrackedConnection {
     /** What is asked from now on goes over another connection, which Redis does not track yet. */
     private void notTracked() {
         refused = false;
+        unproven.run();
         register.lost();
         session.replace(Session.untracked());
         tenants.lost();
@@ -108,57 +126,82 @@ final class TrackedConnection {
     }
 
     /**
-     * Asks Redis for a sign of life, which is a look at the register, and for tracking where there is no session; not before
-     * the last one is answered.
+     * A heartbeat, if one is due, or there is no session yet: this node's entry is written, and read back over this connection.
      *
-     * @return completed when it is answered, or there was nothing to ask
+     * @return completed when both are answered, or there was nothing to ask
      */
     CompletionStage<?> beat() {
-        if ((refused && System.nanoTime() - askAgainAt < 0) || !beating.compareAndSet(false, true)) {
+        register.maintain();
+        long now = System.nanoTime();
+        long due = session.get().isTracked() ? register.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
+        if (now - beatAt < due - EARLY.toNanos()) {
+            return CompletableFuture.completedStage(null);
+        }
+        beatAt = now;
+        return judge.ask()
+                .thenCombine(register.beat(), (isPrimary, any) -> isPrimary)
+                .thenCompose(this::look);
+    }
+
+    /**
+     * Looks at the register, and asks for tracking where there is no session; not before the last look is answered.
+     *
+     * @param isPrimary whether a session may begin: this server has just been found to be the primary
+     */
+    private CompletionStage<?> look(boolean isPrimary) {
+        if (!looking.compareAndSet(false, true)) {
             return CompletableFuture.completedStage(null);
         }
         signalled = false;
         Session current = session.get();
-        long sentAt = System.nanoTime();
-        CompletionStage<?> tracking = current.isTracked()
-                ? CompletableFuture.completedStage(null)
-                : connection.async().clientTracking(TrackingArgs.Builder.enabled());
-        return register.sample(connection.async())
-                .thenCombine(tracking, (sample, any) -> sample)
-                .handle((sample, failure) -> {
+        boolean asksForTracking = !current.isTracked() && (!refused || System.nanoTime() - askAgainAt >= 0);
+        CompletionStage<?> tracking = asksForTracking
+                ? connection.async().clientTracking(TrackingArgs.Builder.enabled())
+                : CompletableFuture.completedStage(null);
+        CompletionStage<Look> looked = register.look(connection.async());
+        link.pulseAlong();
+        return looked.whenComplete((look, failure) -> {
+                    if (failure == null && look.isEntered()) {
+                        proven.accept(judge.notAfter(look.provenAt()));
+                    }
+                })
+                .thenCombine(tracking, (look, any) -> look)
+                .handle((look, failure) -> {
                     try {
                         link.note(failure);
                         if (failure == null) {
-                            answered(current, sentAt, sample);
+                            answered(current, asksForTracking || current.isTracked(), isPrimary, look);
                         } else if (isRefusal(failure)) {
-                            refuse("it refuses CLIENT TRACKING, or the script that registers this node: "
+                            refuse("it refuses CLIENT TRACKING, or the look at the register of nodes: "
                                     + RedisErrorLog.reasonOf(failure));
-                        } else if ("WRONGTYPE".equals(RedisErrorLog.codeOf(failure))) {
-                            // Something else stands where the register or its signal should, until it is written again.
-                            var unused = register.register();
                         }
                     } finally {
-                        beating.set(false);
+                        looking.set(false);
                     }
                     if (signalled) {
-                        var unused = beat();
+                        var unused = look(false);
                     }
                     return null;
                 });
     }
 
-    private void answered(Session current, long sentAt, Sample sample) {
+    private void answered(Session current, boolean isAsked, boolean isPrimary, Look look) {
         if (!isToldOfChanges()) {
-            refuse("the connection speaks RESP2, which has no pushes");
+            if (isAsked) {
+                refuse("the connection speaks RESP2, which has no pushes");
+            }
             return;
         }
-        boolean registered = sample.isRegistered() && register.isEntered();
-        if (registered && current.isTracked()) {
-            current.seenUpTo(sentAt);
+        if (!look.isEntered()) {
+            return;
+        }
+        long provenAt = judge.notAfter(look.provenAt());
+        if (current.isTracked()) {
+            current.seenUpTo(provenAt);
             tenants.maintain();
-        } else if (registered) {
+        } else if (isAsked && isPrimary) {
             // Not if the connection was lost meanwhile: Redis does not track the next one yet.
-            if (session.replace(current, Session.tracked(sentAt))) {
+            if (session.replace(current, Session.tracked(provenAt))) {
                 tenants.sessionBegan();
                 if (refused) {
                     refused = false;
@@ -166,7 +209,6 @@ final class TrackedConnection {
                 }
             }
         }
-        register.processed(sample);
     }
 
     private void refuse(String why) {
@@ -186,8 +228,8 @@ final class TrackedConnection {
             return;
         }
         try {
-            if (message.getContent(StringCodec.UTF8::decodeKey).get(1) instanceof List<?> keys) {
-                keys.forEach(key -> changed((String) key));
+            if (message.getContent().get(1) instanceof List<?> keys) {
+                keys.forEach(key -> changed(TextKeysCodec.INSTANCE.decodeKey((ByteBuffer) key)));
                 return;
             }
         } catch (RuntimeException e) {
@@ -195,6 +237,7 @@ final class TrackedConnection {
             listener.notUnderstood(e);
         }
         session.renew();
+        register.lost();
         tenants.lost();
         tenants.sessionBegan();
         flushed.run();
@@ -202,8 +245,10 @@ final class TrackedConnection {
 
     private void changed(String key) {
         if (register.isSignal(key)) {
+            // Both at once: the names come with the answer of the write.
             signalled = true;
-            var unused = beat();
+            var unused = look(false);
+            var unusedToo = register.write();
         } else if (!tenants.changed(key)) {
             listener.changed(key);
         }

@@ -12,5 +12,5 @@ if redis.call('EXISTS', KEYS[1], KEYS[2]) > 0 then
   return 0
 end
 
-store(ARGV[1], ARGV[2], ARGV[3])
+store(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])
 return 1

@@ -9,7 +9,7 @@ local left = redis.call('PTTL', KEYS[1])
 if left < 0 then return { 'unneeded' } end
 -- Limited: a script cannot return a number as large as the longest TTL of Redis.
 if left > tonumber(ARGV[4]) then return { 'later', math.min(left - tonumber(ARGV[4]), 1e12) } end
-if claim() == ARGV[1] or others(ARGV[1], tonumber(ARGV[2])) then return { 'unneeded' } end
+if claim(KEYS[2]) == ARGV[1] or others(KEYS[2], ARGV[1], tonumber(ARGV[2])) then return { 'unneeded' } end
 
-lease(ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))
+lease(KEYS[2], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))
 return { 'granted', value }

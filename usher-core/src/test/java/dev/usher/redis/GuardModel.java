@@ -36,6 +36,8 @@ final class GuardModel {
         LOGIN,
         WRITER_0,
         WRITER_1,
+        /** A caller of the first reader's process that joins its load after the query has begun, and is answered by it or asks anew. */
+        CALLER,
         /** A writer without guards: after its commit it sets the new value. */
         FOREIGN_SETTER,
         /** A writer without guards: after its commit it deletes the value. */
@@ -64,7 +66,9 @@ final class GuardModel {
         THE_VALUE_IS_EVICTED,
         THE_GUARD_IS_EVICTED,
         A_CLAIM_IS_RENEWED,
-        A_CLAIM_IS_GIVEN_UP
+        A_CLAIM_IS_GIVEN_UP,
+        /** It never reaches Redis, or its answer never comes back. */
+        A_FILL_IS_LOST
     }
 
     /** The rule of the callers that is taken out, to show that it is needed. */
@@ -73,7 +77,10 @@ final class GuardModel {
         READ_BEFORE_CLAIM,
         READ_BEFORE_REFRESH,
         SET_INSTEAD_OF_FILL,
-        SET_INSTEAD_OF_FENCE
+        SET_INSTEAD_OF_FENCE,
+        ANSWER_WITHOUT_THE_FILL,
+        ANSWER_BY_A_FILL_UNDER_WAY,
+        ANSWER_BY_A_REFUSED_FILL
     }
 
     /**
@@ -141,7 +148,18 @@ final class GuardModel {
         IDLE,
         CLAIMED,
         READ,
+        /** A fill is under way, for which no thread waits. */
+        SENT,
+        /** Redis has taken the fill, or the absence, and its answer is under way. */
+        STORED,
+        REFUSED,
         COMMITTED,
+        /** A caller that came before the fill was sent. */
+        JOINED,
+        /** A caller that came after it. */
+        LATE,
+        /** A caller that was answered with an older version than the last one that had been fenced when it came. */
+        OUTDATED,
         DONE
     }
 
@@ -168,7 +186,13 @@ final class GuardModel {
         }
     }
 
-    private record State(int database, Stored stored, Map<Participant, Actor> actors, Map<Chance, Integer> chances) {
+    /**
+     * A state.
+     *
+     * @param fenced the latest version whose fence Redis has executed
+     */
+    private record State(
+            int database, int fenced, Stored stored, Map<Participant, Actor> actors, Map<Chance, Integer> chances) {
 
         Actor actor(Participant participant) {
             return actors.getOrDefault(participant, Actor.DONE);
@@ -181,15 +205,19 @@ final class GuardModel {
         State with(Participant participant, Actor actor) {
             Map<Participant, Actor> changed = new HashMap<>(actors);
             changed.put(participant, actor);
-            return new State(database, stored, Map.copyOf(changed), chances);
+            return new State(database, fenced, stored, Map.copyOf(changed), chances);
         }
 
         State with(Stored stored) {
-            return new State(database, stored, actors, chances);
+            return new State(database, fenced, stored, actors, chances);
         }
 
         State withNextVersion() {
-            return new State(database + 1, stored, actors, chances);
+            return new State(database + 1, fenced, stored, actors, chances);
+        }
+
+        State withFence(int version) {
+            return new State(database, Math.max(fenced, version), stored, actors, chances);
         }
 
         boolean has(Chance chance) {
@@ -199,11 +227,11 @@ final class GuardModel {
         State without(Chance chance) {
             Map<Chance, Integer> left = new HashMap<>(chances);
             left.merge(chance, -1, Integer::sum);
-            return new State(database, stored, actors, Map.copyOf(left));
+            return new State(database, fenced, stored, actors, Map.copyOf(left));
         }
 
         State withoutChances() {
-            return new State(database, stored, actors, Map.of());
+            return new State(database, fenced, stored, actors, Map.of());
         }
 
         /** Whether these chances allow everything that the other ones allow. */
@@ -221,12 +249,20 @@ final class GuardModel {
                     .with(Participant.LOGIN, actor(Participant.LOGIN).older(time));
         }
 
-        /** Whether no participant has a step left, and the entry is older than the database. */
-        boolean isOldForEver() {
+        /**
+         * Whether the entry is older than a fence that Redis has executed, or no participant has a step left and the entry is older than the
+         * database; or the caller was answered with a version that is older than a fence from before it came.
+         */
+        boolean isWrong() {
             Integer value = stored.value();
-            return value != null
-                    && value < database
-                    && actors.values().stream().allMatch(actor -> actor.phase() == Phase.DONE);
+            boolean isOld = value != null && (value < fenced || (value < database && isOver()));
+            return isOld || actor(Participant.CALLER).phase() == Phase.OUTDATED;
+        }
+
+        private boolean isOver() {
+            return actors.entrySet().stream()
+                    .allMatch(actor -> actor.getKey() == Participant.CALLER
+                            || actor.getValue().phase() == Phase.DONE);
         }
     }
 
@@ -256,7 +292,7 @@ final class GuardModel {
         Map<State, List<Map<Chance, Integer>>> reachedWith = new HashMap<>();
         Queue<State> frontier = new ArrayDeque<>();
         for (Stored start : starts) {
-            State state = new State(1, start, Map.copyOf(actors), Map.copyOf(chances));
+            State state = new State(1, 1, start, Map.copyOf(actors), Map.copyOf(chances));
             reachedBy.put(state, null);
             chancesLeftIn(reachedWith, state).add(state.chances());
             frontier.add(state);
@@ -283,7 +319,7 @@ final class GuardModel {
                 if (before.stream().noneMatch(reached::hasNoMoreThan)) {
                     before.add(reached.chances());
                     reachedBy.put(reached, step);
-                    if (reached.isOldForEver()) {
+                    if (reached.isWrong()) {
                         return new Finding(reachedBy.size(), made, story(reachedBy, reached));
                     }
                     frontier.add(reached);
@@ -310,6 +346,7 @@ final class GuardModel {
         if (state.hasBegun(Participant.REFRESHER_0)) {
             addLoaderSteps(steps, state, Participant.REFRESHER_1);
         }
+        addCallerSteps(steps, state);
         addLoginSteps(steps, state);
         addWriterSteps(steps, state, Participant.WRITER_0);
         if (state.hasBegun(Participant.WRITER_0)) {
@@ -334,15 +371,84 @@ final class GuardModel {
                 addRenewals(steps, state, participant);
             }
             case READ -> {
-                steps.add(readsFirst ? claim(state, claim, participant) : store(state, fill, participant));
+                if (readsFirst) {
+                    steps.add(claim(state, claim, participant));
+                } else {
+                    boolean hasCaller = participant == Participant.READER_0
+                            && state.actors().containsKey(Participant.CALLER);
+                    steps.add(hasCaller ? sendFill(state, participant) : store(state, fill, participant));
+                }
                 if (!refreshes && !readsFirst) {
                     // As if the row that it has read were missing.
                     steps.add(store(state, Operation.ABSENT, participant));
                 }
                 addRenewals(steps, state, participant);
             }
+            case SENT -> {
+                steps.add(execute(state, fill, participant));
+                steps.add(execute(state, Operation.ABSENT, participant));
+                addLoss(steps, state, participant);
+                addRenewals(steps, state, participant);
+            }
+            case STORED, REFUSED -> {
+                steps.add(answer(state, participant));
+                addLoss(steps, state, participant);
+            }
             default -> {}
         }
+    }
+
+    private static Step sendFill(State state, Participant participant) {
+        Actor loader = state.actor(participant);
+        return atOnce(
+                state, participant + " sends FILL " + loader.version(), state.with(participant, loader.in(Phase.SENT)));
+    }
+
+    private static Step execute(State state, Operation operation, Participant participant) {
+        Actor loader = state.actor(participant);
+        return call(
+                state,
+                operation,
+                participant,
+                (stored, outcome) ->
+                        stored.with(participant, loader.in(outcome.accepted() ? Phase.STORED : Phase.REFUSED)));
+    }
+
+    private static void addLoss(List<Step> steps, State state, Participant participant) {
+        addChance(steps, state, Chance.A_FILL_IS_LOST, state.with(participant, Actor.DONE));
+    }
+
+    /** The answer of a fill comes: it answers the callers that it may answer, and the others ask anew. */
+    private Step answer(State state, Participant participant) {
+        Actor loader = state.actor(participant);
+        Actor caller = state.actor(Participant.CALLER);
+        boolean isConfirmed = loader.phase() == Phase.STORED || fault == Fault.ANSWER_BY_A_REFUSED_FILL;
+        boolean isInTime = caller.phase() == Phase.JOINED
+                || (caller.phase() == Phase.LATE && fault == Fault.ANSWER_BY_A_FILL_UNDER_WAY);
+        State answered = isConfirmed && isInTime ? answerCaller(state, loader.version()) : state;
+        return atOnce(
+                state, participant + " hears of FILL " + loader.version(), answered.with(participant, Actor.DONE));
+    }
+
+    private static State answerCaller(State state, int version) {
+        Actor caller = state.actor(Participant.CALLER);
+        return state.with(Participant.CALLER, version < caller.version() ? caller.in(Phase.OUTDATED) : Actor.DONE);
+    }
+
+    /** A caller comes after the query has begun: what was fenced by then may be what the query has missed. */
+    private void addCallerSteps(List<Step> steps, State state) {
+        Actor loader = state.actor(Participant.READER_0);
+        boolean isSent =
+                loader.phase() == Phase.SENT || loader.phase() == Phase.STORED || loader.phase() == Phase.REFUSED;
+        if (state.actor(Participant.CALLER).phase() != Phase.IDLE || !(isSent || loader.phase() == Phase.READ)) {
+            return;
+        }
+        Actor caller = Actor.IDLE.in(isSent ? Phase.LATE : Phase.JOINED).with(state.fenced());
+        State joined = state.with(Participant.CALLER, caller);
+        steps.add(atOnce(
+                state,
+                "CALLER comes after fence " + state.fenced(),
+                fault == Fault.ANSWER_WITHOUT_THE_FILL ? answerCaller(joined, loader.version()) : joined));
     }
 
     private static void addLoginSteps(List<Step> steps, State state) {
@@ -361,7 +467,14 @@ final class GuardModel {
                 steps.add(atOnce(
                         state, participant + " commits " + committed.database(), committed.with(participant, writer)));
             }
-            case COMMITTED -> steps.add(store(state, afterCommit(participant), participant));
+            case COMMITTED -> {
+                Operation operation = afterCommit(participant);
+                int version = state.actor(participant).version();
+                steps.add(call(state, operation, participant, (told, outcome) -> {
+                    State done = told.with(participant, Actor.DONE);
+                    return operation == Operation.FENCE ? done.withFence(version) : done;
+                }));
+            }
             default -> {}
         }
     }

@@ -6,30 +6,38 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.redis.GuardProtocol.Claim;
+import dev.usher.redis.GuardProtocol.Claiming;
 import dev.usher.redis.GuardProtocol.Fill;
+import dev.usher.redis.GuardProtocol.Filling;
 import dev.usher.redis.GuardProtocol.Offer;
 import dev.usher.redis.GuardProtocol.Refresh;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.KillArgs;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The effect of each script on its two keys, and its refusals. */
+@Tag("servers")
 class GuardScriptsIT {
 
     private static final String KEY = "user:42:profile";
@@ -37,6 +45,7 @@ class GuardScriptsIT {
     private static final String OTHER_KEY = "user:43:profile";
     private static final Duration TTL = Duration.ofMinutes(30);
     private static final byte[] VALUE = "value".getBytes(UTF_8);
+    private static final Timeouts TIMEOUTS = (nanos, task) -> () -> {};
 
     private static RedisServer server;
     private static RedisClient client;
@@ -238,7 +247,11 @@ class GuardScriptsIT {
             fence(primary);
             forgetful.kill();
             forgetful.restart(); // without the fence
-            await().ignoreExceptions().until(() -> primary.getAll(List.of(KEY)).get(0) == null);
+            await().ignoreExceptions()
+                    .until(() -> primary.getAll(List.of(KEY), (nanos, task) -> () -> {})
+                                    .join()
+                                    .get(0)
+                            == null);
             assertThat(isStored(primary.guards(), KEY, readAt)).isFalse();
             await().ignoreExceptions().until(() -> isStored(primary.guards(), KEY, System.nanoTime()));
         }
@@ -389,6 +402,75 @@ class GuardScriptsIT {
     }
 
     @Test
+    void eachClaimOfAListIsUnderItsOwnToken() throws Exception {
+        List<Claiming> claims = List.of(
+                new Claiming(KEY, "t1", null),
+                new Claiming(OTHER_KEY, "t2", null),
+                new Claiming("user:44:profile", "t1", null));
+        assertThat(answerOf(guards.claim(claims, TIMEOUTS))).containsOnly(new Claim.Granted(false, true));
+        assertThat(claims)
+                .allSatisfy(claiming ->
+                        assertThat(redis.get(KeySpace.guardOf(claiming.key()))).startsWith(claiming.token() + " "));
+        assertThat(answerOf(guards.fill(
+                        claims.stream().map(GuardScriptsIT::fillingOf).toList(), TIMEOUTS)))
+                .containsOnly(Fill.STORED);
+    }
+
+    @Test
+    void manyClaimsAndFillsAreAnsweredAsEachByItself() throws Exception {
+        List<Consumer<String>> states = List.of(
+                key -> {},
+                key -> redis.set(key, "value"),
+                key -> redis.set(key, "{broken"),
+                key -> redis.hset(key, "a", "b"),
+                key -> redis.set(KeySpace.guardOf(key), "-"),
+                key -> redis.set(KeySpace.guardOf(key), "another " + (serverTime() + 500)),
+                key -> redis.hset(KeySpace.guardOf(key), "a", "b"));
+        List<Claiming> alone = new ArrayList<>();
+        List<Claiming> together = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            Consumer<String> state = states.get(i % states.size());
+            byte[] unreadable = i % states.size() == 2 && i % 2 == 0 ? "{broken".getBytes(UTF_8) : null;
+            for (int first : new int[] {1000, 2000}) {
+                String key = "user:" + (first + i) + ":profile";
+                state.accept(key);
+                (first == 1000 ? alone : together).add(new Claiming(key, "t", unreadable));
+            }
+        }
+        redis.configResetstat();
+        List<Claim> answers = answerOf(guards.claim(together, TIMEOUTS));
+        assertThat(redis.info("commandstats")
+                        .lines()
+                        .filter(line -> line.startsWith("cmdstat_evalsha:"))
+                        .map(line -> line.replaceAll(".*calls=(\\d+),.*", "$1"))
+                        .mapToInt(Integer::parseInt)
+                        .sum())
+                .as("50 at a time, and 7 that replace something")
+                .isLessThan(11);
+        List<Claim> expected = new ArrayList<>();
+        for (Claiming claiming : alone) {
+            expected.addAll(answerOf(guards.claim(List.of(claiming), TIMEOUTS)));
+        }
+        assertThat(answers).usingRecursiveComparison().ignoringFields("left").isEqualTo(expected);
+
+        List<Fill> fills = answerOf(
+                guards.fill(together.stream().map(GuardScriptsIT::fillingOf).toList(), TIMEOUTS));
+        List<Fill> expectedFills = new ArrayList<>();
+        for (Claiming claiming : alone) {
+            expectedFills.addAll(answerOf(guards.fill(List.of(fillingOf(claiming)), TIMEOUTS)));
+        }
+        assertThat(fills).isEqualTo(expectedFills).contains(Fill.STORED, Fill.REFUSED);
+        for (int i = 0; i < 100; i++) {
+            String mine = "user:" + (2000 + i) + ":profile";
+            String other = "user:" + (1000 + i) + ":profile";
+            assertThat(redis.type(mine)).isEqualTo(redis.type(other));
+            if (redis.type(mine).equals("string")) {
+                assertThat(redis.get(mine)).isEqualTo(redis.get(other));
+            }
+        }
+    }
+
+    @Test
     void aValueFarFromItsEndIsRefreshedLater() throws Exception {
         redis.setex(KEY, 1800, "value");
         assertThat(refresh("t1", Duration.ofMinutes(10)))
@@ -536,9 +618,29 @@ class GuardScriptsIT {
         }
     }
 
+    @Test
+    void everyConnectionLoadsAllScripts() throws Exception {
+        try (RedisServer own = RedisServer.start();
+                RedisPrimary loading = primary(own);
+                RedisClient operator = RedisClient.create(own.uri())) {
+            RedisCommands<String, String> operating = operator.connect().sync();
+            String[] all = GuardScript.ALL.stream().map(GuardScript::sha1).toArray(String[]::new);
+            await().until(() -> !operating.scriptExists(all).contains(false));
+            fence(loading);
+            for (int i = 0; i < 1000; i++) {
+                operating.eval("return " + i, ScriptOutputType.INTEGER); // as many as Redis evicts
+            }
+            assertThat(operating.scriptExists(all)).as("after 1000 others").doesNotContain(false);
+
+            operating.scriptFlush();
+            operating.clientKill(KillArgs.Builder.typeNormal().skipme());
+            await().until(() -> !operating.scriptExists(all).contains(false));
+        }
+    }
+
     /** Offers a row that was read at a moment of {@link System#nanoTime()}. */
-    private static boolean isStored(GuardProtocol guards, String key, long readAt) throws SharedTierException {
-        return guards.offer(key, VALUE, TTL, guards.momentAt(readAt)) == Offer.STORED;
+    private static boolean isStored(GuardProtocol guards, String key, long readAt) {
+        return guards.offer(key, VALUE, TTL, guards.momentAt(readAt)).join() == Offer.STORED;
     }
 
     private static RedisPrimary primary(RedisServer server) {
@@ -547,9 +649,11 @@ class GuardScriptsIT {
                         RedisURI.create(server.uri()),
                         ClientOptions.create(),
                         Duration.ofSeconds(10),
-                        new RedisSettings.Times(Duration.ofSeconds(2), Duration.ofSeconds(10), Duration.ofHours(24)),
+                        new RedisSettings.Times(
+                                Duration.ofSeconds(2), Duration.ofSeconds(10), Duration.ofHours(24), Duration.ZERO),
                         InstantSource.system(),
-                        System::nanoTime),
+                        System::nanoTime,
+                        RedisSettings.AwaitReplicas.AUTO),
                 "user",
                 "node",
                 scheduler,
@@ -563,6 +667,11 @@ class GuardScriptsIT {
     private static final class Quiet implements RedisPrimary.Listener {
 
         @Override
+        public void revoked(RevokedKeys users, IntConsumer processed) {
+            processed.accept(0);
+        }
+
+        @Override
         public void changed(String key) {}
 
         @Override
@@ -570,6 +679,9 @@ class GuardScriptsIT {
 
         @Override
         public void disconnected(RedisPrimary primary) {}
+
+        @Override
+        public void identified(RedisPrimary primary, boolean hasAll) {}
     }
 
     private static void fence(RedisPrimary primary) throws SharedTierException {
@@ -604,7 +716,8 @@ class GuardScriptsIT {
     }
 
     private static Claim claim(String key, String token, byte @Nullable [] unreadable) throws SharedTierException {
-        return guards.awaitAll(List.of(guards.claim(key, token, unreadable))).get(0);
+        return answerOf(guards.claim(List.of(new Claiming(key, token, unreadable)), TIMEOUTS))
+                .get(0);
     }
 
     private static Fill absent(String token, boolean overNothing) throws SharedTierException {
@@ -613,13 +726,21 @@ class GuardScriptsIT {
     }
 
     private static Refresh refresh(String token, Duration ahead) throws SharedTierException {
-        return guards.refresh(KEY, token, ahead);
+        return guards.awaitAll(List.of(guards.refresh(KEY, token, ahead))).get(0);
     }
 
     private static boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced)
             throws SharedTierException {
-        return guards.awaitAll(List.of(guards.fill(key, token, value, ttl, replaced)))
+        return answerOf(guards.fill(List.of(new Filling(key, token, value, ttl, replaced)), TIMEOUTS))
                         .get(0)
                 == Fill.STORED;
+    }
+
+    private static Filling fillingOf(Claiming claiming) {
+        return new Filling(claiming.key(), claiming.token(), VALUE, TTL, claiming.unreadable());
+    }
+
+    private static <T> T answerOf(CompletableFuture<T> command) throws SharedTierException {
+        return guards.awaitAll(List.of(command)).get(0);
     }
 }

@@ -75,15 +75,7 @@ class RedisErrorLogTest {
     @Test
     void aCallThatIsRefusedWithinAScriptIsNamedByItsLine() {
         int calls = 0;
-        for (GuardScript script : List.of(
-                GuardScript.CLAIM,
-                GuardScript.REFRESH,
-                GuardScript.RENEW,
-                GuardScript.FILL,
-                GuardScript.ABSENT,
-                GuardScript.OFFER,
-                GuardScript.FENCE,
-                GuardScript.alone("register"))) {
+        for (GuardScript script : GuardScript.ALL) {
             List<String> lines = script.source().lines().toList();
             for (int line = 1; line <= lines.size(); line++) {
                 List<String> called = Pattern.compile("redis\\.p?call\\('(\\w+)'")
@@ -128,5 +120,22 @@ class RedisErrorLogTest {
 
     private static String reasonOf(String message) {
         return RedisErrorLog.reasonOf(new RedisCommandExecutionException(message));
+    }
+
+    /** A server says what it is only to a caller that has authenticated; its port is all that is known before. */
+    @ParameterizedTest
+    @CsvSource({
+        "redis://10.0.0.5:26379, WRONGPASS invalid, true",
+        "redis://10.0.0.5:26379, NOAUTH HELLO, true",
+        "redis://10.0.0.5:26379, LOADING Redis, false",
+        "redis://10.0.0.5:6379, WRONGPASS invalid, false",
+        "redis-sentinel://10.0.0.5:26379#mymaster, WRONGPASS invalid, false"
+    })
+    void thePasswordOfASentinelIsSuspectedAtItsPort(String uri, String message, boolean isSuspected) {
+        RedisErrorLog errorLog = new RedisErrorLog(RedisUris.parse(uri));
+
+        assertThat(errorLog.unconnectedBecause(new RedisCommandExecutionException(message)))
+                .startsWith(message.split(" ", 2)[0])
+                .matches(reason -> reason.contains("is the port of a Sentinel") == isSuspected);
     }
 }

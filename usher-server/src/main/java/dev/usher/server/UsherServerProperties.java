@@ -19,6 +19,9 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  *     Without it, one is generated and kept in the database, where administrators can have it replaced.
  * @param verificationKeys Further RSA keys whose tokens are honoured, and which are published: public or private ones, each in
  *     PEM or the location of such a file.
+ * @param maxVerifiedTokens Tokens whose signatures are verified once and not at each call, up to 1000000; 0 for none. Each takes about 1 KB.
+ * @param securityObservations Whether Spring Security's filters, authentications and authorizations are observed: timed, and traced where there is
+ *     a tracer.
  * @param attempts Limits of logins that fail and of registrations.
  * @param logins How many logins a user may have, and how often each may be refreshed.
  * @param passwords How many passwords are hashed or compared at once.
@@ -34,6 +37,8 @@ public record UsherServerProperties(
         @DefaultValue("5s") Duration clockSkew,
         @Nullable String signingKey,
         @DefaultValue List<String> verificationKeys,
+        @DefaultValue("10000") int maxVerifiedTokens,
+        @DefaultValue("false") boolean securityObservations,
         @DefaultValue Attempts attempts,
         @DefaultValue Logins logins,
         @DefaultValue Passwords passwords,
@@ -51,6 +56,7 @@ public record UsherServerProperties(
         requireASecond(tokenTtl, "token-ttl");
         requireASecond(freshTokenTtl, "fresh-token-ttl");
         requireBetween(clockSkew, Duration.ZERO, MAX_CLOCK_SKEW, "clock-skew");
+        requireBetween(maxVerifiedTokens, 0, MAX_COUNT, "max-verified-tokens");
     }
 
     private static void requireBetween(Duration value, Duration least, Duration most, String name) {
@@ -189,8 +195,8 @@ public record UsherServerProperties(
     @Override
     public String toString() {
         return "UsherServerProperties[issuer=" + issuer + ", audience=" + audience + ", tokenTtl=" + tokenTtl
-                + ", freshTokenTtl=" + freshTokenTtl + ", clockSkew=" + clockSkew + ", attempts=" + attempts
-                + ", logins="
-                + logins + ", passwords=" + passwords + ", reads=" + reads + ", admin=" + admin + "]";
+                + ", freshTokenTtl=" + freshTokenTtl + ", clockSkew=" + clockSkew + ", maxVerifiedTokens="
+                + maxVerifiedTokens + ", securityObservations=" + securityObservations + ", attempts=" + attempts
+                + ", logins=" + logins + ", passwords=" + passwords + ", reads=" + reads + ", admin=" + admin + "]";
     }
 }

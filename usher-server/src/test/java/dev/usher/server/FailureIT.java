@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.UserCaches;
+import dev.usher.UserProfileCache;
 import dev.usher.server.Node.Fragile;
 import dev.usher.server.Node.Pair;
 import dev.usher.server.Node.Shared;
@@ -135,6 +136,7 @@ class FailureIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void withStatusesThatMayBeStaleALastKnownProfileIsAnsweredAndSaysSo() {
         Map<String, String> settings = Node.with(SETTINGS, Map.of("usher.status.serve-stale-for", "1m"));
@@ -143,14 +145,9 @@ class FailureIT {
                 Node node = Node.start(redis.uri(), Node.through(proxy, Node.newDatabase()), settings)) {
             User ann = node.register();
             String token = ann.token();
-            for (String path : List.of("/v1/me", "/v1/users/" + ann.id())) {
-                assertFresh(node.get(path, token).with(200));
-                assertFresh(node.get(path, token).with(200));
-            }
-            for (int i = 0; i < 3; i++) { // until it is stored, and then kept in memory
-                node.get("/v1/users/999999999", token).with(404);
-            }
-            assertFresh(node.get("/v1/users/999999999", token).with(404));
+            awaitInMemory(node, "/v1/me", token, 200);
+            awaitInMemory(node, "/v1/users/" + ann.id(), token, 200);
+            awaitInMemory(node, "/v1/users/999999999", token, 404);
             redis.kill();
             awaitMemoryClosed(node);
             proxy.refuse();
@@ -168,6 +165,16 @@ class FailureIT {
     /** Until a node has noticed the loss of Redis, its memory may answer. */
     private static void awaitMemoryClosed(Node node) {
         await().until(() -> !node.bean(UserCaches.class).health().nearOpen());
+    }
+
+    /** Calls until memory answers with the profile, or with its absence. */
+    private static void awaitInMemory(Node node, String path, String token, int status) {
+        UserProfileCache<?> profiles = node.bean(UserProfileCache.class);
+        await().until(() -> {
+            long before = profiles.stats().nearHits();
+            assertFresh(node.get(path, token).with(status));
+            return profiles.stats().nearHits() > before;
+        });
     }
 
     private static void assertFresh(Answer answer) {

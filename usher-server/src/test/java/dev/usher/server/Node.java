@@ -4,6 +4,9 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.CachesHealth;
+import dev.usher.RedisBelief;
+import dev.usher.UserCaches;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
 import dev.usher.UserUnavailableException;
@@ -53,6 +56,7 @@ import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.boot.tomcat.TomcatWebServer;
 import org.springframework.boot.web.server.context.WebServerApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.jdbc.CannotGetJdbcConnectionException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.security.crypto.bcrypt.BCryptPasswordEncoder;
 import org.springframework.security.crypto.password.DelegatingPasswordEncoder;
@@ -122,8 +126,8 @@ public final class Node implements AutoCloseable {
 
         public static final String DATABASE = newDatabase();
         public static final String PREFIX = "user";
-        public static final Node NODE =
-                start(REDIS.uri(), DATABASE, with(SETTINGS, Map.of("usher.key-prefix", PREFIX)));
+        public static final Node NODE = start(REDIS.uri(), DATABASE, with(SETTINGS, Map.of("usher.key-prefix", PREFIX)))
+                .believing();
         public static final StatefulRedisConnection<String, String> CONNECTION =
                 RedisClient.create(REDIS.uri()).connect();
 
@@ -186,7 +190,8 @@ public final class Node implements AutoCloseable {
                 RedisServer redis = RedisServer.start();
                 FaultProxy database = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port());
                 return new Fragile(
-                        start(redis.uri(), through(database, newDatabase()), with(with(Shared.SETTINGS, SOON), SMALL)),
+                        start(redis.uri(), through(database, newDatabase()), with(with(Shared.SETTINGS, SOON), SMALL))
+                                .believing(),
                         redis,
                         database);
             }
@@ -226,13 +231,25 @@ public final class Node implements AutoCloseable {
                 redis.restart();
             }
             await().atMost(PATIENCE)
-                    .ignoreExceptionsInstanceOf(UserUnavailableException.class)
+                    // The pool of connections tries again after a while.
+                    .ignoreExceptionsMatching(failure -> failure instanceof UserUnavailableException
+                            || failure instanceof CannotGetJdbcConnectionException)
                     .untilAsserted(() -> {
                         assertThat(node.health("db")).isEqualTo("UP");
                         node.administrator().login();
                         askSources();
-                        assertThat(node.health("usher")).isEqualTo("UP");
+                        assertWhole(node.bean(UserCaches.class).health());
+                        assertThat(RedisBelief.isGiven(node.bean(UserCaches.class)))
+                                .isTrue();
                     });
+        }
+
+        /** Sooner than the health is up, which remembers for two seconds that a call of Redis has failed. */
+        private static void assertWhole(CachesHealth health) {
+            assertThat(health.redis()).isIn(CachesHealth.Redis.ANSWERING, CachesHealth.Redis.FAILING);
+            assertThat(health.nearOpen()).isTrue();
+            assertThat(health.pendingFences()).isZero();
+            assertThat(health.source()).isEmpty();
         }
 
         /** They count as failing until then. */
@@ -445,6 +462,12 @@ public final class Node implements AutoCloseable {
 
     public URI address(String path) {
         return URI.create(address + path);
+    }
+
+    /** This node, once it believes Redis: for a moment after a start, each status is asked of the source. */
+    public Node believing() {
+        await().until(() -> RedisBelief.isGiven(bean(UserCaches.class)));
+        return this;
     }
 
     /** The SQL statements sent since the last call of this. */

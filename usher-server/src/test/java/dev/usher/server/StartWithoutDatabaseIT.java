@@ -38,7 +38,8 @@ class StartWithoutDatabaseIT {
         try (FaultProxy proxy = FaultProxy.inFrontOf("127.0.0.1", Shared.POSTGRES.port())) {
             proxy.refuse();
             try (Node node = Node.start(Shared.REDIS.uri(), Node.through(proxy, Shared.DATABASE), settings)) {
-                node.get("/v1/me", token).with(200);
+                // Statuses in Redis are believed two seconds after the start.
+                await().untilAsserted(() -> node.get("/v1/me", token).with(200));
                 node.get("/v1/users/" + ann.id(), token).with(200);
                 node.get("/v1/users/" + absent, token).problem(503, "unavailable");
                 node.get(

@@ -7,8 +7,8 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.core.env.Environment;
 
 /**
- * The part of Spring Boot's {@code spring.data.redis} settings that says where Redis is, read without Spring Data Redis.
- * A URL takes precedence over host, port, database, user name and password, as in Spring Boot.
+ * The part of Spring Boot's {@code spring.data.redis} settings that says where Redis is, read without Spring Data Redis; {@code usher.redis} has the same
+ * names. Sentinels take precedence over a URL, and a URL over host, port, database, user name and password, as in Spring Boot.
  */
 record DataRedisSettings(
         @Nullable String url,
@@ -20,7 +20,7 @@ record DataRedisSettings(
         @Nullable String clientName,
         @DefaultValue Ssl ssl,
         @Nullable Nodes cluster,
-        @Nullable Nodes sentinel,
+        @Nullable Sentinel sentinel,
         @Nullable Nodes masterreplica) {
 
     /** TLS: with a bundle of certificates and keys, or with the certificates that the Java platform trusts. */
@@ -31,7 +31,21 @@ record DataRedisSettings(
         }
     }
 
-    /** Servers of a Redis that is not standalone. */
+    /** The Sentinels that name the primary, each as {@code host:port}, and the account there, which is not that of Redis. */
+    record Sentinel(
+            @Nullable String master,
+            @DefaultValue List<String> nodes,
+            @Nullable String username,
+            @Nullable String password) {
+
+        /** Without the password. */
+        @Override
+        public String toString() {
+            return "Sentinel[master=" + master + ", nodes=" + nodes + "]";
+        }
+    }
+
+    /** Servers of a Redis that usher does not support. */
     record Nodes(@DefaultValue List<String> nodes) {}
 
     boolean hasTlsUrl() {

@@ -1,36 +1,94 @@
 package dev.usher.spring;
 
+import dev.usher.redis.RedisUris;
 import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisCredentialsProvider;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.ssl.SslBundle;
+import org.springframework.boot.ssl.SslBundles;
+import org.springframework.boot.ssl.SslManagerBundle;
 
 /**
  * The Redis of an application's settings, and how to connect to it. An application can use it to open its own connections for
  * other data. An application that declares such a bean names another Redis for the caches.
  *
- * @param uri the address of the Redis
- * @param options the client options, with the TLS material if there is any
+ * @param uri the address of the Redis, or of its Sentinels; a copy for each caller
+ * @param options the client options, with the TLS material if there is any, which each new connection takes from its bundle anew
  */
 public record RedisEndpoint(RedisURI uri, ClientOptions options) {
 
-    /** The endpoint of the settings, in an application without Spring Data Redis. */
-    static RedisEndpoint of(DataRedisSettings settings, @Nullable SslBundle bundle) {
-        requireStandalone(settings.cluster(), settings.sentinel(), settings.masterreplica());
-        String url = settings.url();
-        RedisURI uri = url != null
-                ? uri(url)
-                : uri(settings.host(), settings.port(), settings.database(), settings.username(), settings.password());
-        return of(uri, uri.isSsl() || settings.ssl().isOn(), bundle, settings.clientName());
+    /** What the settings of the application's Redis are under. */
+    static final String APPLICATIONS = "spring.data.redis";
+
+    /** A copy, for a {@link RedisURI} can be changed. */
+    @Override
+    public RedisURI uri() {
+        return RedisUris.copyOf(uri);
     }
 
-    static RedisEndpoint of(RedisURI uri, boolean ssl, @Nullable SslBundle bundle, @Nullable String clientName) {
+    /** The endpoint of usher's own settings, or {@code null} when they name none. */
+    static @Nullable RedisEndpoint ofOwn(
+            UsherProperties properties,
+            ObjectProvider<SslBundles> bundles,
+            ObjectProvider<RedisCredentialsProvider> credentials) {
+        DataRedisSettings own = properties.redis().own();
+        return own == null ? null : of(UsherProperties.Redis.PREFIX, own, bundles, credentials);
+    }
+
+    /**
+     * The endpoint of settings, in an application without Spring Data Redis.
+     *
+     * @param prefix what the settings are under
+     */
+    static RedisEndpoint of(
+            String prefix,
+            DataRedisSettings settings,
+            ObjectProvider<SslBundles> bundles,
+            ObjectProvider<RedisCredentialsProvider> credentials) {
+        requireSupported(settings.cluster(), settings.masterreplica());
+        RedisURI redis = settings.url() != null
+                ? uri(prefix, settings.url())
+                : uri(
+                        prefix,
+                        settings.host(),
+                        settings.port(),
+                        settings.database(),
+                        settings.username(),
+                        settings.password());
+        RedisURI uri = settings.sentinel() == null ? redis : behind(settings.sentinel(), prefix, redis);
+        String bundle = settings.ssl().isOn() ? settings.ssl().bundle() : null;
+        return of(
+                uri,
+                redis.isSsl() || settings.ssl().isOn(),
+                bundle == null || bundle.isEmpty()
+                        ? null
+                        : () -> bundles.getObject().getBundle(bundle),
+                settings.clientName(),
+                credentials);
+    }
+
+    /**
+     * An endpoint.
+     *
+     * @param bundle gives the bundle as it is at the moment, or is {@code null} when there is none
+     * @param credentials take the place of a user name and a password
+     */
+    static RedisEndpoint of(
+            RedisURI uri,
+            boolean ssl,
+            @Nullable Supplier<SslBundle> bundle,
+            @Nullable String clientName,
+            ObjectProvider<RedisCredentialsProvider> credentials) {
         uri.setSsl(ssl);
         if (clientName != null) {
             uri.setClientName(clientName);
         }
+        credentials.ifAvailable(uri::setCredentialsProvider);
         ClientOptions.Builder options = ClientOptions.builder();
         if (bundle != null) {
             options.sslOptions(sslOptions(bundle));
@@ -38,59 +96,126 @@ public record RedisEndpoint(RedisURI uri, ClientOptions options) {
         return new RedisEndpoint(uri, options.build());
     }
 
-    private static RedisURI uri(String url) {
-        if (url.startsWith("redis://") || url.startsWith("rediss://")) {
+    private static RedisURI uri(String prefix, String url) {
+        boolean behindSentinels = url.startsWith("redis-sentinel://") || url.startsWith("rediss-sentinel://");
+        if (url.startsWith("redis://")
+                || url.startsWith("rediss://")
+                // Spring Boot does not know the others.
+                || (behindSentinels && prefix.equals(UsherProperties.Redis.PREFIX))) {
             try {
-                return RedisURI.create(url);
+                return RedisUris.parse(url);
             } catch (IllegalArgumentException e) {
-                throw new UnreadableRedisUrlException();
+                throw new UnreadableRedisUrlException(prefix + ".url");
             }
         }
-        throw new UnreadableRedisUrlException();
+        throw new UnreadableRedisUrlException(prefix + ".url");
     }
 
-    static RedisURI uri(String host, int port, int database, @Nullable String username, @Nullable String password) {
-        RedisURI.Builder uri = RedisURI.builder().withHost(host).withPort(port).withDatabase(database);
+    static RedisURI uri(
+            String prefix, String host, int port, int database, @Nullable String username, @Nullable String password) {
+        RedisURI.Builder uri;
+        try {
+            uri = RedisURI.builder().withHost(host).withPort(port);
+        } catch (IllegalArgumentException e) {
+            throw InvalidSetting.of(prefix + ".port", port, "A port is a number from 1 to 65535.", e);
+        }
+        try {
+            uri.withDatabase(database);
+        } catch (IllegalArgumentException e) {
+            throw InvalidSetting.of(prefix + ".database", database, "A database is a number from 0.", e);
+        }
+        RedisURI made = uri.build();
+        authenticate(made, username, password);
+        return made;
+    }
+
+    private static void authenticate(RedisURI uri, @Nullable String username, @Nullable String password) {
         if (password != null && !password.isEmpty()) {
+            RedisURI.Builder account = RedisURI.builder(uri);
             if (username != null && !username.isEmpty()) {
-                uri.withAuthentication(username, password.toCharArray());
+                account.withAuthentication(username, password.toCharArray());
             } else {
-                uri.withPassword(password.toCharArray());
+                account.withPassword(password.toCharArray());
             }
+            uri.setCredentialsProvider(account.build().getCredentialsProvider());
         }
-        return uri.build();
     }
 
-    private static SslOptions sslOptions(SslBundle bundle) {
-        SslOptions.Builder options = SslOptions.builder()
-                .keyManager(bundle.getManagers().getKeyManagerFactory())
-                .trustManager(bundle.getManagers().getTrustManagerFactory());
-        String[] ciphers = bundle.getOptions().getCiphers();
+    /**
+     * The Redis whose primary the Sentinels name.
+     *
+     * @param prefix what the settings are under
+     * @param redis everything but the address, or the Sentinels of a URL, which lack their account
+     */
+    static RedisURI behind(DataRedisSettings.Sentinel sentinel, String prefix, RedisURI redis) {
+        RedisURI uri = redis;
+        boolean named = sentinel.master() != null || !sentinel.nodes().isEmpty();
+        if (named && !redis.getSentinels().isEmpty()) {
+            throw new InvalidConfigurationPropertyValueException(
+                    prefix + ".sentinel.nodes",
+                    sentinel.nodes(),
+                    "The URL in " + prefix + ".url names the Sentinels too. Name them in one of the two.");
+        }
+        if (redis.getSentinels().isEmpty()) {
+            if (sentinel.nodes().isEmpty()) {
+                throw new InvalidConfigurationPropertyValueException(
+                        prefix + ".sentinel.nodes",
+                        null,
+                        "It has to name the Sentinels, all of them if possible, each as host:port.");
+            }
+            if (sentinel.master() == null || sentinel.master().isBlank()) {
+                throw new InvalidConfigurationPropertyValueException(
+                        prefix + ".sentinel.master",
+                        sentinel.master(),
+                        "It has to be the name by which the Sentinels know the primary, as in 'sentinel monitor <name> ...'.");
+            }
+            try {
+                uri = RedisUris.sentinels(redis, sentinel.master(), sentinel.nodes());
+            } catch (IllegalArgumentException e) {
+                throw InvalidSetting.of(
+                        prefix + ".sentinel.nodes",
+                        sentinel.nodes(),
+                        "Each node is host:port: " + e.getMessage() + ".",
+                        e);
+            }
+        }
+        uri.getSentinels().forEach(each -> authenticate(each, sentinel.username(), sentinel.password()));
+        return uri;
+    }
+
+    /** Certificates and keys are taken from the bundle for each connection, for it may have been reloaded. */
+    private static SslOptions sslOptions(Supplier<SslBundle> bundle) {
+        SslBundle atStart = bundle.get();
+        SslOptions.Builder options = SslOptions.builder().sslContext(context -> {
+            SslManagerBundle managers = bundle.get().getManagers();
+            context.keyManager(managers.getKeyManagerFactory()).trustManager(managers.getTrustManagerFactory());
+        });
+        String[] ciphers = atStart.getOptions().getCiphers();
         if (ciphers != null) {
             options.cipherSuites(ciphers);
         }
-        String[] protocols = bundle.getOptions().getEnabledProtocols();
+        String[] protocols = atStart.getOptions().getEnabledProtocols();
         if (protocols != null) {
             options.protocols(protocols);
         }
         return options.build();
     }
 
-    static void requireStandalone(@Nullable Object cluster, @Nullable Object sentinel, @Nullable Object masterReplica) {
+    static void requireSupported(@Nullable Object cluster, @Nullable Object masterReplica) {
         refuse("cluster", cluster);
-        refuse("sentinel", sentinel);
         refuse("masterreplica", masterReplica);
     }
 
     private static void refuse(String topology, @Nullable Object settings) {
         if (settings != null) {
             throw new InvalidConfigurationPropertyValueException(
-                    "spring.data.redis." + topology + ".nodes",
+                    APPLICATIONS + "." + topology + ".nodes",
                     null,
                     "usher does not support Redis as a " + topology + " yet. Name a standalone server with"
-                            + " spring.data.redis.host and spring.data.redis.port, or with spring.data.redis.url. If the"
-                            + " application uses the " + topology + " for other purposes, declare a bean of type"
-                            + " dev.usher.spring.RedisEndpoint, which names a standalone server for the caches.");
+                            + " spring.data.redis.host and spring.data.redis.port, or with spring.data.redis.url, or its Sentinels"
+                            + " with spring.data.redis.sentinel.nodes. If the application uses the " + topology
+                            + " for other purposes, name another Redis for the caches with usher.redis.url or"
+                            + " usher.redis.host.");
         }
     }
 }

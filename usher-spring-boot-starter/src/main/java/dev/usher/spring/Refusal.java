@@ -22,11 +22,18 @@ enum Refusal {
     private static final String SOON = "1";
 
     private final int status;
+    private final String type;
     private final String body;
 
     Refusal(int status, String type, String title) {
         this.status = status;
+        this.type = type;
         this.body = "{\"type\":\"" + type + "\",\"title\":\"" + title + "\",\"status\":" + status + "}";
+    }
+
+    /** The type of the problem, a URI. */
+    String type() {
+        return type;
     }
 
     void send(HttpServletResponse response) throws IOException {

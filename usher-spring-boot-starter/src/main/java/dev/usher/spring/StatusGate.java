@@ -8,11 +8,14 @@ import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
+import jakarta.servlet.http.HttpSession;
 import java.io.IOException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 import org.springframework.security.core.Authentication;
+import org.springframework.security.core.context.SecurityContext;
+import org.springframework.security.web.context.HttpSessionSecurityContextRepository;
 import org.springframework.security.web.util.matcher.RequestMatcher;
 import org.springframework.web.filter.OncePerRequestFilter;
 
@@ -25,33 +28,38 @@ import org.springframework.web.filter.OncePerRequestFilter;
  */
 final class StatusGate<K> extends OncePerRequestFilter {
 
-    /** The request attribute with the id of the user that has passed. */
-    private static final String PASSED = StatusGate.class.getName() + ".PASSED";
-
     private final RateLimitedLog log = new RateLimitedLog(LoggerFactory.getLogger(StatusGate.class));
     private final CurrentAuthentication authentication;
     private final CurrentUserId<K> ids;
     private final UserStatusCache<K> statuses;
     private final StatusGatePass pass;
     private final RequestMatcher excluded;
+    private final @Nullable UserConnections<K> connections;
+    private final boolean endsSessions;
 
     /**
      * A gate.
      *
      * @param pass decides which callers that are not users pass
      * @param excluded the requests that are not checked
+     * @param connections where asynchronous requests are registered, if they are ended when their user is revoked
+     * @param endsSessions whether the HTTP session of a disabled user is ended
      */
     StatusGate(
             CurrentAuthentication authentication,
             CurrentUserId<K> ids,
             UserStatusCache<K> statuses,
             StatusGatePass pass,
-            RequestMatcher excluded) {
+            RequestMatcher excluded,
+            @Nullable UserConnections<K> connections,
+            boolean endsSessions) {
         this.authentication = authentication;
         this.ids = ids;
         this.statuses = statuses;
         this.pass = pass;
         this.excluded = excluded;
+        this.connections = connections;
+        this.endsSessions = endsSessions;
     }
 
     @Override
@@ -60,12 +68,45 @@ final class StatusGate<K> extends OncePerRequestFilter {
         Refusal refusal = judge(request);
         if (refusal == null) {
             chain.doFilter(request, response);
+            register(request);
         } else {
+            if (refusal == Refusal.ACCOUNT_DISABLED) {
+                endSession(request);
+            }
             refusal.send(response);
         }
     }
 
+    /** Registers a request that goes on after this thread. It cannot end before this thread has returned to the container. */
+    private void register(HttpServletRequest request) {
+        if (connections != null && request.isAsyncStarted()) {
+            Passage<K> passage = passageOf(request);
+            if (passage != null && passage.isOfUser()) {
+                OpenRequest.register(passage, request.getAsyncContext(), connections);
+            }
+        }
+    }
+
+    /** Ends the session that the caller was authenticated by. */
+    private void endSession(HttpServletRequest request) {
+        HttpSession session = endsSessions ? request.getSession(false) : null;
+        if (session != null
+                && authentication.find().filter(caller -> isOf(session, caller)).isPresent()) {
+            session.invalidate();
+        }
+    }
+
+    private static boolean isOf(HttpSession session, Authentication caller) {
+        return session.getAttribute(HttpSessionSecurityContextRepository.SPRING_SECURITY_CONTEXT_KEY)
+                        instanceof SecurityContext context
+                && caller.equals(context.getAuthentication());
+    }
+
     private @Nullable Refusal judge(HttpServletRequest request) {
+        Passage<K> passage = passageOf(request);
+        if (passage != null && passage.refusal() != null) {
+            return passage.refusal();
+        }
         Optional<Authentication> caller = authentication.find();
         if (caller.isEmpty()) {
             return null;
@@ -73,9 +114,10 @@ final class StatusGate<K> extends OncePerRequestFilter {
         try {
             K id = ids.of(caller.get()).orElse(null);
             // A later dispatch of a request that has passed: refusing it now would leave a half-written response.
-            if (id != null && id.equals(request.getAttribute(PASSED))) {
+            if (id != null && passage != null && id.equals(passage.id())) {
                 return null;
             }
+            long revocations = connections == null ? 0 : connections.revocations();
             UserStatus status = id == null ? null : statuses.find(id).orElse(null);
             if (status == UserStatus.DISABLED) {
                 return Refusal.ACCOUNT_DISABLED;
@@ -84,12 +126,19 @@ final class StatusGate<K> extends OncePerRequestFilter {
             if (status == null && !pass.mayPass(caller.get())) {
                 return Refusal.NOT_A_USER;
             }
-            request.setAttribute(PASSED, id);
+            request.setAttribute(
+                    Passage.ATTRIBUTE,
+                    id == null ? null : new Passage<>(id, status == UserStatus.ENABLED, revocations));
             return null;
         } catch (UserUnavailableException e) {
             log.warn("Answered 503: {}", e.getMessage());
             return Refusal.UNAVAILABLE;
         }
+    }
+
+    @SuppressWarnings("unchecked") // Only the gate sets it, and all users of an application have the same type of ids.
+    private @Nullable Passage<K> passageOf(HttpServletRequest request) {
+        return (Passage<K>) request.getAttribute(Passage.ATTRIBUTE);
     }
 
     @Override

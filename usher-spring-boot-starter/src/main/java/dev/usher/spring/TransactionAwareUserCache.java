@@ -2,9 +2,6 @@ package dev.usher.spring;
 
 import static java.util.Objects.requireNonNull;
 
-import dev.usher.CacheStats;
-import dev.usher.Explanation;
-import dev.usher.Facet;
 import dev.usher.Lookup;
 import dev.usher.RateLimitedLog;
 import dev.usher.ReadMark;
@@ -25,7 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,14 +38,13 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
  *
  * <p>Outside of transactions it behaves as the wrapped cache.
  */
-final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
+final class TransactionAwareUserCache<K, V> extends WrappedUserCache<K, V> {
 
     private static final Logger log = LoggerFactory.getLogger(TransactionAwareUserCache.class);
 
     /** The maximum number of users in one call of a source. */
     private static final int MAX_TOGETHER = 500;
 
-    private final UserCache<K, V> cache;
     private final UserSource<K, V> source;
     private final RateLimitedLog unconfirmedLog = new RateLimitedLog(log);
 
@@ -58,7 +54,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
      * @param source the source of the cache; it reads over the connection of its thread's transaction, if there is one
      */
     TransactionAwareUserCache(UserCache<K, V> cache, UserSource<K, V> source) {
-        this.cache = cache;
+        super(cache);
         this.source = source;
     }
 
@@ -204,7 +200,21 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
             return false;
         }
         ReadMark oldest = mark.earlierBy(begin.age());
-        return offer(() -> cache.save(id, value, oldest));
+        return offer(() -> cache.save(id, value, oldest), false);
+    }
+
+    /** As {@link #save}; after the commit, too, no thread waits for it. */
+    @Override
+    public CompletableFuture<Boolean> saveAsync(K id, V value, ReadMark mark) {
+        if (isOutside()) {
+            return cache.saveAsync(id, value, mark);
+        }
+        Begin begin = beginOfRead(id, value);
+        if (begin == null) {
+            return CompletableFuture.completedFuture(false);
+        }
+        ReadMark oldest = mark.earlierBy(begin.age());
+        return offer(() -> cache.saveAsync(id, value, oldest), CompletableFuture.completedFuture(false));
     }
 
     @Override
@@ -217,7 +227,7 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
             return false;
         }
         Instant oldest = begin.at().isBefore(readAt) ? begin.at() : readAt;
-        return offer(() -> cache.save(id, value, oldest));
+        return offer(() -> cache.save(id, value, oldest), false);
     }
 
     private static boolean isOutside() {
@@ -232,14 +242,15 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
         return EndOfTransaction.hasChanges() ? null : EndOfTransaction.begin();
     }
 
-    private static boolean offer(BooleanSupplier offer) {
+    /** Makes an offer, and returns its answer; before the end of a transaction, it is made after the commit, and {@code later} returned. */
+    private static <T> T offer(Supplier<T> offer, T later) {
         if (!EndOfTransaction.isAhead()) {
-            return offer.getAsBoolean();
+            return offer.get();
         }
         EndOfTransaction.ofThisThread().offer(() -> {
-            boolean unused = offer.getAsBoolean();
+            T unused = offer.get();
         });
-        return false;
+        return later;
     }
 
     @Override
@@ -326,36 +337,12 @@ final class TransactionAwareUserCache<K, V> implements UserCache<K, V> {
                 log.debug("The change of {} is confirmed by every node, after {}", names, receipt.took());
             } else {
                 unconfirmedLog.warn(
-                        "The change of {} has been committed, and is not confirmed by every node yet: {}{}",
+                        "The change of {} has been committed, and is not confirmed by every node yet: {}{}{}",
                         names,
                         receipt.reason(),
-                        receipt.redisError() == null ? "" : " " + receipt.redisError());
+                        receipt.redisError() == null ? "" : " " + receipt.redisError(),
+                        receipt.missing() == null ? "" : " (" + receipt.missing() + ")");
             }
         }
-    }
-
-    @Override
-    public Explanation<V> explain(K id) {
-        return cache.explain(id);
-    }
-
-    @Override
-    public String keyOf(K id) {
-        return cache.keyOf(id);
-    }
-
-    @Override
-    public K idOf(String text) {
-        return cache.idOf(text);
-    }
-
-    @Override
-    public Facet<V> facet() {
-        return cache.facet();
-    }
-
-    @Override
-    public CacheStats stats() {
-        return cache.stats();
     }
 }

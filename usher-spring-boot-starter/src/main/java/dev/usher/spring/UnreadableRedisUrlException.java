@@ -1,14 +1,21 @@
 package dev.usher.spring;
 
 /**
- * {@code spring.data.redis.url} is not the address of a Redis. The exception quotes neither the URL nor a cause with it: the
- * URL may contain a password.
+ * A setting is not the URL of a Redis. The exception quotes neither the URL nor a cause with it: the URL may contain a password.
  */
 final class UnreadableRedisUrlException extends IllegalArgumentException {
 
     private static final long serialVersionUID = 1L;
 
-    UnreadableRedisUrlException() {
-        super("spring.data.redis.url cannot be read; it should look like redis://host:6379 or rediss://host:6379");
+    private final String property;
+
+    UnreadableRedisUrlException(String property) {
+        super(property + " cannot be read; it should look like redis://host:6379 or rediss://host:6379");
+        this.property = property;
+    }
+
+    /** The name of the setting. */
+    String property() {
+        return property;
     }
 }

@@ -8,11 +8,16 @@ final class UnreadableRedisUrlFailureAnalyzer extends AbstractFailureAnalyzer<Un
 
     @Override
     protected FailureAnalysis analyze(Throwable rootFailure, UnreadableRedisUrlException cause) {
+        String property = cause.property();
+        String parent = property.substring(0, property.lastIndexOf('.'));
         return new FailureAnalysis(
-                "spring.data.redis.url is not the address of a Redis. It is not shown here, for it may hold a password.",
+                property + " is not the address of a Redis. It is not shown here, for it may hold a password.",
                 "Write it as redis://user:password@host:6379/0, or rediss:// for TLS; user, password and database may be left"
                         + " out. Characters such as '@', '/', '#' or '%' in a password have to be encoded (%40, %2F, %23, %25),"
-                        + " or set spring.data.redis.host, spring.data.redis.port and spring.data.redis.password instead.",
+                        + " or set " + parent + ".host, " + parent + ".port and " + parent
+                        + ".password instead. Sentinels are"
+                        + " named by " + parent + ".sentinel.nodes, or by usher.redis.url as"
+                        + " redis-sentinel://host:26379,host:26379#master.",
                 cause);
     }
 }

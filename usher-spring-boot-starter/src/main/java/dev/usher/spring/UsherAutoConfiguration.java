@@ -1,14 +1,19 @@
 package dev.usher.spring;
 
 import dev.usher.Facet;
+import dev.usher.RevocationListener;
 import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
+import io.lettuce.core.RedisCredentialsProvider;
+import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.util.Objects;
 import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -20,8 +25,8 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplicat
 import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Sentinel;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Standalone;
-import org.springframework.boot.ssl.SslBundle;
 import org.springframework.boot.ssl.SslBundles;
 import org.springframework.boot.thread.Threading;
 import org.springframework.context.annotation.Bean;
@@ -35,7 +40,8 @@ import org.springframework.transaction.PlatformTransactionManager;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings.
+ * The caches of an application, from its {@link UserSource} beans and its {@code spring.data.redis} settings, or {@code usher.redis} for a Redis of
+ * their own. A {@link RedisCredentialsProvider} bean names the account there instead of the settings.
  *
  * <p>The application's {@link JsonMapper}, if there is one, writes the JSON of the application's own facets, with its modules
  * and {@code spring.jackson} settings.
@@ -45,6 +51,8 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>Each bean backs off if the application declares its own. Of several sources of one facet, one must be primary. A {@link
  * Facet} that the application declares is a cache too, if there is a source of its values: inject it as {@code UserCache<Long,
  * Badges>}. The caches of the specification can be injected that way as well.
+ *
+ * <p>Each {@link RevocationListener} among the beans is called when users are revoked.
  *
  * <p>The caches are aware of Spring's transactions: a change is announced after its commit, and what is read inside a
  * transaction is never stored.
@@ -61,28 +69,69 @@ public final class UsherAutoConfiguration {
     @ConditionalOnClass(DataRedisConnectionDetails.class)
     static class SpringDataRedis {
 
+        private static final int DEFAULT_PORT = 6379;
+
         @Bean
         @ConditionalOnBean(DataRedisConnectionDetails.class)
         @ConditionalOnMissingBean({UserCaches.class, RedisEndpoint.class})
-        RedisEndpoint usherRedisEndpoint(DataRedisConnectionDetails details, Environment environment) {
-            RedisEndpoint.requireStandalone(details.getCluster(), details.getSentinel(), details.getMasterReplica());
+        RedisEndpoint usherRedisEndpoint(
+                DataRedisConnectionDetails details,
+                UsherProperties properties,
+                ObjectProvider<SslBundles> bundles,
+                ObjectProvider<RedisCredentialsProvider> credentials,
+                Environment environment) {
+            RedisEndpoint own = RedisEndpoint.ofOwn(properties, bundles, credentials);
+            if (own != null) {
+                return own;
+            }
+            RedisEndpoint.requireSupported(details.getCluster(), details.getMasterReplica());
+            DataRedisSettings settings = DataRedisSettings.of(environment);
+            boolean hasBundle = details.getSslBundle() != null;
+            return RedisEndpoint.of(
+                    uri(details),
+                    // The details do not report a rediss:// URL; Spring Boot checks the URL again too.
+                    hasBundle || settings.hasTlsUrl(),
+                    hasBundle ? () -> Objects.requireNonNull(details.getSslBundle()) : null,
+                    settings.clientName(),
+                    credentials);
+        }
+
+        private static RedisURI uri(DataRedisConnectionDetails details) {
+            Sentinel sentinel = details.getSentinel();
+            if (sentinel != null) {
+                // Of this, everything is used but the address.
+                RedisURI redis = uri(Standalone.of("localhost", DEFAULT_PORT, sentinel.getDatabase()), details);
+                return RedisEndpoint.behind(
+                        new DataRedisSettings.Sentinel(
+                                sentinel.getMaster(),
+                                sentinel.getNodes().stream()
+                                        .map(SpringDataRedis::text)
+                                        .toList(),
+                                sentinel.getUsername(),
+                                sentinel.getPassword()),
+                        RedisEndpoint.APPLICATIONS,
+                        redis);
+            }
             Standalone server = details.getStandalone();
             if (server == null) {
                 throw new IllegalStateException("the connection details of Redis name no server");
             }
-            DataRedisSettings settings = DataRedisSettings.of(environment);
-            SslBundle bundle = details.getSslBundle();
-            return RedisEndpoint.of(
-                    RedisEndpoint.uri(
-                            server.getHost(),
-                            server.getPort(),
-                            server.getDatabase(),
-                            details.getUsername(),
-                            details.getPassword()),
-                    // The details do not report a rediss:// URL; Spring Boot checks the URL again too.
-                    bundle != null || settings.hasTlsUrl(),
-                    bundle,
-                    settings.clientName());
+            return uri(server, details);
+        }
+
+        private static RedisURI uri(Standalone server, DataRedisConnectionDetails details) {
+            return RedisEndpoint.uri(
+                    RedisEndpoint.APPLICATIONS,
+                    server.getHost(),
+                    server.getPort(),
+                    server.getDatabase(),
+                    details.getUsername(),
+                    details.getPassword());
+        }
+
+        private static String text(DataRedisConnectionDetails.Node node) {
+            boolean isBare = node.host().contains(":") && !node.host().startsWith("[");
+            return (isBare ? "[" + node.host() + "]" : node.host()) + ":" + node.port();
         }
     }
 
@@ -140,11 +189,15 @@ public final class UsherAutoConfiguration {
 
     @Bean
     @ConditionalOnMissingBean({UserCaches.class, RedisEndpoint.class})
-    RedisEndpoint usherRedisEndpointOfSettings(Environment environment, ObjectProvider<SslBundles> bundles) {
-        DataRedisSettings settings = DataRedisSettings.of(environment);
-        String bundleName = settings.ssl().isOn() ? settings.ssl().bundle() : null;
-        SslBundle bundle = bundleName == null ? null : bundles.getObject().getBundle(bundleName);
-        return RedisEndpoint.of(settings, bundle);
+    RedisEndpoint usherRedisEndpointOfSettings(
+            Environment environment,
+            UsherProperties properties,
+            ObjectProvider<SslBundles> bundles,
+            ObjectProvider<RedisCredentialsProvider> credentials) {
+        RedisEndpoint own = RedisEndpoint.ofOwn(properties, bundles, credentials);
+        return own != null
+                ? own
+                : RedisEndpoint.of(RedisEndpoint.APPLICATIONS, DataRedisSettings.of(environment), bundles, credentials);
     }
 
     @Bean
@@ -162,6 +215,14 @@ public final class UsherAutoConfiguration {
             builder.executor(new VirtualThreadTaskExecutor("usher-"));
         }
         return builder.build();
+    }
+
+    /** Registers the listeners among the beans late: they may need the caches. */
+    @Bean
+    @Lazy(false)
+    static SmartInitializingSingleton usherRevocationListeners(
+            ObjectProvider<UserCaches> caches, ObjectProvider<RevocationListener> listeners) {
+        return () -> caches.ifUnique(unique -> listeners.orderedStream().forEach(unique::onRevoked));
     }
 
     @Bean

@@ -44,7 +44,16 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
         detail(builder, "oldestPendingFence", text(health.oldestPendingFence()));
         builder.withDetail("fencesOverflowed", health.fencesOverflowed());
         detail(builder, "resp2Only", health.resp2Only() ? true : null);
+        builder.withDetail("topology", health.topology());
+        detail(builder, "primary", health.primary());
+        detail(builder, "role", health.role());
+        detail(builder, "replicas", health.replicas());
+        detail(builder, "unfenced", health.unfenced());
+        detail(builder, "lag", text(health.lag()));
         detail(builder, "riskyEviction", health.riskyEviction());
+        detail(builder, "unfitServer", health.unfitServer());
+        detail(builder, "sentinels", health.sentinels());
+        detail(builder, "riskyFailover", health.riskyFailover());
         detail(builder, "source", health.source().isEmpty() ? null : health.source());
         detail(builder, "uncached", health.uncached().isEmpty() ? null : health.uncached());
         detail(builder, "currentUser", cachesAlone ? "none" : null);

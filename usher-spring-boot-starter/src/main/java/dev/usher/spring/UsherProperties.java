@@ -5,17 +5,21 @@ import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserStatus;
 import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 
 /**
- * The settings under {@code usher}. Where Redis is, they do not say: that is under {@code spring.data.redis}.
+ * The settings under {@code usher}. Where Redis is, they say only for a Redis of usher's own; that of the application is under {@code
+ * spring.data.redis}.
  *
  * @param enabled Whether usher configures its caches.
  * @param keyPrefix What all keys in Redis begin with. Applications that share a Redis differ in it.
- * @param redis Calls of Redis.
+ * @param redis Calls of Redis, and a Redis of usher's own.
  * @param profile Caching and loads of profiles.
  * @param status Caching and loads of statuses.
  */
@@ -28,14 +32,185 @@ public record UsherProperties(
         @DefaultValue Status status) {
 
     /**
-     * Calls of Redis.
+     * Calls of Redis, and where a Redis of usher's own is: it has one when {@code url}, {@code host}, {@code port} or {@code sentinel} says so, and
+     * takes nothing from {@code spring.data.redis} then.
      *
      * @param commandTimeout How long a call of Redis may take before the source answers instead.
      * @param requireResp3 Whether the start fails on a Redis that speaks RESP2 only, and so cannot push changes.
+     * @param awaitReplicas Which writes wait for the replicas of Redis: auto for bans, by all that are connected; all for bans and
+     *     heartbeats; or how many replicas a ban waits for.
+     * @param url URL of a Redis of usher's own, beside that of the application; as redis://user:password@host:6379/0, rediss:// for TLS, or
+     *     redis-sentinel://user:password@host:26379,host:26379/0#master behind Sentinel.
+     * @param host Host of a Redis of usher's own, beside that of the application.
+     * @param port Port of a Redis of usher's own; 6379 by default.
+     * @param database Database in a Redis of usher's own; 0 by default.
+     * @param username User name in a Redis of usher's own.
+     * @param password Password in a Redis of usher's own.
+     * @param clientName Name by which a Redis of usher's own knows the connections.
+     * @param ssl TLS with a Redis of usher's own, and with its Sentinels.
+     * @param sentinel Sentinels of a Redis of usher's own.
      */
     public record Redis(
             @DefaultValue("100ms") Duration commandTimeout,
-            @DefaultValue("true") boolean requireResp3) {}
+            @DefaultValue("true") boolean requireResp3,
+            @DefaultValue("auto") String awaitReplicas,
+            @Nullable String url,
+            @Nullable String host,
+            @Nullable Integer port,
+            @Nullable Integer database,
+            @Nullable String username,
+            @Nullable String password,
+            @Nullable String clientName,
+            @Nullable Ssl ssl,
+            @Nullable Sentinel sentinel) {
+
+        /** What the settings of a Redis of usher's own are under. */
+        static final String PREFIX = "usher.redis";
+
+        private static final String DEFAULT_HOST = "localhost";
+        private static final int DEFAULT_PORT = 6379;
+
+        /** An empty text is as good as none: so a Compose file sets the variables that its environment lacks. */
+        public Redis {
+            url = textOf(url);
+            host = textOf(host);
+            username = textOf(username);
+            password = textOf(password);
+            clientName = textOf(clientName);
+            ssl = ssl == null || (ssl.enabled == null && ssl.bundle == null) ? null : ssl;
+            sentinel = sentinel == null || sentinel.isEmpty() ? null : sentinel;
+        }
+
+        /**
+         * Where the Redis of usher's own is, or {@code null} when usher uses that of the application.
+         *
+         * @throws InvalidConfigurationPropertyValueException when settings are missing, or exclude each other
+         */
+        @Nullable DataRedisSettings own() {
+            boolean behindSentinels = sentinel != null && (sentinel.master != null || !sentinel.nodes.isEmpty());
+            if (url == null && host == null && port == null && !behindSentinels) {
+                refuseAlone("database", database);
+                refuseAlone("username", username);
+                refuseAlone("password", password);
+                refuseAlone("client-name", clientName);
+                refuseAlone("ssl", ssl);
+                refuseAlone("sentinel", sentinel);
+                return null;
+            }
+            if (url != null) {
+                refuseBesideUrl("host", host);
+                refuseBesideUrl("port", port);
+                refuseBesideUrl("database", database);
+                refuseBesideUrl("username", username);
+                refuseBesideUrl("password", password);
+            }
+            return new DataRedisSettings(
+                    url,
+                    host == null ? DEFAULT_HOST : host,
+                    port == null ? DEFAULT_PORT : port,
+                    database == null ? 0 : database,
+                    username,
+                    password,
+                    clientName,
+                    ssl == null
+                            ? new DataRedisSettings.Ssl(null, null)
+                            : new DataRedisSettings.Ssl(ssl.enabled, ssl.bundle),
+                    null,
+                    sentinel == null
+                            ? null
+                            : new DataRedisSettings.Sentinel(
+                                    sentinel.master, sentinel.nodes, sentinel.username, sentinel.password),
+                    null);
+        }
+
+        private static void refuseAlone(String setting, @Nullable Object value) {
+            if (value != null) {
+                throw new InvalidConfigurationPropertyValueException(
+                        PREFIX + "." + setting,
+                        null,
+                        "It belongs to a Redis of usher's own, which no setting names: set usher.redis.url, usher.redis.host or"
+                                + " usher.redis.sentinel.nodes as well. The application's Redis, which usher uses otherwise,"
+                                + " is under spring.data.redis.");
+            }
+        }
+
+        private static void refuseBesideUrl(String setting, @Nullable Object value) {
+            if (value != null) {
+                throw new InvalidConfigurationPropertyValueException(
+                        PREFIX + "." + setting,
+                        null,
+                        "usher.redis.url is set too, and says the same. Set one of them.");
+            }
+        }
+
+        private UserCaches.Builder awaitReplicas(UserCaches.Builder builder) {
+            return switch (awaitReplicas.strip().toLowerCase(Locale.ROOT)) {
+                case "auto", "" -> builder;
+                case "all" -> builder.awaitAllReplicas();
+                default -> builder.awaitReplicas(numberOfReplicas());
+            };
+        }
+
+        private int numberOfReplicas() {
+            try {
+                return Integer.parseInt(awaitReplicas.strip());
+            } catch (NumberFormatException e) {
+                throw new IllegalArgumentException("It has to be auto, all, or how many replicas a ban waits for", e);
+            }
+        }
+
+        /** Without the URL and the password. */
+        @Override
+        public String toString() {
+            return "Redis[commandTimeout=" + commandTimeout + ", requireResp3=" + requireResp3 + ", awaitReplicas="
+                    + awaitReplicas + ", host=" + host
+                    + ", port=" + port + "]";
+        }
+    }
+
+    /**
+     * TLS with a Redis of usher's own.
+     *
+     * @param enabled Whether TLS is used; by default when a bundle is named, or the URL says so.
+     * @param bundle SSL bundle with the certificates and keys. Its new contents are used by new connections when it is reloaded.
+     */
+    public record Ssl(@Nullable Boolean enabled, @Nullable String bundle) {
+
+        public Ssl {
+            bundle = textOf(bundle);
+        }
+    }
+
+    /**
+     * Sentinels of a Redis of usher's own.
+     *
+     * @param master Name by which the Sentinels know the primary.
+     * @param nodes Sentinels, each as host:port; an IPv6 address in brackets.
+     * @param username User name at the Sentinels.
+     * @param password Password at the Sentinels.
+     */
+    public record Sentinel(
+            @Nullable String master,
+            @DefaultValue List<String> nodes,
+            @Nullable String username,
+            @Nullable String password) {
+
+        public Sentinel {
+            master = textOf(master);
+            username = textOf(username);
+            password = textOf(password);
+        }
+
+        private boolean isEmpty() {
+            return master == null && nodes.isEmpty() && username == null && password == null;
+        }
+
+        /** Without the password. */
+        @Override
+        public String toString() {
+            return "Sentinel[master=" + master + ", nodes=" + nodes + "]";
+        }
+    }
 
     /**
      * Caching and loads of profiles.
@@ -132,7 +307,12 @@ public record UsherProperties(
         UserCaches.Builder builder = UserCaches.builder();
         accept("usher.key-prefix", keyPrefix, builder::keyPrefix);
         accept("usher.redis.command-timeout", redis.commandTimeout, builder::commandTimeout);
+        accept("usher.redis.await-replicas", redis.awaitReplicas, any -> redis.awaitReplicas(builder));
         return builder;
+    }
+
+    private static @Nullable String textOf(@Nullable String text) {
+        return text == null || text.isBlank() ? null : text;
     }
 
     private static CachePolicy policyOf(String under, CachePolicy.Builder policy, Profile settings) {

@@ -84,7 +84,8 @@ public final class UsherSecurityAutoConfiguration {
                 CurrentUserId<K> ids,
                 UserStatusCache<K> statuses,
                 UsherWebProperties properties,
-                ObjectProvider<StatusGatePass> passes) {
+                ObjectProvider<StatusGatePass> passes,
+                ObjectProvider<UserConnections<K>> connections) {
             RequestMatcher excluded =
                     ExcludedPaths.matcher(properties.statusGate().excludedPaths());
             Set<String> authorities = Set.copyOf(properties.statusGate().passAuthorities());
@@ -92,7 +93,15 @@ public final class UsherSecurityAutoConfiguration {
             StatusGatePass pass = caller ->
                     hasAny(caller, authorities) || passes.orderedStream().anyMatch(own -> own.mayPass(caller));
             return http -> http.addFilterBefore(
-                    new StatusGate<>(authentication, ids, statuses, pass, excluded), AuthorizationFilter.class);
+                    new StatusGate<>(
+                            authentication,
+                            ids,
+                            statuses,
+                            pass,
+                            excluded,
+                            connections.getIfUnique(),
+                            properties.revocation().endSessions()),
+                    AuthorizationFilter.class);
         }
 
         private static boolean hasAny(Authentication caller, Set<String> authorities) {

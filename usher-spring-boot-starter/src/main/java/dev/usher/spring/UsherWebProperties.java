@@ -11,11 +11,13 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param currentUser Where the current user comes from: the authentication of Spring Security, or none, for an application that uses
  *     the caches alone, without @CurrentUser and without the status gate.
  * @param statusGate Requests that are refused because of their caller.
+ * @param revocation What is ended when a user is revoked.
  */
 @ConfigurationProperties("usher.web")
 public record UsherWebProperties(
         @DefaultValue("authentication") CurrentUserFrom currentUser,
-        @DefaultValue StatusGate statusGate) {
+        @DefaultValue StatusGate statusGate,
+        @DefaultValue Revocation revocation) {
 
     /** Where the current user comes from. */
     public enum CurrentUserFrom {
@@ -47,4 +49,16 @@ public record UsherWebProperties(
             passAuthorities = List.copyOf(passAuthorities);
         }
     }
+
+    /**
+     * What is ended when a user is revoked, and may not act any more.
+     *
+     * @param endConnections Whether the user's WebSocket and STOMP sessions and asynchronous requests, such as server-sent events, are
+     *     ended.
+     * @param endSessions Whether the user's sessions are ended: those of Spring Session by the node that revokes the user, and any
+     *     session in which a disabled user comes to the gate.
+     */
+    public record Revocation(
+            @DefaultValue("true") boolean endConnections,
+            @DefaultValue("true") boolean endSessions) {}
 }

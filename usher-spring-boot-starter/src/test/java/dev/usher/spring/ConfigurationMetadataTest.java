@@ -35,6 +35,8 @@ class ConfigurationMetadataTest {
                         "usher.redis.require-resp3",
                         "usher.web.status-gate.enabled",
                         "usher.web.current-user",
+                        "usher.web.revocation.end-connections",
+                        "usher.web.revocation.end-sessions",
                         "usher.web.status-gate.excluded-paths",
                         "usher.web.status-gate.pass-authorities");
         assertThat(descriptions)

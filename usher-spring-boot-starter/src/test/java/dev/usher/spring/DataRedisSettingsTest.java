@@ -42,7 +42,10 @@ class DataRedisSettingsTest {
                 Map.entry("spring.data.redis.ssl.enabled", "true"),
                 Map.entry("spring.data.redis.ssl.bundle", "redis"),
                 Map.entry("spring.data.redis.cluster.nodes", "a:1,b:2"),
+                Map.entry("spring.data.redis.sentinel.master", "primary"),
                 Map.entry("spring.data.redis.sentinel.nodes", "c:3"),
+                Map.entry("spring.data.redis.sentinel.username", "watcher"),
+                Map.entry("spring.data.redis.sentinel.password", "s3cret"),
                 Map.entry("spring.data.redis.masterreplica.nodes", "d:4")));
 
         assertThat(settings)
@@ -56,7 +59,7 @@ class DataRedisSettingsTest {
                         "front",
                         new DataRedisSettings.Ssl(true, "redis"),
                         new DataRedisSettings.Nodes(List.of("a:1", "b:2")),
-                        new DataRedisSettings.Nodes(List.of("c:3")),
+                        new DataRedisSettings.Sentinel("primary", List.of("c:3"), "watcher", "s3cret"),
                         new DataRedisSettings.Nodes(List.of("d:4"))));
         assertThat(settings.hasTlsUrl()).isTrue();
     }
@@ -75,13 +78,14 @@ class DataRedisSettingsTest {
 
     @Test
     void thePasswordIsNotShown() {
-        assertThat(settings(Map.of(
-                                "spring.data.redis.url",
-                                "redis://:s3cret@127.0.0.1",
-                                "spring.data.redis.password",
-                                "s3cret"))
-                        .toString())
-                .doesNotContain("s3cret");
+        DataRedisSettings settings = settings(Map.of(
+                "spring.data.redis.url",
+                "redis://:s3cret@127.0.0.1",
+                "spring.data.redis.password",
+                "s3cret",
+                "spring.data.redis.sentinel.password",
+                "s3cret"));
+        assertThat(settings.toString() + settings.sentinel()).doesNotContain("s3cret");
     }
 
     private static DataRedisSettings settings(Map<String, Object> properties) {

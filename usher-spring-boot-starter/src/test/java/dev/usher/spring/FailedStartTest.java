@@ -86,6 +86,17 @@ class FailedStartTest {
     }
 
     @Test
+    void aUrlOfUshersOwnThatCannotBeReadIsNotShown(CapturedOutput log) {
+        assertFails(new Class<?>[] {Usher.class}, "usher.redis.url=redis-sentinel://:s3cret@127.0.0.1:1");
+
+        assertThat(log)
+                .contains("APPLICATION FAILED TO START")
+                .contains("usher.redis.url is not the address of a Redis")
+                .contains("redis-sentinel://host:26379,host:26379#master")
+                .doesNotContain("s3c");
+    }
+
+    @Test
     void aReactiveApplicationNamesTheSettingForTheCachesAlone(CapturedOutput log) {
         assertFails(WebApplicationType.REACTIVE, "spring.data.redis.url=redis://127.0.0.1:1", CurrentUsers.class);
 

@@ -108,7 +108,7 @@ class HeldConnectionsIT {
     @BeforeAll
     static void start() {
         redis = RedisServer.start();
-        postgres = PostgresServer.start();
+        postgres = SharedPostgres.POSTGRES;
         application = new SpringApplicationBuilder(Application.class)
                 .registerShutdownHook(false)
                 .run(
@@ -136,7 +136,6 @@ class HeldConnectionsIT {
     @AfterAll
     static void stop() {
         application.close();
-        postgres.close();
         redis.close();
     }
 
@@ -216,7 +215,7 @@ class HeldConnectionsIT {
     void aSessionWithoutAQueryHoldsNoConnectionAndItsThreadLoadsForAll() {
         long id = account();
         inView(() -> pages.profiles.find(id));
-        assertThat(redisHolds(id)).as("stored when the call returns").isTrue();
+        await("stored").until(() -> redisHolds(id));
     }
 
     // Many requests at once.

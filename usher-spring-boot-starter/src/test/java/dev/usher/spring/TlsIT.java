@@ -63,7 +63,7 @@ class TlsIT {
     static void startRedis() throws Exception {
         Path certificate = directory.resolve("certificate.pem");
         Path key = directory.resolve("key.pem");
-        makeKeys(certificate, key);
+        makeKeys(directory, certificate, key);
         port = freePort();
         redis = RedisServer.start(
                 "tls-port " + port,
@@ -132,9 +132,10 @@ class TlsIT {
         return directory.resolve(file).toUri().toString();
     }
 
-    private static void makeKeys(Path certificate, Path key)
+    /** Makes a certificate that it has signed itself, for 127.0.0.1. */
+    static void makeKeys(Path directory, Path certificate, Path key)
             throws IOException, GeneralSecurityException, InterruptedException {
-        Path store = directory.resolve("keys.p12");
+        Path store = Files.createTempDirectory(directory, "keys").resolve("keys.p12");
         Process keytool = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "keytool")
                                 .toString(),

@@ -3,8 +3,10 @@ package dev.usher.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.usher.Facet;
 import dev.usher.RevocationReceipt;
 import dev.usher.RevocationReceipt.Reason;
+import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
@@ -58,10 +60,13 @@ class TransactionPhasesIT {
     private static UserCaches node;
     private static UserStatusCache<Long> statuses;
 
+    /** Not aware of transactions. */
+    private static UserCache<Long, String> barrier;
+
     @BeforeAll
     static void start() {
         redisServer = RedisServer.start();
-        postgres = PostgresServer.start();
+        postgres = SharedPostgres.POSTGRES;
         client = RedisClient.create(redisServer.uri());
         redis = client.connect().sync();
         database = new HikariDataSource();
@@ -78,6 +83,7 @@ class TransactionPhasesIT {
                 .build();
         statuses = new UserStatusCache<>(new FacetCaches(node, new DefaultListableBeanFactory())
                 .cache(UserStatus.FACET, Long.class, ids -> Map.of()));
+        barrier = node.cache(Facet.of("barrier", String.class), Long.class, ids -> Map.of());
     }
 
     @AfterAll
@@ -85,7 +91,6 @@ class TransactionPhasesIT {
         node.close();
         client.shutdown();
         database.close();
-        postgres.close();
         redisServer.close();
     }
 
@@ -154,6 +159,13 @@ class TransactionPhasesIT {
                 return statuses.cache()
                         .save(id, UserStatus.ENABLED, statuses.cache().beforeRead());
             }
+        },
+        SAVE_ASYNC {
+            @Override
+            boolean make(long id) {
+                return statuses.saveAsync(id, UserStatus.ENABLED, statuses.beforeRead())
+                        .join();
+            }
         };
 
         abstract boolean make(long id);
@@ -165,10 +177,12 @@ class TransactionPhasesIT {
         }
 
         boolean isOffer() {
-            return this == SAVE || this == SAVE_MARKED;
+            return this == SAVE || this == SAVE_MARKED || this == SAVE_ASYNC;
         }
 
         boolean isIn(long id) {
+            // An offer that no thread waits for comes before what is sent later over the same connection.
+            assertThat(barrier.invalidate(0L)).isTrue();
             return redis.exists(isOffer() ? "user:" + id + ":status" : "{user:" + id + ":status}:guard") == 1;
         }
     }

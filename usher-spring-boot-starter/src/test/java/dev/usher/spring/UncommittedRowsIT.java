@@ -85,7 +85,7 @@ class UncommittedRowsIT {
     @BeforeAll
     static void start() {
         redisServer = RedisServer.start();
-        postgres = PostgresServer.start();
+        postgres = SharedPostgres.POSTGRES;
         client = RedisClient.create(redisServer.uri());
         redis = client.connect().sync();
         database = new HikariDataSource();
@@ -118,7 +118,6 @@ class UncommittedRowsIT {
         NODES.values().forEach(node -> node.caches().close());
         client.shutdown();
         database.close();
-        postgres.close();
         redisServer.close();
     }
 
@@ -188,6 +187,7 @@ class UncommittedRowsIT {
         Set<String> readNothing = Set.of(
                 "beforeRead",
                 "save",
+                "saveAsync",
                 "invalidate",
                 "invalidateAll",
                 "forget",

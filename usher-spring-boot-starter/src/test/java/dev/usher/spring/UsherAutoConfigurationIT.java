@@ -1,6 +1,7 @@
 package dev.usher.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
@@ -40,6 +41,7 @@ class UsherAutoConfigurationIT {
                         String uri = "redis://:s3cret@" + redis.host() + ":" + redis.port() + "/2";
                         try (RedisClient client = RedisClient.create(uri);
                                 StatefulRedisConnection<String, String> connection = client.connect()) {
+                            await().until(() -> connection.sync().exists("tenant7:42:profile") == 1);
                             assertThat(connection.sync().get("tenant7:42:profile"))
                                     .isEqualTo("{\"mobile\":\"13800000000\",\"name\":\"Ann\",\"photo\":\"\","
                                             + "\"is_media\":false,\"intro\":\"\",\"certi\":\"\"}");

@@ -10,22 +10,27 @@ import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import io.lettuce.core.RedisCredentials;
+import io.lettuce.core.RedisCredentialsProvider;
 import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.NoUniqueBeanDefinitionException;
 import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.beans.factory.support.StaticListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisAutoConfiguration;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.ssl.SslBundles;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
@@ -205,7 +210,12 @@ class UsherAutoConfigurationTest {
 
     @Test
     void withoutSettingsRedisIsOnThisMachine() {
-        RedisEndpoint endpoint = RedisEndpoint.of(DataRedisSettings.of(new StandardEnvironment()), null);
+        StaticListableBeanFactory none = new StaticListableBeanFactory();
+        RedisEndpoint endpoint = RedisEndpoint.of(
+                RedisEndpoint.APPLICATIONS,
+                DataRedisSettings.of(new StandardEnvironment()),
+                none.getBeanProvider(SslBundles.class),
+                none.getBeanProvider(RedisCredentialsProvider.class));
 
         assertThat(endpoint.uri()).isEqualTo(RedisURI.create("redis://localhost:6379/0"));
         assertThat(endpoint.uri().isSsl()).isFalse();
@@ -260,15 +270,11 @@ class UsherAutoConfigurationTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cluster", "sentinel", "masterreplica"})
-    void aRedisThatIsNotStandaloneIsRefusedByTheNameOfTheSetting(String topology) {
+    @ValueSource(strings = {"cluster", "masterreplica"})
+    void aRedisThatUsherDoesNotSupportIsRefusedByTheNameOfTheSetting(String topology) {
         String nodes = "spring.data.redis." + topology + ".nodes";
         for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
             runner.withPropertyValues(nodes + "=127.0.0.1:1")
-                    .withPropertyValues(
-                            topology.equals("sentinel")
-                                    ? new String[] {"spring.data.redis.sentinel.master=primary"}
-                                    : new String[0])
                     .run(context -> assertThat(context)
                             .getFailure()
                             .hasStackTraceContaining(nodes)
@@ -286,11 +292,137 @@ class UsherAutoConfigurationTest {
                         .hasMessageNotContaining("s3cret"));
     }
 
+    @Test
+    void sentinelsAreReadAlikeWithSpringDataAndWithout() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(
+                            "spring.data.redis.sentinel.master=primary",
+                            "spring.data.redis.sentinel.nodes=127.0.0.1:1,[::1]:2",
+                            "spring.data.redis.sentinel.username=watcher",
+                            "spring.data.redis.sentinel.password=pr1vate",
+                            "spring.data.redis.database=3",
+                            "spring.data.redis.username=usher",
+                            "spring.data.redis.password=s3cret",
+                            "spring.data.redis.ssl.enabled=true")
+                    .run(context -> {
+                        RedisURI uri = uriOf(context);
+                        assertThat(uri.getSentinelMasterId()).isEqualTo("primary");
+                        assertThat(uri.getDatabase()).isEqualTo(3);
+                        assertThat(uri.isSsl()).isTrue();
+                        assertCredentials(uri, "usher", "s3cret");
+                        assertThat(uri.getSentinels())
+                                .extracting(RedisURI::getHost)
+                                .containsExactly("127.0.0.1", "::1");
+                        assertThat(uri.getSentinels()).allSatisfy(sentinel -> {
+                            assertThat(sentinel.isSsl()).isTrue();
+                            assertCredentials(sentinel, "watcher", "pr1vate");
+                        });
+                        assertThat(context.getBean(RedisEndpoint.class).toString())
+                                .doesNotContain("s3cret", "pr1vate");
+                    });
+        }
+    }
+
+    @Test
+    void aRedisOfUshersOwnTakesNothingFromTheApplications() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(
+                            "spring.data.redis.cluster.nodes=127.0.0.1:7",
+                            "spring.data.redis.password=foreign",
+                            "spring.data.redis.database=5",
+                            "usher.redis.host=127.0.0.1",
+                            "usher.redis.port=1",
+                            "usher.redis.username=usher",
+                            "usher.redis.password=s3cret",
+                            "usher.redis.client-name=caches")
+                    .run(context -> {
+                        RedisURI uri = uriOf(context);
+                        assertThat(uri.getHost()).isEqualTo("127.0.0.1");
+                        assertThat(uri.getPort()).isEqualTo(1);
+                        assertThat(uri.getDatabase()).isZero();
+                        assertThat(uri.getClientName()).isEqualTo("caches");
+                        assertCredentials(uri, "usher", "s3cret");
+                    });
+        }
+    }
+
+    @Test
+    void aUrlOfUshersOwnMayNameSentinelsWhoseAccountStandsBeside() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(
+                            "usher.redis.url=rediss-sentinel://usher:s3cret@127.0.0.1:1,[::1]:2/4#primary",
+                            "usher.redis.sentinel.password=pr1vate")
+                    .run(context -> {
+                        RedisURI uri = uriOf(context);
+                        assertThat(uri.getSentinelMasterId()).isEqualTo("primary");
+                        assertThat(uri.getDatabase()).isEqualTo(4);
+                        assertCredentials(uri, "usher", "s3cret");
+                        assertThat(uri.getSentinels()).hasSize(2).allSatisfy(sentinel -> {
+                            assertThat(sentinel.isSsl()).isTrue();
+                            assertCredentials(sentinel, null, "pr1vate");
+                        });
+                    });
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "usher.redis.password=s3cret                                              | usher.redis.password",
+                "usher.redis.database=3                                                   | usher.redis.database",
+                "usher.redis.ssl.bundle=own                                               | usher.redis.ssl",
+                "usher.redis.sentinel.password=s3cret                                     | usher.redis.sentinel",
+                "usher.redis.url=redis://127.0.0.1:1 usher.redis.port=1                   | usher.redis.port",
+                "usher.redis.url=redis://127.0.0.1:1 usher.redis.password=s3cret          | usher.redis.password",
+                "usher.redis.sentinel.nodes=127.0.0.1:1                                   | usher.redis.sentinel.master",
+                "usher.redis.sentinel.master=primary                                      | usher.redis.sentinel.nodes",
+                "usher.redis.sentinel.master=p usher.redis.sentinel.nodes=127.0.0.1:x     | usher.redis.sentinel.nodes",
+                "usher.redis.sentinel.master=p usher.redis.sentinel.nodes=::1:26379       | usher.redis.sentinel.nodes",
+                "usher.redis.url=redis-sentinel://127.0.0.1:1#p usher.redis.sentinel.nodes=a:1 | usher.redis.sentinel.nodes",
+                "usher.redis.port=70000                                                   | usher.redis.port",
+                "usher.redis.url=redis-sentinel://:s3cret@127.0.0.1:1                     | usher.redis.url",
+                "usher.redis.url=http://:s3cret@127.0.0.1:1                               | usher.redis.url",
+                "spring.data.redis.url=redis-sentinel://:s3cret@127.0.0.1:1#p             | spring.data.redis.url"
+            })
+    void aMistakeInTheAddressOfRedisNamesTheSettingAndNoSecret(String settings, String named) {
+        plain.withPropertyValues(settings.split(" "))
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .rootCause()
+                        .message()
+                        .contains(named)
+                        .doesNotContain("s3cret"));
+    }
+
+    @Test
+    void emptySettingsOfARedisOfUshersOwnAreNone() {
+        nowhere.withPropertyValues(
+                        "usher.redis.url=",
+                        "usher.redis.port=",
+                        "usher.redis.password=",
+                        "usher.redis.ssl.bundle=",
+                        "usher.redis.sentinel.nodes=",
+                        "usher.redis.sentinel.password=")
+                .run(context -> assertThat(uriOf(context).getPort()).isEqualTo(1));
+    }
+
+    @Test
+    void aBeanOfCredentialsNamesTheAccount() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues("spring.data.redis.url=redis://:old@127.0.0.1:1")
+                    .withBean(
+                            RedisCredentialsProvider.class,
+                            () -> RedisCredentialsProvider.from(() -> RedisCredentials.just("usher", "s3cret")))
+                    .run(context -> assertCredentials(uriOf(context), "usher", "s3cret"));
+        }
+    }
+
     private static RedisURI uriOf(AssertableApplicationContext context) {
         return context.getBean(RedisEndpoint.class).uri();
     }
 
-    private static void assertCredentials(RedisURI uri, String username, String password) {
+    private static void assertCredentials(RedisURI uri, @Nullable String username, String password) {
         RedisCredentials credentials = uri.getCredentialsProvider()
                 .resolveCredentials()
                 .blockOptional()

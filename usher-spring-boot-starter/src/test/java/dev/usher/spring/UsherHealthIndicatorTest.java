@@ -30,7 +30,11 @@ class UsherHealthIndicatorTest {
                         entry("nearOpen", true),
                         entry("watermarkAge", "42ms"),
                         entry("pendingFences", 0L),
-                        entry("fencesOverflowed", false));
+                        entry("fencesOverflowed", false),
+                        entry("topology", CachesHealth.Topology.STANDALONE),
+                        entry("role", CachesHealth.Role.PRIMARY),
+                        entry("replicas", 0),
+                        entry("lag", "0ms"));
     }
 
     @Test
@@ -43,7 +47,16 @@ class UsherHealthIndicatorTest {
                 .oldestPendingFence(Duration.ofSeconds(12))
                 .fencesOverflowed(true)
                 .resp2Only(true)
+                .topology(CachesHealth.Topology.SENTINEL)
+                .primary("10.0.0.5:6379")
+                .role(CachesHealth.Role.REPLICA)
+                .replicas(null)
+                .unfenced("replicas and no Sentinels")
+                .lag(null)
                 .riskyEviction("allkeys-random")
+                .unfitServer("is a replica")
+                .sentinels("3 of 3 name 10.0.0.5:6379")
+                .riskyFailover("lag")
                 .source(Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01"))
                 .uncached(Map.of("badges", "why"))
                 .build());
@@ -58,7 +71,14 @@ class UsherHealthIndicatorTest {
                         entry("oldestPendingFence", "12000ms"),
                         entry("fencesOverflowed", true),
                         entry("resp2Only", true),
+                        entry("topology", CachesHealth.Topology.SENTINEL),
+                        entry("primary", "10.0.0.5:6379"),
+                        entry("role", CachesHealth.Role.REPLICA),
+                        entry("unfenced", "replicas and no Sentinels"),
                         entry("riskyEviction", "allkeys-random"),
+                        entry("unfitServer", "is a replica"),
+                        entry("sentinels", "3 of 3 name 10.0.0.5:6379"),
+                        entry("riskyFailover", "lag"),
                         entry(
                                 "source",
                                 Map.of("status", "BadSqlGrammarException, caused by PSQLException, SQLSTATE 42P01")),

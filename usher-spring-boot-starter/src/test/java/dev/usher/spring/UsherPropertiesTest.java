@@ -7,6 +7,7 @@ import dev.usher.CachePolicy;
 import dev.usher.UserProfile;
 import dev.usher.UserStatus;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,7 +24,9 @@ class UsherPropertiesTest {
 
         assertThat(defaults.enabled()).isTrue();
         assertThat(defaults.keyPrefix()).isEqualTo("user");
-        assertThat(defaults.redis()).isEqualTo(new UsherProperties.Redis(Duration.ofMillis(100), true));
+        assertThat(defaults.redis())
+                .isEqualTo(new UsherProperties.Redis(
+                        Duration.ofMillis(100), true, "auto", null, null, null, null, null, null, null, null, null));
         assertThat(defaults.profile().policy(1000)).isEqualTo(UserProfile.FACET.policy());
         assertThat(defaults.status().policy(1000)).isEqualTo(UserStatus.FACET.policy());
     }
@@ -69,6 +72,20 @@ class UsherPropertiesTest {
                 Map.entry("usher.key-prefix", "tenant7"),
                 Map.entry("usher.redis.command-timeout", "250ms"),
                 Map.entry("usher.redis.require-resp3", "false"),
+                Map.entry("usher.redis.await-replicas", "all"),
+                Map.entry("usher.redis.url", "redis://:s3cret@127.0.0.1:7"),
+                Map.entry("usher.redis.host", "redis"),
+                Map.entry("usher.redis.port", "6380"),
+                Map.entry("usher.redis.database", "3"),
+                Map.entry("usher.redis.username", "usher"),
+                Map.entry("usher.redis.password", "s3cret"),
+                Map.entry("usher.redis.client-name", "front"),
+                Map.entry("usher.redis.ssl.enabled", "true"),
+                Map.entry("usher.redis.ssl.bundle", "redis"),
+                Map.entry("usher.redis.sentinel.master", "primary"),
+                Map.entry("usher.redis.sentinel.nodes", "c:3,[::1]:4"),
+                Map.entry("usher.redis.sentinel.username", "watcher"),
+                Map.entry("usher.redis.sentinel.password", "s3cret"),
                 Map.entry("usher.profile.ttl", "10m"),
                 Map.entry("usher.profile.jitter", "0"),
                 Map.entry("usher.profile.absent-ttl", "20s"),
@@ -96,7 +113,21 @@ class UsherPropertiesTest {
 
         assertThat(properties.enabled()).isFalse();
         assertThat(properties.keyPrefix()).isEqualTo("tenant7");
-        assertThat(properties.redis()).isEqualTo(new UsherProperties.Redis(Duration.ofMillis(250), false));
+        assertThat(properties.redis())
+                .isEqualTo(new UsherProperties.Redis(
+                        Duration.ofMillis(250),
+                        false,
+                        "all",
+                        "redis://:s3cret@127.0.0.1:7",
+                        "redis",
+                        6380,
+                        3,
+                        "usher",
+                        "s3cret",
+                        "front",
+                        new UsherProperties.Ssl(true, "redis"),
+                        new UsherProperties.Sentinel("primary", List.of("c:3", "[::1]:4"), "watcher", "s3cret")));
+        assertThat(properties.toString() + properties.redis().sentinel()).doesNotContain("s3cret");
         assertThat(properties.profile().policy(12))
                 .isEqualTo(CachePolicy.builder()
                         .ttl(Duration.ofMinutes(10))
@@ -141,6 +172,8 @@ class UsherPropertiesTest {
         "usher.key-prefix, a{b",
         "usher.key-prefix, ''",
         "usher.redis.command-timeout, 0s",
+        "usher.redis.await-replicas, some",
+        "usher.redis.await-replicas, -1",
         "usher.profile.ttl, 0s",
         "usher.profile.jitter, 1",
         "usher.profile.absent-ttl, -1s",

@@ -9,11 +9,13 @@ import dev.usher.UserProfileCache;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import jakarta.servlet.Filter;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -21,19 +23,25 @@ import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.security.config.Customizer;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.session.MapSessionRepository;
+import org.springframework.session.SessionRepository;
 import org.springframework.web.servlet.config.annotation.WebMvcConfigurer;
 
 /** Which parts for web applications are present, and when. */
+@ExtendWith(OutputCaptureExtension.class)
 class UsherWebAutoConfigurationTest {
 
     private static final AutoConfigurations USHER = AutoConfigurations.of(
             UsherAutoConfiguration.class,
             UsherCurrentUserAutoConfiguration.class,
             UsherSecurityAutoConfiguration.class,
+            UsherRevocationAutoConfiguration.class,
             UsherWebMvcAutoConfiguration.class);
 
     private final WebApplicationContextRunner withoutSources = new WebApplicationContextRunner()
@@ -93,7 +101,50 @@ class UsherWebAutoConfigurationTest {
             assertThat(context).hasSingleBean(CurrentUserId.class).hasBean("usherStatusGate");
             assertThat(context).hasSingleBean(UnavailableUserAdvice.class);
             assertThat(context).hasSingleBean(CurrentUserArgumentResolver.class);
+            assertThat(context).hasSingleBean(UserConnections.class).hasSingleBean(WebSocketHandlers.class);
+            assertThat(context).hasSingleBean(StompUsers.class).hasSingleBean(SpringSessions.class);
         });
+    }
+
+    @Test
+    void whatAnApplicationDoesNotHaveIsNotEnded() {
+        runner.withClassLoader(new FilteredClassLoader(
+                        "org.springframework.web.socket",
+                        "org.springframework.messaging",
+                        "org.springframework.session"))
+                .run(context -> {
+                    assertThat(context).hasSingleBean(UserConnections.class).doesNotHaveBean("usherWebSocketHandlers");
+                    assertThat(context).doesNotHaveBean("usherStompUsers").doesNotHaveBean("usherSpringSessions");
+                });
+        runner.withClassLoader(new FilteredClassLoader("org.springframework.messaging"))
+                .run(context ->
+                        assertThat(context).hasBean("usherWebSocketHandlers").doesNotHaveBean("usherStompUsers"));
+    }
+
+    @Test
+    void connectionsAndSessionsCanBeLeftOpen() {
+        runner.withPropertyValues("usher.web.revocation.end-connections=false")
+                .run(context -> assertThat(context)
+                        .doesNotHaveBean(UserConnections.class)
+                        .doesNotHaveBean(WebSocketHandlers.class)
+                        .doesNotHaveBean(StompUsers.class)
+                        .hasSingleBean(SpringSessions.class));
+        runner.withPropertyValues("usher.web.revocation.end-sessions=false")
+                .run(context -> assertThat(context)
+                        .doesNotHaveBean(SpringSessions.class)
+                        .hasSingleBean(UserConnections.class));
+        runner.withPropertyValues("usher.web.status-gate.enabled=false")
+                .run(context -> assertThat(context)
+                        .doesNotHaveBean(SpringSessions.class)
+                        .doesNotHaveBean(UserConnections.class));
+    }
+
+    @Test
+    void aRepositoryThatDoesNotFindSessionsByUserIsSaid(CapturedOutput log) {
+        runner.withBean(SessionRepository.class, () -> new MapSessionRepository(new HashMap<>()))
+                .run(context -> assertThat(context).hasNotFailed());
+
+        assertThat(log).contains("MapSessionRepository, does not find sessions by the name of their user");
     }
 
     @Test

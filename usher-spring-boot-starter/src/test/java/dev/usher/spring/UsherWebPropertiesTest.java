@@ -22,6 +22,8 @@ class UsherWebPropertiesTest {
         assertThat(defaults.statusGate().excludedPaths()).isEmpty();
         assertThat(defaults.statusGate().passAuthorities()).isEmpty();
         assertThat(defaults.currentUser()).isEqualTo(CurrentUserFrom.AUTHENTICATION);
+        assertThat(defaults.revocation().endConnections()).isTrue();
+        assertThat(defaults.revocation().endSessions()).isTrue();
     }
 
     @Test
@@ -30,12 +32,16 @@ class UsherWebPropertiesTest {
                 "usher.web.status-gate.enabled", "false",
                 "usher.web.status-gate.excluded-paths", "/logout,/public/**",
                 "usher.web.status-gate.pass-authorities", "SCOPE_billing,ROLE_OPERATOR",
-                "usher.web.current-user", "none"));
+                "usher.web.current-user", "none",
+                "usher.web.revocation.end-connections", "false",
+                "usher.web.revocation.end-sessions", "false"));
 
         assertThat(properties.statusGate().enabled()).isFalse();
         assertThat(properties.statusGate().excludedPaths()).containsExactly("/logout", "/public/**");
         assertThat(properties.statusGate().passAuthorities()).containsExactly("SCOPE_billing", "ROLE_OPERATOR");
         assertThat(properties.currentUser()).isEqualTo(CurrentUserFrom.NONE);
+        assertThat(properties.revocation().endConnections()).isFalse();
+        assertThat(properties.revocation().endSessions()).isFalse();
     }
 
     @ParameterizedTest

@@ -2,6 +2,7 @@ package dev.usher.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -44,13 +45,14 @@ public final class FaultProxy implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(20);
     private static final int BACKLOG = 128;
 
-    private final InetSocketAddress server;
     private final LoopbackPort port;
     private final Faults toServer = new Faults();
     private final Faults toClient = new Faults();
     private final Set<ProxiedConnection> connections = ConcurrentHashMap.newKeySet();
     private final ExecutorService threads;
 
+    private volatile InetSocketAddress server;
+    private volatile Set<InetAddress> unheard = Set.of();
     private @Nullable Listener listener;
     private boolean closed;
 
@@ -88,6 +90,13 @@ public final class FaultProxy implements AutoCloseable {
     /** The number of connections that clients have through the proxy at the moment. */
     public int connections() {
         return connections.size();
+    }
+
+    /**
+     * Has new connections lead to another server, as when a name is given another address. Those that clients have stay where they are, until they end.
+     */
+    public void pointTo(String host, int port) {
+        server = new InetSocketAddress(host, port);
     }
 
     /** Delays in both directions: see {@link #delay(Direction, Duration)}. */
@@ -142,6 +151,24 @@ public final class FaultProxy implements AutoCloseable {
      */
     public void swallow() {
         connections.forEach(ProxiedConnection::swallow);
+    }
+
+    /**
+     * Drops all bytes of connections from these addresses, present and future ones, as {@link #swallow} does. The connections of
+     * addresses that are heard again are closed, since bytes of theirs are lost.
+     *
+     * @param addresses of clients; those of an earlier call that are not among them are heard again
+     */
+    void unhear(Set<InetAddress> addresses) {
+        Set<InetAddress> before = unheard;
+        unheard = Set.copyOf(addresses);
+        for (ProxiedConnection connection : connections) {
+            if (addresses.contains(connection.client())) {
+                connection.swallow();
+            } else if (before.contains(connection.client())) {
+                connection.close();
+            }
+        }
     }
 
     /** Closes all current connections on both sides, frozen or not; bytes in transit are lost. New connections work. */
@@ -233,6 +260,9 @@ public final class FaultProxy implements AutoCloseable {
                 ProxiedConnection connection =
                         new ProxiedConnection(client, server, toServer, toClient, connections::remove);
                 connections.add(connection);
+                if (unheard.contains(connection.client())) {
+                    connection.swallow();
+                }
                 connection.start(threads);
             } catch (IOException e) {
                 if (socket.isClosed()) {

@@ -130,10 +130,15 @@ final class LoopbackPort implements AutoCloseable {
     }
 
     static InetAddress address() {
+        return address(1);
+    }
+
+    /** An address of the loopback device, of which Linux has many, and macOS one. */
+    static InetAddress address(int last) {
         try {
-            return InetAddress.getByAddress(HOST, new byte[] {127, 0, 0, 1});
+            return InetAddress.getByAddress(new byte[] {127, 0, 0, (byte) last});
         } catch (UnknownHostException e) {
-            throw new IllegalStateException(HOST + " has four bytes", e);
+            throw new IllegalStateException("the address has four bytes", e);
         }
     }
 

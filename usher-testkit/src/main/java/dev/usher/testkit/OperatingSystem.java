@@ -15,6 +15,11 @@ final class OperatingSystem {
         requireUnix(server, System.getProperty("os.name"));
     }
 
+    /** Whether each address of 127.0.0.0/8 can be used without being set up, as on Linux. */
+    static boolean hasManyLoopbackAddresses() {
+        return System.getProperty("os.name").startsWith("Linux");
+    }
+
     static void requireUnix(String server, String name) {
         if (name.startsWith("Windows")) {
             throw new IllegalStateException("the embedded " + server + " runs on Linux and macOS, but this is " + name

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
@@ -26,6 +27,7 @@ final class ProxiedConnection {
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
 
     private final Socket client;
+    private final InetAddress clientAddress;
     private final Socket server = new Socket();
     private final InetSocketAddress serverAddress;
     private final HeldBytes toServer;
@@ -43,6 +45,7 @@ final class ProxiedConnection {
             Faults toClient,
             Consumer<ProxiedConnection> whenClosed) {
         this.client = client;
+        this.clientAddress = client.getInetAddress();
         this.serverAddress = serverAddress;
         this.toServer = new HeldBytes(toServer);
         this.toClient = new HeldBytes(toClient);
@@ -65,6 +68,11 @@ final class ProxiedConnection {
 
     void wake(Direction direction) {
         (direction == Direction.TO_SERVER ? toServer : toClient).wake();
+    }
+
+    /** The address that the client connects from. */
+    InetAddress client() {
+        return clientAddress;
     }
 
     void swallow() {

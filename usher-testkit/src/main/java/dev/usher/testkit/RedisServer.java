@@ -2,20 +2,17 @@ package dev.usher.testkit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import redis.embedded.core.ExecutableProvider;
 
 /**
- * A real Redis 6.2 in its own process, on a free port of 127.0.0.1, that keeps nothing on disk.
+ * A real Redis in its own process, on a free port of 127.0.0.1, that keeps nothing on disk. It is a Redis 6.2, unless the
+ * system property {@code usher.testkit.redis} is {@code 7.0}, with {@code org.signal:embedded-redis} on the class path, or
+ * the path of any {@code redis-server} or {@code valkey-server}.
  *
  * <pre>{@code
  * try (RedisServer redis = RedisServer.start("maxmemory 64mb")) {
@@ -27,14 +24,12 @@ import redis.embedded.core.ExecutableProvider;
  * {@code kill -9}: a {@code sh} process waits for the JVM's end, and then does what {@code close} would have done. Only where
  * that process is killed as well does the server stay.
  *
- * <p>On Linux amd64 the binary needs the shared libraries of OpenSSL 3.
+ * <p>On Linux amd64 the binary of 6.2 needs the shared libraries of OpenSSL 3.
  *
  * <p>Thread-safe. Methods that must wait for the server give up with an {@link IllegalStateException} after 20 s.
  */
 public final class RedisServer implements AutoCloseable {
     private static final Duration LIMIT = Duration.ofSeconds(20);
-
-    private static final Duration ANSWER_LIMIT = Duration.ofSeconds(1);
 
     /**
      * The error of the kernel for an executable that is open for writing (ETXTBSY), and the exit status of {@code setsid} in
@@ -44,24 +39,27 @@ public final class RedisServer implements AutoCloseable {
 
     private static final int CANNOT_EXECUTE = 126;
 
-    private static final String SOCKET = "redis.sock";
+    /** What each version of Redis and Valkey writes to its log when a replica has its primary's data. */
+    private static final String SYNCHRONISED = "sync: Finished with success";
+
+    private static final String SETTINGS = "redis.conf";
 
     /** Part of util-linux; macOS has none. */
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 
     private final LoopbackPort port;
     private final ServerDirectory directory;
-    private final String executable;
+    private final List<String> command;
     private final ShutdownHook shutdownHook = new ShutdownHook("redis-shutdown", this::end);
 
     private @Nullable Process process;
     private @Nullable Guardian guardian;
     private boolean closed;
 
-    private RedisServer(LoopbackPort port, ServerDirectory directory, String executable) {
+    private RedisServer(LoopbackPort port, ServerDirectory directory, List<String> command) {
         this.port = port;
         this.directory = directory;
-        this.executable = executable;
+        this.command = command;
     }
 
     /**
@@ -76,23 +74,62 @@ public final class RedisServer implements AutoCloseable {
         return LoopbackPort.serve(LoopbackPort::reserve, port -> start(port, directives));
     }
 
+    /**
+     * Starts a server that copies another one, and waits until it has the other's data. A primary with a password needs
+     * the directive {@code masterauth secret}.
+     *
+     * @param primary a running server
+     * @param directives further lines of {@code redis.conf}, as for {@link #start}
+     * @throws IllegalStateException if the server does not answer, or does not get the other's data; the message ends with
+     *     its log
+     */
+    public static RedisServer replicaOf(RedisServer primary, String... directives) {
+        List<String> settings = new ArrayList<>(List.of("replicaof " + primary.host() + " " + primary.port()));
+        settings.addAll(List.of(directives));
+        RedisServer replica = start(settings.toArray(String[]::new));
+        try {
+            replica.awaitData();
+            return replica;
+        } catch (RuntimeException e) {
+            replica.close();
+            throw e;
+        }
+    }
+
     static RedisServer start(LoopbackPort port, String... directives) {
+        List<String> settings = new ArrayList<>(List.of(
+                "save \"\"",
+                "appendonly no",
+                // A replica gets its data at once; Redis 7 would wait five seconds for more replicas.
+                "repl-diskless-sync-delay 0"));
+        settings.addAll(List.of(directives));
+        return start(port, settings, List.of());
+    }
+
+    /** Starts a Sentinel: a server that watches others. */
+    static RedisServer startSentinel(LoopbackPort port, List<String> directives) {
+        return start(port, directives, List.of("--sentinel"));
+    }
+
+    private static RedisServer start(LoopbackPort port, List<String> directives, List<String> options) {
         ServerDirectory directory = ServerDirectory.create("usher-redis-");
         try {
             List<String> settings = new ArrayList<>(List.of(
                     "bind " + LoopbackPort.HOST,
                     "port " + port.number(),
-                    "unixsocket " + SOCKET,
-                    "save \"\"",
-                    "appendonly no",
+                    "unixsocket " + OwnSocket.NAME,
                     "dir \"" + directory.path() + "\""));
-            settings.addAll(List.of(directives));
-            Files.write(directory.path().resolve("redis.conf"), settings);
-            String executable = ExecutableProvider.newJarResourceProvider(
-                            directory.path().toFile())
-                    .get()
-                    .getPath();
-            RedisServer server = new RedisServer(port, directory, executable);
+            settings.addAll(directives);
+            Files.write(directory.path().resolve(SETTINGS), settings);
+            List<String> command = new ArrayList<>();
+            // In its own session: Ctrl-C in the terminal of this JVM would end the server before its users.
+            if (Files.isExecutable(SETSID)) {
+                command.add(SETSID.toString());
+            }
+            command.add(RedisExecutable.find(directory.path()).toString());
+            command.add(SETTINGS);
+            command.addAll(options);
+            RedisServer server = new RedisServer(port, directory, command);
             server.shutdownHook.add();
             try {
                 server.launch();
@@ -104,6 +141,9 @@ public final class RedisServer implements AutoCloseable {
         } catch (IOException e) {
             directory.delete();
             throw new UncheckedIOException("cannot unpack Redis", e);
+        } catch (RuntimeException e) {
+            directory.delete();
+            throw e;
         }
     }
 
@@ -212,7 +252,8 @@ public final class RedisServer implements AutoCloseable {
         long deadline = System.nanoTime() + LIMIT.toNanos();
         while (!tryLaunch()) {
             if (System.nanoTime() - deadline > 0) {
-                throw new IllegalStateException(executable + " is still being written after " + LIMIT);
+                throw new IllegalStateException(
+                        "the executable in " + command + " is still being written after " + LIMIT);
             }
             LoopbackPort.pause();
         }
@@ -226,11 +267,7 @@ public final class RedisServer implements AutoCloseable {
      */
     private boolean tryLaunch() {
         try {
-            // In its own session: Ctrl-C in the terminal of this JVM would end the server before its users.
-            Process started = new ProcessBuilder(
-                            Files.isExecutable(SETSID)
-                                    ? List.of(SETSID.toString(), executable, "redis.conf")
-                                    : List.of(executable, "redis.conf"))
+            Process started = new ProcessBuilder(command)
                     .directory(directory.path().toFile())
                     .redirectErrorStream(true)
                     .redirectOutput(
@@ -247,7 +284,7 @@ public final class RedisServer implements AutoCloseable {
             if (String.valueOf(e.getMessage()).contains(BUSY)) {
                 return false;
             }
-            throw new IllegalStateException("cannot run " + executable, e);
+            throw new IllegalStateException("cannot run " + command, e);
         }
     }
 
@@ -270,23 +307,42 @@ public final class RedisServer implements AutoCloseable {
         return true;
     }
 
-    /** Asks over the socket in the server's own directory: on the port, another program might answer. */
     private boolean answers() {
-        UnixDomainSocketAddress own =
-                UnixDomainSocketAddress.of(directory.path().resolve(SOCKET));
-        try (SocketChannel channel = SocketChannel.open(own)) {
-            channel.write(ByteBuffer.wrap("PING\r\n".getBytes(StandardCharsets.US_ASCII)));
-            channel.configureBlocking(false);
-            ByteBuffer buffer = ByteBuffer.allocate(64);
-            long deadline = System.nanoTime() + ANSWER_LIMIT.toNanos();
-            while (channel.read(buffer) == 0 && System.nanoTime() - deadline < 0) {
-                LoopbackPort.pause();
+        String reply = ask("PING").stream().findFirst().orElse("");
+        // A server that asks for a password is ready too.
+        return reply.equals("PONG") || reply.startsWith("-NOAUTH");
+    }
+
+    /** The values of the server's reply to a command, as of {@link OwnSocket#ask}; empty if it does not answer. */
+    List<String> ask(String... words) {
+        return askWithPassword("", words);
+    }
+
+    List<String> askWithPassword(String password, String... words) {
+        try (OwnSocket socket = OwnSocket.of(directory.path())) {
+            if (!password.isEmpty()) {
+                socket.ask("AUTH", password);
             }
-            String reply = new String(buffer.array(), 0, buffer.position(), StandardCharsets.US_ASCII);
-            // A server that asks for a password is ready too.
-            return reply.startsWith("+PONG") || reply.startsWith("-NOAUTH");
+            return socket.ask(words);
         } catch (IOException e) {
-            return false;
+            return List.of();
+        }
+    }
+
+    /** The last lines of the server's log. */
+    String logTail() {
+        return directory.logTail();
+    }
+
+    private void awaitData() {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        // From the log, because the socket may ask for a password.
+        while (!directory.logTail().contains(SYNCHRONISED)) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException("the replica on port " + port() + " has no data after " + LIMIT
+                        + "; its log:\n" + directory.logTail());
+            }
+            LoopbackPort.pause();
         }
     }
 

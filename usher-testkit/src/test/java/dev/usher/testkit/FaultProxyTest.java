@@ -51,6 +51,20 @@ class FaultProxyTest {
     }
 
     @Test
+    void newConnectionsLeadToTheServerThatTheProxyPointsToNow() throws IOException {
+        try (EchoServer other = new EchoServer()) {
+            proxy.pointTo(LoopbackPort.HOST, other.port());
+            assertThat(client.ask("where it was")).isEqualTo("where it was");
+            assertThat(other.received()).isZero();
+
+            try (LineClient late = new LineClient(proxy.port())) {
+                assertThat(late.ask("moved")).isEqualTo("moved");
+                assertThat(other.received()).isEqualTo("moved\r\n".length());
+            }
+        }
+    }
+
+    @Test
     void aDelayCountsInEachDirection() throws IOException {
         proxy.delay(Duration.ofMillis(60));
         assertThat(timeOf(() -> client.ask("slow"))).isGreaterThanOrEqualTo(Duration.ofMillis(120));

@@ -8,9 +8,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class KilledJvmIT {
+    @Tag("thorough")
     @Test
     void serversEndWithAJvmThatIsKilledThoughTheyAreFrozen() throws IOException {
         Process jvm = new ProcessBuilder(

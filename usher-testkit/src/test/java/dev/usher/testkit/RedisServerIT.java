@@ -11,8 +11,10 @@ import java.net.ConnectException;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("servers")
 class RedisServerIT {
     private static final Duration SHORT = Duration.ofMillis(100);
 

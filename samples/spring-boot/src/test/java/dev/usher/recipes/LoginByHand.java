@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /** A login that passes the row it has read to the caches. */
+@SuppressWarnings("FutureReturnValueIgnored") // an offer that does not matter to the login
 final class LoginByHand {
 
     private final UserProfileCache<Long> profiles;
@@ -25,8 +26,8 @@ final class LoginByHand {
         ReadMark mark = profiles.beforeRead();
         Optional<Account> found = findByMobile.apply(mobile);
         found.ifPresent(account -> {
-            profiles.save(account.id(), account.profile(), mark);
-            statuses.save(account.id(), account.status(), mark);
+            profiles.saveAsync(account.id(), account.profile(), mark);
+            statuses.saveAsync(account.id(), account.status(), mark);
         });
         return found;
     }

@@ -1,6 +1,7 @@
 package dev.usher.recipes;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.Facet;
 import dev.usher.RevocationReceipt;
@@ -111,7 +112,8 @@ class RecipesIT {
                     "13800000000", mobile -> Optional.of(new LoginByHand.Account(42L, ANN, UserStatus.ENABLED)));
 
             assertThat(profiles.find(42L)).contains(ANN);
-            assertThat(statuses.isEnabled(42L)).isTrue();
+            // For two seconds after the start, a status is asked of the source, which knows none here.
+            await().untilAsserted(() -> assertThat(statuses.isEnabled(42L)).isTrue());
         }
     }
 

@@ -21,7 +21,7 @@ class GuideTest {
     private static final Pattern BLOCK = Pattern.compile("```(?:java|yaml)\\n(.*?)```", Pattern.DOTALL);
 
     @ParameterizedTest
-    @ValueSource(strings = {"getting-started.md", "recipes.md"})
+    @ValueSource(strings = {"getting-started.md", "open-connections.md", "recipes.md"})
     void everyBlockOfCodeStandsInTheSources(String guide) throws IOException {
         List<String> sources = sources();
         Matcher block =

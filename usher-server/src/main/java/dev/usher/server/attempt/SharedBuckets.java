@@ -110,7 +110,10 @@ final class SharedBuckets implements AutoCloseable {
         this.time = time;
         this.probe = probe;
         this.commandTimeout = commandTimeout;
-        this.uri = RedisURI.builder(endpoint.uri()).withTimeout(CONNECT_TIMEOUT).build();
+        this.uri = endpoint.uri();
+        uri.setTimeout(CONNECT_TIMEOUT);
+        // Counts need no majority: one that goes to a primary that has been replaced is lost with it.
+        uri.getSentinels().forEach(sentinel -> sentinel.setTimeout(CONNECT_TIMEOUT));
         this.client = RedisClient.create(uri);
         client.setOptions(endpoint.options()
                 .mutate()

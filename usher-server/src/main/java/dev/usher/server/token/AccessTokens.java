@@ -1,33 +1,40 @@
 package dev.usher.server.token;
 
-import com.nimbusds.jose.jwk.JWKSet;
+import com.nimbusds.jose.JOSEException;
+import com.nimbusds.jose.JOSEObjectType;
+import com.nimbusds.jose.JWSAlgorithm;
+import com.nimbusds.jose.JWSHeader;
+import com.nimbusds.jose.JWSSigner;
+import com.nimbusds.jose.crypto.RSASSASigner;
 import com.nimbusds.jose.jwk.RSAKey;
-import com.nimbusds.jose.jwk.source.ImmutableJWKSet;
 import com.nimbusds.jose.jwk.source.JWKSource;
 import com.nimbusds.jose.proc.SecurityContext;
+import com.nimbusds.jwt.JWTClaimsSet;
+import com.nimbusds.jwt.SignedJWT;
 import dev.usher.server.UsherServerProperties;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.ZoneOffset;
+import java.util.Date;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.springframework.security.oauth2.core.DelegatingOAuth2TokenValidator;
+import org.springframework.security.oauth2.core.OAuth2TokenValidator;
 import org.springframework.security.oauth2.jose.jws.SignatureAlgorithm;
-import org.springframework.security.oauth2.jwt.JwsHeader;
+import org.springframework.security.oauth2.jwt.Jwt;
 import org.springframework.security.oauth2.jwt.JwtClaimNames;
 import org.springframework.security.oauth2.jwt.JwtClaimValidator;
-import org.springframework.security.oauth2.jwt.JwtClaimsSet;
 import org.springframework.security.oauth2.jwt.JwtDecoder;
-import org.springframework.security.oauth2.jwt.JwtEncoder;
-import org.springframework.security.oauth2.jwt.JwtEncoderParameters;
 import org.springframework.security.oauth2.jwt.JwtException;
 import org.springframework.security.oauth2.jwt.JwtIssuerValidator;
 import org.springframework.security.oauth2.jwt.JwtTimestampValidator;
 import org.springframework.security.oauth2.jwt.JwtValidators;
+import org.springframework.security.oauth2.jwt.MappedJwtClaimSetConverter;
 import org.springframework.security.oauth2.jwt.NimbusJwtDecoder;
-import org.springframework.security.oauth2.jwt.NimbusJwtEncoder;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationConverter;
 import org.springframework.security.oauth2.server.resource.authentication.JwtGrantedAuthoritiesConverter;
 import org.springframework.stereotype.Component;
@@ -60,11 +67,11 @@ public final class AccessTokens {
         this.clockSkew = properties.clockSkew();
         this.keys = keys;
         this.clock = clock;
-        this.decoder = decoder((selector, context) -> keys.select(selector));
+        this.decoder = decoder((selector, context) -> keys.select(selector), properties.maxVerifiedTokens());
     }
 
-    /** An encoder, and the key that it signs with. */
-    private record Signing(String keyId, JwtEncoder encoder) {}
+    /** A signer, and the name of its key. */
+    private record Signing(String keyId, JWSSigner signer) {}
 
     public Duration ttl() {
         return ttl;
@@ -80,7 +87,9 @@ public final class AccessTokens {
         return converter;
     }
 
-    /** Verifies tokens. It throws a {@link JwtException} when the key may only be unknown to this node. */
+    /**
+     * Verifies tokens, and caches those that it has verified. It throws a {@link JwtException} when the key may only be unknown to this node.
+     */
     public JwtDecoder decoder() {
         return decoder;
     }
@@ -88,46 +97,61 @@ public final class AccessTokens {
     public String issue(long userId, List<String> roles, UUID familyId) {
         Signing key = signing(keys.signing());
         Instant now = clock.instant();
-        JwsHeader header = JwsHeader.with(SignatureAlgorithm.RS256)
-                .keyId(key.keyId)
-                .type("JWT")
+        JWSHeader header = new JWSHeader.Builder(JWSAlgorithm.RS256)
+                .type(JOSEObjectType.JWT)
+                .keyID(key.keyId)
                 .build();
-        JwtClaimsSet claims = JwtClaimsSet.builder()
+        JWTClaimsSet claims = new JWTClaimsSet.Builder()
                 .issuer(issuer)
-                .audience(List.of(audience))
+                .audience(audience)
                 .subject(Long.toString(userId))
-                .issuedAt(now)
-                .expiresAt(now.plus(ttl))
+                .issueTime(Date.from(now))
+                .expirationTime(Date.from(now.plus(ttl)))
                 .claim(ROLES, roles)
                 .claim(FAMILY, familyId.toString())
                 .build();
-        return key.encoder.encode(JwtEncoderParameters.from(header, claims)).getTokenValue();
+        SignedJWT token = new SignedJWT(header, claims);
+        try {
+            token.sign(key.signer);
+        } catch (JOSEException e) {
+            throw new IllegalStateException("an RSA key of the server cannot sign", e);
+        }
+        return token.serialize();
     }
 
     private Signing signing(RSAKey key) {
         Signing known = signing;
         if (known == null || !known.keyId.equals(key.getKeyID())) {
-            known = new Signing(key.getKeyID(), new NimbusJwtEncoder(new ImmutableJWKSet<>(new JWKSet(key))));
+            try {
+                known = new Signing(key.getKeyID(), new RSASSASigner(key));
+            } catch (JOSEException e) {
+                throw new IllegalStateException("an RSA key of the server cannot sign", e);
+            }
             signing = known;
         }
         return known;
     }
 
-    private JwtDecoder decoder(JWKSource<SecurityContext> source) {
+    private JwtDecoder decoder(JWKSource<SecurityContext> source, int maxVerified) {
         JwtTimestampValidator timestamps = new JwtTimestampValidator(clockSkew);
         timestamps.setClock(clock.withZone(ZoneOffset.UTC));
         timestamps.setAllowEmptyExpiryClaim(false);
-        NimbusJwtDecoder nimbus = NimbusJwtDecoder.withJwkSource(source)
-                .jwsAlgorithm(SignatureAlgorithm.RS256)
-                .build();
-        nimbus.setJwtValidator(JwtValidators.createDefaultWithValidators(List.of(
-                new ClaimTypes(),
+        OAuth2TokenValidator<Jwt> rules = JwtValidators.createDefaultWithValidators(List.of(
                 timestamps,
                 new JwtIssuerValidator(issuer),
                 new JwtClaimValidator<List<String>>(
                         JwtClaimNames.AUD, audiences -> audiences != null && audiences.contains(audience)),
                 new JwtClaimValidator<String>(
-                        JwtClaimNames.SUB, id -> id != null && ID.matcher(id).matches()))));
-        return nimbus;
+                        JwtClaimNames.SUB, id -> id != null && ID.matcher(id).matches())));
+        NimbusJwtDecoder nimbus = NimbusJwtDecoder.withJwkSource(source)
+                .jwsAlgorithm(SignatureAlgorithm.RS256)
+                .build();
+        nimbus.setJwtValidator(new DelegatingOAuth2TokenValidator<>(new ClaimTypes(), rules));
+        // Without this, an issuer that is no URL costs an exception for each token. ClaimTypes refuses an issuer that
+        // is no text.
+        nimbus.setClaimSetConverter(MappedJwtClaimSetConverter.withDefaults(Map.of(JwtClaimNames.ISS, claim -> claim)));
+        return maxVerified == 0
+                ? nimbus
+                : new VerifiedTokens(nimbus, rules, keys::honours, clock, clockSkew, maxVerified);
     }
 }

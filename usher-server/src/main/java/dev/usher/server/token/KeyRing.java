@@ -26,6 +26,11 @@ record KeyRing(List<Signer> signers, List<RSAKey> others, long knownAt) {
      */
     record Signer(RSAKey key, Duration signsIn, @Nullable Duration endsIn) {
 
+        /** Whether its tokens are honoured, at some time after the moment. */
+        private boolean verifies(Duration age) {
+            return endsIn == null || endsIn.compareTo(age) > 0;
+        }
+
         /** Without the key, whose own text holds all of it. */
         @Override
         public String toString() {
@@ -48,7 +53,7 @@ record KeyRing(List<Signer> signers, List<RSAKey> others, long knownAt) {
     JWKSet verifying(long now) {
         List<JWK> keys = new ArrayList<>();
         for (Signer signer : signers) {
-            if (signer.endsIn == null || signer.endsIn.compareTo(age(now)) > 0) {
+            if (signer.verifies(age(now))) {
                 keys.add(signer.key.toPublicJWK());
             }
         }
@@ -58,6 +63,16 @@ record KeyRing(List<Signer> signers, List<RSAKey> others, long knownAt) {
             }
         }
         return new JWKSet(keys);
+    }
+
+    /** Whether tokens of the key with that name are honoured now. */
+    boolean verifies(String keyId, long now) {
+        for (Signer signer : signers) {
+            if (signer.key.getKeyID().equals(keyId) && signer.verifies(age(now))) {
+                return true;
+            }
+        }
+        return others.stream().anyMatch(key -> key.getKeyID().equals(keyId));
     }
 
     /** How long ago the moment was. */

@@ -162,6 +162,12 @@ public class SigningKeys implements PreparationStep {
         return selected;
     }
 
+    /** Whether tokens of a key that has verified some are still honoured. */
+    boolean honours(String keyId) {
+        KeyRing current = ring;
+        return current != null && current.verifies(keyId, nanoTime.getAsLong());
+    }
+
     /**
      * The public keys of all tokens that are honoured.
      *

@@ -7,6 +7,7 @@ import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import dev.usher.server.token.Roles;
 import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 import org.springframework.stereotype.Component;
@@ -78,8 +79,9 @@ final class Registrations {
                 });
         id.ifPresent(added -> {
             // An offer first: where nothing is cached, a fence would only keep the next login from caching its row.
-            boolean stored = profiles.save(added, profile, mark);
-            if (!statuses.save(added, UserStatus.ENABLED, mark) || !stored) {
+            CompletableFuture<Boolean> profileStored = profiles.saveAsync(added, profile, mark);
+            CompletableFuture<Boolean> statusStored = statuses.saveAsync(added, UserStatus.ENABLED, mark);
+            if (!profileStored.join() || !statusStored.join()) {
                 profiles.forget(added);
             }
         });

@@ -30,6 +30,9 @@ public record StatusChange(
         CLOSED,
         NODES_UNHEARD,
         STALE_ANSWERS_ALLOWED,
+        UNFENCED,
+        NOT_REPLICATED,
+        OTHER_REGISTER,
         /** Too many threads wait for receipts: the change is announced, and this call did not wait for the nodes. */
         TOO_MANY_WAITING;
 
@@ -47,6 +50,7 @@ public record StatusChange(
      * @param reason why it is not confirmed, or {@code null} when it is. A change that Redis has not accepted is sent again while this node
      *     runs, and by another call
      * @param redisError the code of the error with which Redis has refused the change, such as {@code READONLY}, or {@code null}
+     * @param missing what is missing where Redis has replicas and the change is not known to outlive its primary, in words, or {@code null}
      * @param nodesConfirmed the nodes that have taken notice of the change
      * @param nodesWaitedOut the nodes that have not, and ask anew before they answer
      * @param nodesUnheard the nodes that have not, and may still answer from memory
@@ -59,6 +63,7 @@ public record StatusChange(
             boolean confirmed,
             @Nullable Reason reason,
             @Nullable String redisError,
+            @Nullable String missing,
             List<String> nodesConfirmed,
             List<String> nodesWaitedOut,
             List<String> nodesUnheard,
@@ -71,6 +76,7 @@ public record StatusChange(
                     receipt.confirmed(),
                     Reason.of(receipt.reason()),
                     receipt.redisError(),
+                    receipt.missing(),
                     sorted(receipt.nodesConfirmed()),
                     sorted(receipt.nodesWaitedOut()),
                     sorted(receipt.nodesUnheard()),
@@ -84,6 +90,7 @@ public record StatusChange(
                     change.status,
                     false,
                     Reason.TOO_MANY_WAITING,
+                    null,
                     null,
                     List.of(),
                     List.of(),

@@ -69,7 +69,8 @@ class OpenApi {
             "Holding.value",
             "Holding.reason",
             "Receipt.reason",
-            "Receipt.redis_error");
+            "Receipt.redis_error",
+            "Receipt.missing");
 
     private static final List<Class<?>> ANSWERS = List.of(
             Problem.class,

@@ -45,13 +45,29 @@ public final class TimedHttpProtocol extends Http11NioProtocol {
     @Override
     protected Processor createProcessor() {
         return new Http11Processor(this, getAdapter()) {
+            private volatile @Nullable Thread processing;
+
             @Override
             public SocketState process(SocketWrapperBase<?> connection, SocketEvent event) throws IOException {
-                SocketState state = super.process(connection, event);
-                if (state == SocketState.LONG && isAsync()) {
-                    connection.setReadTimeout(-1);
+                processing = Thread.currentThread();
+                try {
+                    SocketState state = super.process(connection, event);
+                    if (state == SocketState.LONG && isAsync()) {
+                        connection.setReadTimeout(-1);
+                    }
+                    return state;
+                } finally {
+                    processing = null;
                 }
-                return state;
+            }
+
+            // Left to process() where it has led here, as when the end of a chunked body comes in pieces: Tomcat
+            // would begin another processor, which takes the rest of that body for a request.
+            @Override
+            protected void executeDispatches() {
+                if (!Thread.currentThread().equals(processing)) {
+                    super.executeDispatches();
+                }
             }
         };
     }

@@ -28,7 +28,7 @@ class AttemptsIT {
     private static final AtomicInteger COMPARED = new AtomicInteger();
     private static final AtomicInteger HASHED = new AtomicInteger();
     private static final String DATABASE = Node.newDatabase();
-    private static final Node NODE = node(Map.of());
+    private static final Node NODE = node(Map.of()).believing();
 
     private static final Map<String, String> FEW_OF_AN_ADDRESS =
             Map.of("usher.server.attempts.per-address", "1", "usher.server.attempts.registrations-per-address", "2");

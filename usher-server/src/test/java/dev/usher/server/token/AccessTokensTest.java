@@ -5,14 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.nimbusds.jwt.JWTClaimsSet;
 import dev.usher.server.Node;
 import dev.usher.server.UsherServerProperties;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Date;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.boot.context.properties.bind.Binder;
@@ -22,7 +27,7 @@ import org.springframework.jdbc.datasource.DriverManagerDataSource;
 import org.springframework.security.oauth2.jwt.BadJwtException;
 import org.springframework.transaction.support.TransactionOperations;
 
-/** From when to when a token is honoured. */
+/** From when to when a token is honoured, and where. */
 class AccessTokensTest {
 
     private static final SigningKey KEY = SigningKey.generate();
@@ -71,6 +76,66 @@ class AccessTokensTest {
         String token = tokens.issue(42, List.of(), UUID.randomUUID());
 
         assertThat(isHonoured(tokens, token, START.minusSeconds(30))).isTrue();
+    }
+
+    /** Other nodes, each with memory of its own. */
+    @Test
+    void aTokenIsRefusedWithAnotherAudienceOrIssuerThoughItIsCachedElsewhere() {
+        AccessTokens tokens = tokens(null);
+        String token = tokens.issue(42, List.of(), UUID.randomUUID());
+        assertThat(isHonoured(tokens, token, START)).isTrue();
+
+        for (String setting : List.of("usher.server.audience", "usher.server.issuer")) {
+            AccessTokens other = tokens(KEY, Map.of(setting, "other"), () -> now);
+            assertThat(isHonoured(other, token, START)).as(setting).isFalse();
+            assertThat(isHonoured(other, token, START)).as(setting).isFalse();
+        }
+        assertThat(isHonoured(tokens, token, START)).isTrue();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "usher",
+                "https://users.example.org",
+                "https://users.example.org:443/a?b=c",
+                "urn:usher",
+                "usher: a name",
+                "\u00fcsher"
+            })
+    void anIssuerIsATextAndComparedAsOne(String issuer) {
+        AccessTokens tokens = tokens(KEY, Map.of("usher.server.issuer", issuer), () -> now);
+        AccessTokens other = tokens(KEY, Map.of("usher.server.issuer", issuer + "/"), () -> now);
+        String token = tokens.issue(42, List.of(), UUID.randomUUID());
+
+        assertThat(isHonoured(tokens, token, START)).isTrue();
+        assertThat(tokens.decoder().decode(token).getClaimAsString("iss")).isEqualTo(issuer);
+        assertThat(isHonoured(other, token, START)).isFalse();
+    }
+
+    /** Spring tries to make a URL of it, and catches the exception. */
+    @Test
+    void noExceptionIsMadeForAnIssuerThatIsNoUrl(@TempDir Path directory) throws IOException {
+        AccessTokens tokens = tokens(null);
+        Runnable call = () -> tokens.decoder().decode(tokens.issue(42, List.of("admin"), UUID.randomUUID()));
+        call.run();
+        Path file = directory.resolve("exceptions.jfr");
+        try (Recording recording = new Recording()) {
+            recording.enable("jdk.JavaExceptionThrow");
+            recording.start();
+            call.run();
+            call.run();
+            assertThat(new IllegalStateException("the recording sees")).isNotNull();
+            recording.stop();
+            recording.dump(file);
+        }
+
+        assertThat(RecordingFile.readAllEvents(file).stream()
+                        .filter(event -> event.getThread() != null
+                                && event.getThread().getJavaThreadId()
+                                        == Thread.currentThread().getId())
+                        .map(event -> event.getString("message")))
+                .containsExactly("the recording sees");
     }
 
     private boolean isHonoured(AccessTokens tokens, String token, Instant at) {

@@ -30,6 +30,13 @@ class KeyRingTest {
         assertThat(verifying(ring, 0)).containsExactly(OLD.getKeyID(), NEW.getKeyID(), OTHER.getKeyID());
         assertThat(verifying(ring, 499)).contains(OLD.getKeyID());
         assertThat(verifying(ring, 500)).containsExactly(NEW.getKeyID(), OTHER.getKeyID());
+        for (long seconds : new long[] {0, 59, 60, 499, 500, 1000}) {
+            for (String key : List.of(OLD.getKeyID(), NEW.getKeyID(), OTHER.getKeyID(), "unknown")) {
+                assertThat(ring.verifies(key, at(seconds)))
+                        .as("%s after %d s", key, seconds)
+                        .isEqualTo(verifying(ring, seconds).contains(key));
+            }
+        }
     }
 
     @Test

@@ -16,6 +16,7 @@ import dev.usher.server.Node;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
 import dev.usher.server.Together;
+import java.net.http.HttpRequest;
 import java.text.ParseException;
 import java.time.Instant;
 import java.util.Date;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Tokens: those that are honoured, and those that are not. */
@@ -100,6 +102,47 @@ public class TokenIT {
                     .contains("Bearer");
         });
         node.get("/v1/me", null).problem(401, "unauthenticated");
+    }
+
+    @Test
+    void aTokenThatIsCachedIsStillRefusedWithAnotherSignature() {
+        String token = Shared.KEY.sign(claims().build());
+        node.get("/v1/me", token).with(200);
+        String forged = token.substring(0, token.lastIndexOf('.') + 1)
+                + "A".repeat(token.length() - token.lastIndexOf('.') - 1);
+
+        node.get("/v1/me", forged).problem(401, "unauthenticated");
+        node.get("/v1/me", token).with(200);
+        node.setStatus(ann.id(), "disabled").with(200);
+        node.get("/v1/me", token).problem(403, "account-disabled");
+    }
+
+    /** On a path that is open to all, a token that cannot be one is refused, and another kind of credentials is ignored. */
+    @Test
+    void aTokenIsReadFromItsHeaderAsSpringSecurityReadsIt() {
+        String token = ann.token();
+        Map<String, List<Integer>> expected = Map.ofEntries(
+                Map.entry("Bearer " + token, List.of(200, 200)),
+                Map.entry("bearer " + token, List.of(200, 200)),
+                Map.entry("BEARER " + token, List.of(200, 200)),
+                Map.entry("Bearer " + token + "=", List.of(200, 200)),
+                Map.entry("Bearer  " + token, List.of(401, 401)),
+                Map.entry("Bearer\t" + token, List.of(401, 401)),
+                Map.entry("Bearer " + token + " x", List.of(401, 401)),
+                Map.entry("Bearer " + token + ",", List.of(401, 401)),
+                Map.entry("Bearer a~b+c/d==", List.of(401, 401)),
+                Map.entry("Bearer \u00fc", List.of(401, 401)),
+                Map.entry("Bearer", List.of(401, 401)),
+                Map.entry("Bearer" + token, List.of(401, 401)),
+                Map.entry("Basic " + token, List.of(401, 200)),
+                Map.entry(token, List.of(401, 200)));
+
+        expected.forEach((header, statuses) -> assertThat(Stream.of("/v1/me", "/actuator/health")
+                        .map(path -> node.send(HttpRequest.newBuilder(node.address(path))
+                                        .header("Authorization", header))
+                                .status()))
+                .as(header.replace(token, "(token)"))
+                .containsExactlyElementsOf(statuses));
     }
 
     /** See {@link TokenClaimsTest} for all types of all claims. */

@@ -5,18 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.BitSet;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The regular expressions of the OpenAPI document against the rules of the server, for every character. */
 class CharactersTest {
 
     @Test
+    @Tag("thorough")
     void linesAndSecretsAreWhatTheDocumentSays() {
         assertThat(difference(Characters.LINES, Characters::areOfLines)).isEqualTo(new BitSet());
         assertThat(difference(Characters.SECRET, Characters::areNoControls)).isEqualTo(new BitSet());
     }
 
     @Test
+    @Tag("thorough")
     void aLineIsWhatTheDocumentSaysButForWhatDependsOnItsNeighboursAndWhatIsHiddenOutsideTheBasicPlane() {
         BitSet expected = new BitSet();
         expected.set(0x200c, 0x200e);

@@ -1,6 +1,7 @@
 package dev.usher.server.user;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.usher.server.Answer;
 import dev.usher.server.Node;
@@ -65,6 +66,8 @@ class UserServiceIT {
         assertThat(login.text("token_type")).isEqualTo("Bearer");
         assertThat(login.json().path("expires_in").asInt()).isEqualTo(15 * 60);
 
+        // The login does not wait for it.
+        await().until(() -> redis.exists("user:" + ann.id() + ":profile", "user:" + ann.id() + ":status") == 2);
         assertThat(redis.get("user:" + ann.id() + ":profile"))
                 .isEqualTo("{\"mobile\":\"" + ann.mobile()
                         + "\",\"name\":\"Ann\",\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"}");
@@ -99,7 +102,7 @@ class UserServiceIT {
         assertThat(node.statements())
                 .hasSize(2)
                 .allSatisfy(sql -> assertThat(sql).contains("= ANY (?)"));
-        assertThat(redis.get("user:" + ann.id() + ":status")).isEqualTo("1");
+        await().until(() -> "1".equals(redis.get("user:" + ann.id() + ":status")));
     }
 
     @Test
@@ -118,7 +121,9 @@ class UserServiceIT {
         node.get("/v1/me", token).problem(403, "account-disabled");
         node.get("/v1/users/" + ann.id(), token).problem(403, "account-disabled");
         node.get("/v1/nowhere", token).problem(403, "account-disabled");
-        assertThat(redis.get("user:" + ann.id() + ":status")).isEqualTo("0");
+        assertThat(redis.get("user:" + ann.id() + ":status"))
+                .as("for a while after a ban, the source is asked")
+                .isNull();
         ann.tryLogin().problem(403, "account-disabled");
         node.post("/v1/token/refresh", refresh, null).problem(403, "account-disabled");
 
@@ -170,9 +175,10 @@ class UserServiceIT {
         User ann = node.register();
         String token = ann.token();
         long next = ann.id() + 1;
-        node.get("/v1/users/" + next, token).problem(404, "user-not-found");
-        node.get("/v1/users/" + next, token).problem(404, "user-not-found");
-        assertThat(redis.get("user:" + next + ":profile")).isEqualTo("null");
+        await().until(() -> {
+            node.get("/v1/users/" + next, token).problem(404, "user-not-found");
+            return "null".equals(redis.get("user:" + next + ":profile"));
+        });
 
         User bob = node.register();
 

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Access to the actuator: on the server's own port, and on one of its own. */
@@ -31,6 +32,7 @@ class ActuatorIT {
             Shared.SETTINGS,
             Map.of(
                     "management.server.port", "0",
+                    "usher.server.security-observations", "true",
                     "usher.server.limits.head-timeout", "1s",
                     "usher.server.limits.body-timeout", "1s"));
 
@@ -88,23 +90,30 @@ class ActuatorIT {
             node.get(path, user).problem(403, "forbidden");
         }
         assertThat(node.get("/actuator/prometheus", admin).with(200).response().body())
-                .contains("usher_requests_total")
-                .doesNotContain(Node.ADMIN_MOBILE);
+                .contains("usher_requests_total", "http_server_requests_seconds_count")
+                .doesNotContain(Node.ADMIN_MOBILE, "spring_security");
         node.get("/actuator/env", admin).problem(404, "not-found");
     }
 
+    @Tag("thorough")
     @Test
     void onAPortOfItsOwnAScraperNeedsNoTokenAndTheServersOwnPortHasNothing() throws IOException {
         try (Node node = Node.start(Shared.REDIS.uri(), Node.newDatabase(), OWN_PORT)) {
             String user = node.register().token();
             String admin = node.administrator().token();
 
+            node.get("/v1/me", user).with(200);
             management(node, "/actuator/health", null).with(200);
             assertThat(management(node, "/actuator/prometheus", null)
                             .with(200)
                             .response()
                             .body())
-                    .contains("usher_requests_total");
+                    .contains(
+                            "usher_requests_total",
+                            "http_server_requests_seconds_count",
+                            "spring_security_filterchains_seconds_count",
+                            "spring_security_authentications_seconds_count",
+                            "spring_security_authorizations_seconds_count");
             for (String path : List.of("/actuator", "/actuator/env", "/v1/me")) {
                 management(node, path, null).with(401);
             }
