@@ -28,6 +28,7 @@ final class Acknowledgements {
 
     private static final Duration PAUSE = Duration.ofMillis(1);
     private static final int LAST_ROUNDS = 5;
+    private static final int ATTEMPTS = 3;
 
     private final AwaitReplicas awaited;
     private final PrimaryJudge judge;
@@ -97,7 +98,7 @@ final class Acknowledgements {
             return outcome(history, written, wanted, candidates, now);
         } catch (SharedTierException e) {
             return new Acknowledged(
-                    0, false, "Redis did not say which replicas have acknowledged the ban: it " + e.getMessage());
+                    0, false, "it is not known which replicas have acknowledged the ban: " + e.getMessage());
         }
     }
 
@@ -186,10 +187,19 @@ final class Acknowledgements {
         }
     }
 
+    /** Asks again when an answer is late: it changes nothing, and without it a ban that is confirmed would not count as such. */
     private static Replication replicationOf(RedisLink link, RedisAsyncCommands<String, byte[]> redis, long until)
             throws SharedTierException {
-        return link.await(
-                redis.info("replication").thenApply(Replication::parse).toCompletableFuture(), left(until));
+        for (int attempt = 1; ; attempt++) {
+            try {
+                return link.await(
+                        redis.info("replication").thenApply(Replication::parse).toCompletableFuture(), left(until));
+            } catch (SharedTierException e) {
+                if (attempt == ATTEMPTS || System.nanoTime() - until >= 0) {
+                    throw e;
+                }
+            }
+        }
     }
 
     private static Duration left(long until) {
