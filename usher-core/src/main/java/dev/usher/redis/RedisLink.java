@@ -112,8 +112,10 @@ final class RedisLink {
             Function<StatefulRedisConnection<String, byte[]>, CompletionStage<?>> use) {
         return client.connectAsync(TextKeysCodec.INSTANCE, uri)
                 .whenComplete((connected, failure) -> {
-                    unconnected = failure == null ? null : errorLog.unconnectedBecause(failure);
-                    if (failure != null) {
+                    if (failure == null) {
+                        unconnected = null;
+                    } else {
+                        attemptFailed(failure);
                         var unused = scheduler.schedule(
                                 () -> connect(client, uri, use), FIRST_CONNECT_RETRY.toMillis(), TimeUnit.MILLISECONDS);
                     }
@@ -164,11 +166,11 @@ final class RedisLink {
         return connection != null && (isOpen() || !failing);
     }
 
-    /** Notes that an attempt to restore a connection of this Redis has failed, which may have been this one. */
+    /** Notes that an attempt to make a connection of this Redis has failed, which may have been this one. */
     void attemptFailed(Throwable failure) {
         if (!isOpen()) {
             String reason = errorLog.unconnectedBecause(failure);
-            // An attempt that the loss itself has broken off may come first, with a reason that says little.
+            // An attempt that a loss has broken off may come first, with a reason that says little.
             if (reasons.add(reason)) {
                 errorLog.isKnown();
             }
