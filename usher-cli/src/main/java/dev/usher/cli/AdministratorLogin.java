@@ -23,10 +23,12 @@ record AdministratorLogin(String account, String command) {
         try {
             named = server.context()
                     .getBean(JdbcClient.class)
-                    .sql("SELECT bool_or(mobile = ?) FROM users JOIN user_roles ON user_id = id WHERE role = 'admin'")
+                    .sql("SELECT max(CASE WHEN mobile = ? THEN 1 ELSE 0 END) FROM users JOIN user_roles ON user_id = id"
+                            + " WHERE role = 'admin'")
                     .param(settings.mobile() == null ? "" : settings.mobile())
-                    .query(Boolean.class)
-                    .optional();
+                    .query(Integer.class)
+                    .optional()
+                    .map(isNamed -> isNamed == 1);
         } catch (DataAccessResourceFailureException e) {
             return new AdministratorLogin("not known before the database can be reached", curl(server, "...", "..."));
         }

@@ -12,15 +12,22 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Properties;
+import java.util.Set;
 
 /** Quick checks before the server starts, which report a fault in one line. */
 final class Preflight {
 
-    private static final String SECONDS_TO_CONNECT = "5";
-    private static final String SECONDS_TO_LOG_IN = "10";
+    private static final Duration TO_CONNECT = Duration.ofSeconds(5);
+    private static final Duration TO_LOG_IN = Duration.ofSeconds(10);
 
-    /** Classes of SQL states that no later attempt changes: a wrong user or password, and a database that does not exist. */
-    private static final List<String> REFUSALS = List.of("28", "3D");
+    /**
+     * Classes of SQL states that no later attempt changes: a wrong user or password, and a database that does not exist, or that the user
+     * may not use.
+     */
+    private static final List<String> REFUSALS = List.of("28", "3D", "42");
+
+    /** The errors of MariaDB for a user with too many connections, which a later attempt may not meet. */
+    private static final Set<Integer> NO_ROOM = Set.of(1203, 1226);
 
     private Preflight() {}
 
@@ -51,19 +58,36 @@ final class Preflight {
      * @throws CommandException when it refuses
      */
     static boolean reachesDatabase(String url, ServerSettings settings) {
-        try {
-            DriverManager.getDriver(url);
-        } catch (SQLException e) {
-            throw unusable(url, e);
-        }
+        requireDriver(url);
         try {
             connect(url, settings);
             return true;
         } catch (SQLException e) {
-            if (e.getSQLState() != null && REFUSALS.contains(e.getSQLState().substring(0, 2))) {
+            if (isRefusal(e)) {
                 throw unusable(url, e);
             }
             return false;
+        }
+    }
+
+    private static boolean isRefusal(SQLException failure) {
+        return failure.getSQLState() != null
+                && REFUSALS.contains(failure.getSQLState().substring(0, 2))
+                && !NO_ROOM.contains(failure.getErrorCode());
+    }
+
+    private static void requireDriver(String url) {
+        try {
+            DriverManager.getDriver(url);
+        } catch (SQLException e) {
+            if (url.startsWith("jdbc:mysql:")) {
+                throw new CommandException(
+                        "usher contains no driver for MySQL, since its licence is the GPL: name the jar of"
+                                + " com.mysql:mysql-connector-j in USHER_CLASS_PATH, or use a PostgreSQL or MariaDB in "
+                                + ServerSettings.DATABASE_URL,
+                        e);
+            }
+            throw unusable(url, e);
         }
     }
 
@@ -73,6 +97,7 @@ final class Preflight {
      * @throws CommandException when it does not
      */
     static void requireDatabase(String url, ServerSettings settings) {
+        requireDriver(url);
         try {
             connect(url, settings);
         } catch (SQLException e) {
@@ -82,8 +107,13 @@ final class Preflight {
 
     private static void connect(String url, ServerSettings settings) throws SQLException {
         Properties properties = new Properties();
-        properties.setProperty("connectTimeout", SECONDS_TO_CONNECT);
-        properties.setProperty("loginTimeout", SECONDS_TO_LOG_IN);
+        if (url.startsWith("jdbc:postgresql:")) {
+            properties.setProperty("connectTimeout", Long.toString(TO_CONNECT.toSeconds()));
+            properties.setProperty("loginTimeout", Long.toString(TO_LOG_IN.toSeconds()));
+        } else {
+            properties.setProperty("connectTimeout", Long.toString(TO_CONNECT.toMillis()));
+            properties.setProperty("socketTimeout", Long.toString(TO_LOG_IN.toMillis()));
+        }
         if (settings.username() != null) {
             properties.setProperty("user", settings.username());
         }

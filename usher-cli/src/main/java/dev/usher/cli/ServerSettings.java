@@ -1,6 +1,7 @@
 package dev.usher.cli;
 
 import dev.usher.redis.RedisUris;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -10,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param port the HTTP port, 0 for any that is free
  * @param redisUri the Redis to use, or {@code null} for an embedded one
- * @param databaseUrl the JDBC URL of the PostgreSQL to use, or {@code null} for an embedded one
+ * @param databaseUrl the JDBC URL of the PostgreSQL or MariaDB to use, or {@code null} for an embedded one
  * @param username of the database, or {@code null} when it is in the URL
  * @param password of the database, or {@code null} when it is in the URL
  */
@@ -29,6 +30,8 @@ record ServerSettings(
 
     private static final int DEFAULT_PORT = 8080;
     private static final int HIGHEST_PORT = 65_535;
+
+    private static final List<String> DATABASES = List.of("jdbc:postgresql:", "jdbc:mariadb:", "jdbc:mysql:");
 
     private static final Pattern SCHEME = Pattern.compile("rediss?(-sentinel)?://");
     private static final Pattern USER_INFO = Pattern.compile("^[^?]*@");
@@ -90,9 +93,9 @@ record ServerSettings(
         if (url == null) {
             return null;
         }
-        if (!url.startsWith("jdbc:postgresql:")) {
-            throw new CommandException(DATABASE_URL + " should look like jdbc:postgresql://host:5432/database, but is '"
-                    + MaskedUri.of(url) + "'");
+        if (DATABASES.stream().noneMatch(url::startsWith)) {
+            throw new CommandException(DATABASE_URL + " should look like jdbc:postgresql://host:5432/database or"
+                    + " jdbc:mariadb://host:3306/database, but is '" + MaskedUri.of(url) + "'");
         }
         if (USER_INFO.matcher(url).find()) {
             // The driver would take it for a host and a port, and quote the password in its exception.

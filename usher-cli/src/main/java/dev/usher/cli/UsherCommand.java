@@ -27,9 +27,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  USHER_REDIS_URI              as redis://host:6379, or behind Sentinels as",
             "                                 redis-sentinel://host:26379,host:26379#primary",
             "  USHER_REDIS_SENTINEL_PASSWORD  the password of the Sentinels",
-            "  USHER_DATABASE_URL           as jdbc:postgresql://host:5432/database",
+            "  USHER_DATABASE_URL           as jdbc:postgresql://host:5432/database, or as",
+            "                                 jdbc:mariadb://host:3306/database",
             "  USHER_DATABASE_USERNAME      its user name,",
             "  USHER_DATABASE_PASSWORD      and password",
+            "  USHER_CLASS_PATH             jars of further drivers: that of MySQL",
             "  USHER_SERVER_ADMIN_MOBILE    the first administrator's mobile number,",
             "  USHER_SERVER_ADMIN_PASSWORD    and password",
             "",
@@ -52,6 +54,8 @@ public final class UsherCommand implements Runnable {
         PrintStream output = System.out;
         // Standard output is for the result of the command; the log goes to standard error.
         System.setOut(System.err);
+        // The driver logs each error of MariaDB, which is reported in one line, and quotes values of rows.
+        System.setProperty("mariadb.logging.disable", "true");
         System.exit(commandLine(output, System.getenv()).execute(arguments));
     }
 

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.usher.server.UsherServer;
 import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.MariaDbServer;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.SentinelGroup;
 import io.lettuce.core.RedisClient;
@@ -25,6 +26,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -176,6 +178,43 @@ class CommandLineIT {
                 client.shutdown();
             }
             assertThat(serve.errors()).doesNotContain("s3cret", "pr1vate");
+        }
+    }
+
+    @Test
+    @Tag("thorough") // starts a process of its own
+    @EnabledIf(value = "dev.usher.testkit.MariaDbServer#isThere", disabledReason = MariaDbServer.ABSENT)
+    void aServerRunsOnMariaDb() throws Exception {
+        try (MariaDbServer mariadb = MariaDbServer.start()) {
+            String database = mariadb.createDatabase("users");
+            Map<String, String> environment = Map.of(
+                    "PORT",
+                    "0",
+                    "USHER_DATABASE_URL",
+                    database,
+                    "USHER_DATABASE_USERNAME",
+                    mariadb.username(),
+                    "USHER_DATABASE_PASSWORD",
+                    mariadb.password(),
+                    "USHER_SERVER_ADMIN_MOBILE",
+                    "13900000001",
+                    "USHER_SERVER_ADMIN_PASSWORD",
+                    "correct horse 8");
+            try (CommandProcess serve = CommandProcess.start(directory, environment, "serve")) {
+                ApiClient client = new ApiClient(serve.lineOf("API"));
+                serve.lineOf("Redis");
+                assertThat(serve.lineOf("Database")).isEqualTo(database);
+                client.post("/v1/login", Map.of("mobile", "13900000001", "password", "correct horse 8"))
+                        .with(200);
+                serve.terminate();
+                assertThat(serve.exitCode()).isEqualTo(128 + 15);
+                assertThat(serve.errors()).isEmpty();
+            }
+            try (CommandProcess serve = CommandProcess.start(
+                    directory, Map.of("PORT", "0", "USHER_DATABASE_URL", database + "_not?user=usher"), "serve")) {
+                assertThat(serve.exitCode()).isEqualTo(1);
+                assertThat(serve.errors()).hasLineCount(1).contains("cannot be used: ", "Unknown database");
+            }
         }
     }
 

@@ -48,6 +48,18 @@ class ServerSettingsTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "jdbc:postgresql://db/users",
+                "jdbc:mariadb://db:3307/users?sslMode=trust",
+                "jdbc:mysql://db/users"
+            })
+    void theDatabaseIsOneOfThese(String url) {
+        assertThat(ServerSettings.of(Map.of("USHER_DATABASE_URL", url)).databaseUrl())
+                .isEqualTo(url);
+    }
+
+    @ParameterizedTest
     @ValueSource(strings = {"-1", "65536", "80000000000", "http", "80.5"})
     void aPortThatIsNoneIsRefused(String port) {
         assertThatThrownBy(() -> ServerSettings.of(Map.of("PORT", port)))
@@ -63,7 +75,8 @@ class ServerSettingsTest {
         "USHER_REDIS_URI,    redis-sentinel://usher:secret@cache:26379",
         "USHER_REDIS_URI,    redis-sentinel://usher:secret@cache:port#primary",
         "USHER_DATABASE_URL, postgresql://usher:secret@db/users",
-        "USHER_DATABASE_URL, jdbc:mysql://db/users?password=secret",
+        "USHER_DATABASE_URL, jdbc:oracle:thin:db/users?password=secret",
+        "USHER_DATABASE_URL, jdbc:mariadb://usher:secret@db/users",
         "USHER_DATABASE_URL, jdbc:postgresql://usher:secret@db/users",
         "USHER_DATABASE_URL, jdbc:postgresql://usher:secret@db/users?ssl=true",
     })

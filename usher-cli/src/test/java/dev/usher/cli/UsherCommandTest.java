@@ -58,19 +58,27 @@ class UsherCommandTest {
                 .startsWith("usher: USHER_DATABASE_URL should look like jdbc:postgresql://");
     }
 
-    @Test
-    void aDatabaseThatTheDemoDoesNotReachIsToldInALine() {
+    @ParameterizedTest
+    @ValueSource(strings = {"serve", "demo"})
+    void theDriverOfMySqlIsTheUsersToAdd(String command) {
+        assertThat(run(Map.of("PORT", "0", "USHER_DATABASE_URL", "jdbc:mysql://db/users"), command))
+                .isEqualTo(1);
+        assertThat(errors.toString())
+                .hasLineCount(1)
+                .startsWith("usher: usher contains no driver for MySQL")
+                .contains("com.mysql:mysql-connector-j", "USHER_CLASS_PATH");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"jdbc:postgresql", "jdbc:mariadb"})
+    void aDatabaseThatTheDemoDoesNotReachIsToldInALine(String kind) {
         assertThat(run(
-                        Map.of(
-                                "PORT",
-                                "0",
-                                "USHER_DATABASE_URL",
-                                "jdbc:postgresql://127.0.0.1:1/users?password=secret"),
+                        Map.of("PORT", "0", "USHER_DATABASE_URL", kind + "://127.0.0.1:1/users?password=secret"),
                         "demo"))
                 .isEqualTo(1);
         assertThat(errors.toString())
                 .hasLineCount(1)
-                .startsWith("usher: the database jdbc:postgresql://127.0.0.1:1/users?password=*** cannot be used: ")
+                .startsWith("usher: the database " + kind + "://127.0.0.1:1/users?password=*** cannot be used: ")
                 .doesNotContain("secret");
     }
 

@@ -27,7 +27,9 @@ record GuardScript(String source, String sha1) {
     static final GuardScript FILL = load("fill");
     static final GuardScript ABSENT = load("absent");
     static final GuardScript OFFER = load("offer");
-    static final GuardScript FENCE = load("fence");
+
+    /** Without the common part: services in other languages send it as it stands in its file. */
+    static final GuardScript FENCE = alone("fence");
 
     /** All that are run, by whatever part of usher. */
     static final List<GuardScript> ALL = List.of(
@@ -74,7 +76,7 @@ record GuardScript(String source, String sha1) {
                 .orElse(null);
     }
 
-    /** A script that is not part of the guard protocol. */
+    /** A script that needs no common part. */
     static GuardScript alone(String name) {
         return of(resource(name));
     }

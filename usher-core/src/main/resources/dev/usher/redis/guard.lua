@@ -1,4 +1,4 @@
--- The common part of all scripts. KEYS[1] is the value, KEYS[2] its guard; CLAIM and FILL take several, first the values and then their
+-- The common part of all scripts but FENCE. KEYS[1] is the value, KEYS[2] its guard; CLAIM and FILL take several, first the values and then their
 -- guards. All are in one slot.
 -- The guard holds "-" for a fence, or "<token> <deadline>" for a claim. A deadline is in milliseconds of this server's
 -- clock, which also decides when the guard expires: the two cannot disagree. A deadline that begins with 0 is that of an

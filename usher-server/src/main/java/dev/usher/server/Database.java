@@ -1,7 +1,9 @@
 package dev.usher.server;
 
+import com.zaxxer.hikari.HikariDataSource;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Properties;
 import javax.sql.DataSource;
 import org.springframework.beans.factory.ObjectProvider;
@@ -11,16 +13,41 @@ import org.springframework.boot.flyway.autoconfigure.FlywayMigrationStrategy;
 import org.springframework.boot.jdbc.autoconfigure.JdbcConnectionDetails;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
 import org.springframework.jdbc.datasource.SimpleDriverDataSource;
 
 /** The connections of the server and of its migrations. */
 @Configuration(proxyBeanMethods = false)
 class Database {
 
+    /** A caller should be told soon that the database is unreachable. */
+    private static final Duration TO_CONNECT = Duration.ofSeconds(2);
+
+    /** Longer than a query may take: a slow query is cancelled before, and its connection stays. */
+    private static final Duration SILENCE = Duration.ofSeconds(5);
+
+    /** Notices a connection whose other end is gone without closing it. */
+    private static final Duration SILENCE_OF_MIGRATIONS = Duration.ofMinutes(10);
+
     /** No connection is handed out before {@link Preparation} is done. */
     @Bean
-    static BeanPostProcessor preparedDataSources(ObjectProvider<ServerLimits> limits) {
+    static BeanPostProcessor preparedDataSources(ObjectProvider<ServerLimits> limits, Environment environment) {
+        String url = environment.getProperty("spring.datasource.url");
+        if (url != null) {
+            requireDriver(url);
+        }
         return new BeanPostProcessor() {
+            // The settings of spring.datasource.hikari.data-source-properties stay.
+            @Override
+            public Object postProcessBeforeInitialization(Object bean, String name) {
+                if (bean instanceof HikariDataSource pool && pool.getJdbcUrl() != null) {
+                    Dialect.of(pool.getJdbcUrl())
+                            .timeouts(TO_CONNECT, SILENCE)
+                            .forEach(pool.getDataSourceProperties()::putIfAbsent);
+                }
+                return bean;
+            }
+
             @Override
             public Object postProcessAfterInitialization(Object bean, String name) {
                 return bean instanceof DataSource database
@@ -36,17 +63,19 @@ class Database {
         return flyway -> {};
     }
 
+    /** The SQL of the database in use. */
+    @Bean
+    Dialect dialect(JdbcConnectionDetails details) {
+        return Dialect.of(details.getJdbcUrl());
+    }
+
     /** Migrations have a connection of their own: they may take longer than a query of the server may. */
     @Bean
-    FlywayConfigurationCustomizer connectionOfMigrations(JdbcConnectionDetails details) throws SQLException {
+    FlywayConfigurationCustomizer connectionOfMigrations(JdbcConnectionDetails details, Dialect dialect)
+            throws SQLException {
         String url = details.getJdbcUrl();
         Properties properties = new Properties();
-        properties.setProperty("connectTimeout", "2");
-        properties.setProperty("loginTimeout", "5");
-        // Notices a connection whose other end is gone without closing it.
-        properties.setProperty("socketTimeout", "600");
-        properties.setProperty("tcpKeepAlive", "true");
-        properties.setProperty("logServerErrorDetail", "false");
+        properties.putAll(dialect.timeouts(TO_CONNECT, SILENCE_OF_MIGRATIONS));
         String username = details.getUsername();
         if (username != null) {
             properties.setProperty("user", username);
@@ -56,6 +85,23 @@ class Database {
             properties.setProperty("password", password);
         }
         SimpleDriverDataSource migrations = new SimpleDriverDataSource(DriverManager.getDriver(url), url, properties);
-        return configuration -> configuration.dataSource(migrations);
+        return configuration -> configuration.dataSource(migrations).locations(dialect.migrations());
+    }
+
+    /**
+     * Makes sure that there is SQL and a driver for the database, before anything asks for a connection.
+     *
+     * @throws IllegalStateException when there is not
+     */
+    private static void requireDriver(String url) {
+        String driver = Dialect.driverOf(url);
+        try {
+            DriverManager.getDriver(url);
+        } catch (SQLException e) {
+            throw new IllegalStateException(
+                    "there is no driver for the database that spring.datasource.url names: put " + driver
+                            + " on the class path",
+                    e);
+        }
     }
 }

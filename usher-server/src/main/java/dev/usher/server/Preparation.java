@@ -2,6 +2,7 @@ package dev.usher.server;
 
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
@@ -29,6 +30,9 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
 
     /** Classes of SQL states of an outage: no connection, no room for one, and ended by an operator. */
     private static final List<String> UNREACHABLE = List.of("08", "53", "57");
+
+    /** The errors of MariaDB for a user with too many connections: their SQL state is that of a wrong statement. */
+    private static final Set<Integer> NO_ROOM = Set.of(1203, 1226);
 
     private final PreparedDataSource database;
     private final Flyway flyway;
@@ -96,7 +100,7 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
     private static boolean isUnreachable(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof SQLException sql && sql.getSQLState() != null) {
-                return UNREACHABLE.contains(sql.getSQLState().substring(0, 2));
+                return UNREACHABLE.contains(sql.getSQLState().substring(0, 2)) || NO_ROOM.contains(sql.getErrorCode());
             }
         }
         return false;

@@ -9,7 +9,7 @@ import org.springframework.context.ApplicationListener;
 import org.springframework.scheduling.annotation.EnableScheduling;
 
 /**
- * The user service. It needs a PostgreSQL database ({@code spring.datasource.*}) and a Redis ({@code
+ * The user service. It needs a database of PostgreSQL or MariaDB ({@code spring.datasource.*}) and a Redis ({@code
  * spring.data.redis.*}), and serves HTTP on port 8080, or on the one that the environment variable {@code PORT} names.
  * What it answers is described at {@code /v3/api-docs}; {@code MANAGEMENT_PORT} moves the actuator to a port of its own.
  */

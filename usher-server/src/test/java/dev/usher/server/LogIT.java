@@ -10,9 +10,11 @@ import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.read.ListAppender;
 import dev.usher.server.Node.Fragile;
+import dev.usher.server.Node.OnMariaDb;
 import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
 import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.MariaDbServer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +24,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.slf4j.LoggerFactory;
 
 /** The log holds nothing personal and nothing secret, even at its most verbose level. */
@@ -85,6 +88,23 @@ class LogIT {
         });
 
         assertThat(secrets).hasSize(8).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
+    }
+
+    /** Its messages quote the row, and its driver logs each of them. */
+    @Test
+    @EnabledIf(value = "dev.usher.testkit.MariaDbServer#isThere", disabledReason = MariaDbServer.ABSENT)
+    void neitherAreTheyWhereMariaDbRefusesARow() {
+        Node node = OnMariaDb.NODE;
+        List<String> mobiles = new ArrayList<>();
+        List<String> lines = logOf(() -> {
+            User ann = node.register();
+            mobiles.add(ann.mobile());
+            node.post("/v1/users", Map.of("mobile", ann.mobile(), "password", Node.PASSWORD, "name", "Ann"), null)
+                    .with(409);
+            ann.login();
+        });
+
+        assertThat(mobiles).hasSize(1).allSatisfy(mobile -> assertThat(lines).noneMatch(line -> line.contains(mobile)));
     }
 
     @Test

@@ -15,6 +15,7 @@ import dev.usher.server.web.TimedHttpProtocol;
 import dev.usher.server.web.WebSecurityTest;
 import dev.usher.spring.UsherProperties;
 import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.MariaDbServer;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
@@ -172,6 +173,33 @@ public final class Node implements AutoCloseable {
         }
 
         private Pair() {}
+    }
+
+    /** A MariaDB, and a server on it, that tests share where {@link MariaDbServer#isThere} says that there is one. */
+    public static final class OnMariaDb {
+
+        public static final MariaDbServer SERVER = MariaDbServer.start();
+        public static final Map<String, String> SETTINGS = with(
+                Map.of(
+                        "spring.datasource.username", SERVER.username(),
+                        "spring.datasource.password", SERVER.password()),
+                Map.of(
+                        "usher.server.admin.mobile", ADMIN_MOBILE,
+                        "usher.server.admin.password", PASSWORD,
+                        "usher.key-prefix", "mariadb"));
+        public static final String DATABASE = SERVER.createDatabase("usher");
+        public static final Node NODE =
+                start(Shared.REDIS.uri(), DATABASE, SETTINGS).believing();
+
+        private OnMariaDb() {}
+
+        /** Two more nodes on an empty database, started at once. */
+        public static List<Node> startTwo(String database) {
+            String url = SERVER.createDatabase(database);
+            return startTogether(
+                    List.of(url, url),
+                    with(SETTINGS, Map.of("usher.key-prefix", database, "usher.server.attempts.per-mobile", "0")));
+        }
     }
 
     /**

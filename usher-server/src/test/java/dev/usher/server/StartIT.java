@@ -111,6 +111,17 @@ class StartIT {
                 .satisfies(e -> assertThat(stackTrace(e)).doesNotContain("c2VjcmV0"));
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "jdbc:mysql://127.0.0.1/users?password=s3cret, com.mysql:mysql-connector-j",
+        "jdbc:h2:mem:users;PASSWORD=s3cret, spring.datasource.url should look like jdbc:postgresql:",
+    })
+    void aDatabaseWithoutADriverIsRefusedWithoutAQuote(String url, String fault) {
+        assertThatThrownBy(() -> Node.start(Shared.REDIS.uri(), url, Shared.WITH_KEY))
+                .hasStackTraceContaining(fault)
+                .satisfies(e -> assertThat(stackTrace(e)).doesNotContain("s3cret"));
+    }
+
     @Test
     @EnabledForJreRange(min = JRE.JAVA_21)
     void itServesOnVirtualThreads() {

@@ -97,7 +97,10 @@ final class CurrentUserParameterCheck implements SmartInitializingSingleton {
     private static List<MethodParameter> parametersOf(Class<?> type) {
         List<MethodParameter> found = new ArrayList<>();
         try {
-            MethodFilter withParameters = method -> method.getParameterCount() > 0;
+            // Methods that a bean inherits from a class of Java, such as an enum or a thread, are not open to
+            // reflection.
+            MethodFilter withParameters = method -> method.getParameterCount() > 0
+                    && !method.getDeclaringClass().getName().startsWith("java.");
             for (Method method : MethodIntrospector.selectMethods(type, withParameters)) {
                 for (MethodParameter parameter : new AnnotatedMethod(method).getMethodParameters()) {
                     if (CurrentUserParameters.isOne(parameter)) {

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
@@ -278,6 +279,22 @@ class CurrentUserBindingTest {
                 .withBean(Kinds.class)
                 .run(context -> assertThat(context).hasNotFailed());
     }
+
+    /** The methods that they inherit from Java are not open to reflection. */
+    @Test
+    void beansThatAreAnEnumOrAThreadDoNotFailTheStart() {
+        usher(new WebApplicationContextRunner())
+                .withBean(TimeUnit.class, () -> TimeUnit.SECONDS)
+                .withBean(Weekday.class, () -> Weekday.MONDAY)
+                .withBean(Background.class)
+                .run(context -> assertThat(context).hasNotFailed());
+    }
+
+    enum Weekday {
+        MONDAY
+    }
+
+    static final class Background extends Thread {}
 
     private static <S extends AbstractApplicationContextRunner<S, ?, ?>> S usher(S runner) {
         return runner.withConfiguration(USHER)

@@ -4,7 +4,7 @@ import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.UserStatus;
-import java.io.IOException;
+import dev.usher.testkit.MariaDbServer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -201,16 +201,13 @@ class IdColumnsIT {
                 .noneMatch(line -> line.contains("Seq Scan"));
     }
 
-    static boolean isMariaDbThere() {
-        return MariaDbServer.program().isPresent();
-    }
-
     @Test
     @Tag("thorough")
-    @EnabledIf(value = "isMariaDbThere", disabledReason = "this machine has no mariadbd: install mariadb-server-core")
-    void inMariaDb() throws IOException {
-        try (MariaDbServer server = MariaDbServer.start(MariaDbServer.program().orElseThrow())) {
-            SingleConnectionDataSource database = new SingleConnectionDataSource(server.url(), true);
+    @EnabledIf(value = "dev.usher.testkit.MariaDbServer#isThere", disabledReason = MariaDbServer.ABSENT)
+    void inMariaDb() {
+        try (MariaDbServer server = MariaDbServer.start()) {
+            SingleConnectionDataSource database = new SingleConnectionDataSource(
+                    server.createDatabase("users"), server.username(), server.password(), true);
             JdbcTemplate jdbc = new JdbcTemplate(database);
             Map<String, String> cells = cells(
                     jdbc,

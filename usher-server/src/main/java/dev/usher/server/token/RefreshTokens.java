@@ -1,6 +1,7 @@
 package dev.usher.server.token;
 
 import dev.usher.UserStatus;
+import dev.usher.server.Dialect;
 import dev.usher.server.UsherServerProperties;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
@@ -37,35 +38,32 @@ import org.springframework.transaction.support.TransactionOperations;
 public class RefreshTokens {
 
     private static final int BYTES = 32;
-    private static final int BATCH_SIZE = 1000;
-
-    /** Tokens that can be refreshed, or were within the last minute. An index finds them, so that a ban takes no longer with more rows. */
-    private static final String LATEST =
-            " AND revoked_at IS NULL AND (spent_at IS NULL OR spent_at > now() - interval '1 minute')";
-
-    /** Longer ago than any statement lasts: no statement can still add a token to such a family. */
-    private static final String REVOKED = "revoked_at < now() - interval '1 hour'";
-
-    private static final String CONDITION = "<condition>";
-
-    /** Tokens of revoked families that meet a condition. Family by family: the table may be large, and these families are few. */
-    private static final String ENDED = "SELECT token.token_hash FROM ("
-            + "SELECT DISTINCT family_id FROM refresh_tokens WHERE " + REVOKED + ") AS ended"
-            + " CROSS JOIN LATERAL (SELECT token_hash FROM refresh_tokens WHERE family_id = ended.family_id AND "
-            + CONDITION
-            + " LIMIT " + BATCH_SIZE + " FOR UPDATE SKIP LOCKED) AS token";
 
     private final JdbcClient jdbc;
     private final TransactionOperations transactions;
-    private final long ttlSeconds;
     private final UsherServerProperties.Logins limits;
     private final SecureRandom random = new SecureRandom();
+    private final Dialect dialect;
+    private final String now;
 
-    RefreshTokens(JdbcClient jdbc, TransactionOperations transactions, UsherServerProperties properties) {
+    /** Tokens that can be refreshed, or were within the last minute. An index finds them, so that a ban takes no longer with more rows. */
+    private final String latest;
+
+    private final TokenStatements statements;
+
+    RefreshTokens(
+            JdbcClient jdbc, TransactionOperations transactions, Dialect dialect, UsherServerProperties properties) {
         this.jdbc = jdbc;
         this.transactions = transactions;
-        this.ttlSeconds = properties.freshTokenTtl().toSeconds();
         this.limits = properties.logins();
+        this.dialect = dialect;
+        this.now = dialect.now();
+        this.latest = " AND revoked_at IS NULL AND (spent_at IS NULL OR spent_at > "
+                + dialect.ago(Duration.ofMinutes(1)) + ")";
+        Duration ttl = properties.freshTokenTtl();
+        this.statements = dialect == Dialect.POSTGRESQL
+                ? new PostgresTokens(jdbc, ttl)
+                : new MariaDbTokens(jdbc, transactions, ttl);
     }
 
     /**
@@ -106,7 +104,7 @@ public class RefreshTokens {
                 throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
             }
             RefreshToken first = newToken(UUID.randomUUID());
-            addFirst(userId, first);
+            statements.addFirst(userId, limits.maxPerUser() - 1, Sha256.hex(first.text), first.familyId);
             return answer.apply(new Issued(userId, roles, first));
         }));
     }
@@ -126,7 +124,7 @@ public class RefreshTokens {
         Optional<ProblemType> refused = Objects.requireNonNull(transactions.execute(transaction -> {
             UserStatus status = lock(token.userId).orElse(null);
             RefreshToken next = newToken(token.familyId);
-            if (status == UserStatus.ENABLED && spend(hash, next)) {
+            if (status == UserStatus.ENABLED && statements.spend(hash, Sha256.hex(next.text))) {
                 renewed.add(answer.apply(new Issued(token.userId, token.roles, next)));
                 return Optional.empty();
             }
@@ -144,15 +142,15 @@ public class RefreshTokens {
     public void revoke(long userId, UUID familyId) {
         transactions.executeWithoutResult(transaction -> {
             var unused = lock(userId);
-            jdbc.sql("UPDATE refresh_tokens SET revoked_at = now() WHERE family_id = ? AND user_id = ?" + LATEST)
-                    .params(familyId, userId)
+            jdbc.sql("UPDATE refresh_tokens SET revoked_at = " + now + " WHERE family_id = ? AND user_id = ?" + latest)
+                    .params(dialect.parameter(familyId), userId)
                     .update();
         });
     }
 
     /** Revokes all families of a user, inside a transaction that has locked the row of the user. */
     public void revokeAll(long userId) {
-        jdbc.sql("UPDATE refresh_tokens SET revoked_at = now() WHERE user_id = ?" + LATEST)
+        jdbc.sql("UPDATE refresh_tokens SET revoked_at = " + now + " WHERE user_id = ?" + latest)
                 .param(userId)
                 .update();
     }
@@ -163,51 +161,22 @@ public class RefreshTokens {
      */
     @Scheduled(fixedDelay = 1, initialDelay = 1, timeUnit = TimeUnit.HOURS)
     void prune() {
-        deleteAll("SELECT token_hash FROM refresh_tokens WHERE expires_at < now() AND revoked_at IS NULL"
-                + " ORDER BY expires_at LIMIT " + BATCH_SIZE + " FOR UPDATE SKIP LOCKED");
-        deleteAll(ENDED.replace(CONDITION, "revoked_at IS NULL") + " LIMIT " + BATCH_SIZE);
-        // The rows that mark a revocation go last.
-        deleteAll(ENDED.replace(CONDITION, REVOKED) + " WHERE NOT EXISTS ("
-                + "SELECT 1 FROM refresh_tokens WHERE family_id = ended.family_id AND revoked_at IS NULL) LIMIT "
-                + BATCH_SIZE);
-    }
-
-    private void deleteAll(String hashes) {
-        String delete = "DELETE FROM refresh_tokens WHERE token_hash IN (" + hashes + ")";
-        while (jdbc.sql(delete).update() == BATCH_SIZE) {}
+        statements.prune();
     }
 
     /** Not FOR SHARE: logins that follow each other closely would share the lock, and a ban would wait for all of them. */
     private Optional<UserStatus> lock(long userId) {
-        return jdbc.sql("SELECT status FROM users WHERE id = ? FOR NO KEY UPDATE")
+        return jdbc.sql("SELECT status FROM users WHERE id = ? " + dialect.forUpdate())
                 .param(userId)
                 .query((row, number) -> UserStatus.of(row.getInt("status")))
                 .optional();
     }
 
     private Optional<UserStatus> lock(long userId, String passwordHash) {
-        return jdbc.sql("SELECT status FROM users WHERE id = ? AND password_hash = ? FOR NO KEY UPDATE")
+        return jdbc.sql("SELECT status FROM users WHERE id = ? AND password_hash = ? " + dialect.forUpdate())
                 .params(userId, passwordHash)
                 .query((row, number) -> UserStatus.of(row.getInt("status")))
                 .optional();
-    }
-
-    private void addFirst(long userId, RefreshToken first) {
-        jdbc.sql("""
-                        WITH ended AS (
-                            UPDATE refresh_tokens SET revoked_at = now() WHERE token_hash IN (
-                                SELECT token_hash FROM refresh_tokens AS live
-                                WHERE user_id = ? AND spent_at IS NULL AND revoked_at IS NULL AND expires_at > now()
-                                    AND NOT EXISTS (
-                                        SELECT 1 FROM refresh_tokens
-                                        WHERE family_id = live.family_id AND revoked_at IS NOT NULL)
-                                ORDER BY created_at DESC, token_hash OFFSET ?))
-                        INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at)
-                            VALUES (?, ?, ?, now() + make_interval(secs => ?))
-                        """)
-                .params(userId, limits.maxPerUser() - 1, Sha256.hex(first.text), first.familyId, userId, (double)
-                        ttlSeconds)
-                .update();
     }
 
     /**
@@ -247,23 +216,21 @@ public class RefreshTokens {
     }
 
     private Optional<Presented> find(String hash) {
-        return jdbc.sql("SELECT " + Roles.SQL + ", " + """
-                        user_id, family_id, status, spent_at IS NOT NULL AS is_spent, expires_at <= now() AS is_expired,
-                            EXISTS (
-                                SELECT 1 FROM refresh_tokens
-                                WHERE family_id = token.family_id AND revoked_at IS NOT NULL) AS is_revoked,
-                            (SELECT EXTRACT(EPOCH FROM spent_at - now()) + 3600 FROM refresh_tokens
-                                WHERE user_id = token.user_id AND family_id = token.family_id AND revoked_at IS NULL
-                                    AND spent_at > now() - interval '1 hour'
-                                ORDER BY spent_at DESC OFFSET ? LIMIT 1) AS wait
-                        FROM refresh_tokens AS token JOIN users ON users.id = user_id WHERE token_hash = ?
-                        """)
+        return jdbc.sql("SELECT " + Roles.sql(dialect)
+                        + ", user_id, family_id, status, spent_at IS NOT NULL AS is_spent, expires_at <= " + now
+                        + " AS is_expired, EXISTS (SELECT 1 FROM refresh_tokens"
+                        + " WHERE family_id = token.family_id AND revoked_at IS NOT NULL) AS is_revoked,"
+                        + " (SELECT " + dialect.secondsUntil("spent_at") + " + 3600 FROM refresh_tokens"
+                        + " WHERE user_id = token.user_id AND family_id = token.family_id AND revoked_at IS NULL"
+                        + " AND spent_at > " + dialect.ago(Duration.ofHours(1))
+                        + " ORDER BY spent_at DESC LIMIT 1 OFFSET ?) AS wait"
+                        + " FROM refresh_tokens AS token JOIN users ON users.id = user_id WHERE token_hash = ?")
                 .params(limits.maxRefreshesPerHour() - 1, hash)
                 .query((row, number) -> {
                     BigDecimal wait = row.getBigDecimal("wait");
                     return new Presented(
                             row.getLong("user_id"),
-                            row.getObject("family_id", UUID.class),
+                            UUID.fromString(row.getString("family_id")),
                             Roles.of(row),
                             row.getInt("status") == UserStatus.ENABLED.code(),
                             row.getBoolean("is_spent"),
@@ -276,26 +243,8 @@ public class RefreshTokens {
                 .optional();
     }
 
-    /** Spends a token and adds the next one, unless it was spent or revoked before the user's row was locked. */
-    private boolean spend(String hash, RefreshToken next) {
-        return jdbc.sql("""
-                        WITH spent AS (
-                            UPDATE refresh_tokens AS token SET spent_at = now()
-                            WHERE token_hash = ? AND spent_at IS NULL AND revoked_at IS NULL AND expires_at > now()
-                                AND NOT EXISTS (
-                                    SELECT 1 FROM refresh_tokens
-                                    WHERE family_id = token.family_id AND revoked_at IS NOT NULL)
-                            RETURNING user_id, family_id)
-                        INSERT INTO refresh_tokens (token_hash, family_id, user_id, expires_at)
-                            SELECT ?, family_id, user_id, now() + make_interval(secs => ?) FROM spent
-                        """)
-                        .params(hash, Sha256.hex(next.text), (double) ttlSeconds)
-                        .update()
-                == 1;
-    }
-
     private void revokeIfSpent(String hash) {
-        jdbc.sql("UPDATE refresh_tokens SET revoked_at = now()"
+        jdbc.sql("UPDATE refresh_tokens SET revoked_at = " + now
                         + " WHERE token_hash = ? AND spent_at IS NOT NULL AND revoked_at IS NULL")
                 .param(hash)
                 .update();

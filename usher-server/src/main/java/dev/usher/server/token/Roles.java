@@ -1,5 +1,6 @@
 package dev.usher.server.token;
 
+import dev.usher.server.Dialect;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
@@ -10,14 +11,16 @@ public final class Roles {
     /** May administer users. */
     public static final String ADMIN = "admin";
 
-    /** The SQL for the roles of a row of the table {@code users}. */
-    public static final String SQL =
-            "ARRAY(SELECT role FROM user_roles WHERE user_id = users.id ORDER BY role) AS roles";
-
     private Roles() {}
 
-    /** The roles in a row that was selected with {@link #SQL}. */
+    /** The SQL for the roles of a row of the table {@code users}. */
+    public static String sql(Dialect dialect) {
+        return "(SELECT " + dialect.joined("role") + " FROM user_roles WHERE user_id = users.id) AS roles";
+    }
+
+    /** The roles in a row that was selected with {@link #sql}. */
     public static List<String> of(ResultSet row) throws SQLException {
-        return List.of((String[]) row.getArray("roles").getArray());
+        String roles = row.getString("roles");
+        return roles == null ? List.of() : List.of(roles.split(",", -1));
     }
 }

@@ -5,6 +5,7 @@ import com.nimbusds.jose.jwk.JWK;
 import com.nimbusds.jose.jwk.JWKSelector;
 import com.nimbusds.jose.jwk.JWKSet;
 import com.nimbusds.jose.jwk.RSAKey;
+import dev.usher.server.Dialect;
 import dev.usher.server.PreparationStep;
 import dev.usher.server.UsherServerProperties;
 import dev.usher.server.problem.ProblemException;
@@ -14,7 +15,6 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -27,6 +27,7 @@ import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.core.annotation.Order;
 import org.springframework.dao.DataAccessException;
+import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.scheduling.annotation.Scheduled;
 import org.springframework.stereotype.Component;
@@ -62,8 +63,13 @@ public class SigningKeys implements PreparationStep {
 
     private static final String FIRST = "access-tokens";
 
+    /** The keys, each with the moment from which the next one signs. */
+    private static final String WITH_SUCCESSORS = "(SELECT name, private_key, signs_from,"
+            + " lead(signs_from) OVER (ORDER BY signs_from, name) AS replaced_at FROM signing_keys) AS replaced";
+
     private final JdbcClient jdbc;
     private final TransactionOperations transactions;
+    private final Dialect dialect;
     private final LongSupplier nanoTime;
     private final Duration keptFor;
     private final boolean given;
@@ -77,18 +83,21 @@ public class SigningKeys implements PreparationStep {
      * @throws IllegalStateException when a key in the settings cannot be used; it is not quoted
      */
     @Autowired
-    SigningKeys(JdbcClient jdbc, TransactionOperations transactions, UsherServerProperties properties) {
-        this(jdbc, transactions, properties, System::nanoTime);
+    SigningKeys(
+            JdbcClient jdbc, TransactionOperations transactions, Dialect dialect, UsherServerProperties properties) {
+        this(jdbc, transactions, dialect, properties, System::nanoTime);
     }
 
     SigningKeys(
             JdbcClient jdbc,
             TransactionOperations transactions,
+            Dialect dialect,
             UsherServerProperties properties,
             LongSupplier nanoTime) {
         this.nanoTime = nanoTime;
         this.jdbc = jdbc;
         this.transactions = transactions;
+        this.dialect = dialect;
         this.keptFor = properties.tokenTtl().plus(MARGIN);
         List<String> verification = properties.verificationKeys();
         this.others = IntStream.range(0, verification.size())
@@ -204,26 +213,26 @@ public class SigningKeys implements PreparationStep {
         String pem = RsaPem.generate();
         return Objects.requireNonNull(transactions.execute(transaction -> {
             // This lock excludes itself, and no reader.
-            jdbc.sql("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").update();
+            jdbc.sql(dialect.lock("signing_keys")).update();
             return next().orElseGet(() -> add(pem));
         }));
     }
 
     private Optional<Next> next() {
-        return jdbc.sql("SELECT private_key, signs_from FROM signing_keys WHERE signs_from > now()"
-                        + " ORDER BY signs_from DESC LIMIT 1")
+        return jdbc.sql("SELECT private_key, " + dialect.epochSeconds("signs_from") + " AS signs_from FROM signing_keys"
+                        + " WHERE signing_keys.signs_from > " + dialect.now()
+                        + " ORDER BY signing_keys.signs_from DESC LIMIT 1")
                 .query((row, number) -> new Next(keyOf(row).getKeyID(), instant(row)))
                 .optional();
     }
 
     private Next add(String pem) {
         String kid = new RsaPem(pem, "the new key").privateKey().getKeyID();
-        Next next = jdbc.sql("INSERT INTO signing_keys (name, private_key, signs_from)"
-                        + " VALUES (?, ?, now() + make_interval(secs => ?)) RETURNING signs_from")
-                .params(kid, pem, (double) LEAD.toSeconds())
-                .query((row, number) -> new Next(kid, instant(row)))
-                .single();
-        log.info("The signing key {} is published, and signs from {}", kid, next.signsFrom);
+        jdbc.sql("INSERT INTO signing_keys (name, private_key, signs_from) VALUES (?, ?, " + dialect.in(LEAD) + ")")
+                .params(kid, pem)
+                .update();
+        Next next = next().orElseThrow();
+        log.info("The signing key {} is published, and signs from {}", next.kid, next.signsFrom);
         return next;
     }
 
@@ -241,9 +250,7 @@ public class SigningKeys implements PreparationStep {
         List<KeyRing.Signer> found = find();
         if (found.isEmpty()) {
             // Two nodes that start at once both generate a key; the first insert wins, and both read that one.
-            jdbc.sql("INSERT INTO signing_keys (name, private_key) VALUES (?, ?) ON CONFLICT (name) DO NOTHING")
-                    .params(FIRST, RsaPem.generate())
-                    .update();
+            insertFirst(RsaPem.generate());
             found = find();
         }
         if (found.isEmpty()) {
@@ -254,12 +261,21 @@ public class SigningKeys implements PreparationStep {
                 .anyMatch(signer -> signer.endsIn() != null && signer.endsIn().isNegative());
     }
 
+    private void insertFirst(String pem) {
+        try {
+            var unused = jdbc.sql(
+                            "INSERT INTO signing_keys (name, private_key) VALUES (?, ?)" + dialect.orNothing("name"))
+                    .params(FIRST, pem)
+                    .update();
+        } catch (DuplicateKeyException e) {
+            // It is the one of another node.
+        }
+    }
+
     private List<KeyRing.Signer> find() {
-        return jdbc.sql("""
-                        SELECT private_key, EXTRACT(EPOCH FROM signs_from - now()) AS signs_in,
-                            EXTRACT(EPOCH FROM lead(signs_from) OVER (ORDER BY signs_from, name) - now()) AS replaced_in
-                        FROM signing_keys ORDER BY signs_from, name
-                        """)
+        return jdbc.sql("SELECT private_key, " + dialect.secondsUntil("signs_from") + " AS signs_in, "
+                        + dialect.secondsUntil("replaced_at") + " AS replaced_in FROM " + WITH_SUCCESSORS
+                        + " ORDER BY signs_from, name")
                 .query((row, number) -> {
                     BigDecimal replacedIn = row.getBigDecimal("replaced_in");
                     return new KeyRing.Signer(
@@ -271,13 +287,9 @@ public class SigningKeys implements PreparationStep {
     }
 
     private void deleteExpired() {
-        int deleted = jdbc.sql("""
-                        DELETE FROM signing_keys WHERE name IN (
-                            SELECT name FROM (
-                                SELECT name, lead(signs_from) OVER (ORDER BY signs_from, name) AS replaced_at
-                                FROM signing_keys) AS keys
-                            WHERE replaced_at < now() - make_interval(secs => ?))
-                        """).param((double) keptFor.toSeconds()).update();
+        int deleted = jdbc.sql("DELETE FROM signing_keys WHERE name IN (SELECT name FROM " + WITH_SUCCESSORS
+                        + " WHERE replaced_at < " + dialect.ago(keptFor) + ")")
+                .update();
         if (deleted > 0) {
             log.info("Deleted {} signing keys, whose last tokens have expired", deleted);
         }
@@ -288,7 +300,7 @@ public class SigningKeys implements PreparationStep {
     }
 
     private static Instant instant(ResultSet row) throws SQLException {
-        return row.getObject("signs_from", OffsetDateTime.class).toInstant();
+        return Instant.EPOCH.plus(seconds(row.getBigDecimal("signs_from")));
     }
 
     private static Duration seconds(BigDecimal seconds) {

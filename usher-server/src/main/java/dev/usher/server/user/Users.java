@@ -3,12 +3,14 @@ package dev.usher.server.user;
 import dev.usher.UserProfile;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
+import dev.usher.server.Dialect;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
 import dev.usher.server.token.Roles;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,8 +23,11 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.dao.DuplicateKeyException;
 import org.springframework.jdbc.core.RowMapper;
 import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.jdbc.support.GeneratedKeyHolder;
+import org.springframework.jdbc.support.KeyHolder;
 import org.springframework.transaction.support.TransactionOperations;
 
 /** The table of users, and the sources that the caches read it through. */
@@ -33,25 +38,27 @@ public class Users {
 
     private final JdbcClient jdbc;
     private final TransactionOperations transactions;
+    private final Dialect dialect;
 
-    Users(JdbcClient jdbc, TransactionOperations transactions) {
+    Users(JdbcClient jdbc, TransactionOperations transactions, Dialect dialect) {
         this.jdbc = jdbc;
         this.transactions = transactions;
+        this.dialect = dialect;
     }
 
     @Bean
     UserSource<Long, UserProfile> profileSource() {
-        return ids -> load("SELECT id, " + PROFILE + " FROM users WHERE id = ANY (?)", ids, Users::profile);
+        return ids -> load("SELECT id, " + PROFILE + " FROM users WHERE id ", ids, Users::profile);
     }
 
     @Bean
     UserSource<Long, UserStatus> statusSource() {
-        return ids -> load("SELECT id, status FROM users WHERE id = ANY (?)", ids, Users::status);
+        return ids -> load("SELECT id, status FROM users WHERE id ", ids, Users::status);
     }
 
     /** The account with a mobile number, in one query. */
     public Optional<Account> findByMobile(String mobile) {
-        return jdbc.sql("SELECT id, password_hash, " + PROFILE + ", status, " + Roles.SQL + " FROM users"
+        return jdbc.sql("SELECT id, password_hash, " + PROFILE + ", status, " + Roles.sql(dialect) + " FROM users"
                         + " WHERE mobile = ?")
                 .param(mobile)
                 .query((row, number) -> new Account(
@@ -69,25 +76,30 @@ public class Users {
      * @return the id, or empty when the mobile number is taken
      */
     OptionalLong add(UserProfile profile, String passwordHash) {
-        return jdbc.sql("INSERT INTO users (password_hash, " + PROFILE
-                        + ") VALUES (?, ?, ?, NULLIF(?, ''), ?, NULLIF(?, ''), NULLIF(?, ''))"
-                        + " ON CONFLICT (mobile) DO NOTHING RETURNING id")
-                .params(
-                        passwordHash,
-                        profile.mobile(),
-                        profile.name(),
-                        profile.photo(),
-                        profile.isMedia(),
-                        profile.intro(),
-                        profile.certi())
-                .query(Long.class)
-                .optional()
-                .map(OptionalLong::of)
-                .orElseGet(OptionalLong::empty);
+        List<@Nullable Object> row = Arrays.asList(
+                passwordHash,
+                profile.mobile(),
+                profile.name(),
+                ProfileField.PHOTO.stored(profile.photo()),
+                profile.isMedia(),
+                ProfileField.INTRO.stored(profile.intro()),
+                ProfileField.CERTI.stored(profile.certi()));
+        KeyHolder id = new GeneratedKeyHolder();
+        try {
+            var unused = jdbc.sql("INSERT INTO users (password_hash, " + PROFILE + ") VALUES (?, ?, ?, ?, ?, ?, ?)"
+                            + dialect.orNothing("mobile"))
+                    .params(row)
+                    .update(id, "id");
+        } catch (DuplicateKeyException e) {
+            return OptionalLong.empty();
+        }
+        // Drivers disagree on its class.
+        Number added = id.getKey();
+        return added == null ? OptionalLong.empty() : OptionalLong.of(added.longValue());
     }
 
     /**
-     * Changes fields of a user's profile, and nothing else.
+     * Changes fields of a user's profile, and nothing else, in a transaction of the caller.
      *
      * @param values the new values; {@code null} removes one
      * @return the profile after the change, or empty when there is no such user
@@ -95,10 +107,20 @@ public class Users {
     Optional<UserProfile> change(long id, Map<ProfileField, @Nullable Object> values) {
         String assignments =
                 values.keySet().stream().map(ProfileField::assignment).collect(Collectors.joining(", "));
-        List<@Nullable Object> parameters = new ArrayList<>(values.values());
+        List<@Nullable Object> parameters = new ArrayList<>();
+        values.forEach((field, value) -> parameters.add(field.stored(value)));
         parameters.add(id);
-        return jdbc.sql("UPDATE users SET " + assignments + ", updated_at = now() WHERE id = ? RETURNING " + PROFILE)
-                .params(parameters)
+        String update = "UPDATE users SET " + assignments + ", updated_at = " + dialect.now() + " WHERE id = ?";
+        if (dialect == Dialect.POSTGRESQL) {
+            return jdbc.sql(update + " RETURNING " + PROFILE)
+                    .params(parameters)
+                    .query(Users::profile)
+                    .optional();
+        }
+        jdbc.sql(update).params(parameters).update();
+        // The row is locked by the update.
+        return jdbc.sql("SELECT " + PROFILE + " FROM users WHERE id = ?")
+                .param(id)
                 .query(Users::profile)
                 .optional();
     }
@@ -113,7 +135,7 @@ public class Users {
         if (status == UserStatus.DISABLED && isLastAdministrator(id)) {
             throw new ProblemException(ProblemType.LAST_ADMINISTRATOR);
         }
-        return jdbc.sql("UPDATE users SET status = ?, updated_at = now() WHERE id = ?")
+        return jdbc.sql("UPDATE users SET status = ?, updated_at = " + dialect.now() + " WHERE id = ?")
                         .params(status.code(), id)
                         .update()
                 == 1;
@@ -125,12 +147,9 @@ public class Users {
      */
     private boolean isLastAdministrator(long id) {
         Map<Long, UserStatus> administrators = new HashMap<>();
-        jdbc.sql("""
-                        SELECT id, status FROM users
-                        WHERE id IN (SELECT user_id FROM user_roles WHERE role = ?)
-                            AND EXISTS (SELECT 1 FROM user_roles WHERE role = ? AND user_id = ?)
-                        ORDER BY id FOR NO KEY UPDATE
-                        """)
+        jdbc.sql("SELECT id, status FROM users WHERE id IN (SELECT user_id FROM user_roles WHERE role = ?)"
+                        + " AND EXISTS (SELECT 1 FROM user_roles WHERE role = ? AND user_id = ?)"
+                        + " ORDER BY id " + dialect.forUpdate())
                 .params(Roles.ADMIN, Roles.ADMIN, id)
                 .query((row, number) -> administrators.put(row.getLong("id"), status(row, number)))
                 .list();
@@ -147,7 +166,7 @@ public class Users {
     OptionalLong addFirst(String role, UserProfile profile, Supplier<String> passwordHash) {
         return Objects.requireNonNull(transactions.execute(transaction -> {
             // This lock excludes itself, but no reader, nor the insert of a user.
-            jdbc.sql("LOCK TABLE user_roles IN SHARE ROW EXCLUSIVE MODE").update();
+            jdbc.sql(dialect.lock("user_roles")).update();
             if (hasAnyone(role)) {
                 return OptionalLong.empty();
             }
@@ -180,10 +199,12 @@ public class Users {
                 row.getString("certificate"));
     }
 
+    /** Loads users. The SQL ends before the condition on the id. */
     private <V> Map<Long, V> load(String sql, Set<Long> ids, RowMapper<V> mapper) {
+        Dialect.OneOf oneOf = dialect.oneOf(ids);
         Map<Long, V> found = new HashMap<>();
-        jdbc.sql(sql)
-                .param((Object) ids.toArray(Long[]::new))
+        jdbc.sql(sql + oneOf.sql())
+                .params(oneOf.parameters())
                 .query((row, number) -> {
                     found.put(row.getLong("id"), mapper.mapRow(row, number));
                     return true;

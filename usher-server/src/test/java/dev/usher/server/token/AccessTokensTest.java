@@ -3,6 +3,7 @@ package dev.usher.server.token;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.nimbusds.jwt.JWTClaimsSet;
+import dev.usher.server.Dialect;
 import dev.usher.server.Node;
 import dev.usher.server.UsherServerProperties;
 import java.io.IOException;
@@ -159,6 +160,7 @@ class AccessTokensTest {
         SigningKeys keys = new SigningKeys(
                 JdbcClient.create(new DriverManagerDataSource()),
                 TransactionOperations.withoutTransaction(),
+                Dialect.POSTGRESQL,
                 properties);
         return new AccessTokens(keys, properties, clock);
     }

@@ -49,8 +49,7 @@ class ProfileChangeIT {
                 .filteredOn(statement -> statement.startsWith("UPDATE"))
                 .singleElement()
                 .asString()
-                .startsWith(
-                        "UPDATE users SET name = ?, profile_photo = NULLIF(?, ''), updated_at = now() WHERE id = ?");
+                .startsWith("UPDATE users SET name = ?, profile_photo = ?, updated_at = now() WHERE id = ?");
     }
 
     @Test
