@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * This node's entry in the register: each write has a mark that no other has, by which it can be read back, and says how long the node may answer without
- * another one, and which number it has seen. Thread-safe; no thread waits, but to leave.
+ * a heartbeat, and which number it has seen. Thread-safe; no thread waits, but to leave.
  */
 final class NodeEntry {
 
@@ -70,6 +70,9 @@ final class NodeEntry {
          * @param register in which the entry is
          */
         void accepted(String register, Written written);
+
+        /** An entry could not be written. */
+        void failed(Throwable failure);
     }
 
     /**
@@ -79,15 +82,18 @@ final class NodeEntry {
      * @param seen the number that this node has seen in it
      * @param from the number after which it wants names
      * @param ended how many open things listeners have ended, by revocation
+     * @param connections over which pair of connections it is sent
      */
-    record Request(String register, long seen, long from, String ended) {}
+    record Request(String register, long seen, long from, String ended, long connections) {}
 
     /**
-     * A heartbeat.
+     * A heartbeat that has written the entry.
      *
      * @param sentAt when it was sent, in {@link System#nanoTime()}
+     * @param number the last number of the register when it was written
+     * @param connections over which pair of connections it was sent
      */
-    record Written(String mark, long sentAt) {}
+    record Written(String mark, long sentAt, long number, long connections) {}
 
     /**
      * Nothing is written yet.
@@ -114,6 +120,11 @@ final class NodeEntry {
         return otherFormat;
     }
 
+    /** Whether a write is under way. */
+    boolean isBeingWritten() {
+        return writing.get();
+    }
+
     /**
      * Writes this node's entry, without waiting; not before the last write is answered. Where heartbeats wait for replicas this is none: the mark of the last
      * heartbeat stays.
@@ -133,7 +144,7 @@ final class NodeEntry {
         return writeOnce(scripts, isHeartbeat, true).handle((done, failure) -> {
             scripts.note(failure);
             if (failure != null) {
-                server.writeFailed(failure);
+                register.failed(failure);
             }
             writing.set(false);
             if (failure == null && writeAgain) {
@@ -144,7 +155,7 @@ final class NodeEntry {
     }
 
     /**
-     * A heartbeat: a write that can be read back. Where it waits for replicas, it does so on a connection of its own, and holds up nothing else.
+     * A heartbeat that writes the entry, and can be read back. Where it waits for replicas, it does so on a connection of its own, and holds up nothing else.
      *
      * @return completed when it is answered and acknowledged, or not, or the last one still waits
      */
@@ -159,7 +170,7 @@ final class NodeEntry {
         return writeOnce(heartbeats, true, false).handle((done, failure) -> {
             heartbeats.note(failure);
             if (failure != null) {
-                server.writeFailed(failure);
+                register.failed(failure);
             }
             beating.set(false);
             return null;
@@ -194,7 +205,7 @@ final class NodeEntry {
         try {
             RedisAsyncCommands<String, byte[]> redis = link.commands();
             CompletableFuture<List<?>> answered;
-            Written written = new Written(mark, System.nanoTime());
+            long sentAt = System.nanoTime();
             synchronized (keys) {
                 if (left) {
                     return CompletableFuture.completedStage(null);
@@ -208,6 +219,7 @@ final class NodeEntry {
                     return CompletableFuture.completedStage(null);
                 }
                 String entered = text(answer.get(1));
+                Written written = new Written(mark, sentAt, (Long) answer.get(2), request.connections);
                 if (isAcceptedAtOnce) {
                     register.accepted(entered, written);
                     return CompletableFuture.completedStage(null);
@@ -251,6 +263,7 @@ final class NodeEntry {
                 otherFormat = null;
                 historyToReplace = null;
                 register.entered(answer, request);
+                scripts.pulseEvery(limits.pulseNanos());
                 return true;
             }
         }

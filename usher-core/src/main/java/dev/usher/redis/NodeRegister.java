@@ -3,6 +3,7 @@ package dev.usher.redis;
 import static dev.usher.redis.RegisterScripts.text;
 
 import io.lettuce.core.GetExArgs;
+import io.lettuce.core.KeyValue;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -12,7 +13,10 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.IntConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -23,8 +27,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A revocation takes a number, and leaves the names of its users (as hashes) beside it. A node that sees a number over its tracked connection has
  * processed every push from before it; it takes the names, forgets what they match, and then writes the number into its entry. When every entry has a
- * revocation's number, no node answers from before it. A node answers from memory only while it reads back, over its tracked connection, what it
- * writes into the register four times within the tightest bound.
+ * revocation's number, no node answers from before it.
+ *
+ * <p>A node answers from memory only while it has heartbeats, four times within the tightest bound. Some write its entry, over the connection of the scripts, and are read
+ * back over the tracked connection. The others are a command that writes and reads the node's own key over the tracked connection: it finds the mark of the last entry there,
+ * and counts as long as neither the entry nor the mark of this node's home can have been taken out meanwhile. That is: over the same two connections; without a revocation since that entry; and not for long.
  *
  * <p>That holds for a register that is complete. One that is new to a node may have lost entries: then what Redis says is not believed until all that could
  * have been lost must have closed by itself. Thread-safe.
@@ -46,12 +53,20 @@ public final class NodeRegister {
     /** How much of a key a look reads: more than is needed. */
     private static final long MAX_LOOKED_AT = 500;
 
+    /** How long this node's own key stays without a heartbeat, as in the script. */
+    private static final Duration OWN_STAYS = Duration.ofSeconds(1000);
+
+    /** Of a hash. */
+    private static final int HEX_DIGITS = 2 * Long.BYTES;
+
     private static final long NONE = -1;
     private static final String NO_REGISTER = "-";
 
-    private static final Pattern SIGNAL = Pattern.compile("(\\d{1,9}) (\\S{1,100}) (\\S{1,100}) (\\d{1,15})");
+    private static final Pattern SIGNAL =
+            Pattern.compile("(\\d{1,9}) (\\S{1,100}) (\\S{1,100}) (\\d{1,15})(?: ([0-9a-f ]*))?");
 
     private final RegisterScripts keys;
+    private final String homeField;
     private final Duration life;
     private final Server server;
     private final AnswerLimits limits = new AnswerLimits();
@@ -88,6 +103,21 @@ public final class NodeRegister {
     private final Deque<Group> pending = new ArrayDeque<>();
 
     private final Deque<NodeEntry.Written> accepted = new ArrayDeque<>();
+
+    /** Counts the pairs of connections that this node has had. */
+    private long connections;
+
+    /** When the latest entry was sent that has been read back. */
+    private volatile long entryProvenAt = System.nanoTime();
+
+    /** Whether the next heartbeat is to write the entry, whenever the last one was. */
+    private volatile boolean isEntryWanted = true;
+
+    /** When the entry was sent last, and is to be sent next. */
+    private volatile long entrySentAt = System.nanoTime();
+
+    private volatile long entryDueAt = System.nanoTime();
+
     private final Deque<String> endedLately = new ArrayDeque<>();
     private volatile long distrustedUntil = System.nanoTime();
     private volatile boolean isDistrusted;
@@ -103,6 +133,9 @@ public final class NodeRegister {
 
         /** Says that a heartbeat has failed: a server that refuses it may have become a replica. */
         void writeFailed(Throwable failure);
+
+        /** Says that heartbeats after this moment count no more, although Redis had taken them. */
+        void provenNoLaterThan(long moment);
 
         /** By which its replicas are waited for. */
         Acknowledgements acknowledgements();
@@ -124,12 +157,16 @@ public final class NodeRegister {
      * What a look over the tracked connection has shown.
      *
      * @param isEntered whether this node is in the register, and has read back what it has written
-     * @param provenAt the sending of the latest of its writes that was read back, in {@link System#nanoTime()}
+     * @param provenAt the sending of the latest heartbeat that counts, in {@link System#nanoTime()}
+     * @param isHeartbeat whether that is this look
      */
-    record Look(boolean isEntered, long provenAt) {
+    record Look(boolean isEntered, long provenAt, boolean isHeartbeat) {
 
-        private static final Look NOTHING = new Look(false, 0);
+        private static final Look NOTHING = new Look(false, 0, false);
     }
+
+    @SuppressWarnings("ArrayRecordComponent")
+    private record Looked(byte @Nullable [] signal, byte @Nullable [] own) {}
 
     /**
      * Not yet in the register.
@@ -144,7 +181,7 @@ public final class NodeRegister {
         this.keys = new RegisterScripts(keyPrefix, node);
         this.life = life;
         this.server = server;
-        String homeField = TenantRegisters.fieldOf(keyPrefix);
+        this.homeField = TenantRegisters.fieldOf(keyPrefix);
         this.entry = new NodeEntry(
                 keys,
                 new NodeEntry.Setting(homeField, markLife, life),
@@ -166,8 +203,13 @@ public final class NodeRegister {
                     public void accepted(String register, NodeEntry.Written written) {
                         NodeRegister.this.accepted(register, written);
                     }
+
+                    @Override
+                    public void failed(Throwable failure) {
+                        NodeRegister.this.failed(failure);
+                    }
                 });
-        this.silent = new SilentNodes(keys, scripts);
+        this.silent = new SilentNodes(keys, limits, scripts);
         this.revocations = new Revocations(keys, homeField, scripts, server, this, silent);
     }
 
@@ -181,19 +223,21 @@ public final class NodeRegister {
         return changed.equals(keys.signal());
     }
 
-    /** Says that answers of a facet may be so old: heartbeats are due four times within that. */
+    /** {@link AnswerLimits#bound}. */
     public void bound(Duration bound) {
         limits.bound(bound);
     }
 
-    /** After which the next heartbeat is due. */
+    /** {@link AnswerLimits#beatNanos}. */
     long beatNanos() {
         return limits.beatNanos();
     }
 
     /** Says how long this node may answer without heartbeats, in a facet that fails closed. */
     public void limit(String facet, Duration limit) {
-        limits.limit(facet, limit);
+        if (limits.limit(facet, limit)) {
+            isEntryWanted = true;
+        }
     }
 
     /** The longest limit of all facets: after that, every node that is lost has closed. */
@@ -223,15 +267,30 @@ public final class NodeRegister {
         return entry.write();
     }
 
-    /** {@link NodeEntry#beat}. */
+    /**
+     * Begins a heartbeat, which {@link #look} completes: writes the entry, if that is due.
+     *
+     * @return as {@link NodeEntry#beat}
+     */
     CompletionStage<?> beat() {
-        return entry.beat();
+        boolean isDue = isEntryWanted || System.nanoTime() - entryDueAt >= 0;
+        return isDue || !countsWithoutEntry() ? entry.beat() : CompletableFuture.completedStage(null);
+    }
+
+    /** Where heartbeats wait for replicas, each one writes the entry, for that is what they wait for. */
+    private boolean countsWithoutEntry() {
+        return !server.acknowledgements().areOfHeartbeats() && !Rule.READ_BACK.isOut();
     }
 
     private synchronized NodeEntry.Request request() {
         Known current = known;
+        isEntryWanted = false;
+        // The entries of a fleet that has just seen a revocation would come all at once.
+        long period = limits.entryNanos();
+        entrySentAt = System.nanoTime();
+        entryDueAt = entrySentAt + period - ThreadLocalRandom.current().nextLong(period / 4);
         return new NodeEntry.Request(
-                current == null ? NO_REGISTER : current.name, seen, taken, String.join(",", endedLately));
+                current == null ? NO_REGISTER : current.name, seen, taken, String.join(",", endedLately), connections);
     }
 
     private synchronized void entered(List<?> answer, NodeEntry.Request request) {
@@ -242,6 +301,7 @@ public final class NodeRegister {
         String epoch = text(answer.get(5));
         boolean isMissing = (Long) answer.get(6) == 1;
         List<?> groups = (List<?>) answer.get(7);
+        limits.nodes((Long) answer.get(8));
         long now = System.nanoTime();
 
         Known current = known;
@@ -257,24 +317,44 @@ public final class NodeRegister {
         }
         boolean isAll = isNew || request.from() < 0 || !request.register().equals(register);
         if (isAll || isMissing || request.from() <= taken) {
-            long first = number - groups.size() + 1;
-            for (int i = 0; i < groups.size(); i++) {
-                Group group = new Group(first + i, hashesIn((byte[]) groups.get(i)));
-                quarantine.add(group.hashes, AnswerLimits.longer(QUARANTINE, untilClosed()));
-                if (group.number > Math.max(processing, taken)) {
-                    pending.addLast(group);
-                }
-            }
-            taken = Math.max(taken, number);
+            take(groups.stream().map(group -> hashesIn((byte[]) group)).toList(), number);
         }
         silent.note(changes);
         advance();
     }
 
+    /**
+     * Takes names.
+     *
+     * @param last the number of the last ones
+     */
+    private void take(List<long[]> groups, long last) {
+        long first = last - groups.size() + 1;
+        for (int i = 0; i < groups.size(); i++) {
+            Group group = new Group(first + i, groups.get(i));
+            quarantine.add(group.hashes, AnswerLimits.longer(QUARANTINE, untilClosed()));
+            if (group.number > Math.max(processing, taken)) {
+                pending.addLast(group);
+            }
+        }
+        taken = Math.max(taken, last);
+    }
+
+    /** A server that refuses scripts takes no fence, though it may have taken other heartbeats since the last entry. */
+    private synchronized void failed(Throwable failure) {
+        isEntryWanted = true;
+        if (RedisLink.isAnswer(failure instanceof CompletionException ? failure.getCause() : failure)) {
+            accepted.clear();
+            server.provenNoLaterThan(entryProvenAt);
+        }
+        server.writeFailed(failure);
+    }
+
     private synchronized void accepted(String register, NodeEntry.Written written) {
         Known current = known;
-        if (current == null || !current.name.equals(register)) {
-            return; // of a register that has been replaced meanwhile
+        if (current == null || !current.name.equals(register) || written.connections() != connections) {
+            isEntryWanted = true;
+            return; // of a register, or over a connection, that has been replaced meanwhile
         }
         accepted.addLast(written);
         if (accepted.size() > MAX_ACCEPTED) {
@@ -299,6 +379,7 @@ public final class NodeRegister {
         accepted.clear();
         silent.forget();
         endedLately.clear();
+        isEntryWanted = true;
         if (isReplaced) {
             distrustedUntil = System.nanoTime() + untilClosed().toNanos();
             isDistrusted = true;
@@ -306,26 +387,56 @@ public final class NodeRegister {
         }
     }
 
-    /** Looks at the register over the tracked connection, and listens for the signal. Completed on the event loop. */
+    /**
+     * Looks at the register over the tracked connection, and listens for the signal: the heartbeat itself, or its second half.
+     *
+     * @return completed on the event loop; failed where Redis does not take the write
+     */
     CompletionStage<Look> look(RedisAsyncCommands<String, byte[]> tracked) {
-        // A command that may write: Redis does not track what it reads, and so pushes no heartbeat to the node that
-        // wrote it.
-        CompletionStage<byte[]> mine = tracked.getex(keys.own(), new GetExArgs());
-        // A part: another's data may be of any size.
-        return tracked.getrange(keys.signal(), 0, MAX_LOOKED_AT).thenCombine(mine, (signalled, written) -> {
-            Look look = seen(signalled, written);
-            return Rule.READ_BACK.isOut() ? accepted() : look;
-        });
+        long sentOver = connections();
+        long sentAt = System.nanoTime();
+        // A part: another's data may be of any size. First: what comes after it counts for the revocations that it
+        // shows.
+        CompletionStage<byte[]> signalled = tracked.getrange(keys.signal(), 0, MAX_LOOKED_AT);
+        // A write, which a server refuses that takes none. Redis does not track what it reads, so that no entry is
+        // pushed to the node that wrote it.
+        CompletionStage<byte[]> mine = tracked.getex(keys.own(), GetExArgs.Builder.px(OWN_STAYS));
+        CompletionStage<List<KeyValue<String, byte[]>>> homes = tracked.hmget(keys.homes(), homeField);
+        return signalled
+                .thenCombine(mine, Looked::new)
+                .thenCombine(homes, (looked, marks) -> {
+                    Look look = seen(looked, marks.get(0).hasValue(), sentOver, sentAt);
+                    return Rule.READ_BACK.isOut() ? accepted() : look;
+                })
+                .whenComplete((look, failure) -> {
+                    if (failure != null) {
+                        isEntryWanted = true;
+                        server.writeFailed(failure);
+                    }
+                });
+    }
+
+    private synchronized long connections() {
+        return connections;
     }
 
     /** As if a write that Redis has accepted and an answered look were enough, wherever each of them went. */
     private synchronized Look accepted() {
         NodeEntry.Written last = accepted.peekLast();
-        return last == null ? Look.NOTHING : new Look(true, last.sentAt());
+        return last == null ? Look.NOTHING : new Look(true, last.sentAt(), false);
     }
 
-    private synchronized Look seen(byte @Nullable [] signalled, byte @Nullable [] written) {
-        Matcher now = SIGNAL.matcher(text(signalled));
+    private synchronized Look seen(Looked looked, boolean isHomeMarked, long sentOver, long sentAt) {
+        Look look = seenOf(looked, isHomeMarked && sentOver == connections, sentAt);
+        // An entry that is under way may be what is missing.
+        if (!look.isHeartbeat && entrySentAt - sentAt < 0 && !entry.isBeingWritten()) {
+            isEntryWanted = true;
+        }
+        return look;
+    }
+
+    private Look seenOf(Looked looked, boolean isMarkedOverThese, long sentAt) {
+        Matcher now = SIGNAL.matcher(text(looked.signal));
         Known current = known;
         if (current == null
                 || !now.matches()
@@ -340,15 +451,53 @@ public final class NodeRegister {
         }
         highest = number;
         visible = number;
+        List<long[]> named = namedIn(now.group(5));
+        if (taken >= 0 && taken < number && number - taken <= named.size()) {
+            take(named, number);
+        } else if (taken < number) {
+            var unused = write(); // the names come with the answer
+        }
         advance();
-        String mine = text(written);
-        NodeEntry.Written readBack = null;
+        NodeEntry.Written readBack = readBack(text(looked.own));
+        if (readBack == null || taken < 0) {
+            return Look.NOTHING;
+        }
+        entryProvenAt = readBack.sentAt();
+        boolean isHeartbeat = countsWithoutEntry()
+                && isMarkedOverThese
+                && number == readBack.number()
+                && now.group(3).equals(server.history());
+        long countedUntil = readBack.sentAt() + AnswerLimits.COUNTED_WITHOUT_ENTRY.toNanos();
+        return isHeartbeat
+                ? new Look(true, sentAt - countedUntil < 0 ? sentAt : countedUntil, true)
+                : new Look(true, readBack.sentAt(), !countsWithoutEntry());
+    }
+
+    /** The entry that the own key shows to have been written. */
+    private NodeEntry.@Nullable Written readBack(String mine) {
+        NodeEntry.Written found = null;
         for (NodeEntry.Written one : accepted) {
             if (mine.startsWith(one.mark() + ' ')) {
-                readBack = one;
+                found = one;
             }
         }
-        return readBack == null || taken < 0 ? Look.NOTHING : new Look(true, readBack.sentAt());
+        return found;
+    }
+
+    /** The names in a signal, of as many numbers up to its own; none where they cannot be read. */
+    private static List<long[]> namedIn(@Nullable String words) {
+        List<long[]> groups = new ArrayList<>();
+        for (String word : words == null ? new String[0] : words.split(" ", -1)) {
+            if (word.isEmpty() || word.length() % HEX_DIGITS != 0) {
+                return List.of();
+            }
+            long[] hashes = new long[word.length() / HEX_DIGITS];
+            for (int i = 0; i < hashes.length; i++) {
+                hashes[i] = Long.parseUnsignedLong(word, i * HEX_DIGITS, (i + 1) * HEX_DIGITS, 16);
+            }
+            groups.add(hashes);
+        }
+        return groups;
     }
 
     /** Processes what is both visible and named, unless the register is too new. */
@@ -410,15 +559,24 @@ public final class NodeRegister {
     synchronized void lost() {
         visible = NONE;
         taken = NONE;
-        accepted.clear();
+        unproven();
     }
 
-    /** Takes away entries that have long been silent, without waiting for it. To be called with each heartbeat. */
+    /** One of the connections may lead to another server than before: what is written is to be read back anew. */
+    synchronized void unproven() {
+        connections++;
+        accepted.clear();
+        isEntryWanted = true;
+    }
+
+    /** Takes away entries that have long been silent, without waiting for it. To be called often: it is done now and then. */
     void maintain() {
         if (silent.isDue(System.nanoTime())) {
             quarantine.sweep();
             Known current = known;
-            silent.sweep(current == null ? null : current.name, AnswerLimits.longer(life, untilClosed()));
+            silent.sweep(
+                    current == null ? null : current.name,
+                    AnswerLimits.longer(life, untilClosed().plus(AnswerLimits.COUNTED_WITHOUT_ENTRY)));
         }
     }
 

@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RedisLink {
 
-    /** How often a sign of life is asked for, which is also the probe while nothing else is asked. */
+    /** How often a sign of life is asked for, which is also the probe while nothing else is asked; less often in a large fleet. */
     static final Duration PULSE = Duration.ofMillis(250);
 
     /** Timers are not exact. */
@@ -61,8 +61,8 @@ final class RedisLink {
     private final AtomicBoolean pulsing = new AtomicBoolean();
     private volatile long pulsedAt = System.nanoTime() - PULSE.toNanos();
 
-    /** Whether a pulse has been sent along since the timer looked last. */
-    private volatile boolean sentAlong;
+    /** After which the timer sends a pulse. */
+    private volatile long pulseNanos = PULSE.toNanos();
 
     private volatile @Nullable StatefulRedisConnection<String, byte[]> connection;
     private volatile boolean failing;
@@ -130,7 +130,7 @@ final class RedisLink {
                         }
                     });
                     var unused = scheduler.scheduleAtFixedRate(
-                            this::pulseUnlessSentAlong, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
+                            this::pulseIfDue, PULSE.toMillis(), PULSE.toMillis(), TimeUnit.MILLISECONDS);
                     return use.apply(connected).thenApply(any -> connected);
                 });
     }
@@ -422,18 +422,25 @@ final class RedisLink {
      * it half as much.
      */
     void pulseAlong() {
-        if (System.nanoTime() - pulsedAt >= PULSE.toNanos() - EARLY.toNanos()) {
-            sentAlong = true;
+        if (hasNotPulsedFor(PULSE.toNanos())) {
             pulse();
         }
     }
 
-    private void pulseUnlessSentAlong() {
-        if (sentAlong) {
-            sentAlong = false;
-        } else {
+    /** Says after how long without a pulse the timer sends one; it looks at each {@link #PULSE}. */
+    void pulseEvery(long nanos) {
+        pulseNanos = nanos;
+    }
+
+    private void pulseIfDue() {
+        // While the breaker is open, the pulse is what closes it.
+        if (isLeftAlone() || hasNotPulsedFor(pulseNanos)) {
             pulse();
         }
+    }
+
+    private boolean hasNotPulsedFor(long nanos) {
+        return System.nanoTime() - pulsedAt >= nanos - EARLY.toNanos();
     }
 
     private void pulse() {

@@ -374,6 +374,7 @@ public final class RedisPrimary implements AutoCloseable {
     /** A connection leads to another server than before, perhaps: nothing is known of that one. */
     private void unproven() {
         provenAt = System.nanoTime() - LONG_AGO;
+        register.unproven();
         connector.judge().connectionsChanged();
     }
 
@@ -489,6 +490,14 @@ public final class RedisPrimary implements AutoCloseable {
         public void writeFailed(Throwable failure) {
             if (RedisLink.isAnswer(failure instanceof CompletionException ? failure.getCause() : failure)) {
                 lookAtRole();
+            }
+        }
+
+        @Override
+        public void provenNoLaterThan(long moment) {
+            session.get().seenNoLaterThan(moment);
+            if (provenAt - moment > 0) {
+                provenAt = moment;
             }
         }
 

@@ -69,6 +69,11 @@ final class RegisterScripts {
         return signal;
     }
 
+    /** The key of the marks of homes. */
+    String homes() {
+        return all[1];
+    }
+
     /** The key of the nodes by the last number that each has seen. */
     String bySeen() {
         return bySeen;

@@ -90,6 +90,16 @@ public final class Session {
         watermark = moment;
     }
 
+    /** What was seen after this moment of {@link System#nanoTime()} does not count. */
+    synchronized void seenNoLaterThan(long moment) {
+        if (!ended && seen - moment > 0) {
+            seen = moment;
+            if (!closed) {
+                watermark = moment;
+            }
+        }
+    }
+
     /** From now until {@link #release}, what the outer session sees does not count. */
     synchronized void hold() {
         if (!ended && outer != null && seen - outer.seen > 0) {

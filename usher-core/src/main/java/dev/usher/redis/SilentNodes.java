@@ -7,6 +7,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,10 +16,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class SilentNodes {
 
-    /** How often they are looked for. */
-    private static final Duration SWEEP = Duration.ofSeconds(1);
+    /** How often the number of changes is noted. */
+    private static final Duration NOTE = Duration.ofMillis(500);
 
     private final RegisterScripts keys;
+    private final AnswerLimits limits;
     private final RedisLink scripts;
     private final Deque<Count> counts = new ArrayDeque<>();
     private long sweepAt = System.nanoTime();
@@ -27,8 +29,9 @@ final class SilentNodes {
     private record Count(long changes, long at) {}
 
     /** Of one register. */
-    SilentNodes(RegisterScripts keys, RedisLink scripts) {
+    SilentNodes(RegisterScripts keys, AnswerLimits limits, RedisLink scripts) {
         this.keys = keys;
+        this.limits = limits;
         this.scripts = scripts;
     }
 
@@ -36,7 +39,7 @@ final class SilentNodes {
     synchronized void note(long changes) {
         long now = System.nanoTime();
         Count last = counts.peekLast();
-        if (last == null || now - last.at >= SWEEP.toNanos() / 2) {
+        if (last == null || now - last.at >= NOTE.toNanos()) {
             counts.addLast(new Count(changes, now));
         }
     }
@@ -47,7 +50,7 @@ final class SilentNodes {
     }
 
     /**
-     * Whether a sweep is due.
+     * Whether a sweep is due. Each node has its own moments, and where there are many nodes, each sweeps less often.
      *
      * @param now of {@link System#nanoTime()}
      */
@@ -55,7 +58,8 @@ final class SilentNodes {
         if (now - sweepAt < 0) {
             return false;
         }
-        sweepAt = now + SWEEP.toNanos();
+        long period = limits.sweepNanos();
+        sweepAt = now + period / 2 + ThreadLocalRandom.current().nextLong(period);
         return true;
     }
 
@@ -63,7 +67,7 @@ final class SilentNodes {
      * Takes nodes away, without waiting for it.
      *
      * @param register which they are in, or {@code null} when that is not known
-     * @param silence after which a node is taken away
+     * @param silence after which a node is taken away, and more than heartbeats count that write no entry
      */
     void sweep(@Nullable String register, Duration silence) {
         long now = System.nanoTime();
@@ -76,7 +80,8 @@ final class SilentNodes {
             }
         }
         if (old != null && register != null) {
-            expel(register, old.changes, old.at);
+            // Its last heartbeats may have written no entry.
+            expel(register, old.changes, old.at + AnswerLimits.COUNTED_WITHOUT_ENTRY.toNanos());
         }
     }
 
@@ -84,7 +89,7 @@ final class SilentNodes {
      * Takes the nodes away that have not changed their entries since, and must have closed, without waiting for it.
      *
      * @param changes how many changes of entries there had been
-     * @param since when, in {@link System#nanoTime()}
+     * @param since when such a node may have had its last heartbeat, in {@link System#nanoTime()}
      */
     void expel(String register, long changes, long since) {
         long closedFor = Duration.ofNanos(System.nanoTime() - since).toMillis();

@@ -51,7 +51,11 @@ final class TrackedConnection {
     private final Runnable unproven;
     private final AtomicBoolean looking = new AtomicBoolean();
     private volatile boolean signalled;
-    private volatile long beatAt = System.nanoTime() - Duration.ofDays(1).toNanos();
+    private volatile long lookedAt = System.nanoTime() - Duration.ofDays(1).toNanos();
+
+    /** Whether the last look was a heartbeat that counts. */
+    private volatile boolean isCounted;
+
     private volatile boolean refused;
     private volatile long askAgainAt;
 
@@ -126,18 +130,20 @@ final class TrackedConnection {
     }
 
     /**
-     * A heartbeat, if one is due, or there is no session yet: this node's entry is written, and read back over this connection.
+     * A heartbeat, if one is due: this node's entry is written now and then, and looked at over this connection. Soon again where the last one did not count, or
+     * there is no session yet.
      *
      * @return completed when both are answered, or there was nothing to ask
      */
     CompletionStage<?> beat() {
         register.maintain();
         long now = System.nanoTime();
-        long due = session.get().isTracked() ? register.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
-        if (now - beatAt < due - EARLY.toNanos()) {
+        boolean isWell = isCounted && session.get().isTracked();
+        long due = isWell ? register.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
+        if (now - lookedAt < due - EARLY.toNanos()) {
             return CompletableFuture.completedStage(null);
         }
-        beatAt = now;
+        lookedAt = now;
         return judge.ask()
                 .thenCombine(register.beat(), (isPrimary, any) -> isPrimary)
                 .thenCompose(this::look);
@@ -153,6 +159,7 @@ final class TrackedConnection {
             return CompletableFuture.completedStage(null);
         }
         signalled = false;
+        lookedAt = System.nanoTime();
         Session current = session.get();
         boolean asksForTracking = !current.isTracked() && (!refused || System.nanoTime() - askAgainAt >= 0);
         CompletionStage<?> tracking = asksForTracking
@@ -160,7 +167,9 @@ final class TrackedConnection {
                 : CompletableFuture.completedStage(null);
         CompletionStage<Look> looked = register.look(connection.async());
         link.pulseAlong();
+        link.pulseEvery(2 * register.beatNanos());
         return looked.whenComplete((look, failure) -> {
+                    isCounted = failure == null && look.isHeartbeat();
                     if (failure == null && look.isEntered()) {
                         proven.accept(judge.notAfter(look.provenAt()));
                     }
@@ -245,10 +254,8 @@ final class TrackedConnection {
 
     private void changed(String key) {
         if (register.isSignal(key)) {
-            // Both at once: the names come with the answer of the write.
             signalled = true;
             var unused = look(false);
-            var unusedToo = register.write();
         } else if (!tenants.changed(key)) {
             listener.changed(key);
         }

@@ -1,6 +1,7 @@
 -- EXPEL: takes away the entries that have not changed since a moment which is long past for the calling node: such a node has closed its memory, and must
--- enter again.
--- ARGV: 1 the register, 2 the count of changes at that moment, 3 the milliseconds that have passed since, by the clock of the calling node.
+-- enter again. Its own key goes as well: a heartbeat that reads it counts no more.
+-- ARGV: 1 the register, 2 the count of changes at that moment, 3 for how many milliseconds such a node has had no heartbeat that counts, at least, by the clock of
+-- the calling node.
 -- Returns the nodes.
 local id = register()
 if id ~= ARGV[1] then return {} end

@@ -1,7 +1,8 @@
 -- The common part of the scripts of the register of nodes.
 -- KEYS: 1 the signal, 2 the marks of homes, 3 the entries by the number that each node has seen, 4 the entries by when they were last changed,
 -- 5 this node's own key, 6 the names of the last revocations, 7 what listeners have ended. All are in one slot.
--- The signal is "<format> <register> <history> <number>": all nodes read it over connections that Redis tracks, so nothing may touch it but a new number.
+-- The signal is "<format> <register> <history> <number> <names>": all nodes read it over connections that Redis tracks, so nothing may touch it but a new
+-- number. The names are those of the last numbers, in hexadecimal digits, as far as they are short: so a node that has seen the number before asks for none.
 -- An entry's moment is a count of all changes of entries (the member "#" of KEYS[4]) and no time: no clock of a server is compared with anything.
 -- The member "#<register>" of KEYS[3] is there as long as no part of the register has been evicted.
 
@@ -9,6 +10,8 @@ local FORMAT = '2'
 local STAYS = 1000000
 local NAMES = 1024
 local NAMES_STAY = 120000
+local SIGNALLED = 8
+local MAX_SIGNALLED = 256
 
 local function isOfAnotherType(answer)
   return type(answer) == 'table' and answer.err and string.find(answer.err, 'WRONGTYPE', 1, true)
@@ -27,8 +30,8 @@ local function named()
   if type(value) ~= 'string' or #value > 1000 then return nil end
   local format = string.match(value, '^(%d+) ')
   if format and format ~= FORMAT then return nil, format end
-  local id, history, number = string.match(value, '^%d+ (%S+) (%S+) (%d+)$')
-  if not id or #number > 15 then return nil end
+  local id, history, number, names = string.match(value, '^%d+ (%S+) (%S+) (%d+)(.*)$')
+  if not id or #number > 15 or not (names == '' or string.match(names, '^ [%x ]*$')) then return nil end
   return id, history, tonumber(number)
 end
 

@@ -1,11 +1,11 @@
--- REGISTER: a node's heartbeat. It writes the node's own key, which the node then reads back over its tracked connection, and its entry.
--- ARGV: 1 the node, 2 a mark that no other heartbeat has had, or nothing: then that of the last heartbeat that this
+-- REGISTER: writes a node's own key, which the node then reads back over its tracked connection, and its entry.
+-- ARGV: 1 the node, 2 a mark that no other entry has had, or nothing: then that of the last entry that this
 -- server has taken stays, 3 how long the node may answer from memory without heartbeats, by facet, 4 the register that
 -- the node knows, 5 the history of this server, 6 the number that the node has seen in that register (-1 for none), 7 after which number it wants names (-1
 -- for all), 8 whether a register of another history is to be replaced, 9 a new name for a register, 10 the field of this node's home, 11 how long a mark of a
 -- home stays that is not extended, 12 how long an entry of a node of version 0.1 stays that is silent, 13 what listeners have ended, or nothing.
 -- Returns ok, the register, its last number, the count of changes, whether the entry is new, the epoch of the marks, whether names are missing, and the
--- names. Otherwise: format or history, and which.
+-- names, and how many entries there are. Otherwise: format or history, and which.
 local id, history, number = named()
 if not id and history then return {'format', history} end
 if id and history ~= ARGV[5] and ARGV[8] == '0' then return {'history', history} end
@@ -16,7 +16,7 @@ if mark == '' then
   mark = type(own) == 'string' and string.match(own, '^(%S+) ') or '-'
 end
 
--- Some checks are made with every eighth heartbeat of a node, its first one included: each command costs a microsecond, and there may be thousands a second.
+-- Some checks are made with every eighth entry of a node, its first one included: each command costs a microsecond, and there may be a thousand a second.
 local isThorough = tonumber(string.match(ARGV[2], '%d+$') or 1) % 8 == 1
 
 -- Writes the entry, and returns whether it is new, and the count of changes; or nil, when not all of the register is there: without the set of entries, the
@@ -118,4 +118,5 @@ if isNone or from < number then
     names = redis.call('LRANGE', KEYS[6], from - number, -1)
   end
 end
-return {'ok', id, number, count, isNew, epoch, missing, names}
+-- Beside the entries stands "#<register>", at infinity.
+return {'ok', id, number, count, isNew, epoch, missing, names, redis.call('ZCOUNT', KEYS[3], '-inf', '(+inf')}

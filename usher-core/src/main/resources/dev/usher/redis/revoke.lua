@@ -16,6 +16,13 @@ for group = 3, #ARGV do
 end
 redis.call('LTRIM', KEYS[6], -NAMES, -1)
 redis.call('PEXPIRE', KEYS[6], NAMES_STAY)
-redis.call('SET', KEYS[1], string.format('%s %s %s %.0f', FORMAT, id, ARGV[2], number), 'PX', STAYS)
+local recent = redis.call('LRANGE', KEYS[6], -SIGNALLED, -1)
+local signalled = ''
+for i = #recent, 1, -1 do
+  if #signalled + 2 * #recent[i] + 1 > MAX_SIGNALLED then break end
+  local name = string.gsub(recent[i], '.', function(byte) return string.format('%02x', string.byte(byte)) end)
+  signalled = ' ' .. name .. signalled
+end
+redis.call('SET', KEYS[1], string.format('%s %s %s %.0f', FORMAT, id, ARGV[2], number) .. signalled, 'PX', STAYS)
 extend()
 return {'ok', id, number, tonumber(redis.call('ZSCORE', KEYS[4], '#'))}

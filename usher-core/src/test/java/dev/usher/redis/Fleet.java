@@ -21,10 +21,12 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Flux;
 
 /**
- * Many nodes in one process: each has the connections, the heartbeats and the part in the register that the product has, and no caches. They share their threads.
+ * Many nodes in one process: each has the connections, the heartbeats and the part in the register that the product has, and no caches. They share their threads. Some may
+ * be {@linkplain LightNodes light}, so that the machine has time for Redis.
  *
  * <p>Redis sees what it would see of as many idle applications.
  */
@@ -41,6 +43,7 @@ public final class Fleet implements AutoCloseable {
     private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1);
     private final List<RedisPrimary> nodes = new ArrayList<>();
     private final LongAdder revocations = new LongAdder();
+    private @Nullable LightNodes light;
 
     private Fleet() {
         timer.setRemoveOnCancelPolicy(true);
@@ -51,10 +54,12 @@ public final class Fleet implements AutoCloseable {
      * Starts nodes, and waits until each has read back a heartbeat.
      *
      * @param prefix what all keys begin with
+     * @param size how many are the product's own
+     * @param lightNodes how many others there are
      * @param facet that fails closed
      * @param bound for how long each node may answer without a heartbeat
      */
-    public static Fleet start(String uri, String prefix, int size, String facet, Duration bound) {
+    public static Fleet start(String uri, String prefix, int size, int lightNodes, String facet, Duration bound) {
         Fleet fleet = new Fleet();
         try {
             RedisSettings settings = new RedisSettings(
@@ -73,6 +78,11 @@ public final class Fleet implements AutoCloseable {
                 fleet.nodes.add(fleet.nodeOf(settings, prefix, "fleet-" + node, facet, bound));
             }
             fleet.connect();
+            if (lightNodes > 0) {
+                LightNodes light = new LightNodes(uri, prefix, lightNodes, facet, bound);
+                fleet.light = light;
+                await().atMost(Duration.ofSeconds(60)).until(() -> light.open() == lightNodes);
+            }
             return fleet;
         } catch (Throwable e) {
             Closing.after(e, fleet::close);
@@ -111,7 +121,8 @@ public final class Fleet implements AutoCloseable {
 
     /** How many nodes have a tracked session, in which their heartbeats are read back. */
     public long open() {
-        return nodes.stream().filter(node -> node.session() != null).count();
+        LightNodes others = light;
+        return nodes.stream().filter(node -> node.session() != null).count() + (others == null ? 0 : others.open());
     }
 
     /** Ends a node as {@code kill -9} does: it stays in the register. */
@@ -123,13 +134,16 @@ public final class Fleet implements AutoCloseable {
 
     /** How often a node has been told of users that were revoked. */
     public long revocations() {
-        return revocations.sum();
+        LightNodes others = light;
+        return revocations.sum() + (others == null ? 0 : others.revocations());
     }
 
     @Override
     public void close() {
         // The connections end with their threads; to close each by itself would take the client library two seconds.
+        LightNodes others = light;
         new Closing()
+                .step(others == null ? () -> {} : others::close)
                 .step(timer::shutdownNow)
                 .step(() -> threads.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS))
                 .end();

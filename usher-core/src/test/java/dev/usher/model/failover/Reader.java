@@ -32,6 +32,9 @@ final class Reader {
     /** The age of the last accepted write. */
     int written = Time.CLOSED;
 
+    /** Whether neither connection was lost since. */
+    boolean isWrittenOverThese;
+
     /** The age of the question after which a majority has last named the server of this node. */
     int named = Time.CLOSED;
 
@@ -58,6 +61,7 @@ final class Reader {
         watermark = other.watermark;
         isProven = other.isProven;
         written = other.written;
+        isWrittenOverThese = other.isWrittenOverThese;
         named = other.named;
         asked = other.asked;
         register = other.register;
@@ -105,6 +109,7 @@ final class Reader {
         to.put(watermark, Time.CLOSED + 1);
         to.put(isProven);
         to.put(written, Time.CLOSED + 1);
+        to.put(isWrittenOverThese);
         to.put(named, Time.CLOSED + 1);
         to.put(asked, NOT_ASKED + 1);
         to.put(register, NO_REGISTER + 1);

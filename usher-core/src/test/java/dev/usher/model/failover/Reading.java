@@ -119,6 +119,7 @@ final class Reading {
 
     private static void loseProof(Reader reader, Setting setting) {
         reader.isProven = false;
+        reader.isWrittenOverThese = false;
         if (setting.has(Rule.A_MAJORITY_ENDS_WITH_THE_CONNECTION)) {
             reader.named = Time.CLOSED;
         }
@@ -183,14 +184,14 @@ final class Reading {
 
     // The heartbeat.
 
-    /** Where connections are not lost one by one, the write and the look are one step: no other step between them changes what they prove. */
+    /** Where connections are not lost one by one, a write and its look are one step: no other step between them changes what they prove. */
     private void beat(State state, Steps<State> steps) {
         if (isBeat()) {
             write(state, (written, words) -> look(written, steps));
         } else {
             write(state, steps);
-            look(state, steps);
         }
+        look(state, steps);
     }
 
     private boolean isBeat() {
@@ -213,6 +214,7 @@ final class Reading {
         server.entry = reader.hasSeenTheNumber ? Entry.WITH_THE_NUMBER : Entry.WITHOUT_THE_NUMBER;
         reader.hasTakenNames = true;
         reader.written = 0;
+        reader.isWrittenOverThese = true;
         for (Server each : next.servers) {
             each.hasMark = false;
         }
@@ -234,22 +236,30 @@ final class Reading {
         }
         boolean isKnown = server.register == reader.register && reader.hasTakenNames;
         reader.hasSeenTheNumber |= isKnown && server.hasNumber;
-        int proven = provenBy(reader, server, isKnown);
+        boolean isHeartbeat = isHeartbeat(reader, server, isKnown && state.takesWrites(reads.server(), setting));
+        int proven = provenBy(reader, server, isKnown, isHeartbeat);
         if (proven < Time.CLOSED) {
             reader.watermark = Math.min(reader.watermark, proven);
             reader.isProven = true;
             reader.isTracked = true;
         }
-        steps.to(next, READER, isBeat() ? "has a heartbeat on" : "looks at its entry on", name(reads.server()));
+        steps.to(next, READER, "looks at its entry on", name(reads.server()));
+    }
+
+    /** Whether a look counts by itself, without a new entry: it writes, too, and finds the entry of these connections. */
+    private static boolean isHeartbeat(Reader reader, Server server, boolean isTaken) {
+        return isTaken && server.hasMark && reader.isWrittenOverThese;
     }
 
     /** The age of what a look proves. */
-    private int provenBy(Reader reader, Server server, boolean isKnown) {
+    private int provenBy(Reader reader, Server server, boolean isKnown, boolean isHeartbeat) {
         int age;
         if (!setting.has(Rule.A_HEARTBEAT_IS_A_WRITE)) {
             age = 0;
         } else if (!setting.has(Rule.THE_WRITE_IS_READ_BACK)) {
             age = reader.written;
+        } else if (isHeartbeat) {
+            age = 0;
         } else {
             age = isKnown && server.hasMark ? reader.written : Time.CLOSED;
         }

@@ -25,8 +25,11 @@ final class Bans {
         }
         if (setting.has(Chance.OTHER_BANS)) {
             banOthers(state, steps);
-            takeOut(state, steps);
         }
+        if (setting.has(Chance.SWEEPS)) {
+            noteChanges(state, steps);
+        }
+        takeOut(state, steps);
     }
 
     /** A heartbeat of the announcer, which may find another register or begin one. */
@@ -93,16 +96,21 @@ final class Bans {
         }
         State next = state.copy();
         next.register.giveNumber();
-        next.other.isWaiting = true;
-        next.other.numberedIn = next.register.name;
-        next.other.numbered = 0;
-        next.other.hasEntryChanged = false;
+        next.other.await(next.register.name, false);
         steps.to(next, "another user is banned with number", next.register.number);
+    }
+
+    private static void noteChanges(State state, Steps<State> steps) {
+        if (state.register.isThere() && !state.other.isWaiting) {
+            State next = state.copy();
+            next.other.await(next.register.name, true);
+            steps.to(next, "another node notes how often entries have changed");
+        }
     }
 
     private void takeOut(State state, Steps<State> steps) {
         OtherAnnouncer other = state.other;
-        boolean isLongAgo = other.numbered > Time.BOUND || !setting.has(Rule.A_SILENT_NODE_IS_WAITED_OUT);
+        boolean isLongAgo = other.hasWaited() || !setting.has(Rule.A_SILENT_NODE_IS_WAITED_OUT);
         boolean isUnchanged = !other.hasEntryChanged || !setting.has(Rule.AN_ENTRY_THAT_CHANGES_STAYS);
         if (other.isWaiting
                 && isLongAgo

@@ -15,5 +15,8 @@ enum Chance {
     AN_OLDER_REGISTER,
 
     /** Other users are banned, until the ring of names has wrapped. */
-    OTHER_BANS
+    OTHER_BANS,
+
+    /** A node takes out silent ones that no ban waits for. */
+    SWEEPS
 }

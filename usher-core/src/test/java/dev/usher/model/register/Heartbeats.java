@@ -7,6 +7,9 @@ import dev.usher.model.register.Node.Push;
 /** How the node writes its entry, reads it back, and processes numbers, as {@code NodeRegister} and {@code TrackedConnection} do. */
 final class Heartbeats {
 
+    /** For how long heartbeats count that write no entry, after the last one that has. */
+    static final int COUNTED_WITHOUT_ENTRY = 1;
+
     private static final String NODE = "the node";
 
     private final Setting setting;
@@ -121,6 +124,7 @@ final class Heartbeats {
             node.taken = Math.max(node.taken, node.answerNumber);
         }
         node.isAccepted = true;
+        node.acceptedNumber = node.answerNumber;
         advance(node, next.announcer);
     }
 
@@ -160,6 +164,7 @@ final class Heartbeats {
         }
         State next = state.copy();
         next.node.isLooking = true;
+        next.node.looked = 0;
         next.node.lookRegister = next.register.name;
         next.node.lookNumber = next.register.number;
         next.node.lookHasMark = next.register.hasMark;
@@ -177,11 +182,18 @@ final class Heartbeats {
         node.flushed = node.flushed == Push.NONE ? Push.NONE : Push.BEFORE_THE_LOOK;
         boolean isEntered = isEntered(next);
         if (isEntered || !setting.has(Rule.A_HEARTBEAT_FINDS_THE_ENTRY)) {
-            int age = setting.has(Rule.A_HEARTBEAT_FINDS_THE_ENTRY) ? node.written : 0;
+            int age = setting.has(Rule.A_HEARTBEAT_FINDS_THE_ENTRY) ? proven(node) : 0;
             node.watermark = Math.min(node.watermark, age);
             node.isTracked = true;
         }
         steps.to(next, NODE, "hears what it has looked at");
+    }
+
+    /** The age of what a look proves that has found the entry: its own, or that of the entry. */
+    private int proven(Node node) {
+        boolean isNewNumber = node.lookNumber != node.acceptedNumber && setting.has(Rule.A_NEW_NUMBER_NEEDS_AN_ENTRY);
+        boolean isLongAgo = node.written > COUNTED_WITHOUT_ENTRY && setting.has(Rule.AN_ENTRY_IS_WRITTEN_NOW_AND_THEN);
+        return isNewNumber || isLongAgo ? node.written : node.looked;
     }
 
     /** Whether the look has found, in the register that the node knows, what it has written. */

@@ -28,14 +28,16 @@ final class Node {
 
     Push flushed = Push.NONE;
     boolean isLooking;
+    int looked;
     int lookRegister;
     int lookNumber;
     boolean lookHasMark;
 
-    /** The last write that Redis has executed: its age, and whether it is answered and accepted. */
+    /** The last write that Redis has executed: its age, whether it is answered and accepted, and the number that there was. */
     int written = Time.CLOSED;
 
     boolean isAccepted;
+    int acceptedNumber;
 
     /** Of the answer that is under way: what the write was for, and what it says. */
     boolean isWriting;
@@ -86,11 +88,13 @@ final class Node {
         changed = other.changed;
         flushed = other.flushed;
         isLooking = other.isLooking;
+        looked = other.looked;
         lookRegister = other.lookRegister;
         lookNumber = other.lookNumber;
         lookHasMark = other.lookHasMark;
         written = other.written;
         isAccepted = other.isAccepted;
+        acceptedNumber = other.acceptedNumber;
         isWriting = other.isWriting;
         writtenFor = other.writtenFor;
         writtenFrom = other.writtenFrom;
@@ -129,6 +133,7 @@ final class Node {
     void becomeOlder() {
         watermark = Time.older(watermark);
         written = Time.older(written);
+        looked = isLooking ? Time.older(looked) : 0;
         quarantine = Time.less(quarantine);
         distrust = Time.less(distrust);
     }
@@ -152,12 +157,16 @@ final class Node {
         to.put(flushed);
         to.put(isLooking);
         if (isLooking) {
+            to.put(looked, Time.CLOSED + 1);
             to.put(lookRegister, Register.MAX_REGISTERS);
             Register.putNumber(lookNumber, to);
             to.put(lookHasMark);
         }
         to.put(written, Time.CLOSED + 1);
         to.put(isAccepted);
+        if (isAccepted) {
+            Register.putNumber(acceptedNumber, to);
+        }
         to.put(isWriting);
         if (isWriting) {
             to.put(writtenFor, Register.MAX_REGISTERS);

@@ -5,6 +5,7 @@ import static dev.usher.model.register.Chance.AN_OLDER_REGISTER;
 import static dev.usher.model.register.Chance.A_FLUSH;
 import static dev.usher.model.register.Chance.A_RESTART;
 import static dev.usher.model.register.Chance.OTHER_BANS;
+import static dev.usher.model.register.Chance.SWEEPS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.argumentSet;
 
@@ -29,7 +30,9 @@ class RegisterModelIT {
 
     static Stream<Arguments> losses() {
         return Stream.of(
-                argumentSet("an eviction", Setting.of(AN_EVICTION)), argumentSet("a restart", Setting.of(A_RESTART)));
+                argumentSet("an eviction", Setting.of(AN_EVICTION)),
+                argumentSet("a restart", Setting.of(A_RESTART)),
+                argumentSet("a node that no ban waits for, and that is taken out", Setting.of(SWEEPS)));
     }
 
     @ParameterizedTest
@@ -57,7 +60,9 @@ class RegisterModelIT {
                 Arguments.of(Rule.ENTRIES_ARE_WAITED_FOR, AN_EVICTION, Property.RECEIPT),
                 Arguments.of(Rule.A_HEARTBEAT_FINDS_THE_ENTRY, AN_EVICTION, Property.RECEIPT),
                 Arguments.of(Rule.THE_NUMBER_COMES_AFTER_THE_END, AN_EVICTION, Property.OPEN),
-                Arguments.of(Rule.A_NEW_REGISTER_IS_EVERYONE, AN_EVICTION, Property.OPEN));
+                Arguments.of(Rule.A_NEW_REGISTER_IS_EVERYONE, AN_EVICTION, Property.OPEN),
+                Arguments.of(Rule.A_NEW_NUMBER_NEEDS_AN_ENTRY, OTHER_BANS, Property.RECEIPT),
+                Arguments.of(Rule.AN_ENTRY_IS_WRITTEN_NOW_AND_THEN, SWEEPS, Property.RECEIPT));
     }
 
     @ParameterizedTest

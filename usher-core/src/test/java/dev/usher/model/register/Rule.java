@@ -38,6 +38,12 @@ enum Rule {
     /** ... and only if its entry has not changed since. */
     AN_ENTRY_THAT_CHANGES_STAYS,
 
+    /** A heartbeat that writes no entry counts as long as no number has been given since the entry. */
+    A_NEW_NUMBER_NEEDS_AN_ENTRY,
+
+    /** ... and for a bound after that. */
+    AN_ENTRY_IS_WRITTEN_NOW_AND_THEN,
+
     /** A flush ends the session, and memory is forgotten. */
     A_FLUSH_ENDS_THE_SESSION
 }
