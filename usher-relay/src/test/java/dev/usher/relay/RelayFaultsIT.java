@@ -293,6 +293,61 @@ class RelayFaultsIT {
                 + micros[rounds - 1] / 1000.0 + " ms");
     }
 
+    @Test
+    void fiveThousandRowsASecond() throws Exception {
+        int rows = 20_000;
+        site.sql("INSERT INTO users (id, name) SELECT n, 'old' FROM generate_series(1001, " + (1000 + rows) + ") n");
+        ChangeRelay relay = following();
+        long fences = relay.health().fences();
+        Duration most = Duration.ZERO;
+        long begun = System.nanoTime();
+        int written = 0;
+        for (int tenth = 0; tenth < 200; tenth++) {
+            int from = 1001 + written % rows;
+            site.sql("UPDATE users SET name = 'n" + tenth + "' WHERE id BETWEEN " + from + " AND " + (from + 499));
+            written += 500;
+            readAll();
+            Duration lag = relay.health().lag();
+            most = lag.compareTo(most) > 0 ? lag : most;
+            long ahead = begun + (tenth + 1) * 100_000_000L - System.nanoTime();
+            if (ahead > 0) {
+                TimeUnit.NANOSECONDS.sleep(ahead);
+            }
+        }
+        long took = millisSince(begun);
+        int all = written;
+        await().atMost(PATIENCE).until(() -> relay.health().fences() - fences >= all);
+        System.out.println(all + " rows changed in " + took + " ms are fenced after " + millisSince(begun)
+                + " ms, the greatest lag " + most.toMillis() + " ms");
+        Map<Long, String> table = site.rows();
+        for (Node node : List.of(one, other, third)) {
+            node.profiles()
+                    .findAll(LongStream.range(1001, 1001 + rows).boxed().toList())
+                    .forEach((id, profile) ->
+                            assertThat(profile.name() + " true").isEqualTo(table.get(id)));
+        }
+    }
+
+    @Test
+    void whatARelayCostsAtRest(@TempDir Path folder) throws Exception {
+        Path log = folder.resolve("relay.log");
+        long begun = System.nanoTime();
+        Process relay = RelayProcess.start(site.redis.uri(), site.url, log);
+        try {
+            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
+            long started = millisSince(begun);
+            TimeUnit.SECONDS.sleep(10);
+            long before = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis();
+            long from = System.nanoTime();
+            TimeUnit.SECONDS.sleep(20);
+            long used = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() - before;
+            System.out.println("A relay follows " + started + " ms after the start of its JVM; at rest it takes "
+                    + used * 100.0 / millisSince(from) + " % of a processor");
+        } finally {
+            relay.destroyForcibly();
+        }
+    }
+
     private ChangeRelay following() {
         ChangeRelay relay = site.relay(one);
         await().atMost(PATIENCE)
