@@ -40,6 +40,9 @@ final class Announcer<K> implements ChangeFeed.Listener {
     private static final long LONGEST_PAUSE_MILLIS = 1000;
     private static final Duration LATELY = Duration.ofSeconds(1);
 
+    /** For how long a relay waits for Redis before it leaves the log to another one. */
+    private static final Duration STUCK = Duration.ofSeconds(10);
+
     /** What has been counted, in all sessions of a relay. */
     static final class Counts {
 
@@ -57,6 +60,9 @@ final class Announcer<K> implements ChangeFeed.Listener {
 
     /** When the first change was committed that is being announced, or {@code null} while none is. */
     private volatile @Nullable Instant underWay;
+
+    /** Since when Redis has not confirmed what is being announced, in {@link System#nanoTime()}; or {@code null} while it does. */
+    private volatile @Nullable Long stuckSince;
 
     private volatile Duration latestLag = Duration.ZERO;
     private volatile long latestAt = System.nanoTime() - LATELY.toNanos();
@@ -96,6 +102,12 @@ final class Announcer<K> implements ChangeFeed.Listener {
         return System.nanoTime() - latestAt < LATELY.toNanos() ? latestLag : Duration.ZERO;
     }
 
+    /** Whether Redis has not confirmed for so long that another relay should try. */
+    boolean isStuck() {
+        Long since = stuckSince;
+        return since != null && System.nanoTime() - since > STUCK.toNanos();
+    }
+
     /** Why a change could not be announced yet, or {@code null}. */
     @Nullable String lastError() {
         return lastError;
@@ -124,6 +136,7 @@ final class Announcer<K> implements ChangeFeed.Listener {
             revoke(refused);
             return confirm(place);
         } finally {
+            stuckSince = null;
             noteLag();
         }
     }
@@ -256,6 +269,9 @@ final class Announcer<K> implements ChangeFeed.Listener {
         private long millis = FIRST_PAUSE_MILLIS;
 
         private void next() throws InterruptedException {
+            if (stuckSince == null) {
+                stuckSince = System.nanoTime();
+            }
             if (ended.await(millis, TimeUnit.MILLISECONDS)) {
                 throw new InterruptedException();
             }

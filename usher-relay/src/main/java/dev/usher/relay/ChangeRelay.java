@@ -186,13 +186,14 @@ public final class ChangeRelay implements AutoCloseable {
     }
 
     private void follow(ChangeFeed.Session session) throws ChangeFeedException, InterruptedException {
-        // Redis first: without it nothing can be announced, and a new position would only have the log grow.
-        long from = Bookmark.read(caches, feed.name()).place();
         Standing now = session.standing();
+        standing = now;
         if (now.place() != null && now.retained() > maxRetained) {
             giveUp(session, now);
             now = session.standing();
         }
+        // Redis first: without it nothing can be announced, and a new position would only have the log grow.
+        long from = Bookmark.read(caches, feed.name()).place();
         if (now.place() == null) {
             session.create();
         }
@@ -212,16 +213,21 @@ public final class ChangeRelay implements AutoCloseable {
             state = State.FOLLOWING;
             current.trust(bookmark);
             log.info("This node relays the changes of {}", feed.name());
-            attend(session, bookmark);
+            attend(session, bookmark, current);
         } finally {
             current.end();
         }
     }
 
     /** Looks each second how far it has come. */
-    private void attend(ChangeFeed.Session session, Bookmark bookmark) throws ChangeFeedException {
+    private void attend(ChangeFeed.Session session, Bookmark bookmark, Announcer<?> current)
+            throws ChangeFeedException {
         while (!pause()) {
             session.requireFollowing();
+            if (current.isStuck()) {
+                // Redis may be away from this node alone.
+                throw new ChangeFeedException("Redis does not confirm what is announced; another relay may try");
+            }
             Standing now = session.standing();
             standing = now;
             if (now.retained() > maxRetained) {

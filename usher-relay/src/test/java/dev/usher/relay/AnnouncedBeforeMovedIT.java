@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserStatus;
+import dev.usher.relay.ChangeFeed.Standing;
 import dev.usher.relay.RelayHealth.State;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
@@ -13,6 +14,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -99,6 +101,46 @@ class AnnouncedBeforeMovedIT {
         assertThat(relay.health().lastError()).contains("no id of these caches").doesNotContain("no number");
         assertThat(feed.play(120, row("7", "1")).join()).isFalse();
         assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("100");
+    }
+
+    @Test
+    void aPositionThatNoRelayHasLeftHasEverythingFlushed() {
+        relay.close();
+        for (Standing foreign : List.of(
+                new Standing("one", 101L, 1000, 0, "beyond the bookmark"),
+                new Standing("another", 100L, 1000, 0, "another database"),
+                new Standing("one", 50L, 99, 0, "restored to an older state"),
+                new Standing("one", null, 1000, 0, "without a position"))) {
+            commands.hset("{user:bookmarks}:played", Map.of("history", "one", "place", "100"));
+            feed.standing = foreign;
+            relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+            await(foreign.detail()).until(() -> relay.health().state() == State.FOLLOWING);
+            assertThat(relay.health().flushes()).as(foreign.detail()).isEqualTo(1);
+            assertThat(feed.play(200, row("42", "1")).join())
+                    .as(foreign.detail())
+                    .isFalse();
+            relay.close();
+        }
+    }
+
+    @Test
+    void aPositionThatMovesBeyondTheBookmarkHasEverythingFlushed() {
+        feed.standing = new Standing("one", 500L, 1000, 0, "moved");
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().flushes() == 1);
+        assertThat(relay.health().state()).isEqualTo(State.FOLLOWING);
+    }
+
+    @Test
+    void aPositionForWhichTooMuchIsKeptIsGivenUpAlsoWithoutRedis() {
+        relay.close();
+        proxy.refuse();
+        feed.standing = new Standing("one", 100L, 1000, 2L << 30, "grown");
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.BROKEN);
+        assertThat(feed.standing.place()).isNull();
+        proxy.restore();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+        assertThat(relay.health().flushes()).isEqualTo(1);
     }
 
     @Tag("thorough")

@@ -214,6 +214,26 @@ class RelayFaultsIT {
     }
 
     @Test
+    void aRelayThatAloneHasLostRedisLeavesTheLogToAnother() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(site.redis.host(), site.redis.port())) {
+            ChangeRelay cutOff = site.relay(site.node("redis://" + proxy.host() + ":" + proxy.port()));
+            await().atMost(PATIENCE)
+                    .until(() -> cutOff.health().isActive() && !cutOff.health().isFlushing());
+            ChangeRelay standby = site.relay(one);
+            await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
+            readAll();
+            proxy.refuse();
+            site.sql("UPDATE users SET name = 'cut off' WHERE id = 4");
+            awaitAgreement("cut off");
+            assertThat(standby.health().isActive()).isTrue();
+            assertThat(standby.health().flushes()).isZero();
+            proxy.restore();
+            await().atMost(PATIENCE).until(() -> cutOff.health().state() == State.STANDBY);
+            site.closeAll();
+        }
+    }
+
+    @Test
     void aPositionThatAnotherProgramHasMovedIsNotTrusted() {
         ChangeRelay relay = following();
         readAll();
