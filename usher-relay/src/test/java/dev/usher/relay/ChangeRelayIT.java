@@ -74,8 +74,7 @@ class ChangeRelayIT {
         Node one = site.node();
         Node other = site.node();
         ChangeRelay relay = site.relay(one);
-        await().atMost(Duration.ofSeconds(30))
-                .until(() -> relay.health().isActive() && !relay.health().isFlushing());
+        await().atMost(Duration.ofSeconds(30)).until(() -> site.isSettled(relay, one));
         assertThat(other.name(21)).isEqualTo("old");
         relay.close();
         site.sql("UPDATE users SET name = 'new' WHERE id = 21");

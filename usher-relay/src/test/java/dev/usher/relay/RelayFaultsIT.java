@@ -217,8 +217,7 @@ class RelayFaultsIT {
     void aRelayThatAloneHasLostRedisLeavesTheLogToAnother() {
         try (FaultProxy proxy = FaultProxy.inFrontOf(site.redis.host(), site.redis.port())) {
             ChangeRelay cutOff = site.relay(site.node("redis://" + proxy.host() + ":" + proxy.port()));
-            await().atMost(PATIENCE)
-                    .until(() -> cutOff.health().isActive() && !cutOff.health().isFlushing());
+            await().atMost(PATIENCE).until(() -> site.isSettled(cutOff, one));
             ChangeRelay standby = site.relay(one);
             await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
             readAll();
@@ -370,8 +369,7 @@ class RelayFaultsIT {
 
     private ChangeRelay following() {
         ChangeRelay relay = site.relay(one);
-        await().atMost(PATIENCE)
-                .until(() -> relay.health().isActive() && !relay.health().isFlushing());
+        await().atMost(PATIENCE).until(() -> site.isSettled(relay, one));
         return relay;
     }
 

@@ -124,6 +124,14 @@ final class RelaySite implements AutoCloseable {
         return relay;
     }
 
+    /** Whether a relay has flushed everything, and remembers how far it has come: the next one need not flush then. */
+    boolean isSettled(ChangeRelay relay, Node node) {
+        RelayHealth health = relay.health();
+        return health.isActive()
+                && !health.isFlushing()
+                && !node.caches().bookmark(health.feed()).join().isEmpty();
+    }
+
     void sql(String sql) {
         try (Connection connection = DriverManager.getConnection(url, postgres.username(), "");
                 Statement statement = connection.createStatement()) {
