@@ -1,5 +1,6 @@
 package dev.usher;
 
+import dev.usher.redis.Bookmarks;
 import dev.usher.redis.Closing;
 import dev.usher.redis.KeySpace;
 import dev.usher.redis.RedisPrimary;
@@ -14,8 +15,10 @@ import java.time.InstantSource;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -51,6 +54,9 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     /** How long the end waits for Redis to confirm what the outboxes hold. */
     private static final Duration LAST_ROUND = Duration.ofSeconds(1);
+
+    /** An id that is fenced to show that Redis takes fences. */
+    private static final String NO_USER = "-";
 
     private static final Logger log = LoggerFactory.getLogger(Engine.class);
 
@@ -399,6 +405,38 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         Announcement announcement = new Announcement(fences);
         ids.forEach(id -> caches.values().forEach(cache -> cache.announce(id.toString(), announcement)));
         return announcement;
+    }
+
+    /**
+     * Fences all that Redis holds of the facets.
+     *
+     * @return failed when anything of it has, or what was confirmed may have been lost meanwhile
+     * @throws IllegalStateException when the engine is closed
+     */
+    CompletableFuture<Void> flush() {
+        requireOpen();
+        Set<String> facets = Set.copyOf(caches.keySet());
+        if (facets.isEmpty()) {
+            return CompletableFuture.completedFuture(null);
+        }
+        long losses = fences.losses();
+        long now = System.nanoTime();
+        String key = new KeySpace(keyPrefix, facets.iterator().next()).keyOf(NO_USER);
+        Overflow all = new Overflow(1, facets, now, now, key);
+        CompletableFuture<?>[] flushes = shared.primaries().stream()
+                .map(primary -> new FullFlush(primary, scheduler, keyPrefix, all, offersEnd).run())
+                .toArray(CompletableFuture[]::new);
+        return CompletableFuture.allOf(flushes).thenRun(() -> {
+            if (losses != fences.losses()) {
+                throw new IllegalStateException("the connection to Redis was lost during the flush");
+            }
+        });
+    }
+
+    /** What processes remember in Redis beside what is cached. */
+    Bookmarks bookmarks() {
+        requireOpen();
+        return shared.bookmarks(keyPrefix);
     }
 
     /** What is said of the facets, by name, of those of which something is said. */

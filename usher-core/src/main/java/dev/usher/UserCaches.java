@@ -19,7 +19,9 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -101,6 +103,46 @@ public final class UserCaches implements AutoCloseable {
      */
     public void onRevoked(RevocationListener listener) {
         engine.onRevoked(requireNonNull(listener, "the listener"));
+    }
+
+    /**
+     * Makes every node forget everything that is cached under this prefix in the facets that have a cache here, although it is not known what has
+     * changed: for a process that has lost track of the changes in the source. It goes through all keys of Redis twice, without waiting on a thread, and takes
+     * about five seconds, for a row that was read before this call may be offered for that long. What changes meanwhile is to be announced as ever.
+     *
+     * @return completed when whatever was read from the source before this call can be answered from Redis no more, and stored no more. It fails when Redis
+     *     has not confirmed all of it, or was disconnected meanwhile; then all is to be done again. Cancelling it stops nothing
+     * @throws IllegalStateException when the caches are closed
+     */
+    public CompletableFuture<Void> flush() {
+        return engine.flush();
+    }
+
+    /**
+     * What {@link #bookmark(String, Map)} has stored under this name, on whatever node.
+     *
+     * @param name as there
+     * @return the texts, by their names: none where nothing was stored, or Redis has lost it. It fails when Redis does not answer within the command
+     *     timeout
+     * @throws IllegalArgumentException when it is no such name
+     * @throws IllegalStateException when the caches are closed
+     */
+    public CompletableFuture<Map<String, String>> bookmark(String name) {
+        return engine.bookmarks().read(name);
+    }
+
+    /**
+     * Stores in Redis how far a process has come with announcing the changes of the source, beside what is cached. A Redis that loses its last writes loses this
+     * not before the invalidations that it has confirmed earlier. It has no end; texts that were stored under other names stay.
+     *
+     * @param name a text without braces, white space and control characters, of up to 128 characters
+     * @param texts some, by their names; nothing of a user
+     * @return completed when Redis has stored them. It fails when Redis has not confirmed that within the command timeout; it may have stored them
+     * @throws IllegalArgumentException when it is no such name, or there are no texts
+     * @throws IllegalStateException when the caches are closed
+     */
+    public CompletableFuture<Void> bookmark(String name, Map<String, String> texts) {
+        return engine.bookmarks().write(name, texts);
     }
 
     /**

@@ -82,6 +82,12 @@ class UsherCommandTest {
                 .doesNotContain("secret");
     }
 
+    @Test
+    void theRelayIsDroppedFromADatabaseThatIsNamed() {
+        assertThat(run(Map.of(), "relay", "drop")).isEqualTo(1);
+        assertThat(errors.toString()).isEqualToIgnoringNewLines("usher: name the database with USHER_DATABASE_URL");
+    }
+
     private int run(Map<String, String> environment, String... arguments) {
         return UsherCommand.commandLine(new PrintStream(output, true, StandardCharsets.UTF_8), environment)
                 .setErr(new PrintWriter(errors, true))

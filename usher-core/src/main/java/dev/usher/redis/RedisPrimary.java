@@ -340,6 +340,11 @@ public final class RedisPrimary implements AutoCloseable {
         return guards;
     }
 
+    /** What processes with this prefix remember here. */
+    Bookmarks bookmarks(String prefix) {
+        return new Bookmarks(scriptLink, prefix);
+    }
+
     /** When the latest write was sent that has been read back over the other connection, or when this began if there has been none. */
     long lastProvenAt() {
         return lastProvenAt;

@@ -84,6 +84,11 @@ public final class SharedTier implements AutoCloseable {
         return slots.primaries();
     }
 
+    /** What processes with this prefix remember, beside what is cached. */
+    public Bookmarks bookmarks(String prefix) {
+        return primaryOf(prefix).bookmarks(prefix);
+    }
+
     // What concerns one key.
 
     /** The tracked session under way, or {@code null} while changes of this key go unseen. */

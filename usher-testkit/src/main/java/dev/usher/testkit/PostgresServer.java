@@ -12,6 +12,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.function.BooleanSupplier;
@@ -74,11 +75,25 @@ public final class PostgresServer implements AutoCloseable {
      * @throws IllegalStateException if the server does not answer; the message ends with the server's log
      */
     public static PostgresServer start() {
+        return start(Map.of());
+    }
+
+    /**
+     * As {@link #start()}, with settings of the server, such as {@code wal_level}.
+     *
+     * @param settings the values by their names, as in {@code postgresql.conf}
+     * @throws IllegalStateException if the server does not answer; the message ends with the server's log
+     */
+    public static PostgresServer start(Map<String, String> settings) {
         OperatingSystem.requireUnix("PostgreSQL");
-        return LoopbackPort.serve(LoopbackPort::reserve, PostgresServer::start);
+        return LoopbackPort.serve(LoopbackPort::reserve, port -> start(port, settings));
     }
 
     static PostgresServer start(LoopbackPort port) {
+        return start(port, Map.of());
+    }
+
+    private static PostgresServer start(LoopbackPort port, Map<String, String> settings) {
         if (port.isTaken()) {
             // The start method of the embedded server would poll the other program on this port until LIMIT, and does
             // not notice that its own process has ended.
@@ -87,7 +102,7 @@ public final class PostgresServer implements AutoCloseable {
         ServerDirectory directory = ServerDirectory.create("usher-postgres-");
         Path data = directory.path().resolve("data");
         try {
-            EmbeddedPostgres postgres = EmbeddedPostgres.builder()
+            EmbeddedPostgres.Builder builder = EmbeddedPostgres.builder()
                     .setPort(port.number())
                     .setDataDirectory(data)
                     .setOverrideWorkingDirectory( // Unpacked once.
@@ -106,8 +121,9 @@ public final class PostgresServer implements AutoCloseable {
                     .setServerConfig("synchronous_commit", "on")
                     // No sockets outside the data directory, which is removed even after a kill.
                     .setServerConfig("unix_socket_directories", "")
-                    .setServerConfig("dynamic_shared_memory_type", "mmap")
-                    .start();
+                    .setServerConfig("dynamic_shared_memory_type", "mmap");
+            settings.forEach(builder::setServerConfig);
+            EmbeddedPostgres postgres = builder.start();
             PostgresServer server = new PostgresServer(port, directory, postgres, data, postmasterOf(data));
             server.shutdownHook.add();
             return server;

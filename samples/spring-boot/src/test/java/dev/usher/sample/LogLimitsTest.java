@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 class LogLimitsTest {
 
     private static final Path ROOT = Path.of("..", "..");
-    private static final List<String> MODULES =
-            List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-cli", "usher-testkit");
+    private static final List<String> MODULES = List.of(
+            "usher-core", "usher-relay", "usher-spring-boot-starter", "usher-server", "usher-cli", "usher-testkit");
 
     /** The class and the beginning of the message, and the limit of the line. */
     private static final Map<String, String> OTHERWISE = Map.ofEntries(
@@ -38,6 +38,11 @@ class LogLimitsTest {
             Map.entry("FenceOutbox: All pending invalidations", "the line that begins it, every ten seconds"),
             Map.entry("FenceOutbox: The entries of the facets", "an overflow"),
             Map.entry("FenceOutbox: {} invalidations are not confirmed, the oldest", "ten seconds"),
+            Map.entry("ChangeRelay: Another relay follows", "a connection to the database, one in a second"),
+            Map.entry("ChangeRelay: This node relays", "a connection to the database, one in a second"),
+            Map.entry("ChangeRelay: The relay has given up", "a slot that has grown by max-retained"),
+            Map.entry("Flushes: Everything cached has been", "a flush takes five seconds"),
+            Map.entry("PostgresSession: Made the replication slot", "a connection to the database, one in a second"),
             Map.entry("RateLimitedLog: ", "it is the limit"),
             Map.entry("RedisErrorLog: {}; the source answers", "ten seconds"),
             Map.entry("RedisErrorLog: Redis at {} answers again", "the line that begins it, every ten seconds"),

@@ -32,7 +32,7 @@ class NamesInDocumentsTest {
     }
 
     private static String sourceOf(String type) throws IOException {
-        for (String module : List.of("usher-core", "usher-spring-boot-starter", "usher-server")) {
+        for (String module : List.of("usher-core", "usher-relay", "usher-spring-boot-starter", "usher-server")) {
             try (Stream<Path> files = Files.walk(ROOT.resolve(module).resolve("src/main/java"))) {
                 Optional<Path> source =
                         files.filter(file -> file.endsWith(type + ".java")).findFirst();

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 class TroubleshootingTest {
 
     private static final Path ROOT = Path.of("..", "..");
-    private static final List<String> MODULES =
-            List.of("usher-core", "usher-spring-boot-starter", "usher-server", "usher-cli", "usher-testkit");
+    private static final List<String> MODULES = List.of(
+            "usher-core", "usher-relay", "usher-spring-boot-starter", "usher-server", "usher-cli", "usher-testkit");
 
     /** The first cell of a row, and the messages quoted in it. */
     private static final Pattern ROW = Pattern.compile("^\\| (`[^|]*) \\|", Pattern.MULTILINE);

@@ -1,0 +1,62 @@
+package dev.usher.redis;
+
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * How far processes have come with announcing the changes of the source, in Redis: hashes {@code {user:bookmarks}:name}, which are no values and never
+ * flushed. Thread-safe.
+ */
+public final class Bookmarks {
+
+    private final RedisLink link;
+    private final String prefix;
+
+    /**
+     * The bookmarks of a prefix.
+     *
+     * @param link over which fences are sent as well, so that a bookmark is behind the fences of before
+     */
+    Bookmarks(RedisLink link, String prefix) {
+        this.link = link;
+        this.prefix = prefix;
+    }
+
+    /** The texts of a bookmark, by their names. */
+    public CompletableFuture<Map<String, String>> read(String name) {
+        String key = keyOf(name);
+        try {
+            return link.bounded(link.commandsToWaitFor().hgetall(key).toCompletableFuture())
+                    .thenApply(found -> {
+                        Map<String, String> texts = new LinkedHashMap<>();
+                        found.forEach((field, text) -> texts.put(field, new String(text, StandardCharsets.UTF_8)));
+                        return texts;
+                    });
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    /** Stores texts by their names. */
+    public CompletableFuture<Void> write(String name, Map<String, String> texts) {
+        String key = keyOf(name);
+        if (texts.isEmpty()) {
+            throw new IllegalArgumentException("a bookmark without texts");
+        }
+        Map<String, byte[]> fields = new LinkedHashMap<>();
+        texts.forEach((field, text) -> fields.put(field, text.getBytes(StandardCharsets.UTF_8)));
+        try {
+            return link.bounded(link.commandsToWaitFor().hset(key, fields).toCompletableFuture())
+                    .thenApply(stored -> null);
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private String keyOf(String name) {
+        KeySpace.requirePlainText(name, "a bookmark's name");
+        return "{" + prefix + ":bookmarks}:" + name;
+    }
+}

@@ -1,0 +1,307 @@
+package dev.usher.relay;
+
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The write-ahead log of PostgreSQL 14 and newer, by logical replication: a publication names the tables, and a slot is the position. The slot is made when it is
+ * missing; everything else is an operator's to make, and {@link #open} says how.
+ *
+ * <p>The role needs {@code LOGIN} and {@code REPLICATION}, and {@code SELECT} on the tables; it need not be a superuser. The connection must be a direct one: a
+ * pool of connections in between, such as PgBouncer, cannot pass on a replication stream.
+ *
+ * <p>Immutable.
+ */
+public final class PostgresChangeFeed implements ChangeFeed {
+
+    private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
+
+    private static final Pattern URL = Pattern.compile(
+            "jdbc:postgresql://(?<host>[^/:?,\\[\\]]+|\\[[^\\]]+])(:(?<port>\\d+))?/(?<database>[^/?]+)(\\?(?<query>.*))?");
+
+    private final String url;
+    private final String user;
+    private final @Nullable String password;
+    private final String slot;
+    private final String publication;
+    private final List<WatchedTable> tables;
+
+    private PostgresChangeFeed(Builder builder, String url, String user) {
+        this.url = url;
+        this.user = user;
+        this.password = builder.password;
+        this.slot = builder.slot;
+        this.publication = builder.publication;
+        this.tables = List.copyOf(builder.tables);
+    }
+
+    /** A builder with the default settings. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    public String name() {
+        return "postgresql:" + slot;
+    }
+
+    @Override
+    public Session open() throws ChangeFeedException {
+        Connection connection = connect();
+        try {
+            new PostgresPreflight(this, connection).check();
+            return new PostgresSession(this, connection);
+        } catch (SQLException e) {
+            closeQuietly(connection);
+            throw failure("could not be checked", e);
+        } catch (ChangeFeedException | RuntimeException e) {
+            closeQuietly(connection);
+            throw e;
+        }
+    }
+
+    @Override
+    public void drop() throws ChangeFeedException {
+        try (Connection connection = connect()) {
+            PostgresSession.dropSlot(this, connection);
+            PostgresSession.dropPublication(this, connection);
+        } catch (SQLException e) {
+            throw failure("could not be cleared of what the relay needs", e);
+        }
+    }
+
+    String user() {
+        return user;
+    }
+
+    @Nullable String password() {
+        return password;
+    }
+
+    String slot() {
+        return slot;
+    }
+
+    String publication() {
+        return publication;
+    }
+
+    List<WatchedTable> tables() {
+        return tables;
+    }
+
+    String host() {
+        return address(url).group("host");
+    }
+
+    String port() {
+        String port = address(url).group("port");
+        return port == null ? "5432" : port;
+    }
+
+    String database() {
+        return decoded(address(url).group("database"));
+    }
+
+    /** What the URL says besides, such as how to use TLS. */
+    Map<String, String> parameters() {
+        Map<String, String> parameters = parametersOf(url);
+        parameters.remove("user");
+        parameters.remove("password");
+        return parameters;
+    }
+
+    /** The parts of the URL. */
+    private static Matcher address(String url) {
+        Matcher address = URL.matcher(url);
+        if (!address.matches()) {
+            // The URL is not quoted, for it may hold a password.
+            throw new IllegalArgumentException(
+                    "the URL of the database is to be like jdbc:postgresql://host:5432/database, with one host");
+        }
+        return address;
+    }
+
+    private static Map<String, String> parametersOf(String url) {
+        Map<String, String> parameters = new TreeMap<>();
+        String query = address(url).group("query");
+        if (query != null) {
+            for (String parameter : query.split("&")) {
+                int equals = parameter.indexOf('=');
+                if (equals > 0) {
+                    parameters.put(parameter.substring(0, equals), decoded(parameter.substring(equals + 1)));
+                }
+            }
+        }
+        return parameters;
+    }
+
+    private static String decoded(String text) {
+        return URLDecoder.decode(text, StandardCharsets.UTF_8);
+    }
+
+    /** What went wrong, for an operator; the message of the driver may quote what it should not. */
+    ChangeFeedException failure(String what, SQLException failure) {
+        return new ChangeFeedException(
+                "the database " + database() + " at " + host() + ":" + port() + " " + what + " ("
+                        + Texts.reasonOf(failure) + ")",
+                failure);
+    }
+
+    private Connection connect() throws ChangeFeedException {
+        Properties properties = new Properties();
+        properties.setProperty("user", user);
+        if (password != null) {
+            properties.setProperty("password", password);
+        }
+        properties.setProperty("connectTimeout", "5");
+        properties.setProperty("loginTimeout", "10");
+        properties.setProperty("socketTimeout", "10");
+        properties.setProperty("tcpKeepAlive", "true");
+        properties.setProperty("ApplicationName", "usher-relay");
+        try {
+            return DriverManager.getConnection(url, properties);
+        } catch (SQLException e) {
+            String state = e.getSQLState();
+            if (state != null && state.startsWith("28")) {
+                throw new ChangeFeedException(
+                        "PostgreSQL does not let the role " + user + " in (SQLSTATE " + state
+                                + "). If it does not exist, make it:\n"
+                                + PostgresPreflight.roleSql(this),
+                        e);
+            }
+            throw failure("cannot be reached", e);
+        }
+    }
+
+    private static void closeQuietly(Connection connection) {
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            // It is of no use any more.
+        }
+    }
+
+    /** Settings of a {@link PostgresChangeFeed}. Not thread-safe. */
+    public static final class Builder {
+
+        private @Nullable String url;
+        private @Nullable String user;
+        private @Nullable String password;
+        private String slot = "usher";
+        private String publication = "usher";
+        private final List<WatchedTable> tables = new ArrayList<>();
+
+        private Builder() {}
+
+        /**
+         * Where the database is: its primary, without a pool in between. Required.
+         *
+         * @param url as in {@code jdbc:postgresql://host:5432/database}, with the parameters of the driver, such as those for TLS
+         * @return this builder
+         * @throws IllegalArgumentException when it is no such URL, or names several hosts; it is not quoted, for it may hold a password
+         */
+        public Builder url(String url) {
+            Map<String, String> parameters = parametersOf(url);
+            this.url = url;
+            if (user == null) {
+                user = parameters.get("user");
+            }
+            if (password == null) {
+                password = parameters.get("password");
+            }
+            return this;
+        }
+
+        /**
+         * The role that reads the log. Required.
+         *
+         * @param user its name
+         * @return this builder
+         */
+        public Builder user(String user) {
+            this.user = user;
+            return this;
+        }
+
+        /**
+         * The password of the role.
+         *
+         * @param password or {@code null} where none is needed
+         * @return this builder
+         */
+        public Builder password(@Nullable String password) {
+            this.password = password;
+            return this;
+        }
+
+        /**
+         * The name of the slot, {@code usher} by default. All relays of one fleet share it, and nothing else may use it.
+         *
+         * @param slot a name of lower-case letters, digits and underscores
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder slot(String slot) {
+            if (!SLOT.matcher(slot).matches()) {
+                throw new IllegalArgumentException(
+                        "the name of a slot has up to 63 lower-case letters, digits and underscores, but this is '"
+                                + slot + "'");
+            }
+            this.slot = slot;
+            return this;
+        }
+
+        /**
+         * The name of the publication, {@code usher} by default.
+         *
+         * @param publication a name of letters, digits and underscores
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder publication(String publication) {
+            this.publication = WatchedTable.requireName(publication, "a publication");
+            return this;
+        }
+
+        /**
+         * Adds a table whose changes are read. At least one is required.
+         *
+         * @param table whose name no other one has
+         * @return this builder
+         */
+        public Builder watch(WatchedTable table) {
+            tables.add(table);
+            return this;
+        }
+
+        /**
+         * The feed. It does not connect.
+         *
+         * @return the feed
+         * @throws IllegalStateException when there is no URL, no user or no table, or one table twice
+         */
+        public PostgresChangeFeed build() {
+            if (url == null || user == null || tables.isEmpty()) {
+                throw new IllegalStateException(
+                        "name a database, a role and a table: PostgresChangeFeed.builder().url(url).user(role).password(password)"
+                                + ".watch(WatchedTable.of(\"users\", \"id\"))");
+            }
+            if (tables.stream().map(WatchedTable::qualifiedName).distinct().count() < tables.size()) {
+                throw new IllegalStateException("a table is watched twice");
+            }
+            return new PostgresChangeFeed(this, url, user);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+package dev.usher.relay;
+
+import dev.usher.UserCache;
+import dev.usher.UserCaches;
+import dev.usher.UserProfileCache;
+import dev.usher.UserStatusCache;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.boot.health.contributor.HealthIndicator;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.Environment;
+import org.springframework.util.StringUtils;
+
+/** The relay in a Spring Boot application that has the caches of usher's starter: with {@code usher.relay.enabled}. */
+@AutoConfiguration(
+        afterName = {
+            "dev.usher.spring.UsherAutoConfiguration",
+            "org.springframework.boot.micrometer.metrics.autoconfigure.CompositeMeterRegistryAutoConfiguration"
+        })
+@ConditionalOnBooleanProperty("usher.relay.enabled")
+@ConditionalOnBean(UserCaches.class)
+@EnableConfigurationProperties(UsherRelayProperties.class)
+public final class UsherRelayAutoConfiguration {
+
+    /** Where the relay shows its meters, in an application that has Micrometer. */
+    interface RelayMetering {
+
+        void addTo(ChangeRelay.Builder builder);
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(MeterRegistry.class)
+    static class Micrometer {
+
+        @Bean
+        RelayMetering usherRelayMetering(ObjectProvider<MeterRegistry> registries) {
+            return builder -> registries.ifUnique(builder::meterRegistry);
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnClass(HealthIndicator.class)
+    static class Health {
+
+        @Bean
+        @ConditionalOnMissingBean(name = {"usherRelayHealthIndicator", "usherRelayHealthContributor"})
+        RelayHealthIndicator usherRelayHealthContributor(RelayLifecycle relay) {
+            return new RelayHealthIndicator(relay);
+        }
+    }
+
+    @Bean
+    @ConditionalOnMissingBean(ChangeFeed.class)
+    PostgresChangeFeed usherChangeFeed(UsherRelayProperties properties, Environment environment) {
+        String url = orOf(environment, properties.url(), "spring.datasource.url");
+        if (url == null) {
+            throw new InvalidConfigurationPropertyValueException(
+                    "usher.relay.url",
+                    null,
+                    "the relay needs a database, and there is no spring.datasource.url either");
+        }
+        PostgresChangeFeed.Builder feed = PostgresChangeFeed.builder();
+        try {
+            feed.url(url);
+        } catch (IllegalArgumentException e) {
+            // Without its value, which may hold a password.
+            throw new InvalidConfigurationPropertyValueException("usher.relay.url", "******", e.getMessage());
+        }
+        String user = orOf(environment, properties.username(), "spring.datasource.username");
+        if (user != null) {
+            feed.user(user);
+        }
+        String password = properties.password();
+        if (password == null && properties.username() == null) {
+            password = environment.getProperty("spring.datasource.password");
+        }
+        if (password != null) {
+            feed.password(password);
+        }
+        return feed.slot(properties.slot())
+                .publication(properties.publication())
+                .watch(table(properties, environment))
+                .build();
+    }
+
+    private static WatchedTable table(UsherRelayProperties properties, Environment environment) {
+        String table = orFolded(environment, properties.table(), "usher.jdbc.table", null);
+        if (table == null) {
+            throw new InvalidConfigurationPropertyValueException(
+                    "usher.relay.table",
+                    null,
+                    "the relay needs the table of users, and there is no usher.jdbc.table either");
+        }
+        String id = orFolded(environment, properties.idColumn(), "usher.jdbc.columns.id", "id");
+        WatchedTable watched = WatchedTable.of(table, id == null ? "id" : id);
+        String status = properties.statusColumn();
+        if (status == null) {
+            status = orFolded(environment, null, "usher.jdbc.columns.status", "status");
+        }
+        if (StringUtils.hasText(status)) {
+            watched = watched.status(status, properties.enabledValues().toArray(String[]::new));
+        }
+        return watched.ignoring(properties.ignoredColumns().toArray(String[]::new));
+    }
+
+    @Bean
+    RelayLifecycle usherRelay(
+            UsherRelayProperties properties,
+            ChangeFeed feed,
+            UserCaches caches,
+            ObjectProvider<UserStatusCache<?>> statuses,
+            ObjectProvider<UserProfileCache<?>> profiles,
+            ObjectProvider<RelayMetering> metering) {
+        return new RelayLifecycle(() -> {
+            ChangeRelay.Builder relay = ChangeRelay.builder()
+                    .feed(feed)
+                    .caches(caches, users(statuses, profiles))
+                    .maxRetained(properties.maxRetained().toBytes());
+            metering.ifAvailable(meters -> meters.addTo(relay));
+            return relay.start();
+        });
+    }
+
+    private static UserCache<?, ?> users(
+            ObjectProvider<UserStatusCache<?>> statuses, ObjectProvider<UserProfileCache<?>> profiles) {
+        UserStatusCache<?> ofStatuses = statuses.getIfAvailable();
+        return ofStatuses == null ? profiles.getObject().cache() : ofStatuses.cache();
+    }
+
+    private static @Nullable String orOf(Environment environment, @Nullable String set, String property) {
+        return StringUtils.hasText(set) ? set : environment.getProperty(property);
+    }
+
+    /** A name that is written without quotes in another setting is one in lower case to PostgreSQL. */
+    private static @Nullable String orFolded(
+            Environment environment, @Nullable String set, String property, @Nullable String otherwise) {
+        if (StringUtils.hasText(set)) {
+            return set;
+        }
+        String other = environment.getProperty(property, otherwise == null ? "" : otherwise);
+        if (other.isEmpty() && otherwise == null) {
+            return null;
+        }
+        return other.startsWith("\"") ? other.replace("\"", "") : other.toLowerCase(Locale.ROOT);
+    }
+}

@@ -1,0 +1,166 @@
+package dev.usher.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.UserCache;
+import dev.usher.UserCaches;
+import dev.usher.UserStatus;
+import dev.usher.relay.ChangeFeed.Standing;
+import dev.usher.relay.RelayHealth.State;
+import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** What a relay does before it lets the position of a feed move on, with a feed of the test's. */
+class AnnouncedBeforeMovedIT {
+
+    private static final WatchedTable USERS =
+            WatchedTable.of("users", "id").status("status", "1").ignoring("last_login");
+
+    private final RedisServer redis = RedisServer.start();
+    private final FaultProxy proxy = FaultProxy.inFrontOf(redis.host(), redis.port());
+    private final RedisClient client = RedisClient.create(redis.uri());
+    private final RedisCommands<String, String> commands = client.connect().sync();
+    private final UserCaches caches = UserCaches.builder()
+            .redis("redis://" + proxy.host() + ":" + proxy.port())
+            .build();
+    private final UserCache<Long, UserStatus> statuses = caches.cache(UserStatus.FACET, Long.class, ids -> Map.of());
+    private final PlayedFeed feed = new PlayedFeed();
+    private ChangeRelay relay;
+
+    @BeforeEach
+    void start() {
+        commands.hset("{user:bookmarks}:played", Map.of("history", "one", "place", "100"));
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+    }
+
+    @AfterEach
+    void stop() {
+        relay.close();
+        caches.close();
+        client.shutdown();
+        proxy.close();
+        redis.close();
+    }
+
+    @Test
+    void thePositionMovesOnWhenRedisHasTheFencesAndTheBookmark() {
+        commands.set("user:42:status", "1");
+        proxy.refuse();
+        CompletableFuture<Boolean> moved = feed.play(110, row("42", "1"));
+        await().until(() -> relay.health().lastError() != null || moved.isDone());
+        assertThat(moved).isNotDone();
+        assertThat(commands.get("user:42:status")).isEqualTo("1");
+        assertThat(relay.health().lag()).isPositive();
+
+        proxy.restore();
+        assertThat(moved.orTimeout(60, TimeUnit.SECONDS).join()).isTrue();
+        assertThat(commands.get("user:42:status")).isNull();
+        assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("110");
+        assertThat(relay.health().flushes()).isZero();
+    }
+
+    @Test
+    void manyChangesOfAUserAreOneFence() {
+        Change[] changes = LongStream.range(0, 2000)
+                .mapToObj(n -> row(Long.toString(n % 1000), "1"))
+                .toArray(Change[]::new);
+        assertThat(feed.play(110, changes).join()).isTrue();
+        assertThat(relay.health().fences()).isEqualTo(1000);
+        assertThat(relay.health().events()).isEqualTo(2000);
+    }
+
+    @Test
+    void aRowWhoseOtherColumnsAreAsBeforeIsNotAnnounced() {
+        assertThat(feed.play(110, login("1", "mon")).join()).isTrue();
+        assertThat(feed.play(120, login("1", "tue"), login("1", "wed")).join()).isTrue();
+        assertThat(relay.health().fences()).isEqualTo(1);
+        assertThat(feed.play(130, row("1", "1")).join()).isTrue();
+        assertThat(relay.health().fences()).isEqualTo(2);
+    }
+
+    @Test
+    void whatCannotBeReadHasEverythingFlushedAndThePositionWaits() {
+        commands.set("user:7:status", "1");
+        assertThat(feed.play(110, row("no number", "1")).join()).isFalse();
+        assertThat(relay.health().flushes()).isEqualTo(1);
+        assertThat(relay.health().lastError()).contains("no id of these caches").doesNotContain("no number");
+        assertThat(feed.play(120, row("7", "1")).join()).isFalse();
+        assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("100");
+    }
+
+    @Test
+    void aPositionThatNoRelayHasLeftHasEverythingFlushed() {
+        relay.close();
+        for (Standing foreign : List.of(
+                new Standing("one", 101L, 1000, 0, "beyond the bookmark"),
+                new Standing("another", 100L, 1000, 0, "another database"),
+                new Standing("one", 50L, 99, 0, "restored to an older state"),
+                new Standing("one", null, 1000, 0, "without a position"))) {
+            commands.hset("{user:bookmarks}:played", Map.of("history", "one", "place", "100"));
+            feed.standing = foreign;
+            relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+            await(foreign.detail()).until(() -> relay.health().state() == State.FOLLOWING);
+            assertThat(relay.health().flushes()).as(foreign.detail()).isEqualTo(1);
+            assertThat(feed.play(200, row("42", "1")).join())
+                    .as(foreign.detail())
+                    .isFalse();
+            relay.close();
+        }
+    }
+
+    @Test
+    void aPositionThatMovesBeyondTheBookmarkHasEverythingFlushed() {
+        feed.standing = new Standing("one", 500L, 1000, 0, "moved");
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().flushes() == 1);
+        assertThat(relay.health().state()).isEqualTo(State.FOLLOWING);
+    }
+
+    @Test
+    void aPositionForWhichTooMuchIsKeptIsGivenUpAlsoWithoutRedis() {
+        relay.close();
+        proxy.refuse();
+        feed.standing = new Standing("one", 100L, 1000, 2L << 30, "grown");
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.BROKEN);
+        assertThat(feed.standing.place()).isNull();
+        proxy.restore();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+        assertThat(relay.health().flushes()).isEqualTo(1);
+    }
+
+    @Tag("thorough")
+    @Test
+    void afterTheFlushThePositionMovesOn() {
+        commands.set("user:7:status", "1");
+        assertThat(feed.play(110, new Change.Emptied("public.users")).join()).isFalse();
+        await().atMost(Duration.ofSeconds(30)).until(() -> !relay.health().isFlushing());
+        assertThat(commands.get("user:7:status")).isNull();
+        assertThat(feed.play(120).join()).isTrue();
+        assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("120");
+        assertThat(relay.health().flushes()).isEqualTo(1);
+    }
+
+    private static Change row(String id, String status) {
+        return new Change.Row(USERS, null, Map.of("id", id, "status", status), Instant.now());
+    }
+
+    private static Change login(String id, String at) {
+        return new Change.Row(
+                USERS, null, Map.of("id", id, "status", "1", "name", "x", "last_login", at), Instant.now());
+    }
+}

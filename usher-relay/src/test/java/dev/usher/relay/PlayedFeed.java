@@ -1,0 +1,79 @@
+package dev.usher.relay;
+
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/** A log that a test writes. */
+final class PlayedFeed implements ChangeFeed {
+
+    volatile Standing standing = new Standing("one", 100L, 1000, 0, "played");
+    private volatile @Nullable Listener listener;
+
+    /** What the listener says of some changes, on a thread of the feed's. */
+    CompletableFuture<Boolean> play(long place, Change... changes) {
+        Listener told = listener;
+        if (told == null) {
+            throw new IllegalStateException("no relay follows");
+        }
+        return CompletableFuture.supplyAsync(() -> {
+            try {
+                return told.changed(List.of(changes), place);
+            } catch (InterruptedException e) {
+                throw new CompletionException(e);
+            }
+        });
+    }
+
+    @Override
+    public String name() {
+        return "played";
+    }
+
+    @Override
+    public Session open() {
+        return new Session() {
+            @Override
+            public boolean claim() {
+                return true;
+            }
+
+            @Override
+            public Standing standing() {
+                return standing;
+            }
+
+            @Override
+            public void create() {
+                standing = new Standing(standing.history(), standing.end(), standing.end(), 0, "played");
+            }
+
+            @Override
+            public void giveUp() {
+                standing = new Standing(standing.history(), null, standing.end(), 0, "given up");
+            }
+
+            @Override
+            public void follow(long from, Listener told) {
+                listener = told;
+            }
+
+            @Override
+            public void requireFollowing() {}
+
+            @Override
+            public void nudge() {}
+
+            @Override
+            public void close() {
+                listener = null;
+            }
+        };
+    }
+
+    @Override
+    public void drop() {
+        standing = new Standing(standing.history(), null, standing.end(), 0, "dropped");
+    }
+}

@@ -1,0 +1,52 @@
+package dev.usher.relay;
+
+import dev.usher.relay.RelaySite.Node;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A relay in a process of its own, which prints its state whenever that changes. */
+final class RelayProcess {
+
+    private RelayProcess() {}
+
+    static Process start(String redisUri, String url, Path log) throws IOException {
+        return new ProcessBuilder(List.of(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        "-Xmx256m",
+                        "-XX:+UseSerialGC",
+                        "-XX:TieredStopAtLevel=1",
+                        RelayProcess.class.getName(),
+                        redisUri,
+                        url))
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                .start();
+    }
+
+    @SuppressWarnings("SystemOut")
+    public static void main(String... arguments) throws InterruptedException {
+        Node node = RelaySite.nodeOn(arguments[0], arguments[1], "postgres");
+        ChangeRelay relay = ChangeRelay.builder()
+                .feed(PostgresChangeFeed.builder()
+                        .url(arguments[1])
+                        .user("relay")
+                        .password("")
+                        .watch(RelaySite.USERS)
+                        .build())
+                .caches(node.caches(), node.statuses())
+                .start();
+        RelayHealth.State said = RelayHealth.State.CLOSED;
+        while (true) {
+            RelayHealth health = relay.health();
+            if (health.state() != said) {
+                said = health.state();
+                System.out.println(System.nanoTime() + " " + said + " " + health.lastError());
+            }
+            TimeUnit.MILLISECONDS.sleep(20);
+        }
+    }
+}
