@@ -186,6 +186,7 @@ class AsyncReadsIT extends NodesOnRedis {
 
     @Test
     void whatACallerDoesWithItsAnswerHoldsNothingUp() throws Exception {
+        table.holdBackAfterReading(); // until the caller has said what it does: of an answer that is there, it does it itself
         UserCache<Long, UserProfile> cache = cache(four);
         CountDownLatch over = new CountDownLatch(1);
         CompletableFuture<String> busy = cache.findAsync(1L).thenApply(found -> {
@@ -196,6 +197,7 @@ class AsyncReadsIT extends NodesOnRedis {
             }
             return Thread.currentThread().getName();
         });
+        table.gate.countDown();
         await().until(() -> four.getActiveCount() == 1);
         UserCache<Long, UserProfile> elsewhere = cache(one);
         await().until(() -> elsewhere.findCached(List.of(1L)).containsKey(1L));
