@@ -186,7 +186,8 @@ class AsyncReadsIT extends NodesOnRedis {
 
     @Test
     void whatACallerDoesWithItsAnswerHoldsNothingUp() throws Exception {
-        table.holdBackAfterReading(); // until the caller has said what it does: of an answer that is there, it does it itself
+        table.holdBackAfterReading(); // until the caller has said what it does: of an answer that is there, it does
+        // it itself
         UserCache<Long, UserProfile> cache = cache(four);
         CountDownLatch over = new CountDownLatch(1);
         CompletableFuture<String> busy = cache.findAsync(1L).thenApply(found -> {
