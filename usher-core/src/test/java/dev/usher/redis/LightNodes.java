@@ -283,7 +283,13 @@ final class LightNodes implements AutoCloseable {
                 long closedFor = Duration.ofNanos(now - old[1])
                         .minus(AnswerLimits.COUNTED_WITHOUT_ENTRY)
                         .toMillis();
-                run(RegisterScripts.EXPEL, answer -> {}, register, Long.toString(old[0]), Long.toString(closedFor));
+                run(
+                        RegisterScripts.EXPEL,
+                        answer -> {},
+                        register,
+                        Long.toString(old[0]),
+                        Long.toString(closedFor),
+                        Long.toString(bound.toMillis()));
             }
         }
 
