@@ -217,6 +217,7 @@ final class LightNodes implements AutoCloseable {
         private boolean isCounted;
         private boolean isOpen;
         private long lookedAt = System.nanoTime() - LOOK.toNanos();
+        private long beatAt = System.nanoTime() - LOOK.toNanos();
         private long entryDueAt = System.nanoTime();
         private long scriptsPulsedAt = lookedAt;
         private long trackedPulsedAt = lookedAt;
@@ -243,8 +244,9 @@ final class LightNodes implements AutoCloseable {
             }
             sweepIfDue(now);
             long due = isCounted ? limits.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
-            if (now - lookedAt >= due - EARLY.toNanos()) {
+            if (now - lookedAt >= due - EARLY.toNanos() || now - beatAt >= limits.beatNanos() - EARLY.toNanos()) {
                 lookedAt = now;
+                beatAt = now;
                 if (isEntryWanted || now - entryDueAt >= 0) {
                     enter(true);
                 } else {
