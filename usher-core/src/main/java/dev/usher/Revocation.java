@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * The wait for all nodes after a fence has been confirmed.
  *
  * <p>It ends when every node of a complete register has seen the number of the revocation; or when the staleness bound has passed since the number was
- * given: a node that has not seen it by then has had no heartbeat from after it, and so neither answers from memory nor believes Redis any more. Of a facet that
+ * given: by then, a node has either had no heartbeat from after it, and so neither answers from memory nor believes Redis any more; or it has had one, before which the
+ * pushes of the fences were processed, does not believe Redis about the users, and is only slow to process the revocation itself. Of a facet that
  * allows stale answers no number is given; only the bound counts, if they end by then.
  */
 final class Revocation {

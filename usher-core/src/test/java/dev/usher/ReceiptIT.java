@@ -98,6 +98,35 @@ class ReceiptIT extends NodesOnRedis {
         }
     }
 
+    /** The key expires, or is evicted. */
+    @Test
+    void aNodeThatWasKilledAndWhoseKeyIsGoneCostsOneBanTheBound() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+            UserStatusCache<Long> near = node(server.uri());
+            letRegisterBeBelieved(BOUND);
+            String nearKey = "{user:nodes}:node:" + members("user").iterator().next();
+            UserStatusCache<Long> far = node("redis://" + proxy.host() + ":" + proxy.port());
+            letRegisterBeBelieved(BOUND);
+            assertThat(far.isEnabled(42L)).isTrue();
+            proxy.freeze();
+            // More than once: a heartbeat may have been under way.
+            await().until(() -> {
+                redis.keys("{user:nodes}:node:*").stream()
+                        .filter(key -> !key.equals(nearKey))
+                        .forEach(redis::del);
+                return redis.keys("{user:nodes}:node:*").equals(List.of(nearKey));
+            });
+            assertThat(disable(near).nodesWaitedOut()).hasSize(1);
+
+            RevocationReceipt second = near.enable(42L, () -> rows.put(42L, UserStatus.ENABLED));
+
+            assertThat(second.confirmed()).isTrue();
+            assertThat(second.nodesConfirmed()).hasSize(1);
+            assertThat(second.nodesWaitedOut()).isEmpty();
+            assertThat(members("user")).hasSize(1);
+        }
+    }
+
     @Test
     void aRegisterThatHasJustBegunIsNotTakenForComplete() {
         UserStatusCache<Long> first = node(server.uri());

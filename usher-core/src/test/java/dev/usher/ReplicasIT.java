@@ -131,6 +131,21 @@ class ReplicasIT extends NodesOnRedis {
         assertThat(disable(there).reason()).isEqualTo(Reason.UNFENCED);
     }
 
+    /** Each of them has the node look at the signal, which is no heartbeat. */
+    @Test
+    void manyBansDoNotHoldUpTheHeartbeats() {
+        UserCaches waiting = open(waiting());
+        await().until(() -> isSeenWithinBound(waiting));
+
+        long from = System.nanoTime();
+        await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(15)).until(() -> {
+            redis.pexpire("{user:nodes}:signal", 1_000_000); // pushed to the node, as a ban is
+            Duration age = waiting.health().watermarkAge();
+            Duration passed = Duration.ofNanos(System.nanoTime() - from);
+            return passed.compareTo(BOUND) > 0 && age != null && age.compareTo(passed.dividedBy(2)) < 0;
+        });
+    }
+
     /** It may have taken the place of the primary. */
     @Test
     void aReplicaThatIsLostStillCountsForHeartbeats() {

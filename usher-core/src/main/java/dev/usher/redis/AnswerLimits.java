@@ -21,7 +21,7 @@ final class AnswerLimits {
 
     private static final Duration LONGEST_WITHOUT_ENTRY = Duration.ofSeconds(2);
 
-    /** How much of Redis' time the nodes share: 2,000 heartbeats a second, 500 entries, 1,000 pulses, 50 sweeps. */
+    /** How much of Redis' time the nodes share: 2,000 heartbeats a second, 500 entries, 1,000 pulses (1,300 where {@link #LONGEST_PULSE} holds), 50 sweeps. */
     private static final long BEAT_NANOS_OF_A_NODE = Duration.ofSeconds(1).toNanos() / 2000;
 
     private static final long ENTRY_NANOS_OF_A_NODE = Duration.ofSeconds(1).toNanos() / 500;
@@ -33,15 +33,18 @@ final class AnswerLimits {
 
     private final AtomicLong beatNanos = new AtomicLong(LONGEST_BEAT.toNanos());
 
+    private final AtomicLong leastBoundNanos = new AtomicLong(Long.MAX_VALUE);
+
     private volatile long nodes = 1;
 
     /** By facet that fails closed. */
     private final ConcurrentMap<String, Duration> limits = new ConcurrentHashMap<>();
 
-    /** Says that answers of a facet may be so old: heartbeats are due four times within that; twice, where there are very many nodes. */
+    /** Says that answers of a facet may be so old: heartbeats are due four times within that; twice, where there are very many nodes; once in {@link #SHORTEST_BEAT} at most. */
     void bound(Duration bound) {
         long quarter = Math.max(SHORTEST_BEAT.toNanos(), bound.toNanos() / 4);
         beatNanos.accumulateAndGet(quarter, Math::min);
+        leastBoundNanos.accumulateAndGet(bound.toNanos(), Math::min);
     }
 
     /** Says how many nodes share this Redis. */
@@ -52,7 +55,7 @@ final class AnswerLimits {
     /** After which the next heartbeat is due. */
     long beatNanos() {
         long shortest = beatNanos.get();
-        return within(shortest, nodes * BEAT_NANOS_OF_A_NODE, 2 * shortest);
+        return within(shortest, nodes * BEAT_NANOS_OF_A_NODE, Math.min(2 * shortest, leastBoundNanos.get() / 2));
     }
 
     /** After which the next heartbeat is due that writes the entry. */

@@ -38,7 +38,7 @@ final class NodeEntry {
     private final AtomicBoolean writing = new AtomicBoolean();
     private volatile boolean writeAgain;
     private final AtomicBoolean beating = new AtomicBoolean();
-    private @Nullable String historyToReplace;
+    private volatile @Nullable String historyToReplace;
     private volatile @Nullable String otherFormat;
     private volatile boolean left;
 
@@ -92,8 +92,9 @@ final class NodeEntry {
      * @param sentAt when it was sent, in {@link System#nanoTime()}
      * @param number the last number of the register when it was written
      * @param connections over which pair of connections it was sent
+     * @param limits how long it says that this node may answer without heartbeats
      */
-    record Written(String mark, long sentAt, long number, long connections) {}
+    record Written(String mark, long sentAt, long number, long connections, String limits) {}
 
     /**
      * Nothing is written yet.
@@ -187,10 +188,11 @@ final class NodeEntry {
         }
         String mark = isHeartbeat ? nonce + '.' + marks.incrementAndGet() : "";
         Request request = register.request();
+        String limitsText = limits.text(); // after the request: a limit that is new from now on wants the next entry
         byte[][] arguments = {
             bytes(keys.node()),
             bytes(mark),
-            bytes(limits.text()),
+            bytes(limitsText),
             bytes(request.register),
             bytes(history),
             bytes(request.seen),
@@ -219,7 +221,7 @@ final class NodeEntry {
                     return CompletableFuture.completedStage(null);
                 }
                 String entered = text(answer.get(1));
-                Written written = new Written(mark, sentAt, (Long) answer.get(2), request.connections);
+                Written written = new Written(mark, sentAt, (Long) answer.get(2), request.connections, limitsText);
                 if (isAcceptedAtOnce) {
                     register.accepted(entered, written);
                     return CompletableFuture.completedStage(null);

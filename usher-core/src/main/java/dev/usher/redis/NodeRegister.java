@@ -29,9 +29,9 @@ import org.jspecify.annotations.Nullable;
  * processed every push from before it; it takes the names, forgets what they match, and then writes the number into its entry. When every entry has a
  * revocation's number, no node answers from before it.
  *
- * <p>A node answers from memory only while it has heartbeats, four times within the tightest bound. Some write its entry, over the connection of the scripts, and are read
+ * <p>A node answers from memory only while it has heartbeats, four times within the tightest bound, twice in a large fleet. Some write its entry, over the connection of the scripts, and are read
  * back over the tracked connection. The others are a command that writes and reads the node's own key over the tracked connection: it finds the mark of the last entry there,
- * and counts as long as neither the entry nor the mark of this node's home can have been taken out meanwhile. That is: over the same two connections; without a revocation since that entry; and not for long.
+ * and counts as long as neither the entry nor the mark of this node's home can have been taken out meanwhile. That is: over the same two connections; without a revocation or a new limit since that entry; and not for long.
  *
  * <p>That holds for a register that is complete. One that is new to a node may have lost entries: then what Redis says is not believed until all that could
  * have been lost must have closed by itself. Thread-safe.
@@ -466,6 +466,7 @@ public final class NodeRegister {
         boolean isHeartbeat = countsWithoutEntry()
                 && isMarkedOverThese
                 && number == readBack.number()
+                && readBack.limits().equals(limits.text())
                 && now.group(3).equals(server.history());
         long countedUntil = readBack.sentAt() + AnswerLimits.COUNTED_WITHOUT_ENTRY.toNanos();
         return isHeartbeat

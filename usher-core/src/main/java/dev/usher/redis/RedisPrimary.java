@@ -45,8 +45,6 @@ public final class RedisPrimary implements AutoCloseable {
     /** How often a replica is asked whether it has become the primary. */
     private static final Duration REPLICA_LOOK = Duration.ofMillis(250);
 
-    private static final long LONG_AGO = 1L << 61;
-
     private final PrimaryConnector connector;
     private final ScheduledExecutorService scheduler;
     private final Listener listener;
@@ -60,17 +58,12 @@ public final class RedisPrimary implements AutoCloseable {
     private final NodeRegister register;
     private final TenantRegisters tenants;
     private final ServerClock clock = new ServerClock();
+    private final Proof proof = new Proof();
     private final CurrentSession session = new CurrentSession();
     private final Pauses pauses;
     private final ServerFacts facts;
     private final StoredKeys storedKeys;
     private final GuardProtocol guards;
-
-    /** When the latest write was sent that has been read back over the other connection, or long ago. */
-    private volatile long provenAt = System.nanoTime() - LONG_AGO;
-
-    /** The same, also after the connection was lost. */
-    private volatile long lastProvenAt = System.nanoTime();
 
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
@@ -347,7 +340,7 @@ public final class RedisPrimary implements AutoCloseable {
 
     /** When the latest write was sent that has been read back over the other connection, or when this began if there has been none. */
     long lastProvenAt() {
-        return lastProvenAt;
+        return proof.lastAt();
     }
 
     /** The nodes that share this Redis. */
@@ -378,7 +371,7 @@ public final class RedisPrimary implements AutoCloseable {
 
     /** A connection leads to another server than before, perhaps: nothing is known of that one. */
     private void unproven() {
-        provenAt = System.nanoTime() - LONG_AGO;
+        proof.forget();
         register.unproven();
         connector.judge().connectionsChanged();
     }
@@ -501,9 +494,7 @@ public final class RedisPrimary implements AutoCloseable {
         @Override
         public void provenNoLaterThan(long moment) {
             session.get().seenNoLaterThan(moment);
-            if (provenAt - moment > 0) {
-                provenAt = moment;
-            }
+            proof.noLaterThan(moment);
         }
 
         @Override
@@ -523,7 +514,7 @@ public final class RedisPrimary implements AutoCloseable {
      */
     boolean isBelieved(String key, long boundNanos) {
         long now = System.nanoTime();
-        return now - provenAt <= boundNanos && !facts.isSuspect(now) && register.isBelieved(key);
+        return proof.isWithin(boundNanos, now) && !facts.isSuspect(now) && register.isBelieved(key);
     }
 
     /** The fences are gone with all the rest, and rows that were read before may not be offered any more. A server that becomes a replica says the same. */
@@ -552,8 +543,7 @@ public final class RedisPrimary implements AutoCloseable {
     private void proven(long sentAt) {
         // A replica that has been promoted since its last look has another history, which is not known yet.
         if (!facts.isReplica()) {
-            provenAt = sentAt;
-            lastProvenAt = sentAt;
+            proof.readBack(sentAt);
         }
     }
 

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** The keys of the register of nodes, as one node sees them, and the scripts that work on them: they take and answer texts and numbers. */
 final class RegisterScripts {
 
-    /** A node's heartbeat. */
+    /** Writes a node's entry. */
     static final GuardScript REGISTER = GuardScript.ofNodes("register");
 
     /** Gives a number to users that were revoked. */
@@ -79,17 +79,17 @@ final class RegisterScripts {
         return bySeen;
     }
 
-    /** The key of the nodes by a count of changes at their last heartbeat. */
+    /** The key of the nodes by a count of changes at their last entry. */
     String byChange() {
         return byChange;
     }
 
-    /** The key of this node's last heartbeat. */
+    /** The key of the mark of this node's last entry. */
     String own() {
         return own;
     }
 
-    /** The key of another node's last heartbeat. */
+    /** The key of the mark of another node's last entry. */
     String ownOf(String other) {
         return own.substring(0, own.length() - node.length()) + other;
     }

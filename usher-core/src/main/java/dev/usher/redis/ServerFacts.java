@@ -37,6 +37,14 @@ final class ServerFacts {
 
     private volatile @Nullable String riskyFailover;
 
+    /** What the listener is told when a server has said how it is replicated. */
+    private enum Told {
+        SAME_IDENTIFIED,
+        OTHER_IDENTIFIED,
+        REPLACED,
+        NOTHING
+    }
+
     /** What is told of a server, on an event loop. */
     interface Listener {
 
@@ -167,12 +175,24 @@ final class ServerFacts {
         }
     }
 
+    private void noteReplication(Replication now) {
+        // The listener takes locks of its own, and asks this while it holds them.
+        Told told = noted(now);
+        switch (told) {
+            case SAME_IDENTIFIED -> listener.identified(true);
+            case OTHER_IDENTIFIED -> listener.identified(false);
+            case REPLACED -> listener.replaced();
+            case NOTHING -> {}
+        }
+        listener.replicated(now);
+    }
+
     /**
      * A server is the same one as before, and has lost nothing, if it has the same history and is a primary: a server that is started anew or promoted begins
      * another one, and a replica has that of its primary. Any other may be without the last fences, which all nodes now send again: until they have had time
      * to, nothing that it says of facets that fail closed is believed.
      */
-    private synchronized void noteReplication(Replication now) {
+    private synchronized Told noted(Replication now) {
         boolean isFirst = replication == null; // over this connection
         String before = lastHistory;
         boolean isSame = now.history().equals(before) && !isReplica();
@@ -196,11 +216,9 @@ final class ServerFacts {
         noteUnfenced(now);
         replication = now;
         if (isFirst) {
-            listener.identified(hasAll);
-        } else if (!isSame && !isReplica()) {
-            listener.replaced();
+            return hasAll ? Told.SAME_IDENTIFIED : Told.OTHER_IDENTIFIED;
         }
-        listener.replicated(now);
+        return isSame || isReplica() ? Told.NOTHING : Told.REPLACED;
     }
 
     private @Nullable String unfenced(Replication now) {

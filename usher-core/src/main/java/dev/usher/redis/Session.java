@@ -90,9 +90,9 @@ public final class Session {
         watermark = moment;
     }
 
-    /** What was seen after this moment of {@link System#nanoTime()} does not count. */
+    /** What was seen after this moment of {@link System#nanoTime()} does not count. An untracked session has seen nothing, and stays as it is. */
     synchronized void seenNoLaterThan(long moment) {
-        if (!ended && seen - moment > 0) {
+        if (tracked && !ended && seen - moment > 0) {
             seen = moment;
             if (!closed) {
                 watermark = moment;

@@ -95,7 +95,12 @@ final class SilentNodes {
         long closedFor = Duration.ofNanos(System.nanoTime() - since).toMillis();
         try {
             CompletableFuture<List<?>> expelled = keys.run(
-                    scripts.commands(), RegisterScripts.EXPEL, bytes(register), bytes(changes), bytes(closedFor));
+                    scripts.commands(),
+                    RegisterScripts.EXPEL,
+                    bytes(register),
+                    bytes(changes),
+                    bytes(closedFor),
+                    bytes(limits.longest().toMillis()));
             var unused = expelled.exceptionally(failure -> List.of());
         } catch (SharedTierException e) {
             // It is done by another node, or by the next sweep.

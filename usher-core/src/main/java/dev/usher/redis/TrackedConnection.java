@@ -53,6 +53,9 @@ final class TrackedConnection {
     private volatile boolean signalled;
     private volatile long lookedAt = System.nanoTime() - Duration.ofDays(1).toNanos();
 
+    /** When the last heartbeat began. A push causes a look that is none: it neither asks the judge nor writes the entry. */
+    private volatile long beatAt = lookedAt;
+
     /** Whether the last look was a heartbeat that counts. */
     private volatile boolean isCounted;
 
@@ -140,10 +143,11 @@ final class TrackedConnection {
         long now = System.nanoTime();
         boolean isWell = isCounted && session.get().isTracked();
         long due = isWell ? register.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
-        if (now - lookedAt < due - EARLY.toNanos()) {
+        if (now - lookedAt < due - EARLY.toNanos() && now - beatAt < register.beatNanos() - EARLY.toNanos()) {
             return CompletableFuture.completedStage(null);
         }
         lookedAt = now;
+        beatAt = now;
         return judge.ask()
                 .thenCombine(register.beat(), (isPrimary, any) -> isPrimary)
                 .thenCompose(this::look);

@@ -1,7 +1,7 @@
 -- EXPEL: takes away the entries that have not changed since a moment which is long past for the calling node: such a node has closed its memory, and must
 -- enter again. Its own key goes as well: a heartbeat that reads it counts no more.
 -- ARGV: 1 the register, 2 the count of changes at that moment, 3 for how many milliseconds such a node has had no heartbeat that counts, at least, by the clock of
--- the calling node.
+-- the calling node, 4 the longest limit of the calling node, in milliseconds: that of a node whose own key is gone (it expired, or was evicted), which says none.
 -- Returns the nodes.
 local id = register()
 if id ~= ARGV[1] then return {} end
@@ -11,11 +11,11 @@ for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[2], 'LIM
     -- A node that may answer for longer without a heartbeat stays until then.
     local own = string.gsub(KEYS[5], '[^:]*$', '') .. node
     local said = redis.pcall('GET', own)
-    local longest = type(said) == 'string' and 0 or nil
-    if longest then
+    local longest = type(said) == 'string' and 0 or tonumber(ARGV[4])
+    if type(said) == 'string' then
       for limit in string.gmatch(said, '=(%d+)') do longest = math.max(longest, tonumber(limit)) end
     end
-    if longest and longest <= tonumber(ARGV[3]) then
+    if longest <= tonumber(ARGV[3]) then
       redis.call('ZREM', KEYS[3], node)
       redis.call('ZREM', KEYS[4], node)
       redis.call('DEL', own)

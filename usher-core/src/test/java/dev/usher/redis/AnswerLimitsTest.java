@@ -30,12 +30,14 @@ class AnswerLimitsTest {
         assertThat(limits.sweepNanos()).isEqualTo(Duration.ofMillis(sweep).toNanos());
     }
 
-    @Test
-    void aTightBoundIsMetInALargeFleet() {
-        limits.bound(Duration.ofMillis(600));
+    @ParameterizedTest
+    @CsvSource({"600, 300", "400, 200", "300, 150", "200, 100", "100, 100"})
+    void aTightBoundIsMetInALargeFleet(int bound, long beat) {
+        limits.bound(Duration.ofMillis(bound));
+        limits.bound(Duration.ofSeconds(30));
         limits.nodes(5000);
 
-        assertThat(limits.beatNanos()).isEqualTo(Duration.ofMillis(300).toNanos());
+        assertThat(limits.beatNanos()).isEqualTo(Duration.ofMillis(beat).toNanos());
     }
 
     @Test

@@ -67,6 +67,26 @@ class CurrentSessionTest {
         assertThat(current.get().isWithin(LONG, System.nanoTime())).isTrue();
     }
 
+    /** It has seen nothing, and would never see more. */
+    @Test
+    void anUntrackedSessionGoesOnAfterARefusedHeartbeat() {
+        Session untracked = current.get();
+        untracked.seenNoLaterThan(System.nanoTime() - LONG - 1000);
+        assertThat(untracked.isWithin(LONG, System.nanoTime())).isTrue();
+    }
+
+    @Test
+    void aRefusedHeartbeatTakesBackWhatWasSeenUntilTheNextOne() {
+        long now = System.nanoTime();
+        Session session = Session.tracked(now);
+        session.seenNoLaterThan(now - 100);
+        assertThat(session.isWithin(99, now)).isFalse();
+        assertThat(session.isWithin(100, now)).isTrue();
+
+        session.seenUpTo(now);
+        assertThat(session.isWithin(0, now)).isTrue();
+    }
+
     @Test
     void noSessionBeginsAfterTheEnd() {
         Session tracked = Session.tracked(System.nanoTime());

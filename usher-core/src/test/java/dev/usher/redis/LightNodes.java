@@ -217,6 +217,7 @@ final class LightNodes implements AutoCloseable {
         private boolean isCounted;
         private boolean isOpen;
         private long lookedAt = System.nanoTime() - LOOK.toNanos();
+        private long beatAt = System.nanoTime() - LOOK.toNanos();
         private long entryDueAt = System.nanoTime();
         private long scriptsPulsedAt = lookedAt;
         private long trackedPulsedAt = lookedAt;
@@ -243,8 +244,9 @@ final class LightNodes implements AutoCloseable {
             }
             sweepIfDue(now);
             long due = isCounted ? limits.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
-            if (now - lookedAt >= due - EARLY.toNanos()) {
+            if (now - lookedAt >= due - EARLY.toNanos() || now - beatAt >= limits.beatNanos() - EARLY.toNanos()) {
                 lookedAt = now;
+                beatAt = now;
                 if (isEntryWanted || now - entryDueAt >= 0) {
                     enter(true);
                 } else {
@@ -283,7 +285,13 @@ final class LightNodes implements AutoCloseable {
                 long closedFor = Duration.ofNanos(now - old[1])
                         .minus(AnswerLimits.COUNTED_WITHOUT_ENTRY)
                         .toMillis();
-                run(RegisterScripts.EXPEL, answer -> {}, register, Long.toString(old[0]), Long.toString(closedFor));
+                run(
+                        RegisterScripts.EXPEL,
+                        answer -> {},
+                        register,
+                        Long.toString(old[0]),
+                        Long.toString(closedFor),
+                        Long.toString(bound.toMillis()));
             }
         }
 
