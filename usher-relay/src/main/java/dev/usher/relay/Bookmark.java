@@ -60,6 +60,11 @@ final class Bookmark {
         return place;
     }
 
+    /** Whether it was stored with a history. */
+    boolean isOf(String someHistory) {
+        return someHistory.equals(storedHistory);
+    }
+
     /** Whether Redis has a place of this session. */
     boolean isStored() {
         return stored;
@@ -88,7 +93,8 @@ final class Bookmark {
             return "no relay has followed this log before, or Redis has lost how far it had come";
         }
         if (!storedHistory.equals(begun.history())) {
-            return "the database is another one than the relay has followed, or was restored or promoted";
+            return "the database is another one than the relay has followed, or was restored or promoted, or its publication or"
+                    + " a watched table was changed";
         }
         if (position == null || position > storedPlace) {
             return "the position in the log is none that a relay has left: changes before it may not have been announced";
