@@ -8,6 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.MigrationState;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.DisposableBean;
@@ -110,8 +111,7 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
 
     /** In MariaDB a migration that fails leaves a row that refuses all further ones. Each script can run again over what it has done. */
     private void forgetFailedMigrations() {
-        if (Arrays.stream(flyway.info().all())
-                .anyMatch(migration -> migration.getState().isFailed())) {
+        if (Arrays.stream(flyway.info().all()).anyMatch(migration -> migration.getState() == MigrationState.FAILED)) {
             log.warn("A migration of the database has failed before. It runs again");
             var unused = flyway.repair();
         }
