@@ -6,6 +6,7 @@ import dev.usher.RateLimitedLog;
 import dev.usher.RevocationReceipt;
 import dev.usher.RevocationReceipt.Reason;
 import dev.usher.UserCache;
+import dev.usher.relay.Bookmark.Outcome;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -263,9 +264,16 @@ final class Announcer<K> implements ChangeFeed.Listener {
             return false;
         }
         Pauses pauses = new Pauses();
-        while (!bookmark.moveTo(place)) {
+        Outcome outcome = bookmark.moveTo(place);
+        while (outcome == Outcome.UNCONFIRMED) {
             lastError = "Redis has not stored how far the relay has come";
             pauses.next();
+            outcome = bookmark.moveTo(place);
+        }
+        if (outcome == Outcome.LOST) {
+            flushes.want("Redis has lost how far the relay had come, and perhaps changes before it");
+            waiting = true;
+            return false;
         }
         waiting = false;
         lastError = null;

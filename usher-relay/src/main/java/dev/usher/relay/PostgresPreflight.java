@@ -168,13 +168,14 @@ final class PostgresPreflight {
             } else if (isTrue("SELECT current_setting('server_version_num')::int >= 150000")
                     && isTrue(
                             "SELECT t.rowfilter IS NOT NULL OR EXISTS (SELECT 1 FROM pg_attribute a"
-                                    + " WHERE a.attrelid = to_regclass(?) AND a.attnum > 0 AND NOT a.attisdropped"
+                                    + " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+                                    + " WHERE n.nspname = t.schemaname AND c.relname = t.tablename"
+                                    + " AND a.attnum > 0 AND NOT a.attisdropped"
                                     + " AND a.attgenerated = '' AND NOT a.attname = ANY (t.attnames)"
                                     + " AND (?::boolean OR a.attname IN (?, ?))"
                                     + " AND NOT a.attname = ANY (string_to_array(?, ',')))"
                                     + " FROM pg_publication_tables t"
                                     + " WHERE t.pubname = ? AND t.schemaname = ? AND t.tablename = ?",
-                            regclass(table),
                             Boolean.toString(!table.ignored().isEmpty()),
                             table.id(),
                             status == null ? table.id() : status,

@@ -39,18 +39,19 @@ final class PostgresSession implements ChangeFeed.Session {
     private static final long LOOK_MILLIS = 50;
 
     /** What is logged: a digest of the versions of the publication and of its parts, and of the watched tables. A vacuum does not change it. */
-    private static final String WATCHED = "(SELECT md5(coalesce(string_agg(t, ',' ORDER BY t), '')) FROM"
-            + " (SELECT ? AS name) p CROSS JOIN LATERAL"
-            + " (SELECT 'p' || oid || ':' || xmin AS t FROM pg_publication WHERE pubname = p.name"
-            + " UNION ALL SELECT 'r' || r.oid || ':' || r.xmin FROM pg_publication_rel r"
-            + " JOIN pg_publication o ON o.oid = r.prpubid WHERE o.pubname = p.name/schemas/"
-            + " UNION ALL SELECT 't' || c.oid || ':' || c.relreplident || coalesce((SELECT string_agg("
-            + "i.indkey::text, '+' ORDER BY i.indkey::text) FROM pg_index i WHERE i.indrelid = c.oid"
-            + " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary END), '')"
-            + " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            + " WHERE n.nspname || '.' || c.relname = ANY (?)) parts)";
+    private static final String WATCHED =
+            "(SELECT hashtextextended(coalesce(string_agg(t, ',' ORDER BY t), ''), 0) FROM"
+                    + " (SELECT ?::text AS name) p CROSS JOIN LATERAL"
+                    + " (SELECT 'p' || oid::text || ':' || xmin::text AS t FROM pg_publication WHERE pubname = p.name"
+                    + " UNION ALL SELECT 'r' || r.oid::text || ':' || r.xmin::text FROM pg_publication_rel r"
+                    + " JOIN pg_publication o ON o.oid = r.prpubid WHERE o.pubname = p.name/schemas/"
+                    + " UNION ALL SELECT 't' || c.oid::text || ':' || c.relreplident::text || coalesce((SELECT string_agg("
+                    + "i.indkey::text, '+' ORDER BY i.indkey::text) FROM pg_index i WHERE i.indrelid = c.oid"
+                    + " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary END), '')"
+                    + " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                    + " WHERE n.nspname::text || '.' || c.relname::text = ANY (?)) parts)";
 
-    private static final String SCHEMAS = " UNION ALL SELECT 'n' || s.oid || ':' || s.xmin"
+    private static final String SCHEMAS = " UNION ALL SELECT 'n' || s.oid::text || ':' || s.xmin::text"
             + " FROM pg_publication_namespace s JOIN pg_publication o ON o.oid = s.pnpubid WHERE o.pubname = p.name";
 
     private final PostgresChangeFeed feed;

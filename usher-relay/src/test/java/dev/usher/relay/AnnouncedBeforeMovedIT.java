@@ -107,6 +107,15 @@ class AnnouncedBeforeMovedIT {
     }
 
     @Test
+    void aBookmarkThatRedisHasLostHasEverythingFlushed() {
+        assertThat(feed.play(110, row("7", "1")).join()).isTrue();
+        commands.hset("{user:bookmarks}:played", "place", "109");
+        assertThat(feed.play(120, row("7", "1")).join()).isFalse();
+        assertThat(relay.health().flushes()).isEqualTo(1);
+        assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("109");
+    }
+
+    @Test
     void aRowOfNobodyIsPassed() {
         Change withoutId = new Change.Row(USERS, null, Collections.singletonMap("id", null), Instant.now());
         assertThat(feed.play(110, row("no number", "1"), withoutId, row("7", "1"))
