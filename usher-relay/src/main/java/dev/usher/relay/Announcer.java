@@ -6,6 +6,7 @@ import dev.usher.RateLimitedLog;
 import dev.usher.RevocationReceipt;
 import dev.usher.RevocationReceipt.Reason;
 import dev.usher.UserCache;
+import dev.usher.relay.Bookmark.Outcome;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -64,6 +65,9 @@ final class Announcer<K> implements ChangeFeed.Listener {
     /** Since when Redis has not confirmed what is being announced, in {@link System#nanoTime()}; or {@code null} while it does. */
     private volatile @Nullable Long stuckSince;
 
+    /** Whether the position stays behind what has been announced, until a flush is confirmed. */
+    private volatile boolean waiting;
+
     private volatile Duration latestLag = Duration.ZERO;
     private volatile long latestAt = System.nanoTime() - LATELY.toNanos();
     private volatile @Nullable String lastError;
@@ -108,6 +112,11 @@ final class Announcer<K> implements ChangeFeed.Listener {
         return since != null && System.nanoTime() - since > STUCK.toNanos();
     }
 
+    /** Whether the position is to move on with the next call, once the flush is confirmed. */
+    boolean waits() {
+        return waiting;
+    }
+
     /** Why a change could not be announced yet, or {@code null}. */
     @Nullable String lastError() {
         return lastError;
@@ -148,25 +157,43 @@ final class Announcer<K> implements ChangeFeed.Listener {
         String oldId = before == null ? null : before.get(table.id());
         String newId = after == null ? null : after.get(table.id());
         if (oldId == null && newId == null) {
-            unreadable("a change of " + table + " has no value in its column " + table.id());
-            return;
+            if (!hasId(table, before) && !hasId(table, after)) {
+                unreadable("a change of " + table + " is without its column " + table.id());
+            }
+            return; // a row of nobody
         }
-        try {
-            if (oldId != null && !oldId.equals(newId)) {
-                var unused = relevance.isRelevant(new Change.Row(table, before, null, null), oldId);
-                changed.add(users.idOf(oldId));
+        if (oldId != null && !oldId.equals(newId)) {
+            var unused = relevance.isRelevant(new Change.Row(table, before, null, null), oldId);
+            K id = idOf(table, oldId);
+            if (id != null) {
+                changed.add(id);
                 if (table.status() != null && after == null) {
-                    refused.add(users.idOf(oldId));
+                    refused.add(id);
                 }
             }
-            if (newId != null && relevance.isRelevant(row, newId)) {
-                changed.add(users.idOf(newId));
+        }
+        if (newId != null && relevance.isRelevant(row, newId)) {
+            K id = idOf(table, newId);
+            if (id != null) {
+                changed.add(id);
                 if (isRefused(table, requireNonNull(after))) {
-                    refused.add(users.idOf(newId));
+                    refused.add(id);
                 }
             }
+        }
+    }
+
+    private static boolean hasId(WatchedTable table, @Nullable Map<String, @Nullable String> row) {
+        return row != null && row.containsKey(table.id());
+    }
+
+    /** The id, or {@code null} for a text that is none: then nothing of it is cached either. */
+    private @Nullable K idOf(WatchedTable table, String text) {
+        try {
+            return users.idOf(text);
         } catch (IllegalArgumentException e) {
-            unreadable("the column " + table.id() + " of " + table + " holds a text that is no id of these caches");
+            unreadableLog.warn("The column {} of {} holds a text that is no id of these caches", table.id(), table);
+            return null;
         }
     }
 
@@ -194,6 +221,7 @@ final class Announcer<K> implements ChangeFeed.Listener {
             lastError = "Redis has not confirmed the invalidations of users that have changed";
             pauses.next();
         }
+        stuckSince = null;
         counts.fences.add(ids.size());
     }
 
@@ -223,6 +251,7 @@ final class Announcer<K> implements ChangeFeed.Listener {
                         ids.size(),
                         reason);
             }
+            stuckSince = null;
             counts.revocations.add(ids.size());
             return;
         }
@@ -231,13 +260,22 @@ final class Announcer<K> implements ChangeFeed.Listener {
     private boolean confirm(long place) throws InterruptedException {
         Bookmark bookmark = begun();
         if (!flushes.isDone()) {
+            waiting = true;
             return false;
         }
         Pauses pauses = new Pauses();
-        while (!bookmark.moveTo(place)) {
+        Outcome outcome = bookmark.moveTo(place);
+        while (outcome == Outcome.UNCONFIRMED) {
             lastError = "Redis has not stored how far the relay has come";
             pauses.next();
+            outcome = bookmark.moveTo(place);
         }
+        if (outcome == Outcome.LOST) {
+            flushes.want("Redis has lost how far the relay had come, and perhaps changes before it");
+            waiting = true;
+            return false;
+        }
+        waiting = false;
         lastError = null;
         return true;
     }

@@ -15,6 +15,20 @@ final class Bookmark {
 
     private static final String HISTORY = "history";
     private static final String PLACE = "place";
+    private static final long NOWHERE = Long.MIN_VALUE;
+
+    /** What has become of a place that was to be stored. */
+    enum Outcome {
+
+        /** Redis has it. */
+        STORED,
+
+        /** Redis has not confirmed it within the command timeout. */
+        UNCONFIRMED,
+
+        /** Redis has an older place than it had confirmed: it has lost that, and perhaps fences before it. Nothing was stored. */
+        LOST
+    }
 
     private final UserCaches caches;
     private final String name;
@@ -23,6 +37,9 @@ final class Bookmark {
 
     /** The history of this session. */
     private String history = "";
+
+    /** The last place that Redis has confirmed. */
+    private long confirmed = NOWHERE;
 
     /** The place that is stored, or is being stored. */
     private volatile long place;
@@ -46,18 +63,26 @@ final class Bookmark {
     static Bookmark read(UserCaches caches, String name) throws ChangeFeedException {
         try {
             Map<String, String> stored = caches.bookmark(name).join();
-            String place = stored.getOrDefault(PLACE, "");
-            return place.matches("-?\\d{1,19}")
-                    ? new Bookmark(caches, name, stored.get(HISTORY), Long.parseLong(place))
-                    : new Bookmark(caches, name, null, Long.MIN_VALUE);
+            long place = placeOf(stored);
+            return new Bookmark(caches, name, place == NOWHERE ? null : stored.get(HISTORY), place);
         } catch (CompletionException | CancellationException | NumberFormatException e) {
             throw new ChangeFeedException("Redis does not say how far the relay has come: " + Texts.reasonOf(e), e);
         }
     }
 
+    private static long placeOf(Map<String, String> stored) {
+        String place = stored.getOrDefault(PLACE, "");
+        return place.matches("-?\\d{1,19}") ? Long.parseLong(place) : NOWHERE;
+    }
+
     /** Where the latest relay has come to. */
     long place() {
         return place;
+    }
+
+    /** Whether it was stored with a history. */
+    boolean isOf(String someHistory) {
+        return someHistory.equals(storedHistory);
     }
 
     /** Whether Redis has a place of this session. */
@@ -75,6 +100,7 @@ final class Bookmark {
         history = begun.history();
         String distrust = distrust(begun);
         stored = distrust == null;
+        confirmed = stored ? storedPlace : NOWHERE;
         Long position = begun.place();
         if (!stored && position != null) {
             place = position;
@@ -88,7 +114,8 @@ final class Bookmark {
             return "no relay has followed this log before, or Redis has lost how far it had come";
         }
         if (!storedHistory.equals(begun.history())) {
-            return "the database is another one than the relay has followed, or was restored or promoted";
+            return "the database is another one than the relay has followed, or was restored or promoted, or its publication or"
+                    + " a watched table was changed";
         }
         if (position == null || position > storedPlace) {
             return "the position in the log is none that a relay has left: changes before it may not have been announced";
@@ -99,21 +126,23 @@ final class Bookmark {
         return null;
     }
 
-    /**
-     * Moves on, never back.
-     *
-     * @return whether Redis has stored it, within the command timeout
-     */
-    synchronized boolean moveTo(long next) {
+    /** Moves on, never back. */
+    synchronized Outcome moveTo(long next) {
         // Noted first: a position is foreign only if it is beyond what may have been stored.
         place = Math.max(place, next);
         try {
+            if (confirmed != NOWHERE && placeOf(caches.bookmark(name).join()) < confirmed) {
+                confirmed = NOWHERE;
+                stored = false;
+                return Outcome.LOST;
+            }
             caches.bookmark(name, Map.of(HISTORY, history, PLACE, Long.toString(place)))
                     .join();
             stored = true;
-            return true;
-        } catch (CompletionException | CancellationException e) {
-            return false;
+            confirmed = place;
+            return Outcome.STORED;
+        } catch (CompletionException | CancellationException | NumberFormatException e) {
+            return Outcome.UNCONFIRMED;
         }
     }
 }

@@ -16,10 +16,10 @@ public interface ChangeFeed {
     String name();
 
     /**
-     * Connects, and checks what following needs. It changes nothing in the database.
+     * Connects, and checks that the position, if there is one, may be the feed's. It changes nothing in the database.
      *
      * @return to be closed
-     * @throws ChangeFeedException when something is missing; its message is the SQL to run
+     * @throws ChangeFeedException when the database cannot be reached, or is none that can be followed
      */
     Session open() throws ChangeFeedException;
 
@@ -47,7 +47,8 @@ public interface ChangeFeed {
     /**
      * Where a feed stands.
      *
-     * @param history which database this is, and which of its histories: a text that changes when the database is another one, or may have gone back
+     * @param history which database this is, which of its histories, and what of it is followed: a text that changes when the database is another one, or may have
+     *     gone back, or when its log may have been without changes of a watched table, since what is logged was set otherwise
      * @param place where the position is: everything before it has been announced. Places of one history grow with the log. {@code null} when there is no
      *     position, or none that can be used
      * @param end where the log ends
@@ -74,6 +75,13 @@ public interface ChangeFeed {
          * @throws ChangeFeedException when the database does not answer
          */
         Standing standing() throws ChangeFeedException;
+
+        /**
+         * Checks what following needs. It changes nothing in the database.
+         *
+         * @throws ChangeFeedException when something is missing; its message is the SQL to run
+         */
+        void check() throws ChangeFeedException;
 
         /**
          * Makes a new position at the end of the log, in place of one that cannot be used.

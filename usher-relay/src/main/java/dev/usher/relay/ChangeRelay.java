@@ -144,10 +144,9 @@ public final class ChangeRelay implements AutoCloseable {
                 broken(e.getMessage(), e);
             } catch (InterruptedException e) {
                 return; // no other thread interrupts this one
-            } catch (RuntimeException e) {
-                if (!isClosing()) {
-                    broken("the relay has failed: " + e.getClass().getSimpleName(), e);
-                }
+            } catch (RuntimeException | Error e) {
+                // An Error as well, such as a class that is missing: health has to say that nobody follows.
+                broken("the relay has failed: " + e.getClass().getSimpleName(), e);
             } finally {
                 announcer = null;
             }
@@ -155,7 +154,7 @@ public final class ChangeRelay implements AutoCloseable {
         }
     }
 
-    private void broken(@Nullable String why, Exception failure) {
+    private void broken(@Nullable String why, Throwable failure) {
         if (isClosing()) {
             return;
         }
@@ -188,21 +187,31 @@ public final class ChangeRelay implements AutoCloseable {
     private void follow(ChangeFeed.Session session) throws ChangeFeedException, InterruptedException {
         Standing now = session.standing();
         standing = now;
-        if (now.place() != null && now.retained() > maxRetained) {
+        boolean isMissing = now.place() == null;
+        // Whatever else is wrong, the database keeps no more log than it may.
+        if (!isMissing && now.retained() > maxRetained) {
             giveUp(session, now);
-            now = session.standing();
+            isMissing = true;
         }
+        session.check();
         // Redis first: without it nothing can be announced, and a new position would only have the log grow.
-        long from = Bookmark.read(caches, feed.name()).place();
-        if (now.place() == null) {
+        Bookmark left = Bookmark.read(caches, feed.name());
+        if (!isMissing && !left.isOf(now.history())) {
+            // Everything is flushed in any case; and from there the log may not be readable with what there is now.
+            session.giveUp();
+            isMissing = true;
+        }
+        if (isMissing) {
             session.create();
         }
+        long from = left.place();
         Announcer<?> current = new Announcer<>(users, flushes, counts);
         announcer = current;
         try {
             session.follow(from, current);
             // Looked at only now: from here on no other relay moves the position, nor puts another one in its place.
             Standing begun = session.standing();
+            requireSame(now, begun);
             Bookmark bookmark = Bookmark.read(caches, feed.name());
             String distrust = bookmark.begin(begun);
             if (distrust != null) {
@@ -213,14 +222,14 @@ public final class ChangeRelay implements AutoCloseable {
             state = State.FOLLOWING;
             current.trust(bookmark);
             log.info("This node relays the changes of {}", feed.name());
-            attend(session, bookmark, current);
+            attend(session, begun, bookmark, current);
         } finally {
             current.end();
         }
     }
 
     /** Looks each second how far it has come. */
-    private void attend(ChangeFeed.Session session, Bookmark bookmark, Announcer<?> current)
+    private void attend(ChangeFeed.Session session, Standing begun, Bookmark bookmark, Announcer<?> current)
             throws ChangeFeedException {
         while (!pause()) {
             session.requireFollowing();
@@ -234,6 +243,7 @@ public final class ChangeRelay implements AutoCloseable {
                 giveUp(session, now);
                 return;
             }
+            requireSame(begun, now);
             Long position = now.place();
             if (position == null) {
                 throw new ChangeFeedException("the position in the log is lost (" + now.detail() + ")");
@@ -245,9 +255,17 @@ public final class ChangeRelay implements AutoCloseable {
                 // So that the next relay need not flush again, though nothing has changed since.
                 var unused = bookmark.moveTo(position);
             }
-            if (now.end() - position > NUDGE_BYTES) {
+            if (now.end() - position > NUDGE_BYTES || (current.waits() && flushes.isDone())) {
                 session.nudge();
             }
+        }
+    }
+
+    /** What has changed in between may have left changes out. The next session finds another history than its bookmark's, and flushes everything. */
+    private static void requireSame(Standing earlier, Standing now) throws ChangeFeedException {
+        if (!now.history().equals(earlier.history())) {
+            throw new ChangeFeedException(
+                    "the publication or a watched table was changed, or the database is another one");
         }
     }
 

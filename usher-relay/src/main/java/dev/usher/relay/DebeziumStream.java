@@ -8,6 +8,7 @@ import io.debezium.engine.format.ChangeEventFormat;
 import io.debezium.engine.spi.OffsetCommitPolicy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -264,12 +265,17 @@ final class DebeziumStream {
         return value.toString();
     }
 
-    /** The innermost reason, which the engine wraps several times. */
+    /** The innermost reason, which the engine wraps several times. Messages of the engine may quote a row. */
     private static String reasonOf(@Nullable Throwable failure) {
-        Throwable cause = failure;
-        while (cause != null && cause.getCause() != null) {
-            cause = cause.getCause();
+        if (failure == null) {
+            return Texts.reasonOf(null);
         }
-        return Texts.reasonOf(cause);
+        Throwable innermost = failure;
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            innermost = cause;
+        }
+        return innermost instanceof SQLException
+                ? Texts.reasonOf(innermost)
+                : innermost.getClass().getSimpleName();
     }
 }

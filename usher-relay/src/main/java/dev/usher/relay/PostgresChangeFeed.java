@@ -6,17 +6,19 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The write-ahead log of PostgreSQL 14 and newer, by logical replication: a publication names the tables, and a slot is the position. The slot is made when it is
- * missing; everything else is an operator's to make, and {@link #open} says how.
+ * missing; everything else is an operator's to make, and {@link Session#check} says how.
  *
  * <p>The role needs {@code LOGIN} and {@code REPLICATION}, and {@code SELECT} on the tables; it need not be a superuser. The connection must be a direct one: a
  * pool of connections in between, such as PgBouncer, cannot pass on a replication stream.
@@ -60,7 +62,7 @@ public final class PostgresChangeFeed implements ChangeFeed {
     public Session open() throws ChangeFeedException {
         Connection connection = connect();
         try {
-            new PostgresPreflight(this, connection).check();
+            new PostgresPreflight(this, connection).checkServer();
             return new PostgresSession(this, connection);
         } catch (SQLException e) {
             closeQuietly(connection);
@@ -74,8 +76,8 @@ public final class PostgresChangeFeed implements ChangeFeed {
     @Override
     public void drop() throws ChangeFeedException {
         try (Connection connection = connect()) {
-            PostgresSession.dropSlot(this, connection);
-            PostgresSession.dropPublication(this, connection);
+            String left = PostgresSession.dropSlotIfAllowed(this, connection);
+            PostgresSession.dropPublication(this, connection, left);
         } catch (SQLException e) {
             throw failure("could not be cleared of what the relay needs", e);
         }
@@ -120,6 +122,18 @@ public final class PostgresChangeFeed implements ChangeFeed {
         parameters.remove("user");
         parameters.remove("password");
         return parameters;
+    }
+
+    /** The driver would prefer the user and the password in the URL to those that were set. */
+    String urlWithoutUser() {
+        int query = url.indexOf('?');
+        if (query < 0) {
+            return url;
+        }
+        String rest = Arrays.stream(url.substring(query + 1).split("&"))
+                .filter(parameter -> !parameter.matches("(user|password)(=.*)?"))
+                .collect(Collectors.joining("&"));
+        return url.substring(0, query) + (rest.isEmpty() ? "" : "?" + rest);
     }
 
     /** The parts of the URL. */
@@ -171,7 +185,7 @@ public final class PostgresChangeFeed implements ChangeFeed {
         properties.setProperty("tcpKeepAlive", "true");
         properties.setProperty("ApplicationName", "usher-relay");
         try {
-            return DriverManager.getConnection(url, properties);
+            return DriverManager.getConnection(urlWithoutUser(), properties);
         } catch (SQLException e) {
             String state = e.getSQLState();
             if (state != null && state.startsWith("28")) {

@@ -27,24 +27,32 @@ final class PostgresPreflight {
     }
 
     /**
-     * Checks.
+     * Checks what nothing may be done without: which PostgreSQL it is, and that the slot is not another program's.
      *
-     * @throws ChangeFeedException when something is missing; its message is all the SQL to run
+     * @throws ChangeFeedException when it is another one
      */
-    void check() throws SQLException, ChangeFeedException {
+    void checkServer() throws SQLException, ChangeFeedException {
         if (isTrue("SELECT current_setting('server_version_num')::int < " + OLDEST)) {
             throw new ChangeFeedException("the relay needs PostgreSQL 14 or newer");
         }
         if (isTrue("SELECT pg_is_in_recovery()")) {
             throw new ChangeFeedException("this PostgreSQL is a standby: name its primary to the relay");
         }
+        checkSlot();
+    }
+
+    /**
+     * Checks the rest.
+     *
+     * @throws ChangeFeedException when something is missing; its message is all the SQL to run
+     */
+    void check() throws SQLException, ChangeFeedException {
         checkLevel();
         checkRole();
         for (WatchedTable table : feed.tables()) {
             checkTable(table);
         }
         checkPublication();
-        checkSlot();
         if (!problems.isEmpty()) {
             throw new ChangeFeedException("the database " + feed.database() + " at " + feed.host() + ":" + feed.port()
                     + " is not ready for the relay: " + String.join("; ", problems) + ". Run, as its owner:\n"
@@ -80,6 +88,12 @@ final class PostgresPreflight {
     }
 
     private void checkTable(WatchedTable table) throws SQLException {
+        // Asked first: without it PostgreSQL refuses even to look for the table.
+        if (isTrue(
+                "SELECT NOT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = ?", table.schema())) {
+            missing("the role " + feed.user() + " may not use the schema " + table.schema(), grant(feed, table));
+            return;
+        }
         if (!isTrue("SELECT to_regclass(?) IS NOT NULL", regclass(table))) {
             missing("there is no table " + table, "-- name the table of users to the relay, instead of " + table);
             return;
@@ -91,6 +105,10 @@ final class PostgresPreflight {
         String status = table.status();
         if (status != null && !hasColumn(table, status)) {
             missing("the table " + table + " has no column " + status, "-- name the column of the status to the relay");
+        }
+        checkNotGenerated(table, table.id());
+        if (status != null) {
+            checkNotGenerated(table, status);
         }
         if (!isTrue("SELECT has_table_privilege(?, 'SELECT')", regclass(table))) {
             missing("the role " + feed.user() + " may not read " + table, grant(feed, table));
@@ -106,6 +124,18 @@ final class PostgresPreflight {
             missing(
                     "a deleted row of " + table + " would be logged without its " + table.id(),
                     "ALTER TABLE " + quoted(table) + " REPLICA IDENTITY FULL;");
+        }
+    }
+
+    private void checkNotGenerated(WatchedTable table, String column) throws SQLException {
+        if (isTrue(
+                "SELECT attgenerated <> '' FROM pg_attribute WHERE attrelid = to_regclass(?) AND attname = ?",
+                regclass(table),
+                column)) {
+            missing(
+                    "the column " + column + " of " + table + " is generated, and so not in the log",
+                    "-- name a column to the relay that is stored, such as the one from which " + column
+                            + " is generated");
         }
     }
 
@@ -126,6 +156,7 @@ final class PostgresPreflight {
                     "ALTER PUBLICATION " + publication + " SET (publish = 'insert, update, delete, truncate');");
         }
         for (WatchedTable table : feed.tables()) {
+            String status = table.status();
             if (!isTrue(
                     "SELECT EXISTS (SELECT 1 FROM pg_publication_tables WHERE pubname = ? AND schemaname = ? AND tablename = ?)",
                     feed.publication(),
@@ -136,14 +167,25 @@ final class PostgresPreflight {
                         "ALTER PUBLICATION " + publication + " ADD TABLE " + quoted(table) + ";");
             } else if (isTrue("SELECT current_setting('server_version_num')::int >= 150000")
                     && isTrue(
-                            "SELECT rowfilter IS NOT NULL OR NOT ?::name = ANY (attnames) FROM pg_publication_tables"
-                                    + " WHERE pubname = ? AND schemaname = ? AND tablename = ?",
+                            "SELECT t.rowfilter IS NOT NULL OR EXISTS (SELECT 1 FROM pg_attribute a"
+                                    + " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+                                    + " WHERE n.nspname = t.schemaname AND c.relname = t.tablename"
+                                    + " AND a.attnum > 0 AND NOT a.attisdropped"
+                                    + " AND a.attgenerated = '' AND NOT a.attname = ANY (t.attnames)"
+                                    + " AND (?::boolean OR a.attname IN (?, ?))"
+                                    + " AND NOT a.attname = ANY (string_to_array(?, ',')))"
+                                    + " FROM pg_publication_tables t"
+                                    + " WHERE t.pubname = ? AND t.schemaname = ? AND t.tablename = ?",
+                            Boolean.toString(!table.ignored().isEmpty()),
                             table.id(),
+                            status == null ? table.id() : status,
+                            String.join(",", table.ignored()),
                             feed.publication(),
                             table.schema(),
                             table.name())) {
                 missing(
-                        "the publication " + feed.publication() + " leaves rows or columns of " + table + " out",
+                        "the publication " + feed.publication() + " leaves rows or columns of " + table
+                                + " out that the relay has to see",
                         "ALTER PUBLICATION " + publication + " SET TABLE " + all + ";");
             }
         }

@@ -32,11 +32,31 @@ final class PostgresSession implements ChangeFeed.Session {
     /** For how long a slot that no process reads is left to the relay that has the lock, which may stand still. */
     private static final Duration COURTESY = Duration.ofSeconds(2);
 
+    /** Less than closing the relay waits. */
+    private static final Duration LONGEST_FOLLOW = Duration.ofSeconds(20);
+
     private static final Duration LONGEST_DROP = Duration.ofSeconds(10);
     private static final long LOOK_MILLIS = 50;
 
+    /** What is logged: a digest of the versions of the publication and of its parts, and of the watched tables. A vacuum does not change it. */
+    private static final String WATCHED =
+            "(SELECT hashtextextended(coalesce(string_agg(t, ',' ORDER BY t), ''), 0) FROM"
+                    + " (SELECT ?::text AS name) p CROSS JOIN LATERAL"
+                    + " (SELECT 'p' || oid::text || ':' || xmin::text AS t FROM pg_publication WHERE pubname = p.name"
+                    + " UNION ALL SELECT 'r' || r.oid::text || ':' || r.xmin::text FROM pg_publication_rel r"
+                    + " JOIN pg_publication o ON o.oid = r.prpubid WHERE o.pubname = p.name/schemas/"
+                    + " UNION ALL SELECT 't' || c.oid::text || ':' || c.relreplident::text || coalesce((SELECT string_agg("
+                    + "i.indkey::text, '+' ORDER BY i.indkey::text) FROM pg_index i WHERE i.indrelid = c.oid"
+                    + " AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary END), '')"
+                    + " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+                    + " WHERE n.nspname::text || '.' || c.relname::text = ANY (?)) parts)";
+
+    private static final String SCHEMAS = " UNION ALL SELECT 'n' || s.oid::text || ':' || s.xmin::text"
+            + " FROM pg_publication_namespace s JOIN pg_publication o ON o.oid = s.pnpubid WHERE o.pubname = p.name";
+
     private final PostgresChangeFeed feed;
     private final Connection connection;
+    private final String watched;
     private boolean locked;
 
     /** Since when no process has read the slot, as far as this session has looked; in {@link System#nanoTime()}. */
@@ -47,6 +67,8 @@ final class PostgresSession implements ChangeFeed.Session {
     PostgresSession(PostgresChangeFeed feed, Connection connection) throws SQLException {
         this.feed = feed;
         this.connection = connection;
+        boolean hasSchemas = connection.getMetaData().getDatabaseMajorVersion() >= 15;
+        this.watched = WATCHED.replace("/schemas/", hasSchemas ? SCHEMAS : "");
         // The server notices within eight seconds that this machine is gone.
         execute("SET tcp_keepalives_idle = 4");
         execute("SET tcp_keepalives_interval = 2");
@@ -76,14 +98,22 @@ final class PostgresSession implements ChangeFeed.Session {
     @Override
     public ChangeFeed.Standing standing() throws ChangeFeedException {
         String query = "SELECT (SELECT system_identifier FROM pg_control_system()) || '/'"
-                + " || left(pg_walfile_name(pg_current_wal_lsn()), 8),"
+                + " || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '/' || " + watched + ","
                 + " pg_current_wal_lsn() - '0/0'::pg_lsn,"
                 + " CASE WHEN s.wal_status <> 'lost' THEN s.confirmed_flush_lsn - '0/0'::pg_lsn END,"
                 + " coalesce(pg_current_wal_lsn() - s.restart_lsn, 0),"
                 + " coalesce(s.wal_status, CASE WHEN s.slot_name IS NULL THEN 'there is no slot' ELSE 'lost' END)"
                 + " FROM (SELECT 1) one LEFT JOIN pg_replication_slots s ON s.slot_name = ?";
         try (PreparedStatement statement = connection.prepareStatement(query)) {
-            statement.setString(1, feed.slot());
+            statement.setString(1, feed.publication());
+            statement.setArray(
+                    2,
+                    connection.createArrayOf(
+                            "text",
+                            feed.tables().stream()
+                                    .map(WatchedTable::qualifiedName)
+                                    .toArray()));
+            statement.setString(3, feed.slot());
             try (ResultSet found = statement.executeQuery()) {
                 found.next();
                 long place = found.getLong(3);
@@ -97,6 +127,15 @@ final class PostgresSession implements ChangeFeed.Session {
             }
         } catch (SQLException e) {
             throw feed.failure("does not say how far it has been read", e);
+        }
+    }
+
+    @Override
+    public void check() throws ChangeFeedException {
+        try {
+            new PostgresPreflight(feed, connection).check();
+        } catch (SQLException e) {
+            throw feed.failure("could not be checked", e);
         }
     }
 
@@ -137,8 +176,13 @@ final class PostgresSession implements ChangeFeed.Session {
         stream = begun;
         begun.start();
         try {
+            long until = System.nanoTime() + LONGEST_FOLLOW.toNanos();
             while (!isActive()) {
                 begun.requireRunning();
+                if (System.nanoTime() - until > 0) {
+                    throw new ChangeFeedException("nothing reads the slot " + feed.slot() + " after "
+                            + LONGEST_FOLLOW.toSeconds() + " s, though the stream has begun");
+                }
                 TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
             }
         } catch (SQLException e) {
@@ -234,8 +278,33 @@ final class PostgresSession implements ChangeFeed.Session {
         }
     }
 
-    /** Drops the publication, if there is one. */
-    static void dropPublication(PostgresChangeFeed feed, Connection connection)
+    /**
+     * Drops the slot, if there is one and the role may.
+     *
+     * @return what to run as another role, or {@code null} when the slot is gone
+     */
+    static @Nullable String dropSlotIfAllowed(PostgresChangeFeed feed, Connection connection)
+            throws SQLException, ChangeFeedException {
+        try {
+            dropSlot(feed, connection);
+            return null;
+        } catch (SQLException e) {
+            if (!INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
+                throw e;
+            }
+            return "the slot " + feed.slot()
+                    + " is still there: this role may not replicate. Run as the relay's role or a"
+                    + " superuser:\nSELECT pg_drop_replication_slot('" + feed.slot() + "');";
+        }
+    }
+
+    /**
+     * Drops the publication, if there is one.
+     *
+     * @param left what is left of the slot, in words, or {@code null} when nothing is
+     * @throws ChangeFeedException when something is left
+     */
+    static void dropPublication(PostgresChangeFeed feed, Connection connection, @Nullable String left)
             throws SQLException, ChangeFeedException {
         String sql = "DROP PUBLICATION IF EXISTS " + PostgresPreflight.quoted(feed.publication());
         try (Statement statement = connection.createStatement()) {
@@ -243,11 +312,14 @@ final class PostgresSession implements ChangeFeed.Session {
         } catch (SQLException e) {
             if (INSUFFICIENT_PRIVILEGE.equals(e.getSQLState())) {
                 throw new ChangeFeedException(
-                        "the slot is gone; the publication " + feed.publication()
+                        (left == null ? "the slot is gone" : left) + "\nthe publication " + feed.publication()
                                 + " is another role's. Run, as its owner:\n" + sql + ";",
                         e);
             }
             throw e;
+        }
+        if (left != null) {
+            throw new ChangeFeedException("the publication is gone; " + left);
         }
     }
 }

@@ -80,8 +80,8 @@ public final class UsherRelayAutoConfiguration {
         if (user != null) {
             feed.user(user);
         }
-        String password = properties.password();
-        if (password == null && properties.username() == null) {
+        String password = StringUtils.hasText(properties.password()) ? properties.password() : null;
+        if (password == null && !StringUtils.hasText(properties.username())) {
             password = environment.getProperty("spring.datasource.password");
         }
         if (password != null) {

@@ -36,4 +36,12 @@ record UsherRelayProperties(
         @DefaultValue List<String> ignoredColumns,
         @DefaultValue("usher") String slot,
         @DefaultValue("usher") String publication,
-        @DefaultValue("1GB") DataSize maxRetained) {}
+        @DefaultValue("1GB") DataSize maxRetained) {
+
+    /** Without the password, and without the URL, which may hold one. */
+    @Override
+    public String toString() {
+        return "UsherRelayProperties[enabled=" + enabled + ", username=" + username + ", table=" + table + ", slot="
+                + slot + ", publication=" + publication + "]";
+    }
+}

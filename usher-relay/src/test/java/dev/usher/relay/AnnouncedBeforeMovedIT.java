@@ -14,6 +14,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -96,11 +97,63 @@ class AnnouncedBeforeMovedIT {
     @Test
     void whatCannotBeReadHasEverythingFlushedAndThePositionWaits() {
         commands.set("user:7:status", "1");
-        assertThat(feed.play(110, row("no number", "1")).join()).isFalse();
+        assertThat(feed.play(110, new Change.Unreadable("a record could not be read"))
+                        .join())
+                .isFalse();
         assertThat(relay.health().flushes()).isEqualTo(1);
-        assertThat(relay.health().lastError()).contains("no id of these caches").doesNotContain("no number");
+        assertThat(relay.health().lastError()).isEqualTo("a record could not be read");
         assertThat(feed.play(120, row("7", "1")).join()).isFalse();
         assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("100");
+    }
+
+    @Test
+    void aBookmarkThatRedisHasLostHasEverythingFlushed() {
+        assertThat(feed.play(110, row("7", "1")).join()).isTrue();
+        commands.hset("{user:bookmarks}:played", "place", "109");
+        assertThat(feed.play(120, row("7", "1")).join()).isFalse();
+        assertThat(relay.health().flushes()).isEqualTo(1);
+        assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("109");
+    }
+
+    @Test
+    void aRowOfNobodyIsPassed() {
+        Change withoutId = new Change.Row(USERS, null, Collections.singletonMap("id", null), Instant.now());
+        assertThat(feed.play(110, row("no number", "1"), withoutId, row("7", "1"))
+                        .join())
+                .isTrue();
+        assertThat(relay.health().fences()).isEqualTo(1);
+        assertThat(relay.health().flushes()).isZero();
+    }
+
+    @Test
+    void anErrorIsSaidAndTriedAgain() {
+        relay.close();
+        feed.failure = new NoClassDefFoundError("org/postgresql/Driver");
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.BROKEN);
+        assertThat(relay.health().lastError()).contains("NoClassDefFoundError");
+        feed.failure = null;
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+    }
+
+    @Test
+    void whatIsFollowedHasChangedMeanwhile() {
+        feed.standing = new Standing("one with less", 100L, 1000, 0, "changed");
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().flushes() == 1);
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+        // A new position: the log up to there may not be readable any more.
+        assertThat(feed.standing.place()).isEqualTo(1000);
+    }
+
+    @Test
+    void aPositionForWhichTooMuchIsKeptIsGivenUpAlsoWhenTheDatabaseIsNotSetUp() {
+        relay.close();
+        feed.missing = "there is no publication";
+        feed.standing = new Standing("one", 100L, 1000, 2L << 30, "grown");
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.BROKEN);
+        assertThat(feed.standing.place()).isNull();
+        assertThat(relay.health().lastError()).isEqualTo("there is no publication");
     }
 
     @Test
@@ -141,6 +194,15 @@ class AnnouncedBeforeMovedIT {
         proxy.restore();
         await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
         assertThat(relay.health().flushes()).isEqualTo(1);
+    }
+
+    @Tag("thorough")
+    @Test
+    void afterTheFlushThePositionMovesOnThoughNothingChanges() {
+        assertThat(feed.play(110, new Change.Emptied("public.users")).join()).isFalse();
+        await().atMost(Duration.ofSeconds(30)).until(() -> feed.nudges.get() > 0);
+        assertThat(relay.health().isFlushing()).isFalse();
+        assertThat(feed.play(120).join()).isTrue();
     }
 
     @Tag("thorough")

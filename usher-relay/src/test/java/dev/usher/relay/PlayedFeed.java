@@ -3,12 +3,16 @@ package dev.usher.relay;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** A log that a test writes. */
 final class PlayedFeed implements ChangeFeed {
 
     volatile Standing standing = new Standing("one", 100L, 1000, 0, "played");
+    volatile @Nullable Error failure;
+    volatile @Nullable String missing;
+    final AtomicInteger nudges = new AtomicInteger();
     private volatile @Nullable Listener listener;
 
     /** What the listener says of some changes, on a thread of the feed's. */
@@ -33,6 +37,10 @@ final class PlayedFeed implements ChangeFeed {
 
     @Override
     public Session open() {
+        Error error = failure;
+        if (error != null) {
+            throw error;
+        }
         return new Session() {
             @Override
             public boolean claim() {
@@ -42,6 +50,14 @@ final class PlayedFeed implements ChangeFeed {
             @Override
             public Standing standing() {
                 return standing;
+            }
+
+            @Override
+            public void check() throws ChangeFeedException {
+                String what = missing;
+                if (what != null) {
+                    throw new ChangeFeedException(what);
+                }
             }
 
             @Override
@@ -63,7 +79,9 @@ final class PlayedFeed implements ChangeFeed {
             public void requireFollowing() {}
 
             @Override
-            public void nudge() {}
+            public void nudge() {
+                nudges.incrementAndGet();
+            }
 
             @Override
             public void close() {

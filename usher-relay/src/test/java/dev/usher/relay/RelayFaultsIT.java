@@ -248,6 +248,96 @@ class RelayFaultsIT {
     }
 
     @Test
+    void aPublicationThatIsWithoutTheTableForAWhileLosesNothing() {
+        ChangeRelay relay = following();
+        readAll();
+        site.sql("ALTER PUBLICATION usher DROP TABLE users");
+        site.sql("UPDATE users SET name = 'not in the log' WHERE id = 5");
+        site.sql("ALTER PUBLICATION usher ADD TABLE users");
+        awaitAgreement("a table added again");
+        assertThat(relay.health().flushes()).isEqualTo(2);
+        await().atMost(PATIENCE).until(() -> site.isSettled(relay, one));
+        readAll();
+        site.sql("ALTER PUBLICATION usher SET (publish = 'insert')");
+        site.sql("UPDATE users SET name = 'not in the log either' WHERE id = 6");
+        site.sql("ALTER PUBLICATION usher SET (publish = 'insert, update, delete, truncate')");
+        awaitAgreement("all operations again");
+    }
+
+    @Test
+    void aTableThatIsPutInPlaceOfTheOldOneLosesNothing() {
+        ChangeRelay relay = following();
+        readAll();
+        site.sql("CREATE TABLE newer (LIKE users INCLUDING ALL)");
+        site.sql("INSERT INTO newer SELECT id, 'newer', status FROM users");
+        site.sql("GRANT SELECT ON newer TO relay");
+        site.sql("ALTER TABLE users RENAME TO older");
+        site.sql("ALTER TABLE newer RENAME TO users");
+        await().atMost(PATIENCE).until(() -> relay.health().state() == State.BROKEN);
+        await().atMost(PATIENCE)
+                .until(() -> String.valueOf(relay.health().lastError())
+                        .contains("ALTER PUBLICATION usher ADD TABLE users;"));
+        site.sql("ALTER PUBLICATION usher ADD TABLE users");
+        awaitAgreement("swapped");
+    }
+
+    @Test
+    void aPublicationThatIsMadeAnewIsFollowed() {
+        ChangeRelay relay = following();
+        readAll();
+        site.sql("DROP PUBLICATION usher");
+        site.sql("UPDATE users SET name = 'without a publication' WHERE id = 7");
+        site.sql("CREATE PUBLICATION usher FOR TABLE users");
+        awaitAgreement("made anew");
+        await().atMost(PATIENCE).until(() -> site.isSettled(relay, one));
+        readAll();
+        long flushes = relay.health().flushes();
+        site.sql("UPDATE users SET name = 'with the new one' WHERE id = 8");
+        awaitAgreement("followed again");
+        site.sql("VACUUM FREEZE pg_publication");
+        site.sql("VACUUM FREEZE pg_publication_rel");
+        site.sql("TRUNCATE others");
+        site.sql("UPDATE users SET name = 'frozen' WHERE id = 9");
+        awaitAgreement("frozen");
+        assertThat(relay.health().flushes()).isEqualTo(flushes);
+    }
+
+    @Test
+    void aPublicationThatLeavesColumnsOutIsRefused() throws Exception {
+        site.sql("CREATE SCHEMA apart");
+        site.sql("CREATE TABLE apart.people (id bigint PRIMARY KEY, able boolean, seen timestamptz, name text,"
+                + " shown text GENERATED ALWAYS AS (name) STORED)");
+        site.sql("CREATE PUBLICATION people FOR TABLE apart.people (id, seen)");
+        WatchedTable people = WatchedTable.of("apart.people", "id");
+        PostgresChangeFeed withStatus = peopleFeed(people.status("able", "true"));
+        assertThat(message(withStatus)).contains("GRANT USAGE ON SCHEMA apart TO relay;");
+        site.sql("GRANT USAGE ON SCHEMA apart TO relay; GRANT SELECT ON apart.people TO relay");
+        assertThat(message(withStatus)).contains("ALTER PUBLICATION people SET TABLE apart.people;");
+        site.sql("ALTER PUBLICATION people SET TABLE apart.people (id, able)");
+        try (ChangeFeed.Session session = withStatus.open()) {
+            session.check();
+        }
+        assertThat(message(peopleFeed(people.status("able", "true").ignoring("seen"))))
+                .contains("ALTER PUBLICATION people SET TABLE apart.people;");
+        site.sql("ALTER PUBLICATION people SET TABLE apart.people (id, able, name)");
+        try (ChangeFeed.Session session =
+                peopleFeed(people.status("able", "true").ignoring("seen")).open()) {
+            session.check();
+        }
+        assertThat(message(peopleFeed(people.status("shown", "true")))).contains("shown of apart.people is generated");
+    }
+
+    private PostgresChangeFeed peopleFeed(WatchedTable table) {
+        return PostgresChangeFeed.builder()
+                .url(site.url)
+                .user("relay")
+                .slot("people")
+                .publication("people")
+                .watch(table)
+                .build();
+    }
+
+    @Test
     void thePreflightSaysWhatToRunAndThatIsEnough() throws Exception {
         site.sql("CREATE TABLE members (member bigint, able boolean)");
         site.sql("CREATE ROLE reader LOGIN");
@@ -270,8 +360,16 @@ class RelayFaultsIT {
                 site.sql(line);
             }
         }
-        feed.open().close();
+        try (ChangeFeed.Session session = feed.open()) {
+            session.check();
+        }
         assertThatThrownBy(feed::drop).hasMessageContaining("DROP PUBLICATION IF EXISTS members;");
+        site.sql("SELECT pg_create_logical_replication_slot('members', 'pgoutput')");
+        site.sql("ALTER ROLE reader NOREPLICATION");
+        assertThatThrownBy(feed::drop)
+                .hasMessageContaining("SELECT pg_drop_replication_slot('members');")
+                .hasMessageContaining("DROP PUBLICATION IF EXISTS members;");
+        site.sql("SELECT pg_drop_replication_slot('members')");
         site.sql("GRANT CREATE ON DATABASE app TO reader");
         site.sql("ALTER PUBLICATION members OWNER TO reader");
         feed.drop();
@@ -280,7 +378,8 @@ class RelayFaultsIT {
 
     private static String message(PostgresChangeFeed feed) {
         try (ChangeFeed.Session session = feed.open()) {
-            throw new AssertionError("it was opened: " + session);
+            session.check();
+            throw new AssertionError("nothing is missing: " + session);
         } catch (ChangeFeedException e) {
             return String.valueOf(e.getMessage());
         }

@@ -91,6 +91,24 @@ class UsherRelayAutoConfigurationTest {
     }
 
     @Test
+    void aUserThatIsSetIsAskedForAndNotTheOneOfTheUrl() {
+        application
+                .withPropertyValues(
+                        "usher.relay.enabled=true",
+                        "usher.relay.url=jdbc:postgresql://127.0.0.1:1/app?user=app&sslmode=disable&password=secret",
+                        "usher.relay.username=relay",
+                        "usher.relay.password=",
+                        "usher.relay.table=users")
+                .run(context -> {
+                    PostgresChangeFeed feed = context.getBean(PostgresChangeFeed.class);
+                    assertThat(feed.user()).isEqualTo("relay");
+                    assertThat(feed.urlWithoutUser()).isEqualTo("jdbc:postgresql://127.0.0.1:1/app?sslmode=disable");
+                    assertThat(context.getBean(UsherRelayProperties.class).toString())
+                            .doesNotContain("secret");
+                });
+    }
+
+    @Test
     void everySettingHasADescription() throws IOException {
         URL classes = ChangeRelay.class.getProtectionDomain().getCodeSource().getLocation();
         try (InputStream metadata = new URL(classes, "META-INF/spring-configuration-metadata.json").openStream()) {

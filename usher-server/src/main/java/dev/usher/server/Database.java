@@ -4,6 +4,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Properties;
 import javax.sql.DataSource;
 import org.springframework.beans.factory.ObjectProvider;
@@ -19,6 +20,9 @@ import org.springframework.jdbc.datasource.SimpleDriverDataSource;
 /** The connections of the server and of its migrations. */
 @Configuration(proxyBeanMethods = false)
 class Database {
+
+    /** Spring Boot's for Flyway; an application may have set others. */
+    private static final String DEFAULT_LOCATION = "classpath:db/migration";
 
     /** A caller should be told soon that the database is unreachable. */
     private static final Duration TO_CONNECT = Duration.ofSeconds(2);
@@ -85,7 +89,13 @@ class Database {
             properties.setProperty("password", password);
         }
         SimpleDriverDataSource migrations = new SimpleDriverDataSource(DriverManager.getDriver(url), url, properties);
-        return configuration -> configuration.dataSource(migrations).locations(dialect.migrations());
+        return configuration -> {
+            configuration.dataSource(migrations);
+            if (Arrays.stream(configuration.getLocations())
+                    .allMatch(location -> location.getDescriptor().equals(DEFAULT_LOCATION))) {
+                configuration.locations(dialect.migrations());
+            }
+        };
     }
 
     /**
@@ -99,8 +109,8 @@ class Database {
             DriverManager.getDriver(url);
         } catch (SQLException e) {
             throw new IllegalStateException(
-                    "there is no driver for the database that spring.datasource.url names: put " + driver
-                            + " on the class path",
+                    "no driver accepts spring.datasource.url: it is malformed, or " + driver
+                            + " is not on the class path",
                     e);
         }
     }

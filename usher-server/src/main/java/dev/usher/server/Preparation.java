@@ -1,12 +1,14 @@
 package dev.usher.server;
 
 import java.sql.SQLException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.MigrationState;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.beans.factory.DisposableBean;
@@ -28,22 +30,29 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
 
     private static final long PAUSE_SECONDS = 1;
 
-    /** Classes of SQL states of an outage: no connection, no room for one, and ended by an operator. */
-    private static final List<String> UNREACHABLE = List.of("08", "53", "57");
+    /** Classes of SQL states of an outage: no connection, no room for one, and ended by an operator, in PostgreSQL and in MariaDB. */
+    private static final List<String> UNREACHABLE = List.of("08", "53", "57", "70");
 
     /** The errors of MariaDB for a user with too many connections: their SQL state is that of a wrong statement. */
     private static final Set<Integer> NO_ROOM = Set.of(1203, 1226);
 
     private final PreparedDataSource database;
     private final Flyway flyway;
+    private final Dialect dialect;
     private final List<PreparationStep> steps;
     private final ApplicationContext context;
     private final CountDownLatch closed = new CountDownLatch(1);
 
-    Preparation(DataSource database, Flyway flyway, List<PreparationStep> steps, ApplicationContext context)
+    Preparation(
+            DataSource database,
+            Flyway flyway,
+            Dialect dialect,
+            List<PreparationStep> steps,
+            ApplicationContext context)
             throws SQLException {
         this.database = database.unwrap(PreparedDataSource.class);
         this.flyway = flyway;
+        this.dialect = dialect;
         this.steps = steps;
         this.context = context;
     }
@@ -85,6 +94,9 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
     private boolean tryToPrepare() {
         try {
             database.prepare(() -> {
+                if (dialect == Dialect.MARIADB) {
+                    forgetFailedMigrations();
+                }
                 flyway.migrate();
                 steps.forEach(PreparationStep::prepare);
             });
@@ -94,6 +106,14 @@ final class Preparation implements SmartInitializingSingleton, DisposableBean {
                 return false;
             }
             throw e;
+        }
+    }
+
+    /** In MariaDB a migration that fails leaves a row that refuses all further ones. Each script can run again over what it has done. */
+    private void forgetFailedMigrations() {
+        if (Arrays.stream(flyway.info().all()).anyMatch(migration -> migration.getState() == MigrationState.FAILED)) {
+            log.warn("A migration of the database has failed before. It runs again");
+            var unused = flyway.repair();
         }
     }
 

@@ -1,13 +1,16 @@
 package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.usher.server.Node.OnMariaDb;
 import dev.usher.server.Node.Shared;
 import dev.usher.testkit.MariaDbServer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.MigrationInfo;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -67,6 +70,37 @@ class MigrationsIT {
                         .query(Long.class)
                         .single())
                 .isEqualTo(2);
+    }
+
+    @Test
+    @Tag("thorough")
+    @EnabledIf(value = "dev.usher.testkit.MariaDbServer#isThere", disabledReason = MariaDbServer.ABSENT)
+    void aServerRunsOneOfMariaDbAgainThatHasFailed() {
+        String database = OnMariaDb.SERVER.createDatabase("failed");
+        JdbcClient jdbc = JdbcClient.create(
+                new DriverManagerDataSource(database, OnMariaDb.SERVER.username(), OnMariaDb.SERVER.password()));
+        flyway(Dialect.MARIADB, database, OnMariaDb.SERVER.username()).migrate();
+        jdbc.sql("DELETE FROM flyway_schema_history").update();
+        jdbc.sql("ALTER TABLE table_locks RENAME COLUMN name TO other").update();
+        assertThatThrownBy(() -> flyway(Dialect.MARIADB, database, OnMariaDb.SERVER.username())
+                        .migrate())
+                .isInstanceOf(FlywayException.class);
+        assertThat(jdbc.sql("SELECT success FROM flyway_schema_history")
+                        .query(Boolean.class)
+                        .list())
+                .containsExactly(false);
+        jdbc.sql("ALTER TABLE table_locks RENAME COLUMN other TO name").update();
+
+        Node node = Node.start(
+                Shared.REDIS.uri(), database, Node.with(OnMariaDb.SETTINGS, Map.of("usher.key-prefix", "failed")));
+
+        try (node) {
+            assertThat(node.register().token()).isNotEmpty();
+            assertThat(jdbc.sql("SELECT success FROM flyway_schema_history")
+                            .query(Boolean.class)
+                            .list())
+                    .containsExactly(true);
+        }
     }
 
     private static Flyway flyway(Dialect dialect, String url, String username) {

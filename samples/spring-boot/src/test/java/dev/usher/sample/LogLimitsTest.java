@@ -68,6 +68,7 @@ class LogLimitsTest {
             Map.entry("Preparation: The database cannot be reached", "the start"),
             Map.entry("Preparation: The database has been reached", "the start"),
             Map.entry("Preparation: The database cannot be made ready", "the end of the server"),
+            Map.entry("Preparation: A migration of the database has failed before", "the start"),
             Map.entry("SharedBuckets: Attempts are counted in Redis again", "the line that begins it"),
             Map.entry("SigningKeys: The signing keys cannot be read", "a look every five seconds, and a new answer"),
             Map.entry("SigningKeys: The signing key {} is published", "one key that is going to sign at a time"),
