@@ -1,6 +1,5 @@
 package dev.usher;
 
-import java.time.Duration;
 import java.util.Iterator;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -17,9 +16,6 @@ import org.jspecify.annotations.Nullable;
 final class CallerSteps implements Steps {
 
     private static final long NEVER = Long.MAX_VALUE;
-
-    /** After which a caller that is parked looks again. Without a wake-up, which virtual threads of JDK 25 have missed, it would wait for ever. */
-    private static final long LOOK_AGAIN = Duration.ofSeconds(1).toNanos();
 
     private final Thread caller = Thread.currentThread();
     private final Executor afterwards;
@@ -159,9 +155,10 @@ final class CallerSteps implements Steps {
         // Again: a timeout that was added in between has not seen how long the caller is parked.
         long until = firstTimeout();
         if (ready.isEmpty() && !answer.isDone()) {
-            long left = until == NEVER ? LOOK_AGAIN : Math.min(until - elapsed(), LOOK_AGAIN);
-            if (left > 0) {
-                LockSupport.parkNanos(this, left);
+            if (until == NEVER) {
+                LockSupport.park(this);
+            } else if (until - elapsed() > 0) {
+                LockSupport.parkNanos(this, until - elapsed());
             }
         }
         parkedUntil = NEVER;

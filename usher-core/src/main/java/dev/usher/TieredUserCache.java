@@ -220,14 +220,30 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
      * @return makes the answer of what was found, or throws; to be called in a step of the call
      */
     private CompletableFuture<Supplier<Lookup<V>>> findMissing(K id, Bulkhead.Call call) {
-        return Futures.then(flights.run(id, call, this::isWithoutRedis, readThrough::load), (loadResult, failure) -> {
-            if (failure != null) {
-                return findOtherwise(id, failure, call);
-            }
-            return loadResult == null
-                    ? findMissing(id, call)
-                    : CompletableFuture.completedFuture(() -> known.foundIn(loadResult));
-        });
+        CompletableFuture<Supplier<Lookup<V>>> answer = new CompletableFuture<>();
+        ask(id, call, answer);
+        return answer;
+    }
+
+    /**
+     * Asks, and asks anew as often as the load under way had read before. That is for the same answer each time: of an answer for each attempt, the last would
+     * complete all of those before it by calls within calls, for which the stack of a thread has no room after some hundred attempts.
+     */
+    private void ask(K id, Bulkhead.Call call, CompletableFuture<Supplier<Lookup<V>>> answer) {
+        var unused = flights.run(id, call, this::isWithoutRedis, readThrough::load)
+                .whenComplete((loadResult, failure) -> {
+                    try {
+                        if (failure != null) {
+                            Futures.relay(findOtherwise(id, Futures.causeOf(failure), call), answer);
+                        } else if (loadResult == null) {
+                            ask(id, call, answer);
+                        } else {
+                            answer.complete(() -> known.foundIn(loadResult));
+                        }
+                    } catch (Throwable e) {
+                        answer.completeExceptionally(e);
+                    }
+                });
     }
 
     /** The answer for a caller whose load, or wait, has failed. */
