@@ -65,6 +65,7 @@ class VirtualThreadsIT extends NodesOnRedis {
 
     /** Where virtual threads were pinned while each caller asked for a user. */
     private List<String> pinnedWhile(LongUnaryOperator ids) throws Exception {
+        loadClasses();
         UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(ROOMY, Long.class, table);
         Path file = directory.resolve("pinned.jfr");
         try (Recording recording = new Recording()) {
@@ -87,6 +88,27 @@ class VirtualThreadsIT extends NodesOnRedis {
             recording.dump(file);
         }
         return pinned(file);
+    }
+
+    /** The first use of a class pins the thread that loads it, and those that wait for that. */
+    private void loadClasses() throws Exception {
+        Table other = new Table();
+        long last = MANY + 10;
+        LongStream.rangeClosed(MANY + 1, last).forEach(id -> other.put(id, profile(id)));
+        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(ROOMY, Long.class, other);
+        ExecutorService callers = virtualThreads();
+        try {
+            List<Future<Optional<UserProfile>>> answers = new ArrayList<>();
+            for (int caller = 0; caller < 1000; caller++) {
+                long id = last - caller % 10;
+                answers.add(callers.submit(() -> cache.find(id)));
+            }
+            for (Future<Optional<UserProfile>> answer : answers) {
+                assertThat(answer.get(1, TimeUnit.MINUTES)).isPresent();
+            }
+        } finally {
+            callers.shutdownNow();
+        }
     }
 
     private static List<String> pinned(Path file) throws IOException {
