@@ -17,7 +17,7 @@ import picocli.CommandLine.Command;
         description = {
             "Remove the relay's replication slot and publication from the database that USHER_DATABASE_URL names, as"
                     + " USHER_DATABASE_USERNAME, who has to own the publication and to have REPLICATION, or to be a superuser."
-                    + " Whoever lacks one is told what is left, and the SQL for it.",
+                    + " If a right is missing, the command prints what is left, and the SQL for it.",
             "Stop the servers first, or switch their relay off. What is not there is no error. USHER_RELAY_SLOT and"
                     + " USHER_RELAY_PUBLICATION name others than 'usher'."
         })

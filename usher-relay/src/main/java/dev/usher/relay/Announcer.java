@@ -160,7 +160,7 @@ final class Announcer<K> implements ChangeFeed.Listener {
             if (!hasId(table, before) && !hasId(table, after)) {
                 unreadable("a change of " + table + " is without its column " + table.id());
             }
-            return; // a row of nobody
+            return; // the row belongs to no user
         }
         if (oldId != null && !oldId.equals(newId)) {
             var unused = relevance.isRelevant(new Change.Row(table, before, null, null), oldId);

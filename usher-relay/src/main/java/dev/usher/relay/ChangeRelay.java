@@ -145,7 +145,7 @@ public final class ChangeRelay implements AutoCloseable {
             } catch (InterruptedException e) {
                 return; // no other thread interrupts this one
             } catch (RuntimeException | Error e) {
-                // An Error as well, such as a class that is missing: health has to say that nobody follows.
+                // An Error as well, such as a class that is missing: health has to say that no relay follows.
                 broken("the relay has failed: " + e.getClass().getSimpleName(), e);
             } finally {
                 announcer = null;

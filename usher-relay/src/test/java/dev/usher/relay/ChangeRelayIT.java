@@ -55,7 +55,7 @@ class ChangeRelayIT {
         site.sql("DELETE FROM users WHERE id = 9");
         awaitName(9, "none", one, other);
 
-        // A relay whose slot is gone flushes everything: nobody knows what has changed meanwhile.
+        // A relay whose slot is gone flushes everything: what has changed meanwhile is unknown.
         assertThat(one.name(3)).isEqualTo("old");
         assertThat(other.name(3)).isEqualTo("old");
         relay.close();
