@@ -453,6 +453,17 @@ public final class Node implements AutoCloseable {
         return send("GET", path, null, token);
     }
 
+    /** The ids of the keys that the server publishes, in their order. */
+    public List<String> kids() {
+        return get("/.well-known/jwks.json", null)
+                .with(200)
+                .json()
+                .path("keys")
+                .valueStream()
+                .map(key -> key.path("kid").asString())
+                .toList();
+    }
+
     public Answer post(String path, Object body, @Nullable String token) {
         return send("POST", path, body, token);
     }

@@ -53,12 +53,12 @@ class KeyRotationIT {
     @BeforeEach
     void oneKey() {
         pass(Duration.ofDays(1));
-        assertThat(kids(ONE)).hasSize(1);
+        assertThat(ONE.kids()).hasSize(1);
     }
 
     @Test
     void aNewKeyIsPublishedFirstThenSignsAndTheOldOneVerifiesUntilItsLastTokenHasExpired() {
-        String before = kids(ONE).get(0);
+        String before = ONE.kids().get(0);
         String token = ONE.administrator().token();
         assertThat(kidOf(token)).isEqualTo(before);
 
@@ -67,9 +67,9 @@ class KeyRotationIT {
         String after = answer.text("kid");
         assertThat(Instant.parse(answer.text("signs_from")))
                 .isBetween(Instant.now().plusSeconds(90), Instant.now().plusSeconds(150));
-        assertThat(kids(ONE)).containsExactly(before, after);
+        assertThat(ONE.kids()).containsExactly(before, after);
         pass(Duration.ZERO);
-        assertThat(kids(OTHER)).containsExactly(before, after);
+        assertThat(OTHER.kids()).containsExactly(before, after);
         assertThat(kidOf(OTHER.administrator().token())).isEqualTo(before);
 
         pass(SigningKeys.LEAD);
@@ -86,7 +86,7 @@ class KeyRotationIT {
         for (Node node : List.of(ONE, OTHER)) {
             node.get("/v1/me", token).problem(401, "unauthenticated");
             node.get("/v1/me", next).with(200);
-            assertThat(kids(node)).containsExactly(after);
+            assertThat(node.kids()).containsExactly(after);
         }
         assertThat(ONE.jdbc()
                         .sql("SELECT count(*) FROM signing_keys")
@@ -114,7 +114,7 @@ class KeyRotationIT {
                 .extracting(answer -> answer.text("signs_from"))
                 .hasSize(4)
                 .doesNotContainNull();
-        assertThat(kids(ONE)).hasSize(2);
+        assertThat(ONE.kids()).hasSize(2);
     }
 
     @Test
@@ -129,14 +129,14 @@ class KeyRotationIT {
         ONE.get("/v1/me", token).problem(401, "unauthenticated");
         OTHER.get("/v1/me", token).problem(401, "unauthenticated");
         OTHER.get("/v1/me", ONE.administrator().token()).with(200);
-        assertThat(kids(ONE)).hasSize(1).isEqualTo(kids(OTHER));
+        assertThat(ONE.kids()).hasSize(1).isEqualTo(OTHER.kids());
     }
 
     @Test
     void onlyAdministratorsRotate() {
         ONE.post("/v1/admin/signing-keys", Map.of(), null).problem(401, "unauthenticated");
         ONE.post("/v1/admin/signing-keys", Map.of(), ONE.register().token()).problem(403, "forbidden");
-        assertThat(kids(ONE)).hasSize(1);
+        assertThat(ONE.kids()).hasSize(1);
     }
 
     @Test
@@ -169,7 +169,7 @@ class KeyRotationIT {
         OTHER.bean(SigningKeys.class).reread();
 
         OTHER.get("/v1/me", token).with(200);
-        assertThat(kids(OTHER)).isEqualTo(kids(ONE));
+        assertThat(OTHER.kids()).isEqualTo(ONE.kids());
     }
 
     @Test
@@ -235,7 +235,7 @@ class KeyRotationIT {
             Node.User ann = node.register();
             var claims = TokenIT.claims(ann.id()).build();
 
-            assertThat(kids(node)).containsExactly(signing.id(), next.id(), former.id());
+            assertThat(node.kids()).containsExactly(signing.id(), next.id(), former.id());
             assertThat(node.get("/.well-known/jwks.json", null).response().body())
                     .doesNotContain("\"d\"");
             assertThat(kidOf(ann.token())).isEqualTo(signing.id());
@@ -289,16 +289,6 @@ class KeyRotationIT {
         OTHER.bean(SigningKeys.class).reread();
         // The first has deleted the keys that are over, and reads the table again.
         ONE.bean(SigningKeys.class).reread();
-    }
-
-    private static List<String> kids(Node node) {
-        return node.get("/.well-known/jwks.json", null)
-                .with(200)
-                .json()
-                .path("keys")
-                .valueStream()
-                .map(key -> key.path("kid").asString())
-                .toList();
     }
 
     private static JWKSelector named(String kid) {

@@ -86,7 +86,7 @@ class TokensOnMariaDbIT {
 
     @Test
     void twoWhoRotateAtOnceHaveRotatedOnceAndTheOldKeyVerifiesUntilItsLastTokenHasExpired() {
-        String before = kids(one).get(0);
+        String before = one.kids().get(0);
         String token = one.administrator().token();
         AtomicLong turn = new AtomicLong();
         QuickKeys.meet(4);
@@ -103,8 +103,8 @@ class TokensOnMariaDbIT {
                 .containsOnly(answers.get(0).text("signs_from"));
         pass(Duration.ZERO);
         String after = answers.get(0).text("kid");
-        assertThat(kids(one)).containsExactly(before, after);
-        assertThat(kids(other)).containsExactly(before, after);
+        assertThat(one.kids()).containsExactly(before, after);
+        assertThat(other.kids()).containsExactly(before, after);
         pass(SigningKeys.LEAD.plusMinutes(14));
         String next = other.administrator().token();
         one.get("/v1/me", token).with(200);
@@ -112,7 +112,7 @@ class TokensOnMariaDbIT {
         pass(Duration.ofMinutes(4));
         one.get("/v1/me", token).problem(401, "unauthenticated");
         one.get("/v1/me", next).with(200);
-        assertThat(kids(one)).containsExactly(after);
+        assertThat(one.kids()).containsExactly(after);
         assertThat(one.count("signing_keys")).isEqualTo(1);
     }
 
@@ -328,15 +328,5 @@ class TokensOnMariaDbIT {
         one.bean(SigningKeys.class).reread();
         other.bean(SigningKeys.class).reread();
         one.bean(SigningKeys.class).reread();
-    }
-
-    private static List<String> kids(Node node) {
-        return node.get("/.well-known/jwks.json", null)
-                .with(200)
-                .json()
-                .path("keys")
-                .valueStream()
-                .map(key -> key.path("kid").asString())
-                .toList();
     }
 }
