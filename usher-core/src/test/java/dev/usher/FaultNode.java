@@ -1,9 +1,6 @@
 package dev.usher;
 
 import dev.usher.FaultRun.Group;
-import java.io.BufferedReader;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -311,15 +308,12 @@ final class FaultNode implements AutoCloseable {
     public static void main(String[] args) throws Exception {
         List<String> arguments = List.of(args);
         try (FaultNode node = new FaultNode(
-                        FaultRun.parse(arguments.subList(4, arguments.size())),
-                        Integer.parseInt(arguments.get(0)),
-                        arguments.get(1),
-                        arguments.get(2),
-                        Path.of(arguments.get(3)));
-                BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-            for (String line = in.readLine(); line != null; line = in.readLine()) {
-                System.out.println(node.obey(line));
-            }
+                FaultRun.parse(arguments.subList(4, arguments.size())),
+                Integer.parseInt(arguments.get(0)),
+                arguments.get(1),
+                arguments.get(2),
+                Path.of(arguments.get(3)))) {
+            JavaProcess.answerLines(node::obey);
         }
     }
 }

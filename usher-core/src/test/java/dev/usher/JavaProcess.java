@@ -3,7 +3,9 @@ package dev.usher;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,6 +59,22 @@ final class JavaProcess implements AutoCloseable {
                     .start());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot run " + command, e);
+        }
+    }
+
+    /** What a process says to each line. */
+    @FunctionalInterface
+    interface Answers {
+
+        String to(String line) throws Exception;
+    }
+
+    /** In such a process: answers each line with a line, until there are no more. */
+    static void answerLines(Answers answers) throws Exception {
+        try (BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                System.out.println(answers.to(line));
+            }
         }
     }
 
