@@ -20,7 +20,7 @@ class ChangeRelayIT {
 
     @BeforeAll
     static void start() {
-        site = new RelaySite();
+        site = new RelaySite(RelayKind.POSTGRES_LOG);
     }
 
     @AfterEach
@@ -35,7 +35,7 @@ class ChangeRelayIT {
 
     @Test
     void changesBySqlAreNewOnAllNodesAlsoThoseOfATimeWithoutARelayOrSlot() {
-        site.sql("INSERT INTO users (id, name) SELECT n, 'old' FROM generate_series(1, 5) n");
+        site.insertUsers(1, 5, "old");
         Node one = site.node();
         Node other = site.node();
         ChangeRelay relay = site.relay(one);

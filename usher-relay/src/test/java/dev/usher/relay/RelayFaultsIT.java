@@ -7,182 +7,25 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.relay.RelayHealth.State;
 import dev.usher.relay.RelaySite.Node;
 import dev.usher.testkit.FaultProxy;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Map;
-import java.util.Random;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.LongStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-/** Whatever fails, at the end every node agrees with the table. */
+/** What may go wrong with the write-ahead log of PostgreSQL. */
 @Tag("thorough")
-class RelayFaultsIT {
+class RelayFaultsIT extends RelayFaults {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
-    private static final int USERS = 50;
-
-    private RelaySite site;
-    private Node one;
-    private Node other;
-    private Node third;
-
-    @BeforeEach
-    void start() {
-        site = new RelaySite();
-        site.sql("INSERT INTO users (id, name) SELECT n, 'old' FROM generate_series(1, " + USERS + ") n");
-        one = site.node();
-        other = site.node();
-        third = site.node();
-    }
-
-    @AfterEach
-    void stop() {
-        site.close();
-    }
-
-    @Test
-    void relaysThatAreKilledAtAnyMomentLoseNothing(@TempDir Path folder) throws Exception {
-        long seed = System.nanoTime();
-        Random random = new Random(seed);
-        Path log = folder.resolve("relays.log");
-        List<Process> relays = new ArrayList<>();
-        AtomicBoolean writing = new AtomicBoolean(true);
-        AtomicLong written = new AtomicLong();
-        Thread writer = new Thread(() -> {
-            Random rows = new Random(seed);
-            while (writing.get()) {
-                site.sql("UPDATE users SET name = 'v" + written.incrementAndGet() + "', status = "
-                        + (rows.nextInt(20) == 0 ? 0 : 1) + " WHERE id = " + (1 + rows.nextInt(USERS)));
-                readAll();
-            }
-        });
-        try {
-            relays.add(RelayProcess.start(site.redis.uri(), site.url, log));
-            relays.add(RelayProcess.start(site.redis.uri(), site.url, log));
-            writer.start();
-            for (int kills = 0; kills < 15; kills++) {
-                // Also during its start.
-                TimeUnit.MILLISECONDS.sleep(random.nextInt(16_000));
-                int which = random.nextInt(2);
-                relays.get(which).destroyForcibly().waitFor();
-                relays.set(which, RelayProcess.start(site.redis.uri(), site.url, log));
-            }
-            writing.set(false);
-            writer.join();
-            awaitAgreement("seed " + seed + " after " + written + " changes");
-            String said = Files.readString(log);
-            System.out.println("Relays killed 15 times: " + written + " changes, "
-                    + said.lines().filter(line -> line.contains("FOLLOWING")).count() + " times active, "
-                    + said.lines().filter(line -> line.contains("is flushed")).count() + " flushes");
-        } finally {
-            writing.set(false);
-            relays.forEach(Process::destroyForcibly);
-        }
-    }
-
-    @Test
-    void aStandbyTakesOverFromARelayThatIsKilledOrStandsStill(@TempDir Path folder) throws Exception {
-        Path log = folder.resolve("relay.log");
-        Process active = RelayProcess.start(site.redis.uri(), site.url, log);
-        try {
-            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
-            ChangeRelay standby = site.relay(one);
-            await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
-            new ProcessBuilder("kill", "-STOP", Long.toString(active.pid()))
-                    .start()
-                    .waitFor();
-            long frozen = System.nanoTime();
-            site.sql("UPDATE users SET name = 'while it stood still'");
-            await().atMost(PATIENCE).until(() -> standby.health().isActive());
-            System.out.println("Taken over from a relay that stands still after " + millisSince(frozen) + " ms");
-            awaitAgreement("standing still");
-            new ProcessBuilder("kill", "-CONT", Long.toString(active.pid()))
-                    .start()
-                    .waitFor();
-            await().atMost(PATIENCE).until(() -> says(log, "STANDBY"));
-            site.sql("UPDATE users SET name = 'after it'");
-            awaitAgreement("after it stood still");
-            standby.close();
-            await().atMost(PATIENCE)
-                    .until(() -> site.number(
-                                    "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'usher' AND active")
-                            == 1);
-            ChangeRelay next = site.relay(one);
-            await().atMost(PATIENCE).until(() -> next.health().state() == State.STANDBY);
-            active.destroyForcibly().waitFor();
-            long killed = System.nanoTime();
-            await().atMost(PATIENCE).until(() -> next.health().isActive());
-            System.out.println("Taken over from a relay that was killed after " + millisSince(killed) + " ms");
-            site.sql("UPDATE users SET name = 'the last'");
-            awaitAgreement("taken over");
-        } finally {
-            active.destroyForcibly();
-        }
-    }
-
-    @Test
-    void aDatabaseThatIsKilledAndRestartedLosesNothing() {
-        ChangeRelay relay = following();
-        for (int round = 0; round < 3; round++) {
-            readAll();
-            site.sql("UPDATE users SET name = 'before " + round + "' WHERE id <= 25");
-            site.postgres.restart();
-            site.sql("UPDATE users SET name = 'after " + round + "' WHERE id > 20");
-            awaitAgreement("round " + round);
-        }
-        await().atMost(PATIENCE).until(() -> relay.health().isActive());
-    }
-
-    @Test
-    void tenThousandRowsInOneStatement() {
-        site.sql("INSERT INTO users (id, name) SELECT n, 'old' FROM generate_series(1001, 11000) n");
-        ChangeRelay relay = following();
-        one.profiles().findAll(LongStream.rangeClosed(1001, 11000).boxed().toList());
-        other.profiles().findAll(LongStream.rangeClosed(1001, 11000).boxed().toList());
-        long fences = relay.health().fences();
-        long begun = System.nanoTime();
-        site.sql("UPDATE users SET name = 'new' WHERE id > 1000");
-        await().atMost(PATIENCE).until(() -> relay.health().fences() - fences >= 10_000);
-        System.out.println("10,000 rows of one statement are fenced after " + millisSince(begun) + " ms");
-        for (Node node : List.of(one, other)) {
-            assertThat(node.profiles()
-                            .findAll(LongStream.rangeClosed(1001, 11000).boxed().toList())
-                            .values())
-                    .hasSize(10_000)
-                    .allMatch(profile -> profile.name().equals("new"));
-        }
-    }
-
-    @Test
-    void aTableThatIsEmptied() {
-        ChangeRelay relay = following();
-        readAll();
-        site.sql("TRUNCATE users");
-        awaitAgreement("emptied");
-        assertThat(relay.health().flushes()).isEqualTo(2);
+    RelayFaultsIT() {
+        super(RelayKind.POSTGRES_LOG);
     }
 
     @Test
     void thePositionMovesOnWhenOtherTablesChange() {
         ChangeRelay relay = following();
         for (int i = 0; i < 20; i++) {
-            site.sql("INSERT INTO others SELECT n, repeat('x', 1000) FROM generate_series(1, 5000) n");
+            site.insertOthers();
         }
-        long end = site.end();
-        await().atMost(PATIENCE).until(() -> site.slot() >= end - (2L << 20));
+        long end = end();
+        await().atMost(PATIENCE).until(() -> slot() >= end - (2L << 20));
         assertThat(relay.health().flushes()).isEqualTo(1);
     }
 
@@ -201,34 +44,15 @@ class RelayFaultsIT {
             proxy.refuse();
             site.sql("UPDATE users SET name = 'unannounced' WHERE id = 1");
             for (int i = 0; i < 10; i++) {
-                site.sql("INSERT INTO others SELECT n, repeat('x', 1000) FROM generate_series(1, 5000) n");
+                site.insertOthers();
             }
-            await().atMost(PATIENCE).until(() -> site.slot() < 0);
+            await().atMost(PATIENCE).until(() -> slot() < 0);
             await().atMost(PATIENCE).until(() -> relay.health().state() == State.BROKEN);
             site.sql("UPDATE users SET name = 'without a slot' WHERE id = 2");
             assertThat(one.name(2)).isEqualTo("old");
             proxy.restore();
             awaitAgreement("given up");
             relay.close();
-        }
-    }
-
-    @Test
-    void aRelayThatAloneHasLostRedisLeavesTheLogToAnother() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(site.redis.host(), site.redis.port())) {
-            ChangeRelay cutOff = site.relay(site.node("redis://" + proxy.host() + ":" + proxy.port()));
-            await().atMost(PATIENCE).until(() -> site.isSettled(cutOff, one));
-            ChangeRelay standby = site.relay(one);
-            await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
-            readAll();
-            proxy.refuse();
-            site.sql("UPDATE users SET name = 'cut off' WHERE id = 4");
-            awaitAgreement("cut off");
-            assertThat(standby.health().isActive()).isTrue();
-            assertThat(standby.health().flushes()).isZero();
-            proxy.restore();
-            await().atMost(PATIENCE).until(() -> cutOff.health().state() == State.STANDBY);
-            site.closeAll();
         }
     }
 
@@ -385,123 +209,14 @@ class RelayFaultsIT {
         }
     }
 
-    @Test
-    void howSoonAChangeIsNewOnTheLastOfThreeNodes() {
-        following();
-        int rounds = 500;
-        long[] micros = new long[rounds];
-        for (int round = 0; round < rounds; round++) {
-            long id = 1L + round % USERS;
-            String name = "round " + round;
-            for (Node node : List.of(one, other, third)) {
-                assertThat(node.name(id)).isNotEqualTo(name);
-            }
-            site.sql("UPDATE users SET name = '" + name + "' WHERE id = " + id);
-            long committed = System.nanoTime();
-            for (Node node : List.of(one, other, third)) {
-                while (!node.name(id).equals(name)) {
-                    Thread.onSpinWait();
-                }
-            }
-            micros[round] = (System.nanoTime() - committed) / 1000;
-        }
-        Arrays.sort(micros);
-        System.out.println("From the commit until the last of 3 nodes answers new, of " + rounds + ": p50 "
-                + micros[rounds / 2] / 1000.0 + " ms, p99 " + micros[rounds * 99 / 100] / 1000.0 + " ms, max "
-                + micros[rounds - 1] / 1000.0 + " ms");
+    /** Where the slot is, or -1 without one. */
+    private long slot() {
+        return site.number("SELECT coalesce((SELECT confirmed_flush_lsn - '0/0' FROM pg_replication_slots"
+                + " WHERE slot_name = 'usher'), -1)");
     }
 
-    @Test
-    void fiveThousandRowsASecond() throws Exception {
-        int rows = 20_000;
-        site.sql("INSERT INTO users (id, name) SELECT n, 'old' FROM generate_series(1001, " + (1000 + rows) + ") n");
-        ChangeRelay relay = following();
-        long fences = relay.health().fences();
-        Duration most = Duration.ZERO;
-        long begun = System.nanoTime();
-        int written = 0;
-        for (int tenth = 0; tenth < 200; tenth++) {
-            int from = 1001 + written % rows;
-            site.sql("UPDATE users SET name = 'n" + tenth + "' WHERE id BETWEEN " + from + " AND " + (from + 499));
-            written += 500;
-            readAll();
-            Duration lag = relay.health().lag();
-            most = lag.compareTo(most) > 0 ? lag : most;
-            long ahead = begun + (tenth + 1) * 100_000_000L - System.nanoTime();
-            if (ahead > 0) {
-                TimeUnit.NANOSECONDS.sleep(ahead);
-            }
-        }
-        long took = millisSince(begun);
-        int all = written;
-        await().atMost(PATIENCE).until(() -> relay.health().fences() - fences >= all);
-        System.out.println(all + " rows changed in " + took + " ms are fenced after " + millisSince(begun)
-                + " ms, the greatest lag " + most.toMillis() + " ms");
-        Map<Long, String> table = site.rows();
-        for (Node node : List.of(one, other, third)) {
-            node.profiles()
-                    .findAll(LongStream.range(1001, 1001 + rows).boxed().toList())
-                    .forEach((id, profile) ->
-                            assertThat(profile.name() + " true").isEqualTo(table.get(id)));
-        }
-    }
-
-    @Test
-    void whatARelayCostsAtRest(@TempDir Path folder) throws Exception {
-        Path log = folder.resolve("relay.log");
-        long begun = System.nanoTime();
-        Process relay = RelayProcess.start(site.redis.uri(), site.url, log);
-        try {
-            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
-            long started = millisSince(begun);
-            TimeUnit.SECONDS.sleep(10);
-            long before = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis();
-            long from = System.nanoTime();
-            TimeUnit.SECONDS.sleep(20);
-            long used = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() - before;
-            System.out.println("A relay follows " + started + " ms after the start of its JVM; at rest it takes "
-                    + used * 100.0 / millisSince(from) + " % of a processor");
-        } finally {
-            relay.destroyForcibly();
-        }
-    }
-
-    private ChangeRelay following() {
-        ChangeRelay relay = site.relay(one);
-        await().atMost(PATIENCE).until(() -> site.isSettled(relay, one));
-        return relay;
-    }
-
-    private void readAll() {
-        for (Node node : List.of(one, other, third)) {
-            for (long id = 1; id <= USERS; id++) {
-                node.name(id);
-                node.isEnabled(id);
-            }
-        }
-    }
-
-    private void awaitAgreement(String when) {
-        await(when).atMost(PATIENCE).untilAsserted(() -> {
-            Map<Long, String> rows = site.rows();
-            for (long id = 1; id <= USERS; id++) {
-                String row = rows.getOrDefault(id, "none false");
-                for (Node node : List.of(one, other, third)) {
-                    assertThat(node.name(id) + " " + node.isEnabled(id)).isEqualTo(row);
-                }
-            }
-        });
-    }
-
-    private static boolean says(Path log, String text) {
-        try {
-            return Files.exists(log) && Files.readString(log).contains(text);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static long millisSince(long moment) {
-        return (System.nanoTime() - moment) / 1_000_000;
+    /** Where the log ends. */
+    private long end() {
+        return site.number("SELECT pg_current_wal_lsn() - '0/0'");
     }
 }

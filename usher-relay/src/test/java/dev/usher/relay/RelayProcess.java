@@ -11,7 +11,7 @@ final class RelayProcess {
 
     private RelayProcess() {}
 
-    static Process start(String redisUri, String url, Path log) throws IOException {
+    static Process start(RelaySite site, Path log) throws IOException {
         return new ProcessBuilder(List.of(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "-cp",
@@ -20,8 +20,9 @@ final class RelayProcess {
                         "-XX:+UseSerialGC",
                         "-XX:TieredStopAtLevel=1",
                         RelayProcess.class.getName(),
-                        redisUri,
-                        url))
+                        site.redis.uri(),
+                        site.url,
+                        site.kind.name()))
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                 .start();
@@ -29,14 +30,11 @@ final class RelayProcess {
 
     @SuppressWarnings("SystemOut")
     public static void main(String... arguments) throws InterruptedException {
-        Node node = RelaySite.nodeOn(arguments[0], arguments[1], "postgres");
+        RelayKind kind = RelayKind.valueOf(arguments[2]);
+        // Its caches announce, and read no row.
+        Node node = RelaySite.nodeOn(arguments[0], arguments[1], "", "");
         ChangeRelay relay = ChangeRelay.builder()
-                .feed(PostgresChangeFeed.builder()
-                        .url(arguments[1])
-                        .user("relay")
-                        .password("")
-                        .watch(RelaySite.USERS)
-                        .build())
+                .feed(kind.feed(arguments[1]))
                 .caches(node.caches(), node.statuses())
                 .start();
         RelayHealth.State said = RelayHealth.State.CLOSED;

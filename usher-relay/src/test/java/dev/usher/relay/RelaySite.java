@@ -5,11 +5,9 @@ import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserSource;
 import dev.usher.UserStatus;
-import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import java.sql.Connection;
 import java.sql.DriverManager;
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -19,26 +17,25 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
-/** A Redis, a PostgreSQL with a table of users that a relay may follow, and nodes that read from both. */
+/** A Redis, a database with a table of users that a relay may follow, and nodes that read from both. */
 final class RelaySite implements AutoCloseable {
 
     static final WatchedTable USERS =
             WatchedTable.of("users", "id").status("status", "1").ignoring("last_login");
 
+    final RelayKind kind;
     final RedisServer redis = RedisServer.start();
-    final PostgresServer postgres =
-            PostgresServer.start(Map.of("wal_level", "logical", "wal_keep_size", "0", "checkpoint_timeout", "1h"));
-    final String url = postgres.createDatabase("app");
+    final String url;
+    private final RelayKind.Database database;
     private final List<Runnable> opened = new ArrayList<>();
 
-    RelaySite() {
-        sql("CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, status smallint NOT NULL DEFAULT 1,"
-                + " last_login timestamptz)");
-        sql("CREATE TABLE others (id bigint, filler text)");
-        sql("CREATE ROLE relay LOGIN REPLICATION");
-        sql("GRANT SELECT ON users TO relay");
-        sql("CREATE PUBLICATION usher FOR TABLE users");
+    RelaySite(RelayKind kind) {
+        this.kind = kind;
+        this.database = kind.start();
+        this.url = database.url();
+        kind.preparation().forEach(this::sql);
     }
 
     /** A node with the caches that an application has. */
@@ -58,12 +55,12 @@ final class RelaySite implements AutoCloseable {
     }
 
     Node node(String redisUri) {
-        Node node = nodeOn(redisUri, url, postgres.username());
+        Node node = nodeOn(redisUri, url, database.user(), database.password());
         opened.add(node.caches()::close);
         return node;
     }
 
-    static Node nodeOn(String redisUri, String url, String user) {
+    static Node nodeOn(String redisUri, String url, String user, String password) {
         UserCaches caches = UserCaches.builder()
                 .redis(redisUri)
                 .commandTimeout(Duration.ofSeconds(2))
@@ -73,21 +70,22 @@ final class RelaySite implements AutoCloseable {
                 caches.cache(
                         UserProfile.FACET,
                         Long.class,
-                        source(url, user, row -> new UserProfile("", text(row, "name"), "", false, "", ""))),
+                        source(url, user, password, row -> new UserProfile("", text(row, "name"), "", false, "", ""))),
                 caches.cache(
                         UserStatus.FACET,
                         Long.class,
-                        source(url, user, row -> UserStatus.of(Integer.parseInt(text(row, "status"))))));
+                        source(url, user, password, row -> UserStatus.of(Integer.parseInt(text(row, "status"))))));
     }
 
-    private static <V> UserSource<Long, V> source(String url, String user, Function<ResultSet, V> value) {
+    private static <V> UserSource<Long, V> source(
+            String url, String user, String password, Function<ResultSet, V> value) {
         return ids -> {
-            try (Connection connection = DriverManager.getConnection(url, user, "");
-                    PreparedStatement query =
-                            connection.prepareStatement("SELECT id, name, status FROM users WHERE id = ANY (?)")) {
-                query.setArray(1, connection.createArrayOf("bigint", ids.toArray()));
+            String list = ids.stream().map(String::valueOf).collect(Collectors.joining(", "));
+            try (Connection connection = DriverManager.getConnection(url, user, password);
+                    Statement query = connection.createStatement()) {
                 Map<Long, V> found = new HashMap<>();
-                try (ResultSet rows = query.executeQuery()) {
+                try (ResultSet rows =
+                        query.executeQuery("SELECT id, name, status FROM users WHERE id IN (" + list + ")")) {
                     while (rows.next()) {
                         found.put(rows.getLong("id"), value.apply(rows));
                     }
@@ -105,13 +103,8 @@ final class RelaySite implements AutoCloseable {
         }
     }
 
-    PostgresChangeFeed feed() {
-        return PostgresChangeFeed.builder()
-                .url(url)
-                .user("relay")
-                .password("")
-                .watch(USERS)
-                .build();
+    ChangeFeed feed() {
+        return kind.feed(url);
     }
 
     ChangeRelay relay(Node node) {
@@ -133,7 +126,7 @@ final class RelaySite implements AutoCloseable {
     }
 
     void sql(String sql) {
-        try (Connection connection = DriverManager.getConnection(url, postgres.username(), "");
+        try (Connection connection = connect();
                 Statement statement = connection.createStatement()) {
             statement.execute(sql);
         } catch (SQLException e) {
@@ -142,7 +135,7 @@ final class RelaySite implements AutoCloseable {
     }
 
     long number(String query) {
-        try (Connection connection = DriverManager.getConnection(url, postgres.username(), "");
+        try (Connection connection = connect();
                 Statement statement = connection.createStatement();
                 ResultSet rows = statement.executeQuery(query)) {
             rows.next();
@@ -152,20 +145,27 @@ final class RelaySite implements AutoCloseable {
         }
     }
 
-    /** Where the slot is, or -1 without one. */
-    long slot() {
-        return number("SELECT coalesce((SELECT confirmed_flush_lsn - '0/0' FROM pg_replication_slots"
-                + " WHERE slot_name = 'usher'), -1)");
+    /** Adds users that may act. */
+    void insertUsers(long first, long last, String name) {
+        sql("INSERT INTO users (id, name) SELECT n, '" + name + "' FROM " + kind.numbers(first, last));
     }
 
-    /** Where the log ends. */
-    long end() {
-        return number("SELECT pg_current_wal_lsn() - '0/0'");
+    /** Writes 5 MB into a table that no relay watches. */
+    void insertOthers() {
+        sql("INSERT INTO others SELECT n, repeat('x', 1000) FROM " + kind.numbers(1, 5000));
+    }
+
+    void restartDatabase() {
+        database.restarting().run();
+    }
+
+    private Connection connect() throws SQLException {
+        return DriverManager.getConnection(url, database.user(), database.password());
     }
 
     /** By id, the name, and whether the user may act. */
     Map<Long, String> rows() {
-        try (Connection connection = DriverManager.getConnection(url, postgres.username(), "");
+        try (Connection connection = connect();
                 Statement statement = connection.createStatement();
                 ResultSet rows = statement.executeQuery("SELECT id, name, status FROM users")) {
             Map<Long, String> found = new HashMap<>();
@@ -187,7 +187,7 @@ final class RelaySite implements AutoCloseable {
     @Override
     public void close() {
         closeAll();
-        postgres.close();
+        database.closing().run();
         redis.close();
     }
 }

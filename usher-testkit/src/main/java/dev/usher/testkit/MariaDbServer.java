@@ -2,6 +2,7 @@ package dev.usher.testkit;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +29,7 @@ import java.util.stream.Stream;
  * }
  * }</pre>
  *
- * <p>The driver, {@code org.mariadb.jdbc:mariadb-java-client}, has to be on the class path of the test. There are no accounts: any name and password is accepted.
+ * <p>The driver, {@code org.mariadb.jdbc:mariadb-java-client}, has to be on the class path of the test. There are no accounts: any name and password is accepted, until {@link #checkAccounts}.
  *
  * <p>The server ends with {@link #close}, or with the JVM, as {@link PostgresServer} does. Thread-safe.
  */
@@ -43,17 +44,24 @@ public final class MariaDbServer implements AutoCloseable {
 
     private final LoopbackPort port;
     private final ServerDirectory directory;
-    private final Process process;
-    private final Guardian guardian;
+    private final List<String> command;
     private final ShutdownHook shutdownHook = new ShutdownHook("mariadb-shutdown", this::end);
 
+    private Process process;
+    private Guardian guardian;
+    private boolean killed;
     private boolean closed;
 
-    private MariaDbServer(LoopbackPort port, ServerDirectory directory, Process process) {
+    private MariaDbServer(LoopbackPort port, ServerDirectory directory, List<String> command, Process process) {
         this.port = port;
         this.directory = directory;
+        this.command = List.copyOf(command);
         this.process = process;
-        this.guardian = Guardian.over(process.pid(), Signal.KILL, directory.path());
+        this.guardian = guardianOf(process);
+    }
+
+    private Guardian guardianOf(Process server) {
+        return Guardian.over(server.pid(), Signal.KILL, directory.path());
     }
 
     /** Whether this machine has a server to start. */
@@ -85,8 +93,9 @@ public final class MariaDbServer implements AutoCloseable {
     private static MariaDbServer start(Path program, LoopbackPort port, String... options) {
         ServerDirectory directory = ServerDirectory.create("usher-mariadb-");
         Process process;
+        List<String> command;
         try {
-            List<String> command = new ArrayList<>(List.of(
+            command = new ArrayList<>(List.of(
                     program.toString(),
                     "--no-defaults",
                     "--user=" + System.getProperty("user.name"),
@@ -102,16 +111,13 @@ public final class MariaDbServer implements AutoCloseable {
                     "--bind-address=" + LoopbackPort.HOST,
                     "--port=" + port.number()));
             command.addAll(List.of(options));
-            process = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(Redirect.appendTo(directory.log().toFile()))
-                    .start();
+            process = start(command, directory);
         } catch (IOException | RuntimeException e) {
             String log = directory.logTail();
             directory.delete();
             throw new IllegalStateException("MariaDB did not start; its log:\n" + log, e);
         }
-        MariaDbServer server = new MariaDbServer(port, directory, process);
+        MariaDbServer server = new MariaDbServer(port, directory, command, process);
         try {
             server.awaitAnswer();
         } catch (RuntimeException e) {
@@ -120,6 +126,13 @@ public final class MariaDbServer implements AutoCloseable {
         }
         server.shutdownHook.add();
         return server;
+    }
+
+    private static Process start(List<String> command, ServerDirectory directory) throws IOException {
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(Redirect.appendTo(directory.log().toFile()))
+                .start();
     }
 
     /** Creates the tables of the server itself, without accounts in them. */
@@ -186,6 +199,59 @@ public final class MariaDbServer implements AutoCloseable {
         return jdbcUrl(name);
     }
 
+    /**
+     * From now until {@link #restart} the server checks accounts and their privileges. There is one account, that of {@link #username} and {@link #password}, which
+     * may do everything.
+     *
+     * @throws IllegalStateException if the server refuses
+     */
+    public void checkAccounts() {
+        try (Connection connection = DriverManager.getConnection(jdbcUrl(""), username(), password());
+                Statement statement = connection.createStatement()) {
+            statement.execute("FLUSH PRIVILEGES");
+            statement.execute("CREATE OR REPLACE USER " + USER + "@'%' IDENTIFIED BY '" + USER + "'");
+            statement.execute("GRANT ALL ON *.* TO " + USER + "@'%' WITH GRANT OPTION");
+        } catch (SQLException e) {
+            throw new IllegalStateException("cannot make an account", e);
+        }
+    }
+
+    /** Ends the server as {@code kill -9} does, until {@link #restart}. A second call does nothing. */
+    public synchronized void kill() {
+        if (killed || closed) {
+            return;
+        }
+        process.destroyForcibly();
+        ProcessExit.await(process);
+        guardian.dismiss();
+        killed = true;
+    }
+
+    /**
+     * Kills the server if it is running, and starts it again, on the same port, with all committed data.
+     *
+     * @throws IllegalStateException if the server was closed or does not answer; the message then ends with its log
+     */
+    public synchronized void restart() {
+        kill();
+        if (closed) {
+            throw new IllegalStateException("the MariaDB of port " + port() + " is closed");
+        }
+        try {
+            process = start(command, directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot start the MariaDB of port " + port(), e);
+        }
+        guardian = guardianOf(process);
+        killed = false;
+        awaitAnswer();
+    }
+
+    /** The directory of the server's data, in which its binlog is as well. */
+    public Path data() {
+        return directory.path().resolve("data");
+    }
+
     /** Ends the server and removes what it wrote. A second call does nothing. */
     @Override
     public void close() {
@@ -197,10 +263,8 @@ public final class MariaDbServer implements AutoCloseable {
         if (closed) {
             return;
         }
+        kill();
         closed = true;
-        process.destroyForcibly();
-        ProcessExit.await(process);
-        guardian.dismiss();
         directory.delete();
         port.close();
     }

@@ -1,0 +1,327 @@
+package dev.usher.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.relay.RelayHealth.State;
+import dev.usher.relay.RelaySite.Node;
+import dev.usher.testkit.FaultProxy;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whatever fails, at the end every node agrees with the table: for each feed in a class of its own. */
+@Tag("thorough")
+abstract class RelayFaults {
+
+    static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final int USERS = 50;
+
+    RelaySite site;
+    Node one;
+    Node other;
+    Node third;
+
+    private final RelayKind kind;
+
+    RelayFaults(RelayKind kind) {
+        this.kind = kind;
+    }
+
+    @BeforeEach
+    void start() {
+        site = new RelaySite(kind);
+        site.insertUsers(1, USERS, "old");
+        one = site.node();
+        other = site.node();
+        third = site.node();
+    }
+
+    @AfterEach
+    void stop() {
+        site.close();
+    }
+
+    @Test
+    void relaysThatAreKilledAtAnyMomentLoseNothing(@TempDir Path folder) throws Exception {
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        Path log = folder.resolve("relays.log");
+        List<Process> relays = new ArrayList<>();
+        AtomicBoolean writing = new AtomicBoolean(true);
+        AtomicLong written = new AtomicLong();
+        Thread writer = new Thread(() -> {
+            Random rows = new Random(seed);
+            while (writing.get()) {
+                site.sql("UPDATE users SET name = 'v" + written.incrementAndGet() + "', status = "
+                        + (rows.nextInt(20) == 0 ? 0 : 1) + " WHERE id = " + (1 + rows.nextInt(USERS)));
+                readAll();
+            }
+        });
+        try {
+            relays.add(RelayProcess.start(site, log));
+            relays.add(RelayProcess.start(site, log));
+            writer.start();
+            for (int kills = 0; kills < 15; kills++) {
+                // Also during its start.
+                TimeUnit.MILLISECONDS.sleep(random.nextInt(16_000));
+                int which = random.nextInt(2);
+                relays.get(which).destroyForcibly().waitFor();
+                relays.set(which, RelayProcess.start(site, log));
+            }
+            writing.set(false);
+            writer.join();
+            awaitAgreement("seed " + seed + " after " + written + " changes");
+            System.out.println("Relays of " + kind + " killed 15 times: " + written + " changes, "
+                    + times(log, "FOLLOWING") + " times active, " + times(log, "is flushed") + " flushes");
+        } finally {
+            writing.set(false);
+            relays.forEach(Process::destroyForcibly);
+        }
+    }
+
+    @Test
+    void aStandbyTakesOverFromARelayThatIsKilledOrStandsStill(@TempDir Path folder) throws Exception {
+        Path log = folder.resolve("relay.log");
+        Process active = RelayProcess.start(site, log);
+        try {
+            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
+            ChangeRelay standby = site.relay(one);
+            await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
+            new ProcessBuilder("kill", "-STOP", Long.toString(active.pid()))
+                    .start()
+                    .waitFor();
+            long frozen = System.nanoTime();
+            site.sql("UPDATE users SET name = 'while it stood still'");
+            await().atMost(PATIENCE).until(() -> standby.health().isActive());
+            System.out.println("Taken over from a relay that stands still after " + millisSince(frozen) + " ms");
+            awaitAgreement("standing still");
+            new ProcessBuilder("kill", "-CONT", Long.toString(active.pid()))
+                    .start()
+                    .waitFor();
+            await().atMost(PATIENCE).until(() -> says(log, "STANDBY"));
+            site.sql("UPDATE users SET name = 'after it'");
+            awaitAgreement("after it stood still");
+            long before = times(log, "FOLLOWING");
+            standby.close();
+            await().atMost(PATIENCE).until(() -> times(log, "FOLLOWING") > before);
+            ChangeRelay next = site.relay(one);
+            await().atMost(PATIENCE).until(() -> next.health().state() == State.STANDBY);
+            active.destroyForcibly().waitFor();
+            long killed = System.nanoTime();
+            await().atMost(PATIENCE).until(() -> next.health().isActive());
+            System.out.println("Taken over from a relay that was killed after " + millisSince(killed) + " ms");
+            site.sql("UPDATE users SET name = 'the last'");
+            awaitAgreement("taken over");
+        } finally {
+            active.destroyForcibly();
+        }
+    }
+
+    @Test
+    void aDatabaseThatIsKilledAndRestartedLosesNothing() {
+        ChangeRelay relay = following();
+        for (int round = 0; round < 3; round++) {
+            readAll();
+            site.sql("UPDATE users SET name = 'before " + round + "' WHERE id <= 25");
+            site.restartDatabase();
+            site.sql("UPDATE users SET name = 'after " + round + "' WHERE id > 20");
+            awaitAgreement("round " + round);
+        }
+        await().atMost(PATIENCE).until(() -> relay.health().isActive());
+    }
+
+    @Test
+    void tenThousandRowsInOneStatement() {
+        site.insertUsers(1001, 11_000, "old");
+        ChangeRelay relay = following();
+        one.profiles().findAll(LongStream.rangeClosed(1001, 11000).boxed().toList());
+        other.profiles().findAll(LongStream.rangeClosed(1001, 11000).boxed().toList());
+        long fences = relay.health().fences();
+        long begun = System.nanoTime();
+        site.sql("UPDATE users SET name = 'new' WHERE id > 1000");
+        await().atMost(PATIENCE).until(() -> relay.health().fences() - fences >= 10_000);
+        System.out.println("10,000 rows of one statement are fenced after " + millisSince(begun) + " ms");
+        for (Node node : List.of(one, other)) {
+            assertThat(node.profiles()
+                            .findAll(LongStream.rangeClosed(1001, 11000).boxed().toList())
+                            .values())
+                    .hasSize(10_000)
+                    .allMatch(profile -> profile.name().equals("new"));
+        }
+    }
+
+    @Test
+    void aTableThatIsEmptied() {
+        ChangeRelay relay = following();
+        readAll();
+        site.sql("TRUNCATE users");
+        awaitAgreement("emptied");
+        assertThat(relay.health().flushes()).isEqualTo(2);
+    }
+
+    @Test
+    void aRelayThatAloneHasLostRedisLeavesTheLogToAnother() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(site.redis.host(), site.redis.port())) {
+            ChangeRelay cutOff = site.relay(site.node("redis://" + proxy.host() + ":" + proxy.port()));
+            await().atMost(PATIENCE).until(() -> site.isSettled(cutOff, one));
+            ChangeRelay standby = site.relay(one);
+            await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
+            readAll();
+            proxy.refuse();
+            site.sql("UPDATE users SET name = 'cut off' WHERE id = 4");
+            awaitAgreement("cut off");
+            assertThat(standby.health().isActive()).isTrue();
+            assertThat(standby.health().flushes()).isZero();
+            proxy.restore();
+            await().atMost(PATIENCE).until(() -> cutOff.health().state() == State.STANDBY);
+            site.closeAll();
+        }
+    }
+
+    @Test
+    void howSoonAChangeIsNewOnTheLastOfThreeNodes() {
+        following();
+        int rounds = 500;
+        long[] micros = new long[rounds];
+        for (int round = 0; round < rounds; round++) {
+            long id = 1L + round % USERS;
+            String name = "round " + round;
+            for (Node node : List.of(one, other, third)) {
+                assertThat(node.name(id)).isNotEqualTo(name);
+            }
+            site.sql("UPDATE users SET name = '" + name + "' WHERE id = " + id);
+            long committed = System.nanoTime();
+            for (Node node : List.of(one, other, third)) {
+                while (!node.name(id).equals(name)) {
+                    Thread.onSpinWait();
+                }
+            }
+            micros[round] = (System.nanoTime() - committed) / 1000;
+        }
+        Arrays.sort(micros);
+        System.out.println("From the commit until the last of 3 nodes answers new, of " + rounds + ": p50 "
+                + micros[rounds / 2] / 1000.0 + " ms, p99 " + micros[rounds * 99 / 100] / 1000.0 + " ms, max "
+                + micros[rounds - 1] / 1000.0 + " ms");
+    }
+
+    @Test
+    void fiveThousandRowsASecond() throws Exception {
+        int rows = 20_000;
+        site.insertUsers(1001, 1000 + rows, "old");
+        ChangeRelay relay = following();
+        long fences = relay.health().fences();
+        Duration most = Duration.ZERO;
+        long begun = System.nanoTime();
+        int written = 0;
+        for (int tenth = 0; tenth < 200; tenth++) {
+            int from = 1001 + written % rows;
+            site.sql("UPDATE users SET name = 'n" + tenth + "' WHERE id BETWEEN " + from + " AND " + (from + 499));
+            written += 500;
+            readAll();
+            Duration lag = relay.health().lag();
+            most = lag.compareTo(most) > 0 ? lag : most;
+            long ahead = begun + (tenth + 1) * 100_000_000L - System.nanoTime();
+            if (ahead > 0) {
+                TimeUnit.NANOSECONDS.sleep(ahead);
+            }
+        }
+        long took = millisSince(begun);
+        int all = written;
+        await().atMost(PATIENCE).until(() -> relay.health().fences() - fences >= all);
+        System.out.println(all + " rows changed in " + took + " ms are fenced after " + millisSince(begun)
+                + " ms, the greatest lag " + most.toMillis() + " ms");
+        Map<Long, String> table = site.rows();
+        for (Node node : List.of(one, other, third)) {
+            node.profiles()
+                    .findAll(LongStream.range(1001, 1001 + rows).boxed().toList())
+                    .forEach((id, profile) ->
+                            assertThat(profile.name() + " true").isEqualTo(table.get(id)));
+        }
+    }
+
+    @Test
+    void whatARelayCostsAtRest(@TempDir Path folder) throws Exception {
+        Path log = folder.resolve("relay.log");
+        long begun = System.nanoTime();
+        Process relay = RelayProcess.start(site, log);
+        try {
+            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
+            long started = millisSince(begun);
+            TimeUnit.SECONDS.sleep(10);
+            long before = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis();
+            long from = System.nanoTime();
+            TimeUnit.SECONDS.sleep(20);
+            long used = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() - before;
+            System.out.println("A relay follows " + started + " ms after the start of its JVM; at rest it takes "
+                    + used * 100.0 / millisSince(from) + " % of a processor");
+        } finally {
+            relay.destroyForcibly();
+        }
+    }
+
+    ChangeRelay following() {
+        ChangeRelay relay = site.relay(one);
+        await().atMost(PATIENCE).until(() -> site.isSettled(relay, one));
+        return relay;
+    }
+
+    void readAll() {
+        for (Node node : List.of(one, other, third)) {
+            for (long id = 1; id <= USERS; id++) {
+                node.name(id);
+                node.isEnabled(id);
+            }
+        }
+    }
+
+    void awaitAgreement(String when) {
+        await(when).atMost(PATIENCE).untilAsserted(() -> {
+            Map<Long, String> rows = site.rows();
+            for (long id = 1; id <= USERS; id++) {
+                String row = rows.getOrDefault(id, "none false");
+                for (Node node : List.of(one, other, third)) {
+                    assertThat(node.name(id) + " " + node.isEnabled(id)).isEqualTo(row);
+                }
+            }
+        });
+    }
+
+    static boolean says(Path log, String text) {
+        return times(log, text) > 0;
+    }
+
+    /** How many lines hold a text. */
+    private static long times(Path log, String text) {
+        try {
+            return Files.exists(log)
+                    ? Files.readString(log)
+                            .lines()
+                            .filter(line -> line.contains(text))
+                            .count()
+                    : 0;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static long millisSince(long moment) {
+        return (System.nanoTime() - moment) / 1_000_000;
+    }
+}

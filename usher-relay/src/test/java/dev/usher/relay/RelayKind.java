@@ -1,0 +1,71 @@
+package dev.usher.relay;
+
+import dev.usher.testkit.MariaDbServer;
+import dev.usher.testkit.PostgresServer;
+import java.util.List;
+import java.util.Map;
+
+/** A feed and the database of its own that it reads: what a {@link RelaySite} is made of. A process that runs a relay is given its name. */
+enum RelayKind {
+
+    /** The write-ahead log of PostgreSQL. */
+    POSTGRES_LOG {
+
+        @Override
+        Database start() {
+            PostgresServer server = PostgresServer.start(
+                    Map.of("wal_level", "logical", "wal_keep_size", "0", "checkpoint_timeout", "1h"));
+            return Database.of(server, server.createDatabase("app"));
+        }
+
+        @Override
+        ChangeFeed feed(String url) {
+            return PostgresChangeFeed.builder()
+                    .url(url)
+                    .user("relay")
+                    .password("")
+                    .watch(RelaySite.USERS)
+                    .build();
+        }
+
+        @Override
+        List<String> preparation() {
+            return List.of(
+                    "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, status smallint NOT NULL DEFAULT 1,"
+                            + " last_login timestamptz)",
+                    "CREATE TABLE others (id bigint, filler text)",
+                    "CREATE ROLE relay LOGIN REPLICATION",
+                    "GRANT SELECT ON users TO relay",
+                    "CREATE PUBLICATION usher FOR TABLE users");
+        }
+
+        @Override
+        String numbers(long first, long last) {
+            return "(SELECT n FROM generate_series(" + first + ", " + last + ") n) numbers";
+        }
+    };
+
+    /** A server, with an empty database. */
+    abstract Database start();
+
+    /** The feed of the table {@code users}. */
+    abstract ChangeFeed feed(String url);
+
+    /** Makes the tables {@code users} and {@code others}, and all that the feed needs. */
+    abstract List<String> preparation();
+
+    /** A table with the name {@code numbers} and the column {@code n}, for a {@code FROM}. */
+    abstract String numbers(long first, long last);
+
+    /** A server with a database. */
+    record Database(String url, String user, String password, Runnable restarting, Runnable closing) {
+
+        static Database of(PostgresServer server, String url) {
+            return new Database(url, server.username(), "", server::restart, server::close);
+        }
+
+        static Database of(MariaDbServer server, String url) {
+            return new Database(url, server.username(), server.password(), server::restart, server::close);
+        }
+    }
+}
