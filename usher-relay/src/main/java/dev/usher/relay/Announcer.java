@@ -124,6 +124,11 @@ final class Announcer<K> implements ChangeFeed.Listener {
 
     @Override
     public boolean changed(List<Change> changes, long place) throws InterruptedException {
+        return changed(changes, place, "");
+    }
+
+    @Override
+    public boolean changed(List<Change> changes, long place, String mark) throws InterruptedException {
         Set<K> changed = new LinkedHashSet<>();
         Set<K> refused = new LinkedHashSet<>();
         for (Change change : changes) {
@@ -143,7 +148,7 @@ final class Announcer<K> implements ChangeFeed.Listener {
         try {
             fence(changed);
             revoke(refused);
-            return confirm(place);
+            return confirm(place, mark);
         } finally {
             stuckSince = null;
             noteLag();
@@ -192,6 +197,13 @@ final class Announcer<K> implements ChangeFeed.Listener {
         try {
             return users.idOf(text);
         } catch (IllegalArgumentException e) {
+            for (String spelling : IdSpellings.of(text)) {
+                try {
+                    return users.idOf(spelling);
+                } catch (IllegalArgumentException another) {
+                    // The next one.
+                }
+            }
             unreadableLog.warn("The column {} of {} holds a text that is no id of these caches", table.id(), table);
             return null;
         }
@@ -257,18 +269,18 @@ final class Announcer<K> implements ChangeFeed.Listener {
         }
     }
 
-    private boolean confirm(long place) throws InterruptedException {
+    private boolean confirm(long place, String mark) throws InterruptedException {
         Bookmark bookmark = begun();
         if (!flushes.isDone()) {
             waiting = true;
             return false;
         }
         Pauses pauses = new Pauses();
-        Outcome outcome = bookmark.moveTo(place);
+        Outcome outcome = bookmark.moveTo(place, mark);
         while (outcome == Outcome.UNCONFIRMED) {
             lastError = "Redis has not stored how far the relay has come";
             pauses.next();
-            outcome = bookmark.moveTo(place);
+            outcome = bookmark.moveTo(place, mark);
         }
         if (outcome == Outcome.LOST) {
             flushes.want("Redis has lost how far the relay had come, and perhaps changes before it");

@@ -15,6 +15,9 @@ final class Bookmark {
 
     private static final String HISTORY = "history";
     private static final String PLACE = "place";
+    private static final String MARK = "mark";
+    private static final String FOREIGN =
+            "the position in the log is none that a relay has left: changes before it may not have been announced";
     private static final long NOWHERE = Long.MIN_VALUE;
 
     /** What has become of a place that was to be stored. */
@@ -34,9 +37,13 @@ final class Bookmark {
     private final String name;
     private final @Nullable String storedHistory;
     private final long storedPlace;
+    private final String storedMark;
 
     /** The history of this session. */
     private String history = "";
+
+    /** The mark of the place. */
+    private String mark;
 
     /** The last place that Redis has confirmed. */
     private long confirmed = NOWHERE;
@@ -47,12 +54,15 @@ final class Bookmark {
     /** Whether it is stored with the history of this session. */
     private volatile boolean stored;
 
-    private Bookmark(UserCaches caches, String name, @Nullable String storedHistory, long storedPlace) {
+    private Bookmark(
+            UserCaches caches, String name, @Nullable String storedHistory, long storedPlace, String storedMark) {
         this.caches = caches;
         this.name = name;
         this.storedHistory = storedHistory;
         this.storedPlace = storedPlace;
+        this.storedMark = storedMark;
         this.place = storedPlace;
+        this.mark = storedMark;
     }
 
     /**
@@ -64,7 +74,8 @@ final class Bookmark {
         try {
             Map<String, String> stored = caches.bookmark(name).join();
             long place = placeOf(stored);
-            return new Bookmark(caches, name, place == NOWHERE ? null : stored.get(HISTORY), place);
+            return new Bookmark(
+                    caches, name, place == NOWHERE ? null : stored.get(HISTORY), place, stored.getOrDefault(MARK, ""));
         } catch (CompletionException | CancellationException | NumberFormatException e) {
             throw new ChangeFeedException("Redis does not say how far the relay has come: " + Texts.reasonOf(e), e);
         }
@@ -78,6 +89,11 @@ final class Bookmark {
     /** Where the latest relay has come to. */
     long place() {
         return place;
+    }
+
+    /** What the feed had said of the place that was stored. */
+    String mark() {
+        return storedMark;
     }
 
     /** Whether it was stored with a history. */
@@ -94,21 +110,23 @@ final class Bookmark {
      * Begins a session.
      *
      * @param begun where the feed stands
+     * @param isNew whether its position was made just now
      * @return why that is not a position up to which everything has been announced, or {@code null} when it is
      */
-    synchronized @Nullable String begin(Standing begun) {
+    synchronized @Nullable String begin(Standing begun, boolean isNew) {
         history = begun.history();
-        String distrust = distrust(begun);
+        String distrust = distrust(begun, isNew);
         stored = distrust == null;
         confirmed = stored ? storedPlace : NOWHERE;
         Long position = begun.place();
         if (!stored && position != null) {
             place = position;
+            mark = begun.mark();
         }
         return distrust;
     }
 
-    private @Nullable String distrust(Standing begun) {
+    private @Nullable String distrust(Standing begun, boolean isNew) {
         Long position = begun.place();
         if (storedHistory == null) {
             return "no relay has followed this log before, or Redis has lost how far it had come";
@@ -118,25 +136,28 @@ final class Bookmark {
                     + " a watched table was changed";
         }
         if (position == null || position > storedPlace) {
-            return "the position in the log is none that a relay has left: changes before it may not have been announced";
+            return FOREIGN;
         }
         if (begun.end() < storedPlace) {
             return "the log ends before what the relay has read of it: the database was restored to an older state";
         }
-        return null;
+        return isNew ? FOREIGN : null;
     }
 
     /** Moves on, never back. */
-    synchronized Outcome moveTo(long next) {
+    synchronized Outcome moveTo(long next, String nextMark) {
         // Noted first: a position is foreign only if it is beyond what may have been stored.
-        place = Math.max(place, next);
+        if (next >= place) {
+            place = next;
+            mark = nextMark;
+        }
         try {
             if (confirmed != NOWHERE && placeOf(caches.bookmark(name).join()) < confirmed) {
                 confirmed = NOWHERE;
                 stored = false;
                 return Outcome.LOST;
             }
-            caches.bookmark(name, Map.of(HISTORY, history, PLACE, Long.toString(place)))
+            caches.bookmark(name, Map.of(HISTORY, history, PLACE, Long.toString(place), MARK, mark))
                     .join();
             stored = true;
             confirmed = place;

@@ -42,6 +42,19 @@ public interface ChangeFeed {
          * @throws InterruptedException when following ends; the position does not move on then
          */
         boolean changed(List<Change> changes, long place) throws InterruptedException;
+
+        /**
+         * As {@link #changed(List, long)}, of a feed that has no other memory of its position than the bookmark.
+         *
+         * @param changes may be none: then only the place has moved
+         * @param place behind the changes
+         * @param mark of that place, without anything of a user: see {@link Session#holds}
+         * @return whether the position may move on to that place
+         * @throws InterruptedException when following ends; the position does not move on then
+         */
+        default boolean changed(List<Change> changes, long place, String mark) throws InterruptedException {
+            return changed(changes, place);
+        }
     }
 
     /**
@@ -54,8 +67,15 @@ public interface ChangeFeed {
      * @param end where the log ends
      * @param retained how much of the log the database keeps for the position, in bytes
      * @param detail what else an operator wants to know, in words, such as the state of the slot
+     * @param mark of the place, or a text without characters: see {@link Session#holds}
      */
-    record Standing(String history, @Nullable Long place, long end, long retained, String detail) {}
+    record Standing(String history, @Nullable Long place, long end, long retained, String detail, String mark) {
+
+        /** Of a feed that needs no marks. */
+        public Standing(String history, @Nullable Long place, long end, long retained, String detail) {
+            this(history, place, end, retained, detail, "");
+        }
+    }
 
     /** A connection to the database, for one relay. Not thread-safe; the listener is called by a thread of the feed. */
     interface Session extends AutoCloseable {
@@ -91,6 +111,19 @@ public interface ChangeFeed {
         void create() throws ChangeFeedException;
 
         /**
+         * Whether the log still is the one in which a relay has left its bookmark, for a feed whose database does not keep the position. It is asked before that is
+         * followed from there.
+         *
+         * @param place of the bookmark
+         * @param mark what the feed had said of that place: another log would hardly have the same there
+         * @return whether the log can be followed from there, and no change was left out
+         * @throws ChangeFeedException when the database does not answer
+         */
+        default boolean holds(long place, String mark) throws ChangeFeedException {
+            return true;
+        }
+
+        /**
          * Removes the position, so that the database keeps no log for it. Following ends before.
          *
          * @throws ChangeFeedException when the database refuses
@@ -105,6 +138,18 @@ public interface ChangeFeed {
          * @throws ChangeFeedException when the log cannot be read
          */
         void follow(long from, Listener listener) throws ChangeFeedException;
+
+        /**
+         * As {@link #follow(long, Listener)}, of a feed whose places have marks.
+         *
+         * @param from the place to begin at
+         * @param mark of that place
+         * @param listener is told of the changes
+         * @throws ChangeFeedException when the log cannot be read, or is another one by now
+         */
+        default void follow(long from, String mark, Listener listener) throws ChangeFeedException {
+            follow(from, listener);
+        }
 
         /**
          * Checks that the log is still being followed.

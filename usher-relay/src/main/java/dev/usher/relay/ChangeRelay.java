@@ -196,7 +196,7 @@ public final class ChangeRelay implements AutoCloseable {
         session.check();
         // Redis first: without it nothing can be announced, and a new position would only have the log grow.
         Bookmark left = Bookmark.read(caches, feed.name());
-        if (!isMissing && !left.isOf(now.history())) {
+        if (!isMissing && !(left.isOf(now.history()) && session.holds(left.place(), left.mark()))) {
             // Everything is flushed in any case; and from there the log may not be readable with what there is now.
             session.giveUp();
             isMissing = true;
@@ -204,16 +204,15 @@ public final class ChangeRelay implements AutoCloseable {
         if (isMissing) {
             session.create();
         }
-        long from = left.place();
         Announcer<?> current = new Announcer<>(users, flushes, counts);
         announcer = current;
         try {
-            session.follow(from, current);
+            session.follow(left.place(), left.mark(), current);
             // Looked at only now: from here on no other relay moves the position, nor puts another one in its place.
             Standing begun = session.standing();
             requireSame(now, begun);
             Bookmark bookmark = Bookmark.read(caches, feed.name());
-            String distrust = bookmark.begin(begun);
+            String distrust = bookmark.begin(begun, isMissing);
             if (distrust != null) {
                 flushes.want(distrust);
             }
@@ -253,7 +252,7 @@ public final class ChangeRelay implements AutoCloseable {
             }
             if (!bookmark.isStored() && flushes.isDone()) {
                 // So that the next relay need not flush again, though nothing has changed since.
-                var unused = bookmark.moveTo(position);
+                var unused = bookmark.moveTo(position, now.mark());
             }
             if (now.end() - position > NUDGE_BYTES || (current.waits() && flushes.isDone())) {
                 session.nudge();

@@ -177,6 +177,25 @@ class AnnouncedBeforeMovedIT {
     }
 
     @Test
+    void aLogThatIsAnotherOneAtTheSamePlaceHasEverythingFlushed() {
+        assertThat(feed.playTo(110, "the event before", row("7", "1")).join()).isTrue();
+        assertThat(commands.hget("{user:bookmarks}:played", "mark")).isEqualTo("the event before");
+        relay.close();
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+        assertThat(relay.health().flushes()).isZero();
+        assertThat(feed.followedMark).isEqualTo("the event before");
+        relay.close();
+
+        feed.isHeld = false;
+        // Its end, where the new position is, happens to be where the other log was announced up to.
+        feed.standing = new Standing("one", 100L, 110, 0, "another log");
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+        assertThat(relay.health().flushes()).isEqualTo(1);
+    }
+
+    @Test
     void aPositionThatMovesBeyondTheBookmarkHasEverythingFlushed() {
         feed.standing = new Standing("one", 500L, 1000, 0, "moved");
         await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().flushes() == 1);

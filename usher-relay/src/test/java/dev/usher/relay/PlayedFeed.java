@@ -12,18 +12,25 @@ final class PlayedFeed implements ChangeFeed {
     volatile Standing standing = new Standing("one", 100L, 1000, 0, "played");
     volatile @Nullable Error failure;
     volatile @Nullable String missing;
+    volatile boolean isHeld = true;
+    volatile String followedMark = "";
     final AtomicInteger nudges = new AtomicInteger();
     private volatile @Nullable Listener listener;
 
     /** What the listener says of some changes, on a thread of the feed's. */
     CompletableFuture<Boolean> play(long place, Change... changes) {
+        return playTo(place, "", changes);
+    }
+
+    /** As {@link #play}, up to a place with a mark. */
+    CompletableFuture<Boolean> playTo(long place, String mark, Change... changes) {
         Listener told = listener;
         if (told == null) {
             throw new IllegalStateException("no relay follows");
         }
         return CompletableFuture.supplyAsync(() -> {
             try {
-                return told.changed(List.of(changes), place);
+                return told.changed(List.of(changes), place, mark);
             } catch (InterruptedException e) {
                 throw new CompletionException(e);
             }
@@ -71,7 +78,18 @@ final class PlayedFeed implements ChangeFeed {
             }
 
             @Override
+            public boolean holds(long place, String mark) {
+                return isHeld;
+            }
+
+            @Override
             public void follow(long from, Listener told) {
+                listener = told;
+            }
+
+            @Override
+            public void follow(long from, String mark, Listener told) {
+                followedMark = mark;
                 listener = told;
             }
 
