@@ -6,6 +6,7 @@ import dev.usher.UserProfileCache;
 import dev.usher.UserStatusCache;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.Locale;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -59,9 +60,10 @@ public final class UsherRelayAutoConfiguration {
         }
     }
 
+    /** By the URL: the write-ahead log of PostgreSQL, or the binlog of MariaDB or MySQL. */
     @Bean
-    @ConditionalOnMissingBean(ChangeFeed.class)
-    PostgresChangeFeed usherChangeFeed(UsherRelayProperties properties, Environment environment) {
+    @ConditionalOnMissingBean
+    ChangeFeed usherChangeFeed(UsherRelayProperties properties, Environment environment) {
         String url = orOf(environment, properties.url(), "spring.datasource.url");
         if (url == null) {
             throw new InvalidConfigurationPropertyValueException(
@@ -69,43 +71,97 @@ public final class UsherRelayAutoConfiguration {
                     null,
                     "the relay needs a database, and there is no spring.datasource.url either");
         }
-        PostgresChangeFeed.Builder feed = PostgresChangeFeed.builder();
-        try {
-            feed.url(url);
-        } catch (IllegalArgumentException e) {
-            // Without its value, which may hold a password.
-            throw new InvalidConfigurationPropertyValueException("usher.relay.url", "******", e.getMessage());
-        }
         String user = orOf(environment, properties.username(), "spring.datasource.username");
-        if (user != null) {
-            feed.user(user);
-        }
         String password = StringUtils.hasText(properties.password()) ? properties.password() : null;
         if (password == null && !StringUtils.hasText(properties.username())) {
             password = environment.getProperty("spring.datasource.password");
+        }
+        try {
+            return url.startsWith("jdbc:mariadb:") || url.startsWith("jdbc:mysql:")
+                    ? binlog(url, user, password, properties, environment)
+                    : postgres(url, user, password, properties, environment);
+        } catch (UrlException e) {
+            // Without its value, which may hold a password.
+            throw new InvalidConfigurationPropertyValueException("usher.relay.url", "******", e.getMessage());
+        }
+    }
+
+    private static ChangeFeed postgres(
+            String url,
+            @Nullable String user,
+            @Nullable String password,
+            UsherRelayProperties properties,
+            Environment environment) {
+        PostgresChangeFeed.Builder feed = PostgresChangeFeed.builder();
+        UrlException.refusedBy(() -> feed.url(url));
+        if (user != null) {
+            feed.user(user);
         }
         if (password != null) {
             feed.password(password);
         }
         return feed.slot(properties.slot())
                 .publication(properties.publication())
-                .watch(table(properties, environment))
+                .watch(table(properties, environment, name -> name.toLowerCase(Locale.ROOT)))
                 .build();
     }
 
-    private static WatchedTable table(UsherRelayProperties properties, Environment environment) {
-        String table = orFolded(environment, properties.table(), "usher.jdbc.table", null);
+    private static ChangeFeed binlog(
+            String url,
+            @Nullable String user,
+            @Nullable String password,
+            UsherRelayProperties properties,
+            Environment environment) {
+        BinlogChangeFeed.Builder feed = BinlogChangeFeed.builder();
+        UrlException.refusedBy(() -> feed.url(url));
+        if (user != null) {
+            feed.user(user);
+        }
+        if (password != null) {
+            feed.password(password);
+        }
+        return feed.name(properties.slot())
+                .watch(table(properties, environment, name -> name))
+                .build();
+    }
+
+    /** A URL that a feed has refused. */
+    private static final class UrlException extends RuntimeException {
+
+        private static final long serialVersionUID = 1;
+
+        private UrlException(IllegalArgumentException refusal) {
+            super(refusal.getMessage(), refusal);
+        }
+
+        private static void refusedBy(Runnable builder) {
+            try {
+                builder.run();
+            } catch (IllegalArgumentException e) {
+                throw new UrlException(e);
+            }
+        }
+    }
+
+    /**
+     * The table of users.
+     *
+     * @param folded what a name is to the database that is written without quotes in another setting
+     */
+    private static WatchedTable table(
+            UsherRelayProperties properties, Environment environment, UnaryOperator<String> folded) {
+        String table = orFolded(environment, properties.table(), "usher.jdbc.table", null, folded);
         if (table == null) {
             throw new InvalidConfigurationPropertyValueException(
                     "usher.relay.table",
                     null,
                     "the relay needs the table of users, and there is no usher.jdbc.table either");
         }
-        String id = orFolded(environment, properties.idColumn(), "usher.jdbc.columns.id", "id");
+        String id = orFolded(environment, properties.idColumn(), "usher.jdbc.columns.id", "id", folded);
         WatchedTable watched = WatchedTable.of(table, id == null ? "id" : id);
         String status = properties.statusColumn();
         if (status == null) {
-            status = orFolded(environment, null, "usher.jdbc.columns.status", "status");
+            status = orFolded(environment, null, "usher.jdbc.columns.status", "status", folded);
         }
         if (StringUtils.hasText(status)) {
             watched = watched.status(status, properties.enabledValues().toArray(String[]::new));
@@ -141,9 +197,12 @@ public final class UsherRelayAutoConfiguration {
         return StringUtils.hasText(set) ? set : environment.getProperty(property);
     }
 
-    /** A name that is written without quotes in another setting is one in lower case to PostgreSQL. */
     private static @Nullable String orFolded(
-            Environment environment, @Nullable String set, String property, @Nullable String otherwise) {
+            Environment environment,
+            @Nullable String set,
+            String property,
+            @Nullable String otherwise,
+            UnaryOperator<String> folded) {
         if (StringUtils.hasText(set)) {
             return set;
         }
@@ -151,6 +210,6 @@ public final class UsherRelayAutoConfiguration {
         if (other.isEmpty() && otherwise == null) {
             return null;
         }
-        return other.startsWith("\"") ? other.replace("\"", "") : other.toLowerCase(Locale.ROOT);
+        return other.startsWith("\"") || other.startsWith("`") ? other.replaceAll("[\"`]", "") : folded.apply(other);
     }
 }

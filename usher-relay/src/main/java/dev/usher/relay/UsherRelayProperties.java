@@ -9,19 +9,21 @@ import org.springframework.util.unit.DataSize;
 /**
  * The settings under {@code usher.relay}.
  *
- * @param enabled Whether changes of users that no application announces are announced from the log of PostgreSQL.
- * @param url JDBC URL of the database's primary, without a pool in between. By default that of spring.datasource.
- * @param username Role that reads the log: it needs LOGIN, REPLICATION, and SELECT on the table. By default that of
- *     spring.datasource.
+ * @param enabled Whether changes of users that no application announces are announced from the log of the database.
+ * @param url JDBC URL of the database's primary, without a pool in between: of PostgreSQL, MariaDB or MySQL. By default
+ *     that of spring.datasource.
+ * @param username Role that reads the log: it needs LOGIN, REPLICATION, and SELECT on the table; on MariaDB, REPLICATION
+ *     SLAVE, BINLOG MONITOR and SELECT. By default that of spring.datasource.
  * @param password Password of the role. By default that of spring.datasource, if the role is.
  * @param table Table of the users, perhaps with its schema. By default usher.jdbc.table.
  * @param idColumn Column of the user's id. By default that of usher.jdbc.
  * @param statusColumn Column that holds whether the user may act. By default that of usher.jdbc; empty for none.
  * @param enabledValues Texts in that column with which a user may act.
  * @param ignoredColumns Columns that nothing cached depends on, such as the time of the last login.
- * @param slot Name of the replication slot, which the relay makes.
- * @param publication Name of the publication.
- * @param maxRetained How much of its log the database may keep for the relay, before that gives up its position.
+ * @param slot Name of the replication slot, which the relay makes; on MariaDB and MySQL, of the position in Redis.
+ * @param publication Name of the publication of PostgreSQL; nothing elsewhere.
+ * @param maxRetained How much of its log PostgreSQL may keep for the relay, before that gives up its position. MariaDB and
+ *     MySQL keep none for it.
  */
 @ConfigurationProperties("usher.relay")
 record UsherRelayProperties(

@@ -19,6 +19,8 @@ public final class WatchedTable {
 
     private static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]{0,62}");
 
+    private static final String DEFAULT_SCHEMA = "public";
+
     private final String schema;
     private final String name;
     private final String id;
@@ -39,14 +41,15 @@ public final class WatchedTable {
     /**
      * A table of which every change concerns the user in one of its columns.
      *
-     * @param table as in {@code users}, of the schema {@code public}; or as in {@code accounts.users}
+     * @param table as in {@code users}, of the schema {@code public}, or of the database in the URL where MariaDB or MySQL is followed; or as in
+     *     {@code accounts.users}
      * @param id the column with the user's id
      * @return the table
      * @throws IllegalArgumentException when these are no names of letters, digits and underscores
      */
     public static WatchedTable of(String table, String id) {
         int dot = table.indexOf('.');
-        String schema = dot < 0 ? "public" : table.substring(0, dot);
+        String schema = dot < 0 ? DEFAULT_SCHEMA : table.substring(0, dot);
         return new WatchedTable(
                 requireName(schema, "a schema"),
                 requireName(table.substring(dot + 1), "a table"),
@@ -121,6 +124,11 @@ public final class WatchedTable {
     /** The columns that nothing cached depends on. */
     public Set<String> ignored() {
         return ignored;
+    }
+
+    /** This table, in another schema where none was named. */
+    WatchedTable inSchema(String otherwise) {
+        return schema.equals(DEFAULT_SCHEMA) ? new WatchedTable(otherwise, name, id, status, enabled, ignored) : this;
     }
 
     /** Whether the relay has to know what stands in a column. */

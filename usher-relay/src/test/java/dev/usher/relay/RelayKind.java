@@ -43,7 +43,43 @@ enum RelayKind {
         String numbers(long first, long last) {
             return "(SELECT n FROM generate_series(" + first + ", " + last + ") n) numbers";
         }
+    },
+
+    /** The binlog of MariaDB. */
+    MARIADB_BINLOG {
+
+        @Override
+        Database start() {
+            MariaDbServer server = MariaDbServer.start(BINLOG);
+            return Database.of(server, server.createDatabase("app"));
+        }
+
+        @Override
+        ChangeFeed feed(String url) {
+            return BinlogChangeFeed.builder()
+                    .url(url)
+                    .user("relay")
+                    .password("relay")
+                    .watch(RelaySite.USERS)
+                    .build();
+        }
+
+        @Override
+        List<String> preparation() {
+            return List.of(
+                    "CREATE TABLE users (id bigint PRIMARY KEY, name varchar(100) NOT NULL,"
+                            + " status tinyint NOT NULL DEFAULT 1, last_login datetime(6))",
+                    "CREATE TABLE others (id bigint, filler text)");
+        }
+
+        @Override
+        String numbers(long first, long last) {
+            return "(SELECT seq AS n FROM seq_" + first + "_to_" + last + ") numbers";
+        }
     };
+
+    /** What a server is started with whose binlog a relay reads. */
+    static final String[] BINLOG = {"--log-bin=binlog", "--binlog-format=ROW", "--server-id=1"};
 
     /** A server, with an empty database. */
     abstract Database start();
@@ -58,14 +94,14 @@ enum RelayKind {
     abstract String numbers(long first, long last);
 
     /** A server with a database. */
-    record Database(String url, String user, String password, Runnable restarting, Runnable closing) {
+    record Database(Object server, String url, String user, String password, Runnable restarting, Runnable closing) {
 
         static Database of(PostgresServer server, String url) {
-            return new Database(url, server.username(), "", server::restart, server::close);
+            return new Database(server, url, server.username(), "", server::restart, server::close);
         }
 
         static Database of(MariaDbServer server, String url) {
-            return new Database(url, server.username(), server.password(), server::restart, server::close);
+            return new Database(server, url, server.username(), server.password(), server::restart, server::close);
         }
     }
 }

@@ -155,6 +155,10 @@ final class RelaySite implements AutoCloseable {
         sql("INSERT INTO others SELECT n, repeat('x', 1000) FROM " + kind.numbers(1, 5000));
     }
 
+    <S> S server(Class<S> type) {
+        return type.cast(database.server());
+    }
+
     void restartDatabase() {
         database.restarting().run();
     }

@@ -81,13 +81,32 @@ class UsherRelayAutoConfigurationTest {
         application
                 .withPropertyValues(
                         "usher.relay.enabled=true",
-                        "usher.relay.url=jdbc:mysql://db/app?password=secret",
+                        "usher.relay.url=jdbc:mysql://db,other/app?password=secret",
                         "usher.relay.table=users")
                 .run(context -> assertThat(context)
                         .getFailure()
                         .rootCause()
                         .hasMessageContaining("usher.relay.url")
                         .hasMessageNotContaining("secret"));
+    }
+
+    @Test
+    void onMariaDbAndMySqlItFollowsTheBinlog() {
+        application
+                .withPropertyValues(
+                        "usher.relay.enabled=true",
+                        "usher.relay.slot=fleet",
+                        "spring.datasource.url=jdbc:mariadb://127.0.0.1:1/App?user=app&sslMode=verify-ca",
+                        "spring.datasource.username=app",
+                        "spring.datasource.password=secret",
+                        "usher.jdbc.table=`Users`")
+                .run(context -> {
+                    BinlogChangeFeed feed = context.getBean(BinlogChangeFeed.class);
+                    assertThat(feed.name()).isEqualTo("binlog:fleet");
+                    assertThat(feed.user() + " " + feed.password()).isEqualTo("app secret");
+                    assertThat(feed.address().tls()).isEqualTo(BinlogAddress.Tls.VERIFY_CA);
+                    assertThat(feed.tables().get(0).qualifiedName()).isEqualTo("App.Users");
+                });
     }
 
     @Test

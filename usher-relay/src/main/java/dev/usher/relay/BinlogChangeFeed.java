@@ -1,0 +1,249 @@
+package dev.usher.relay;
+
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The binlog of MariaDB 10.5 and newer, or of MySQL 8, read as a replica reads it. The position is kept by the relay in Redis, as its bookmark: the server keeps
+ * nothing for a relay, and deletes old files of its log when it would without one. So nothing has to be made in the database but a role, nothing is left behind,
+ * and a relay that was away for longer than the log goes back has everything flushed.
+ *
+ * <p>The server needs {@code log_bin} and {@code binlog_format=ROW}; {@link Session#check} says how. The role needs {@code REPLICATION SLAVE}, {@code BINLOG
+ * MONITOR} (of MySQL: {@code REPLICATION CLIENT}), and {@code SELECT} on the tables. The driver is the application's own.
+ *
+ * <p>Immutable.
+ */
+public final class BinlogChangeFeed implements ChangeFeed {
+
+    private static final int MILLIS = 10_000;
+
+    private final BinlogAddress address;
+    private final String user;
+    private final @Nullable String password;
+    private final String name;
+    private final List<WatchedTable> tables;
+
+    private BinlogChangeFeed(Builder builder, BinlogAddress address, String user) {
+        this.address = address;
+        this.user = user;
+        this.password = builder.password;
+        this.name = builder.name;
+        this.tables = builder.tables.stream()
+                .map(table -> table.inSchema(address.database()))
+                .toList();
+    }
+
+    /** A builder with the default settings. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    @Override
+    public String name() {
+        return "binlog:" + name;
+    }
+
+    @Override
+    public Session open() throws ChangeFeedException {
+        Connection connection = connect();
+        try {
+            new BinlogPreflight(this, connection).checkServer();
+            return new BinlogSession(this, connection);
+        } catch (SQLException e) {
+            closeQuietly(connection);
+            throw failure("could not be checked", e);
+        } catch (ChangeFeedException | RuntimeException e) {
+            closeQuietly(connection);
+            throw e;
+        }
+    }
+
+    /** Does nothing: following leaves nothing in the database. */
+    @Override
+    public void drop() {
+        // The role is an operator's to drop.
+    }
+
+    BinlogAddress address() {
+        return address;
+    }
+
+    String user() {
+        return user;
+    }
+
+    @Nullable String password() {
+        return password;
+    }
+
+    List<WatchedTable> tables() {
+        return tables;
+    }
+
+    /** The name of the lock of the active relay. It holds on the whole server. */
+    String lock() {
+        String lock = "usher/" + address.database() + "/" + name;
+        // Not longer than MySQL takes.
+        return lock.length() <= 64 ? lock : "usher/" + Integer.toHexString(lock.hashCode()) + "/" + name;
+    }
+
+    /** What went wrong, for an operator; the message of the driver may quote what it should not. */
+    ChangeFeedException failure(String what, SQLException failure) {
+        return new ChangeFeedException(
+                "the database " + address.database() + " at " + address.host() + ":" + address.port() + " " + what
+                        + " (" + Texts.reasonOf(failure) + ")",
+                failure);
+    }
+
+    Connection connect() throws ChangeFeedException {
+        Properties properties = new Properties();
+        properties.setProperty("user", user);
+        if (password != null) {
+            properties.setProperty("password", password);
+        }
+        properties.setProperty("connectTimeout", Integer.toString(MILLIS / 2));
+        properties.setProperty("socketTimeout", Integer.toString(MILLIS));
+        properties.setProperty("tcpKeepAlive", "true");
+        try {
+            return DriverManager.getConnection(address.urlWithoutUser(), properties);
+        } catch (SQLException e) {
+            String state = e.getSQLState();
+            if (state != null && state.startsWith("28")) {
+                throw new ChangeFeedException(
+                        "the server does not let the role " + user + " in (SQLSTATE " + state
+                                + "). If it does not exist, make it:\n" + BinlogPreflight.roleSql(this),
+                        e);
+            }
+            if ("08001".equals(state)
+                    && e.getErrorCode() == 0
+                    && String.valueOf(e.getMessage()).startsWith("No suitable driver")) {
+                throw new ChangeFeedException(
+                        "there is no driver for " + (address.isMySql() ? "jdbc:mysql" : "jdbc:mariadb")
+                                + " on the class path: add the artifact "
+                                + (address.isMySql()
+                                        ? "com.mysql:mysql-connector-j"
+                                        : "org.mariadb.jdbc:mariadb-java-client"),
+                        e);
+            }
+            throw failure("cannot be reached", e);
+        }
+    }
+
+    private static void closeQuietly(Connection connection) {
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            // It is of no use any more.
+        }
+    }
+
+    /** Settings of a {@link BinlogChangeFeed}. Not thread-safe. */
+    public static final class Builder {
+
+        private @Nullable BinlogAddress address;
+        private @Nullable String user;
+        private @Nullable String password;
+        private String name = "usher";
+        private final List<WatchedTable> tables = new ArrayList<>();
+
+        private Builder() {}
+
+        /**
+         * Where the database is: the server to which applications write, without a proxy in between that leads elsewhere. Required.
+         *
+         * @param url as in {@code jdbc:mariadb://host:3306/database} or {@code jdbc:mysql://host:3306/database}, with the parameters of the driver. Those for
+         *     TLS hold for the reader of the binlog as well
+         * @return this builder
+         * @throws IllegalArgumentException when it is no such URL, names several hosts, or has a parameter for TLS that the reader does not know; it is not quoted,
+         *     for it may hold a password
+         */
+        public Builder url(String url) {
+            BinlogAddress parsed = new BinlogAddress(url);
+            this.address = parsed;
+            if (user == null) {
+                user = parsed.parameter("user");
+            }
+            if (password == null) {
+                password = parsed.parameter("password");
+            }
+            return this;
+        }
+
+        /**
+         * The role that reads the log. Required.
+         *
+         * @param user its name
+         * @return this builder
+         */
+        public Builder user(String user) {
+            this.user = user;
+            return this;
+        }
+
+        /**
+         * The password of the role.
+         *
+         * @param password or {@code null} where none is needed
+         * @return this builder
+         */
+        public Builder password(@Nullable String password) {
+            this.password = password;
+            return this;
+        }
+
+        /**
+         * The name of the position, {@code usher} by default: of the bookmark in Redis, and of the lock that only the active relay has. All relays of one fleet share
+         * it, and nothing else may use it with the same database.
+         *
+         * @param name of up to 40 letters, digits and underscores
+         * @return this builder
+         * @throws IllegalArgumentException when it is not
+         */
+        public Builder name(String name) {
+            if (name.length() > 40) {
+                throw new IllegalArgumentException("the name of a position has up to 40 characters");
+            }
+            this.name = WatchedTable.requireName(name, "a position");
+            return this;
+        }
+
+        /**
+         * Adds a table whose changes are read. At least one is required.
+         *
+         * @param table whose name no other one has; its schema is a database of the server, by default that of the URL
+         * @return this builder
+         */
+        public Builder watch(WatchedTable table) {
+            tables.add(table);
+            return this;
+        }
+
+        /**
+         * The feed. It does not connect.
+         *
+         * @return the feed
+         * @throws IllegalStateException when there is no URL, no user or no table, or one table twice
+         */
+        public BinlogChangeFeed build() {
+            if (address == null || user == null || tables.isEmpty()) {
+                throw new IllegalStateException(
+                        "name a database, a role and a table: BinlogChangeFeed.builder().url(url).user(role).password(password)"
+                                + ".watch(WatchedTable.of(\"users\", \"id\"))");
+            }
+            BinlogChangeFeed feed = new BinlogChangeFeed(this, address, user);
+            if (feed.tables().stream()
+                            .map(WatchedTable::qualifiedName)
+                            .distinct()
+                            .count()
+                    < tables.size()) {
+                throw new IllegalStateException("a table is watched twice");
+            }
+            return feed;
+        }
+    }
+}
