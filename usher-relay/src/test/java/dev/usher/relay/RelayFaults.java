@@ -222,41 +222,6 @@ abstract class RelayFaults {
     }
 
     @Test
-    void fiveThousandRowsASecond() throws Exception {
-        int rows = 20_000;
-        site.insertUsers(1001, 1000 + rows, "old");
-        ChangeRelay relay = following();
-        long fences = relay.health().fences();
-        Duration most = Duration.ZERO;
-        long begun = System.nanoTime();
-        int written = 0;
-        for (int tenth = 0; tenth < 200; tenth++) {
-            int from = 1001 + written % rows;
-            site.sql("UPDATE users SET name = 'n" + tenth + "' WHERE id BETWEEN " + from + " AND " + (from + 499));
-            written += 500;
-            readAll();
-            Duration lag = relay.health().lag();
-            most = lag.compareTo(most) > 0 ? lag : most;
-            long ahead = begun + (tenth + 1) * 100_000_000L - System.nanoTime();
-            if (ahead > 0) {
-                TimeUnit.NANOSECONDS.sleep(ahead);
-            }
-        }
-        long took = millisSince(begun);
-        int all = written;
-        await().atMost(PATIENCE).until(() -> relay.health().fences() - fences >= all);
-        System.out.println(all + " rows changed in " + took + " ms are fenced after " + millisSince(begun)
-                + " ms, the greatest lag " + most.toMillis() + " ms");
-        Map<Long, String> table = site.rows();
-        for (Node node : List.of(one, other, third)) {
-            node.profiles()
-                    .findAll(LongStream.range(1001, 1001 + rows).boxed().toList())
-                    .forEach((id, profile) ->
-                            assertThat(profile.name() + " true").isEqualTo(table.get(id)));
-        }
-    }
-
-    @Test
     void whatARelayCostsAtRest(@TempDir Path folder) throws Exception {
         Path log = folder.resolve("relay.log");
         long begun = System.nanoTime();

@@ -90,6 +90,17 @@ enum RelayKind {
     /** Makes the tables {@code users} and {@code others}, and all that the feed needs. */
     abstract List<String> preparation();
 
+    /** Ends all connections of relays. */
+    String disconnection() {
+        return isPostgres()
+                ? "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'relay'"
+                : "KILL USER relay";
+    }
+
+    boolean isPostgres() {
+        return this == POSTGRES_LOG;
+    }
+
     /** A table with the name {@code numbers} and the column {@code n}, for a {@code FROM}. */
     abstract String numbers(long first, long last);
 

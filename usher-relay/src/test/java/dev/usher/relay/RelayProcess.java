@@ -32,7 +32,7 @@ final class RelayProcess {
     public static void main(String... arguments) throws InterruptedException {
         RelayKind kind = RelayKind.valueOf(arguments[2]);
         // Its caches announce, and read no row.
-        Node node = RelaySite.nodeOn(arguments[0], arguments[1], "", "");
+        Node node = RelaySite.nodeOn(arguments[0], new TableSource(arguments[1], "", ""));
         ChangeRelay relay = ChangeRelay.builder()
                 .feed(kind.feed(arguments[1]))
                 .caches(node.caches(), node.statuses())

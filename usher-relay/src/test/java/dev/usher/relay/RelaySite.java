@@ -3,7 +3,6 @@ package dev.usher.relay;
 import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserProfile;
-import dev.usher.UserSource;
 import dev.usher.UserStatus;
 import dev.usher.testkit.RedisServer;
 import java.sql.Connection;
@@ -16,8 +15,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /** A Redis, a database with a table of users that a relay may follow, and nodes that read from both. */
 final class RelaySite implements AutoCloseable {
@@ -29,12 +26,14 @@ final class RelaySite implements AutoCloseable {
     final RedisServer redis = RedisServer.start();
     final String url;
     private final RelayKind.Database database;
+    final TableSource source;
     private final List<Runnable> opened = new ArrayList<>();
 
     RelaySite(RelayKind kind) {
         this.kind = kind;
         this.database = kind.start();
         this.url = database.url();
+        this.source = new TableSource(url, database.user(), database.password());
         kind.preparation().forEach(this::sql);
     }
 
@@ -55,12 +54,12 @@ final class RelaySite implements AutoCloseable {
     }
 
     Node node(String redisUri) {
-        Node node = nodeOn(redisUri, url, database.user(), database.password());
+        Node node = nodeOn(redisUri, source);
         opened.add(node.caches()::close);
         return node;
     }
 
-    static Node nodeOn(String redisUri, String url, String user, String password) {
+    static Node nodeOn(String redisUri, TableSource source) {
         UserCaches caches = UserCaches.builder()
                 .redis(redisUri)
                 .commandTimeout(Duration.ofSeconds(2))
@@ -70,37 +69,8 @@ final class RelaySite implements AutoCloseable {
                 caches.cache(
                         UserProfile.FACET,
                         Long.class,
-                        source(url, user, password, row -> new UserProfile("", text(row, "name"), "", false, "", ""))),
-                caches.cache(
-                        UserStatus.FACET,
-                        Long.class,
-                        source(url, user, password, row -> UserStatus.of(Integer.parseInt(text(row, "status"))))));
-    }
-
-    private static <V> UserSource<Long, V> source(
-            String url, String user, String password, Function<ResultSet, V> value) {
-        return ids -> {
-            String list = ids.stream().map(String::valueOf).collect(Collectors.joining(", "));
-            try (Connection connection = DriverManager.getConnection(url, user, password);
-                    Statement query = connection.createStatement()) {
-                Map<Long, V> found = new HashMap<>();
-                try (ResultSet rows =
-                        query.executeQuery("SELECT id, name, status FROM users WHERE id IN (" + list + ")")) {
-                    while (rows.next()) {
-                        found.put(rows.getLong("id"), value.apply(rows));
-                    }
-                }
-                return found;
-            }
-        };
-    }
-
-    private static String text(ResultSet row, String column) {
-        try {
-            return row.getString(column);
-        } catch (SQLException e) {
-            throw new IllegalStateException(e);
-        }
+                        source.of(row -> new UserProfile("", row.getString("name"), "", false, "", ""))),
+                caches.cache(UserStatus.FACET, Long.class, source.of(row -> UserStatus.of(row.getInt("status")))));
     }
 
     ChangeFeed feed() {
@@ -191,6 +161,7 @@ final class RelaySite implements AutoCloseable {
     @Override
     public void close() {
         closeAll();
+        source.close();
         database.closing().run();
         redis.close();
     }
