@@ -1,5 +1,7 @@
 package dev.usher.relay;
 
+import static java.util.Objects.requireNonNull;
+
 import io.debezium.embedded.Connect;
 import io.debezium.engine.DebeziumEngine;
 import io.debezium.engine.DebeziumEngine.RecordCommitter;
@@ -8,16 +10,21 @@ import io.debezium.engine.format.ChangeEventFormat;
 import io.debezium.engine.spi.OffsetCommitPolicy;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -40,6 +47,9 @@ final class DebeziumStream {
     private static final Duration LONGEST_STOP = Duration.ofSeconds(20);
     private static final long RETRY_MILLIS = 20;
 
+    /** The longest pause between two looks whether a transaction can be seen. */
+    private static final long LONGEST_PAUSE_MILLIS = 50;
+
     /** What an offset says of places in the log. */
     private static final List<String> PLACES = List.of("lsn", "lsn_proc", "lsn_commit");
 
@@ -50,6 +60,9 @@ final class DebeziumStream {
     private final CountDownLatch polling = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile @Nullable String failure;
+
+    /** Asked on the thread of the engine which transactions can be seen. */
+    private volatile @Nullable Connection connection;
 
     DebeziumStream(PostgresChangeFeed feed, ChangeFeed.Listener listener) {
         this.feed = feed;
@@ -119,6 +132,7 @@ final class DebeziumStream {
      * @throws ChangeFeedException when it does not
      */
     void start() throws ChangeFeedException {
+        connection = feed.connect();
         Thread thread = new Thread(engine, "usher-relay-engine");
         thread.setDaemon(true);
         thread.start();
@@ -164,6 +178,11 @@ final class DebeziumStream {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } finally {
+            Connection own = connection;
+            if (own != null) {
+                PostgresChangeFeed.closeQuietly(own);
+            }
         }
     }
 
@@ -174,16 +193,46 @@ final class DebeziumStream {
             return;
         }
         List<Change> changes = new ArrayList<>(records.size());
+        Set<Long> transactions = new HashSet<>();
         long place = Long.MIN_VALUE;
         for (RecordChangeEvent<SourceRecord> event : records) {
             SourceRecord record = event.record();
             place = Math.max(place, placeOf(record));
-            add(record, changes);
+            if (add(record, changes) && record.sourceOffset().get("txId") instanceof Number transaction) {
+                transactions.add(transaction.longValue());
+            }
         }
+        awaitVisible(transactions);
         if (listener.changed(changes, place)) {
             // The last one stands for all before it, those of earlier batches as well.
             committer.markProcessed(records.get(records.size() - 1));
             committer.markBatchFinished();
+        }
+    }
+
+    /**
+     * The log has a transaction before other sessions see it: for long, where the commit waits for a synchronous standby. A node that read the old row after the
+     * fence would keep it.
+     */
+    private void awaitVisible(Set<Long> transactions) throws InterruptedException {
+        if (transactions.isEmpty()) {
+            return;
+        }
+        try (Statement statement = requireNonNull(connection).createStatement()) {
+            long pause = 1;
+            while (!snapshot(statement).sees(transactions)) {
+                TimeUnit.MILLISECONDS.sleep(pause);
+                pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
+            }
+        } catch (SQLException e) {
+            throw new IllegalStateException("the database does not say which transactions can be seen", e);
+        }
+    }
+
+    private static PostgresSnapshot snapshot(Statement statement) throws SQLException {
+        try (ResultSet found = statement.executeQuery("SELECT pg_current_snapshot()::text")) {
+            found.next();
+            return PostgresSnapshot.of(found.getString(1));
         }
     }
 
@@ -198,20 +247,21 @@ final class DebeziumStream {
                 .orElse(Long.MIN_VALUE);
     }
 
-    private void add(SourceRecord record, List<Change> changes) {
+    /** Whether the record is a change. */
+    private boolean add(SourceRecord record, List<Change> changes) {
         if (!(record.value() instanceof Struct value) || value.schema().field("op") == null) {
-            return; // a heartbeat
+            return false; // a heartbeat
         }
         try {
             String operation = value.getString("op");
             if (operation.equals("m")) {
-                return; // a message in the log, as a nudge is
+                return false; // a message in the log, as a nudge is
             }
             Struct source = value.getStruct("source");
             String name = source.getString("schema") + "." + source.getString("table");
             WatchedTable table = tables.get(name);
             if (table == null) {
-                return; // the publication has more tables than are watched
+                return false; // the publication has more tables than are watched
             }
             changes.add(
                     operation.equals("t")
@@ -226,6 +276,7 @@ final class DebeziumStream {
             changes.add(new Change.Unreadable(
                     "a record of the log could not be read (" + e.getClass().getSimpleName() + ")"));
         }
+        return true;
     }
 
     private static @Nullable Map<String, @Nullable String> textsOf(@Nullable Struct row, WatchedTable table) {

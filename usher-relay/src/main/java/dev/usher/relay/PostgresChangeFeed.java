@@ -173,7 +173,8 @@ public final class PostgresChangeFeed implements ChangeFeed {
                 failure);
     }
 
-    private Connection connect() throws ChangeFeedException {
+    /** A connection of its own, to be closed. */
+    Connection connect() throws ChangeFeedException {
         Properties properties = new Properties();
         properties.setProperty("user", user);
         if (password != null) {
@@ -199,7 +200,7 @@ public final class PostgresChangeFeed implements ChangeFeed {
         }
     }
 
-    private static void closeQuietly(Connection connection) {
+    static void closeQuietly(Connection connection) {
         try {
             connection.close();
         } catch (SQLException e) {

@@ -7,6 +7,9 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.relay.RelayHealth.State;
 import dev.usher.relay.RelaySite.Node;
 import dev.usher.testkit.FaultProxy;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -21,7 +24,8 @@ class RelayFaultsIT extends RelayFaults {
     @Test
     void thePositionMovesOnWhenOtherTablesChange() {
         ChangeRelay relay = following();
-        for (int i = 0; i < 20; i++) {
+        // 100 MB, by ./usher dev relay a gigabyte.
+        for (int i = 0; i < Integer.getInteger("usher.relay.megabytes", 100) / 5; i++) {
             site.insertOthers();
         }
         long end = end();
@@ -54,6 +58,30 @@ class RelayFaultsIT extends RelayFaults {
             awaitAgreement("given up");
             relay.close();
         }
+    }
+
+    @Test
+    void aCommitThatWaitsForAStandbyIsAnnouncedWhenItCanBeSeen() throws Exception {
+        ChangeRelay relay = following();
+        readAll();
+        site.sql("ALTER SYSTEM SET synchronous_standby_names = 'missing'");
+        site.sql("SELECT pg_reload_conf()");
+        await().until(() -> site.number("SELECT count(*) FROM pg_settings WHERE name = 'synchronous_standby_names'"
+                        + " AND setting = 'missing'")
+                == 1);
+        long before = slot();
+        CompletableFuture<Void> waiting =
+                CompletableFuture.runAsync(() -> site.sql("UPDATE users SET name = 'waited' WHERE id = 2"));
+        await().until(() -> site.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == 1);
+        // The relay has this in its log; no session sees it, and the position stays.
+        await().during(Duration.ofSeconds(2))
+                .atMost(PATIENCE)
+                .untilAsserted(() -> assertThat(one.name(2) + " " + slot()).isEqualTo("old " + before));
+        site.sql("ALTER SYSTEM RESET synchronous_standby_names");
+        site.sql("SELECT pg_reload_conf()");
+        waiting.orTimeout(60, TimeUnit.SECONDS).join();
+        awaitAgreement("seen");
+        assertThat(relay.health().flushes()).isEqualTo(1);
     }
 
     @Test
