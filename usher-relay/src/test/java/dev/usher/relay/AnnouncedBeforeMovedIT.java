@@ -12,6 +12,7 @@ import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collections;
@@ -73,6 +74,35 @@ class AnnouncedBeforeMovedIT {
         assertThat(commands.get("user:42:status")).isNull();
         assertThat(commands.hget("{user:bookmarks}:played", "place")).isEqualTo("110");
         assertThat(relay.health().flushes()).isZero();
+    }
+
+    @Test
+    void metersCountAndAreRemovedWithTheRelay() {
+        relay.close();
+        SimpleMeterRegistry meters = new SimpleMeterRegistry();
+        relay = ChangeRelay.builder()
+                .feed(feed)
+                .caches(caches, statuses)
+                .meterRegistry(meters)
+                .start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> value(meters, "usher.relay.active") == 1);
+        assertThat(feed.play(110, row("1", "1"), row("1", "1"), row("2", "0")).join())
+                .isTrue();
+        assertThat(feed.play(120, new Change.Emptied("public.users")).join()).isFalse();
+        assertThat(value(meters, "usher.relay.events")).isEqualTo(4);
+        assertThat(value(meters, "usher.relay.fences")).isEqualTo(2);
+        assertThat(value(meters, "usher.relay.revocations")).isEqualTo(1);
+        assertThat(value(meters, "usher.relay.flushes")).isEqualTo(1);
+        feed.standing = new Standing("one", 100L, 1000, 777, "kept");
+        await().atMost(Duration.ofSeconds(30)).until(() -> value(meters, "usher.relay.retained") == 777);
+        assertThat(meters.get("usher.relay.lag").timeGauge().getId().getTag("feed"))
+                .isEqualTo("played");
+        relay.close();
+        assertThat(meters.getMeters()).isEmpty();
+    }
+
+    private static double value(SimpleMeterRegistry meters, String name) {
+        return meters.get(name).meter().measure().iterator().next().getValue();
     }
 
     @Test
