@@ -123,11 +123,6 @@ final class Announcer<K> implements ChangeFeed.Listener {
     }
 
     @Override
-    public boolean changed(List<Change> changes, long place) throws InterruptedException {
-        return changed(changes, place, "");
-    }
-
-    @Override
     public boolean changed(List<Change> changes, long place, String mark) throws InterruptedException {
         Set<K> changed = new LinkedHashSet<>();
         Set<K> refused = new LinkedHashSet<>();

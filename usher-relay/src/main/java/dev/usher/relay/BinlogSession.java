@@ -134,11 +134,6 @@ final class BinlogSession implements ChangeFeed.Session {
     }
 
     @Override
-    public void follow(long from, ChangeFeed.Listener listener) throws ChangeFeedException {
-        follow(from, "", listener);
-    }
-
-    @Override
     public void follow(long from, String mark, ChangeFeed.Listener listener) throws ChangeFeedException {
         try {
             // Before the log is compared with the mark.

@@ -38,23 +38,11 @@ public interface ChangeFeed {
          *
          * @param changes may be none: then only the place has moved
          * @param place behind the changes
+         * @param mark of that place, without anything of a user, or a text without characters: see {@link Session#holds}
          * @return whether the position may move on to that place. If not, it may with a later call that says so
          * @throws InterruptedException when following ends; the position does not move on then
          */
-        boolean changed(List<Change> changes, long place) throws InterruptedException;
-
-        /**
-         * As {@link #changed(List, long)}, of a feed that has no other memory of its position than the bookmark.
-         *
-         * @param changes may be none: then only the place has moved
-         * @param place behind the changes
-         * @param mark of that place, without anything of a user: see {@link Session#holds}
-         * @return whether the position may move on to that place
-         * @throws InterruptedException when following ends; the position does not move on then
-         */
-        default boolean changed(List<Change> changes, long place, String mark) throws InterruptedException {
-            return changed(changes, place);
-        }
+        boolean changed(List<Change> changes, long place, String mark) throws InterruptedException;
     }
 
     /**
@@ -131,25 +119,15 @@ public interface ChangeFeed {
         void giveUp() throws ChangeFeedException;
 
         /**
-         * Begins to follow, and returns when the log is being read. Only with a claim.
+         * Begins to follow, and returns when the log is being read. Only with a claim. Where the log comes by the place of the bookmark and has another mark there, the
+         * listener is told of an {@linkplain Change.Unreadable unreadable} change, or following ends.
          *
-         * @param from the place to begin at, for a feed whose database does not keep it
-         * @param listener is told of the changes
-         * @throws ChangeFeedException when the log cannot be read
-         */
-        void follow(long from, Listener listener) throws ChangeFeedException;
-
-        /**
-         * As {@link #follow(long, Listener)}, of a feed whose places have marks.
-         *
-         * @param from the place to begin at
-         * @param mark of that place
+         * @param from the place of the bookmark: where to begin, for a feed whose database does not keep the position
+         * @param mark what the listener was told of that place, or a text without characters
          * @param listener is told of the changes
          * @throws ChangeFeedException when the log cannot be read, or is another one by now
          */
-        default void follow(long from, String mark, Listener listener) throws ChangeFeedException {
-            follow(from, listener);
-        }
+        void follow(long from, String mark, Listener listener) throws ChangeFeedException;
 
         /**
          * Checks that the log is still being followed.

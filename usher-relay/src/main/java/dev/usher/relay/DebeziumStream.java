@@ -47,6 +47,9 @@ final class DebeziumStream {
     private static final Duration LONGEST_STOP = Duration.ofSeconds(20);
     private static final long RETRY_MILLIS = 20;
 
+    private static final String OTHER_LOG =
+            "the log is not the one that the relay has followed: the database was put back to an older state";
+
     /** The longest pause between two looks whether a transaction can be seen. */
     private static final long LONGEST_PAUSE_MILLIS = 50;
 
@@ -61,11 +64,25 @@ final class DebeziumStream {
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile @Nullable String failure;
 
+    /** The place of the bookmark, and its mark, until the log has come by; {@code null} when it does not come by. On the thread of the engine. */
+    private @Nullable Long expectedPlace;
+
+    private final String expectedMark;
+
     /** Asked on the thread of the engine which transactions can be seen. */
     private volatile @Nullable Connection connection;
 
-    DebeziumStream(PostgresChangeFeed feed, ChangeFeed.Listener listener) {
+    /**
+     * From where the slot is.
+     *
+     * @param expectedPlace a place that the log comes by, or {@code null}
+     * @param expectedMark what the listener was told of that place
+     */
+    DebeziumStream(
+            PostgresChangeFeed feed, @Nullable Long expectedPlace, String expectedMark, ChangeFeed.Listener listener) {
         this.feed = feed;
+        this.expectedPlace = expectedPlace;
+        this.expectedMark = expectedMark;
         this.listener = listener;
         this.tables = feed.tables().stream().collect(Collectors.toMap(WatchedTable::qualifiedName, table -> table));
         this.engine = DebeziumEngine.create(ChangeEventFormat.of(Connect.class))
@@ -95,9 +112,10 @@ final class DebeziumStream {
         settings.setProperty("name", "usher-relay-" + feed.slot());
         settings.setProperty("connector.class", "io.debezium.connector.postgresql.PostgresConnector");
         settings.setProperty("topic.prefix", "usher");
-        settings.setProperty("database.hostname", feed.host());
-        settings.setProperty("database.port", feed.port());
-        settings.setProperty("database.dbname", feed.database());
+        String host = feed.address().host();
+        settings.setProperty("database.hostname", host.contains(":") ? "[" + host + "]" : host); // it makes a URL of it
+        settings.setProperty("database.port", Integer.toString(feed.address().port()));
+        settings.setProperty("database.dbname", feed.address().database());
         settings.setProperty("database.user", feed.user());
         String password = feed.password();
         if (password != null) {
@@ -195,19 +213,50 @@ final class DebeziumStream {
         List<Change> changes = new ArrayList<>(records.size());
         Set<Long> transactions = new HashSet<>();
         long place = Long.MIN_VALUE;
+        String mark = "";
         for (RecordChangeEvent<SourceRecord> event : records) {
             SourceRecord record = event.record();
-            place = Math.max(place, placeOf(record));
+            long at = placeOf(record);
+            compare(at, record, changes);
+            if (at >= place) {
+                place = at;
+                mark = markOf(record);
+            }
             if (add(record, changes) && record.sourceOffset().get("txId") instanceof Number transaction) {
                 transactions.add(transaction.longValue());
             }
         }
         awaitVisible(transactions);
-        if (listener.changed(changes, place)) {
+        if (listener.changed(changes, place, mark)) {
             // The last one stands for all before it, those of earlier batches as well.
             committer.markProcessed(records.get(records.size() - 1));
             committer.markBatchFinished();
         }
+    }
+
+    /** The slot lies behind the bookmark: after a crash, and where the database was put back. Then another log has grown from there. */
+    private void compare(long place, SourceRecord record, List<Change> changes) {
+        Long expected = expectedPlace;
+        if (expected != null && place >= expected) {
+            expectedPlace = null;
+            if (place > expected || !expectedMark.equals(markOf(record))) {
+                changes.add(new Change.Unreadable(OTHER_LOG));
+            }
+        }
+    }
+
+    /** What tells a record from one of another log at the same place: when it was committed; of a message, what it says. */
+    private static String markOf(SourceRecord record) {
+        try {
+            if (record.value() instanceof Struct value && value.schema().field("op") != null) {
+                return value.getString("op").equals("m")
+                        ? "m" + textOf(value.getStruct("message").get("content"))
+                        : value.getStruct("source").get("ts_us").toString();
+            }
+        } catch (RuntimeException e) {
+            log.debug("A record of the log has no mark", e);
+        }
+        return "";
     }
 
     /**

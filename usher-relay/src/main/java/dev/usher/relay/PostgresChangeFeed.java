@@ -1,19 +1,15 @@
 package dev.usher.relay;
 
-import java.net.URLDecoder;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,18 +25,15 @@ public final class PostgresChangeFeed implements ChangeFeed {
 
     private static final Pattern SLOT = Pattern.compile("[a-z0-9_]{1,63}");
 
-    private static final Pattern URL = Pattern.compile(
-            "jdbc:postgresql://(?<host>[^/:?,\\[\\]]+|\\[[^\\]]+])(:(?<port>\\d+))?/(?<database>[^/?]+)(\\?(?<query>.*))?");
-
-    private final String url;
+    private final JdbcAddress address;
     private final String user;
     private final @Nullable String password;
     private final String slot;
     private final String publication;
     private final List<WatchedTable> tables;
 
-    private PostgresChangeFeed(Builder builder, String url, String user) {
-        this.url = url;
+    private PostgresChangeFeed(Builder builder, JdbcAddress address, String user) {
+        this.address = address;
         this.user = user;
         this.password = builder.password;
         this.slot = builder.slot;
@@ -103,74 +96,22 @@ public final class PostgresChangeFeed implements ChangeFeed {
         return tables;
     }
 
-    String host() {
-        return address(url).group("host");
-    }
-
-    String port() {
-        String port = address(url).group("port");
-        return port == null ? "5432" : port;
-    }
-
-    String database() {
-        return decoded(address(url).group("database"));
+    JdbcAddress address() {
+        return address;
     }
 
     /** What the URL says besides, such as how to use TLS. */
     Map<String, String> parameters() {
-        Map<String, String> parameters = parametersOf(url);
+        Map<String, String> parameters = new TreeMap<>(address.parameters());
         parameters.remove("user");
         parameters.remove("password");
         return parameters;
     }
 
-    /** The driver would prefer the user and the password in the URL to those that were set. */
-    String urlWithoutUser() {
-        int query = url.indexOf('?');
-        if (query < 0) {
-            return url;
-        }
-        String rest = Arrays.stream(url.substring(query + 1).split("&"))
-                .filter(parameter -> !parameter.matches("(user|password)(=.*)?"))
-                .collect(Collectors.joining("&"));
-        return url.substring(0, query) + (rest.isEmpty() ? "" : "?" + rest);
-    }
-
-    /** The parts of the URL. */
-    private static Matcher address(String url) {
-        Matcher address = URL.matcher(url);
-        if (!address.matches()) {
-            // The URL is not quoted, for it may hold a password.
-            throw new IllegalArgumentException(
-                    "the URL of the database is to be like jdbc:postgresql://host:5432/database, with one host");
-        }
-        return address;
-    }
-
-    private static Map<String, String> parametersOf(String url) {
-        Map<String, String> parameters = new TreeMap<>();
-        String query = address(url).group("query");
-        if (query != null) {
-            for (String parameter : query.split("&")) {
-                int equals = parameter.indexOf('=');
-                if (equals > 0) {
-                    parameters.put(parameter.substring(0, equals), decoded(parameter.substring(equals + 1)));
-                }
-            }
-        }
-        return parameters;
-    }
-
-    private static String decoded(String text) {
-        return URLDecoder.decode(text, StandardCharsets.UTF_8);
-    }
-
     /** What went wrong, for an operator; the message of the driver may quote what it should not. */
     ChangeFeedException failure(String what, SQLException failure) {
         return new ChangeFeedException(
-                "the database " + database() + " at " + host() + ":" + port() + " " + what + " ("
-                        + Texts.reasonOf(failure) + ")",
-                failure);
+                "the database " + address + " " + what + " (" + Texts.reasonOf(failure) + ")", failure);
     }
 
     /** A connection of its own, to be closed. */
@@ -186,7 +127,7 @@ public final class PostgresChangeFeed implements ChangeFeed {
         properties.setProperty("tcpKeepAlive", "true");
         properties.setProperty("ApplicationName", "usher-relay");
         try {
-            return DriverManager.getConnection(urlWithoutUser(), properties);
+            return DriverManager.getConnection(address.withoutUser(), properties);
         } catch (SQLException e) {
             String state = e.getSQLState();
             if (state != null && state.startsWith("28")) {
@@ -211,7 +152,7 @@ public final class PostgresChangeFeed implements ChangeFeed {
     /** Settings of a {@link PostgresChangeFeed}. Not thread-safe. */
     public static final class Builder {
 
-        private @Nullable String url;
+        private @Nullable JdbcAddress address;
         private @Nullable String user;
         private @Nullable String password;
         private String slot = "usher";
@@ -228,13 +169,14 @@ public final class PostgresChangeFeed implements ChangeFeed {
          * @throws IllegalArgumentException when it is no such URL, or names several hosts; it is not quoted, for it may hold a password
          */
         public Builder url(String url) {
-            Map<String, String> parameters = parametersOf(url);
-            this.url = url;
+            JdbcAddress parts = JdbcAddress.of(
+                    url, EnumSet.of(JdbcAddress.Kind.POSTGRESQL), "jdbc:postgresql://host:5432/database");
+            this.address = parts;
             if (user == null) {
-                user = parameters.get("user");
+                user = parts.parameter("user");
             }
             if (password == null) {
-                password = parameters.get("password");
+                password = parts.parameter("password");
             }
             return this;
         }
@@ -308,7 +250,7 @@ public final class PostgresChangeFeed implements ChangeFeed {
          * @throws IllegalStateException when there is no URL, no user or no table, or one table twice
          */
         public PostgresChangeFeed build() {
-            if (url == null || user == null || tables.isEmpty()) {
+            if (address == null || user == null || tables.isEmpty()) {
                 throw new IllegalStateException(
                         "name a database, a role and a table: PostgresChangeFeed.builder().url(url).user(role).password(password)"
                                 + ".watch(WatchedTable.of(\"users\", \"id\"))");
@@ -316,7 +258,7 @@ public final class PostgresChangeFeed implements ChangeFeed {
             if (tables.stream().map(WatchedTable::qualifiedName).distinct().count() < tables.size()) {
                 throw new IllegalStateException("a table is watched twice");
             }
-            return new PostgresChangeFeed(this, url, user);
+            return new PostgresChangeFeed(this, address, user);
         }
     }
 }

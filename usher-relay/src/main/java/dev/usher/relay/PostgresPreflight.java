@@ -54,7 +54,7 @@ final class PostgresPreflight {
         }
         checkPublication();
         if (!problems.isEmpty()) {
-            throw new ChangeFeedException("the database " + feed.database() + " at " + feed.host() + ":" + feed.port()
+            throw new ChangeFeedException("the database " + feed.address()
                     + " is not ready for the relay: " + String.join("; ", problems) + ". Run, as its owner:\n"
                     + sql.stream().collect(Collectors.joining("\n")));
         }
@@ -198,7 +198,7 @@ final class PostgresPreflight {
                 feed.slot())) {
             throw new ChangeFeedException("the slot " + feed.slot()
                     + " belongs to another program or database: name another slot to the relay of the database "
-                    + feed.database());
+                    + feed.address().database());
         }
     }
 

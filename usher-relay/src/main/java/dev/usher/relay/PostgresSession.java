@@ -6,6 +6,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -171,8 +172,10 @@ final class PostgresSession implements ChangeFeed.Session {
     }
 
     @Override
-    public void follow(long from, ChangeFeed.Listener listener) throws ChangeFeedException {
-        DebeziumStream begun = new DebeziumStream(feed, listener);
+    public void follow(long from, String mark, ChangeFeed.Listener listener) throws ChangeFeedException {
+        Long place = standing().place();
+        boolean isBehind = place != null && place < from && !mark.isEmpty();
+        DebeziumStream begun = new DebeziumStream(feed, isBehind ? from : null, mark, listener);
         stream = begun;
         begun.start();
         try {
@@ -203,7 +206,8 @@ final class PostgresSession implements ChangeFeed.Session {
     @Override
     public void nudge() throws ChangeFeedException {
         try {
-            execute("SELECT pg_logical_emit_message(false, 'usher-relay', '')");
+            // Other than any before: it may be what a bookmark is of.
+            execute("SELECT pg_logical_emit_message(false, 'usher-relay', '" + UUID.randomUUID() + "')");
         } catch (SQLException e) {
             throw feed.failure("does not take a message for its log", e);
         }

@@ -60,7 +60,7 @@ public final class UsherRelayAutoConfiguration {
         }
     }
 
-    /** By the URL: the write-ahead log of PostgreSQL, or the binlog of MariaDB or MySQL. */
+    /** By the URL: the write-ahead log of PostgreSQL, or the binlog of MariaDB or MySQL; or, where it is set so, a table that triggers fill. */
     @Bean
     @ConditionalOnMissingBean
     ChangeFeed usherChangeFeed(UsherRelayProperties properties, Environment environment) {
@@ -77,6 +77,9 @@ public final class UsherRelayAutoConfiguration {
             password = environment.getProperty("spring.datasource.password");
         }
         try {
+            if (properties.feed() == UsherRelayProperties.Feed.TABLE) {
+                return triggers(url, user, password, properties, environment);
+            }
             return url.startsWith("jdbc:mariadb:") || url.startsWith("jdbc:mysql:")
                     ? binlog(url, user, password, properties, environment)
                     : postgres(url, user, password, properties, environment);
@@ -122,6 +125,28 @@ public final class UsherRelayAutoConfiguration {
         }
         return feed.name(properties.slot())
                 .watch(table(properties, environment, name -> name))
+                .build();
+    }
+
+    private static ChangeFeed triggers(
+            String url,
+            @Nullable String user,
+            @Nullable String password,
+            UsherRelayProperties properties,
+            Environment environment) {
+        TriggerTableFeed.Builder feed = TriggerTableFeed.builder();
+        UrlException.refusedBy(() -> feed.url(url));
+        if (user != null) {
+            feed.user(user);
+        }
+        if (password != null) {
+            feed.password(password);
+        }
+        boolean isFolded = url.startsWith("jdbc:postgresql:");
+        return feed.changes(properties.changesTable())
+                // The triggers stop later than the relay gives up: it has to see that.
+                .maxTable(2 * properties.maxRetained().toBytes())
+                .watch(table(properties, environment, name -> isFolded ? name.toLowerCase(Locale.ROOT) : name))
                 .build();
     }
 

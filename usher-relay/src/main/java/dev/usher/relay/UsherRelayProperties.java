@@ -10,6 +10,9 @@ import org.springframework.util.unit.DataSize;
  * The settings under {@code usher.relay}.
  *
  * @param enabled Whether changes of users that no application announces are announced from the log of the database.
+ * @param feed Where changes are read: 'log', the log of the database; or 'table', a table that triggers fill, for a database
+ *     whose log may not be read.
+ * @param changesTable Table that triggers fill, with the feed 'table'.
  * @param url JDBC URL of the database's primary, without a pool in between: of PostgreSQL, MariaDB or MySQL. By default
  *     that of spring.datasource.
  * @param username Role that reads the log: it needs LOGIN, REPLICATION, and SELECT on the table; on MariaDB, REPLICATION
@@ -28,6 +31,8 @@ import org.springframework.util.unit.DataSize;
 @ConfigurationProperties("usher.relay")
 record UsherRelayProperties(
         @DefaultValue("false") boolean enabled,
+        @DefaultValue("log") Feed feed,
+        @DefaultValue("usher_changes") String changesTable,
         @Nullable String url,
         @Nullable String username,
         @Nullable String password,
@@ -40,10 +45,20 @@ record UsherRelayProperties(
         @DefaultValue("usher") String publication,
         @DefaultValue("1GB") DataSize maxRetained) {
 
+    /** Where changes are read. */
+    enum Feed {
+
+        /** The log of the database. */
+        LOG,
+
+        /** A table that triggers fill. */
+        TABLE
+    }
+
     /** Without the password, and without the URL, which may hold one. */
     @Override
     public String toString() {
-        return "UsherRelayProperties[enabled=" + enabled + ", username=" + username + ", table=" + table + ", slot="
-                + slot + ", publication=" + publication + "]";
+        return "UsherRelayProperties[enabled=" + enabled + ", feed=" + feed + ", username=" + username + ", table="
+                + table + ", slot=" + slot + ", publication=" + publication + "]";
     }
 }

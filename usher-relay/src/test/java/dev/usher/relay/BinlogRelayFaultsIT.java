@@ -4,19 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.testkit.MariaDbServer;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What may go wrong with the binlog of MariaDB. */
 @Tag("thorough")
@@ -74,50 +68,6 @@ class BinlogRelayFaultsIT extends RelayFaults {
         ChangeRelay next = site.relay(one);
         awaitAgreement("purged");
         assertThat(next.health().flushes()).isEqualTo(1);
-    }
-
-    @Test
-    void aDatabaseThatIsRestoredToAnOlderStateHasEverythingFlushed(@TempDir Path folder) {
-        MariaDbServer server = site.server(MariaDbServer.class);
-        ChangeRelay relay = following();
-        site.sql("UPDATE users SET name = 'as it was' WHERE id = 5");
-        awaitAgreement("as it was");
-        server.kill();
-        copy(server.data(), folder.resolve("older"));
-        server.restart();
-        await().atMost(PATIENCE).until(() -> relay.health().isActive());
-        site.sql("UPDATE users SET name = 'undone' WHERE id = 5");
-        awaitAgreement("undone");
-        relay.close();
-
-        server.kill();
-        copy(folder.resolve("older"), server.data());
-        server.restart();
-        // Other changes, beyond the bookmark.
-        site.insertOthers();
-        assertThat(other.name(5)).isEqualTo("undone");
-        ChangeRelay next = site.relay(one);
-        awaitAgreement("restored");
-        assertThat(next.health().flushes()).isEqualTo(1);
-    }
-
-    private static void copy(Path from, Path to) {
-        try {
-            if (Files.exists(to)) {
-                try (Stream<Path> files = Files.walk(to)) {
-                    for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                        Files.delete(file);
-                    }
-                }
-            }
-            try (Stream<Path> files = Files.walk(from)) {
-                for (Path file : files.toList()) {
-                    Files.copy(file, to.resolve(from.relativize(file).toString()), StandardCopyOption.COPY_ATTRIBUTES);
-                }
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     @Test

@@ -83,11 +83,6 @@ final class PlayedFeed implements ChangeFeed {
             }
 
             @Override
-            public void follow(long from, Listener told) {
-                listener = told;
-            }
-
-            @Override
             public void follow(long from, String mark, Listener told) {
                 followedMark = mark;
                 listener = told;

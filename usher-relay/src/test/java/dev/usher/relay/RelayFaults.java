@@ -196,6 +196,32 @@ abstract class RelayFaults {
     }
 
     @Test
+    void aDatabaseWhoseFilesArePutBackHasEverythingFlushed(@TempDir Path folder) {
+        ChangeRelay relay = following();
+        site.sql("UPDATE users SET name = 'as it was' WHERE id = 5");
+        awaitAgreement("as it was");
+        site.keepFiles(folder.resolve("older"));
+        await().atMost(PATIENCE).until(() -> relay.health().isActive());
+        for (int id = 5; id < 10; id++) {
+            site.sql("UPDATE users SET name = 'undone' WHERE id = " + id);
+        }
+        awaitAgreement("undone");
+        relay.close();
+
+        site.putBack(folder.resolve("older"));
+        // The same number of bytes, and more than the bookmark knows.
+        for (int id = 15; id < 30; id++) {
+            site.sql("UPDATE users SET name = 'redone' WHERE id = " + id);
+        }
+        assertThat(other.name(5)).isEqualTo("undone");
+        long flushes = relay.health().flushes();
+        ChangeRelay next = site.relay(one);
+        awaitAgreement("put back");
+        assertThat(next.health().flushes()).isEqualTo(1);
+        assertThat(flushes).isLessThanOrEqualTo(1);
+    }
+
+    @Test
     void howSoonAChangeIsNewOnTheLastOfThreeNodes() {
         following();
         int rounds = 500;

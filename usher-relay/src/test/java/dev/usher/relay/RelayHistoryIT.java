@@ -7,6 +7,7 @@ import dev.usher.RelayHistory;
 import dev.usher.RelayHistory.Reader;
 import dev.usher.RelayHistory.Verdict;
 import dev.usher.relay.RelaySite.Node;
+import dev.usher.testkit.MariaDbServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -18,6 +19,7 @@ import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -61,6 +63,7 @@ class RelayHistoryIT {
     @EnumSource(RelayKind.class)
     @Timeout(value = 5, unit = TimeUnit.MINUTES)
     void noAnswerIsOlderThanARelayMayNeed(RelayKind kind, @TempDir Path folder) throws Exception {
+        Assumptions.assumeTrue(kind.isPostgres() || MariaDbServer.isThere(), MariaDbServer.ABSENT);
         List<Thread> threads = new ArrayList<>();
         List<Process> relays = new ArrayList<>();
         List<Path> logs = List.of(folder.resolve("relay-0"), folder.resolve("relay-1"));

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.relay.RelaySite.Node;
+import dev.usher.testkit.MariaDbServer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -52,6 +54,7 @@ class RelayLoadIT {
     @ParameterizedTest
     @EnumSource(RelayKind.class)
     void fiveThousandRowsASecond(RelayKind kind) throws Exception {
+        Assumptions.assumeTrue(kind.isPostgres() || MariaDbServer.isThere(), MariaDbServer.ABSENT);
         ExecutorService readers = Executors.newFixedThreadPool(NODES);
         try (RelaySite site = new RelaySite(kind)) {
             site.insertUsers(1, KNOWN + ROWS, "old");

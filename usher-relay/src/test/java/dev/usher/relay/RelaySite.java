@@ -5,6 +5,11 @@ import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserStatus;
 import dev.usher.testkit.RedisServer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -12,9 +17,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** A Redis, a database with a table of users that a relay may follow, and nodes that read from both. */
 final class RelaySite implements AutoCloseable {
@@ -131,6 +138,53 @@ final class RelaySite implements AutoCloseable {
 
     void restartDatabase() {
         database.restarting().run();
+    }
+
+    /** Kills the database, copies its files to a folder, and starts it again. */
+    void keepFiles(Path folder) {
+        Path data = data();
+        database.killing().run();
+        copy(data, folder);
+        restartDatabase();
+    }
+
+    /** Kills the database, and starts it again with the files of a folder. */
+    void putBack(Path folder) {
+        Path data = data();
+        database.killing().run();
+        copy(folder, data);
+        restartDatabase();
+    }
+
+    private Path data() {
+        try (Connection connection = connect();
+                Statement statement = connection.createStatement();
+                ResultSet rows =
+                        statement.executeQuery(kind.isPostgres() ? "SHOW data_directory" : "SELECT @@datadir")) {
+            rows.next();
+            return Path.of(rows.getString(1));
+        } catch (SQLException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static void copy(Path from, Path to) {
+        try {
+            if (Files.exists(to)) {
+                try (Stream<Path> files = Files.walk(to)) {
+                    for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                        Files.delete(file);
+                    }
+                }
+            }
+            try (Stream<Path> files = Files.walk(from)) {
+                for (Path file : files.toList()) {
+                    Files.copy(file, to.resolve(from.relativize(file).toString()), StandardCopyOption.COPY_ATTRIBUTES);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private Connection connect() throws SQLException {

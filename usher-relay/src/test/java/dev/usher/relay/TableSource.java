@@ -51,28 +51,32 @@ final class TableSource implements AutoCloseable {
             queries.increment();
             most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
             String list = ids.stream().map(String::valueOf).collect(Collectors.joining(", "));
-            Connection connection = connection();
-            try (Statement query = connection.createStatement();
-                    ResultSet rows =
-                            query.executeQuery("SELECT id, name, status FROM users WHERE id IN (" + list + ")")) {
-                Map<Long, V> found = new HashMap<>();
-                while (rows.next()) {
-                    found.put(rows.getLong("id"), reading.valueIn(rows));
+            try {
+                Connection kept = idle.poll();
+                if (kept != null) {
+                    try {
+                        return read(kept, list, reading);
+                    } catch (SQLException e) {
+                        close(); // the database may have been restarted
+                    }
                 }
-                idle.push(connection);
-                return found;
-            } catch (SQLException e) {
-                close(); // those of a database that was restarted
-                throw e;
+                return read(DriverManager.getConnection(url, user, password), list, reading);
             } finally {
                 underWay.decrementAndGet();
             }
         };
     }
 
-    private Connection connection() throws SQLException {
-        Connection kept = idle.poll();
-        return kept != null ? kept : DriverManager.getConnection(url, user, password);
+    private <V> Map<Long, V> read(Connection connection, String ids, Reading<V> reading) throws SQLException {
+        Map<Long, V> found = new HashMap<>();
+        try (Statement query = connection.createStatement();
+                ResultSet rows = query.executeQuery("SELECT id, name, status FROM users WHERE id IN (" + ids + ")")) {
+            while (rows.next()) {
+                found.put(rows.getLong("id"), reading.valueIn(rows));
+            }
+        }
+        idle.push(connection);
+        return found;
     }
 
     @Override

@@ -57,9 +57,8 @@ class UsherRelayAutoConfigurationTest {
                         "usher.jdbc.columns.id=user_id")
                 .run(context -> {
                     PostgresChangeFeed feed = context.getBean(PostgresChangeFeed.class);
-                    assertThat(feed.host() + " " + feed.port() + " " + feed.database() + " " + feed.user() + " "
-                                    + feed.password())
-                            .isEqualTo("127.0.0.1 1 app app secret");
+                    assertThat(feed.address() + " " + feed.user() + " " + feed.password())
+                            .isEqualTo("app at 127.0.0.1:1 app secret");
                     assertThat(feed.parameters()).containsExactly(Map.entry("sslmode", "require"));
                     WatchedTable table = feed.tables().get(0);
                     assertThat(table.qualifiedName()).isEqualTo("accounts.users");
@@ -110,6 +109,29 @@ class UsherRelayAutoConfigurationTest {
     }
 
     @Test
+    void aTableThatTriggersFillIsReadWhereItIsSet() {
+        application
+                .withPropertyValues(
+                        "usher.relay.enabled=true",
+                        "usher.relay.feed=table",
+                        "usher.relay.changes-table=fleet_changes",
+                        "usher.relay.max-retained=10MB",
+                        "spring.datasource.url=jdbc:mariadb://127.0.0.1:1/app?password=other&sslMode=verify-ca",
+                        "spring.datasource.username=app",
+                        "spring.datasource.password=secret",
+                        "usher.jdbc.table=Users")
+                .run(context -> {
+                    TriggerTableFeed feed = context.getBean(TriggerTableFeed.class);
+                    assertThat(feed.name()).isEqualTo("table:fleet_changes");
+                    assertThat(feed.user()).isEqualTo("app");
+                    assertThat(feed.address().withoutUser())
+                            .isEqualTo("jdbc:mariadb://127.0.0.1:1/app?sslMode=verify-ca");
+                    assertThat(feed.maxTable()).isEqualTo(20 << 20);
+                    assertThat(feed.tables().get(0).name()).isEqualTo("Users");
+                });
+    }
+
+    @Test
     void aUserThatIsSetIsAskedForAndNotTheOneOfTheUrl() {
         application
                 .withPropertyValues(
@@ -121,7 +143,8 @@ class UsherRelayAutoConfigurationTest {
                 .run(context -> {
                     PostgresChangeFeed feed = context.getBean(PostgresChangeFeed.class);
                     assertThat(feed.user()).isEqualTo("relay");
-                    assertThat(feed.urlWithoutUser()).isEqualTo("jdbc:postgresql://127.0.0.1:1/app?sslmode=disable");
+                    assertThat(feed.address().withoutUser())
+                            .isEqualTo("jdbc:postgresql://127.0.0.1:1/app?sslmode=disable");
                     assertThat(context.getBean(UsherRelayProperties.class).toString())
                             .doesNotContain("secret");
                 });
@@ -132,7 +155,7 @@ class UsherRelayAutoConfigurationTest {
         URL classes = ChangeRelay.class.getProtectionDomain().getCodeSource().getLocation();
         try (InputStream metadata = new URL(classes, "META-INF/spring-configuration-metadata.json").openStream()) {
             JsonNode properties = JsonMapper.shared().readTree(metadata).path("properties");
-            assertThat(properties).hasSize(12);
+            assertThat(properties).hasSize(14);
             properties.forEach(
                     property -> assertThat(property.path("description").asString(""))
                             .as(property.path("name").asString())

@@ -100,6 +100,9 @@ public final class MariaDbServer implements AutoCloseable {
                     "--no-defaults",
                     "--user=" + System.getProperty("user.name"),
                     "--datadir=" + Files.createDirectory(directory.path().resolve("data")),
+                    // Not the one of the machine: each server removes the temporary tables that it finds there when it
+                    // starts.
+                    "--tmpdir=" + Files.createDirectory(directory.path().resolve("tmp")),
                     "--skip-grant-tables",
                     "--innodb-buffer-pool-size=16M",
                     "--innodb-log-file-size=4M",

@@ -1,0 +1,29 @@
+package dev.usher.relay;
+
+import dev.usher.testkit.MariaDbServer;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** What may go wrong with a table that triggers fill in MariaDB. */
+@Tag("thorough")
+class MariaDbTableFaultsIT extends RelayFaults {
+
+    MariaDbTableFaultsIT() {
+        super(RelayKind.MARIADB_TABLE);
+    }
+
+    @BeforeAll
+    static void requireServer() {
+        Assumptions.assumeTrue(MariaDbServer.isThere(), MariaDbServer.ABSENT);
+    }
+
+    @Test
+    @Override
+    void aTableThatIsEmptied() {
+        // Without it no trigger and no other sign tells of it.
+        site.sql("GRANT PROCESS ON *.* TO relay");
+        super.aTableThatIsEmptied();
+    }
+}

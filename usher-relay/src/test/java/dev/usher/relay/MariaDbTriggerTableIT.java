@@ -1,0 +1,79 @@
+package dev.usher.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.testkit.MariaDbServer;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+class MariaDbTriggerTableIT extends TriggerTableContract {
+
+    MariaDbTriggerTableIT() {
+        super(RelayKind.MARIADB_TABLE);
+    }
+
+    @BeforeAll
+    @Override
+    void open() {
+        Assumptions.assumeTrue(MariaDbServer.isThere(), MariaDbServer.ABSENT);
+        super.open();
+    }
+
+    @Override
+    void dropTriggers() {
+        for (String event : new String[] {"insert", "update", "delete"}) {
+            site.sql("DROP TRIGGER usher_changes_users_" + event);
+        }
+    }
+
+    @Override
+    void withoutTriggers(String sql) {
+        site.sql(sql);
+        site.sql("DELETE FROM usher_changes");
+    }
+
+    @Test
+    void aForeignKeyThatChangesRowsIsRefused() {
+        site.sql("CREATE TABLE tenants (id bigint PRIMARY KEY)");
+        site.sql("ALTER TABLE users ADD COLUMN tenant bigint, ADD CONSTRAINT of_tenant FOREIGN KEY (tenant)"
+                + " REFERENCES tenants (id) ON DELETE CASCADE");
+        assertThat(TableSite.problemsOf(feed)).contains("changed by a foreign key (of_tenant)");
+    }
+
+    @Tag("thorough")
+    @Test
+    void truncateIsSeenWithTheRightProcess() {
+        site.sql("GRANT PROCESS ON *.* TO relay");
+        ChangeRelay relay = following();
+        assertThat(relay.health().detail()).isEqualTo("table");
+        readAll();
+        site.sql("TRUNCATE users");
+        awaitAgreement("emptied");
+        await().atMost(PATIENCE).until(() -> relay.health().flushes() == 2);
+        site.sql("REVOKE PROCESS ON *.* FROM relay");
+    }
+
+    @Tag("thorough")
+    @Test
+    void withoutTheRightProcessHealthSaysThatTruncateIsNotSeen() {
+        assertThat(following().health().detail()).contains("TRUNCATE is not seen");
+    }
+
+    @Test
+    void truncateIsRefusedWhereAnEmptyTableRefersToTheUsers() {
+        site.sql("CREATE TABLE usher_guard AS SELECT id FROM users LIMIT 0");
+        site.sql("ALTER TABLE usher_guard ADD FOREIGN KEY (id) REFERENCES users (id)");
+        assertThatThrownBy(() -> site.sql("TRUNCATE users")).rootCause().hasMessageContaining("foreign key");
+        site.sql("DROP TABLE usher_guard");
+    }
+
+    @Test
+    void theChangesCannotBeTruncated() {
+        assertThatThrownBy(() -> site.sql("TRUNCATE usher_changes")).hasMessageContaining("TRUNCATE");
+        assertThatThrownBy(() -> site.sql("DROP TABLE usher_changes")).hasMessageContaining("DROP");
+    }
+}
