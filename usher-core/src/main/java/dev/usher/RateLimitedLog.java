@@ -43,7 +43,7 @@ public final class RateLimitedLog {
      *
      * @param message as of SLF4J, with {@code {}} for each argument
      * @param arguments an exception at their end is written with its stack trace
-     * @return whether the line was written
+     * @return whether the line was written, if the log writes lines of this level
      */
     public boolean warn(String message, @Nullable Object... arguments) {
         return write(Level.WARN, message, arguments);
@@ -54,7 +54,7 @@ public final class RateLimitedLog {
      *
      * @param message as of SLF4J, with {@code {}} for each argument
      * @param arguments an exception at their end is written with its stack trace
-     * @return whether the line was written
+     * @return whether the line was written, if the log writes lines of this level
      */
     public boolean error(String message, @Nullable Object... arguments) {
         return write(Level.ERROR, message, arguments);
@@ -69,7 +69,7 @@ public final class RateLimitedLog {
         }
         long count = leftOut.getAndSet(0);
         String line = count == 0 ? message : message + " (such lines left out since the last one: " + count + ")";
-        log.makeLoggingEventBuilder(level).log(line, arguments);
+        log.atLevel(level).log(line, arguments);
         return true;
     }
 }

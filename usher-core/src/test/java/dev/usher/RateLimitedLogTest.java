@@ -3,6 +3,7 @@ package dev.usher;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
@@ -119,5 +120,18 @@ class RateLimitedLogTest {
             assertThat(event.getFormattedMessage()).isEqualTo("it failed");
             assertThat(event.getThrowableProxy().getMessage()).isEqualTo("why");
         });
+    }
+
+    @Test
+    void aLevelThatIsSwitchedOffIsNotWritten() {
+        Level before = logger.getLevel();
+        logger.setLevel(Level.ERROR);
+        try {
+            var unused = limited.warn("failed");
+        } finally {
+            logger.setLevel(before);
+        }
+
+        assertThat(written.list).isEmpty();
     }
 }
