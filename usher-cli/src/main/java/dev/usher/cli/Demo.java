@@ -5,17 +5,20 @@ import static dev.usher.cli.CallTable.count;
 import dev.usher.testkit.RedisServer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The steps of the demo: users register, log in, are read, are dropped from the caches, and are disabled. Then its Redis is killed, if it is an
- * embedded one.
+ * The steps of the demo: users register, log in, are read, are dropped from the caches, and are disabled. In an embedded PostgreSQL some are changed by SQL as
+ * well, past the servers. Then its Redis is killed, if it is an embedded one.
  */
 final class Demo {
 
@@ -26,12 +29,15 @@ final class Demo {
     private static final int MAX_FORGOTTEN = 1_000;
     private static final int MAX_DISABLED = 10;
     private static final int DISABLED_ROUNDS = 10;
+    private static final int MAX_CHANGED = 20;
     private static final int MAX_WITHOUT_REDIS = 1_000;
     private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final long NEVER = Long.MAX_VALUE;
 
     private static final String ME = "/v1/me";
     private static final String USER = "/v1/users/{id}";
     private static final String STATUS = "/v1/admin/...";
+    private static final String INTRODUCTION = "changed by SQL";
 
     private final RunningServer server;
     private final StatementCounter statements;
@@ -40,6 +46,7 @@ final class Demo {
     private final DemoUsers users;
     private final int callers;
     private final List<Finding> findings = new ArrayList<>();
+    private volatile @Nullable DemoRelay relay;
 
     Demo(RunningServer server, StatementCounter statements, DemoUsers users, int callers) {
         this.server = server;
@@ -59,6 +66,7 @@ final class Demo {
                 + forgotten()
                 + CROWD
                 + disabled() * (2L + DISABLED_ROUNDS)
+                + (server.hasOwnDatabase() ? changed() + 1 : 0)
                 + (server.ownRedis() == null ? 0 : withoutRedis());
     }
 
@@ -73,9 +81,25 @@ final class Demo {
         readWarm(meter);
         readUnknown(meter);
         readForgotten(meter);
+        if (server.hasOwnDatabase()) {
+            // It starts while users are disabled.
+            relay = DemoRelay.beside(server);
+        }
         disable(meter);
+        if (relay != null) {
+            changeBySql(meter, relay);
+            // The demo need not wait for it.
+            new Thread(relay::close, "usher-demo-relay").start();
+        }
         killRedis(meter);
         return meter.rows();
+    }
+
+    /** Ends what {@link #run} has started. */
+    void end() {
+        if (relay != null) {
+            relay.close();
+        }
     }
 
     /** The findings of {@link #run}. */
@@ -200,6 +224,64 @@ final class Demo {
                         + longest + " ms at most");
     }
 
+    /** Rows are changed past the servers, as by hand, by a job or by a service in another language. */
+    private void changeBySql(CallMeter meter, DemoRelay node) {
+        if (!await(node::isFollowing)) {
+            findings.add(new Finding(false, "the relay does not follow the log of the database: " + node.health()));
+            return;
+        }
+        for (int number = 0; number < changed(); number++) {
+            readOwn(number);
+            node.introduction(users.id(number));
+            node.admits(users.id(number));
+        }
+        List<Long> millis = new ArrayList<>();
+        meter.measure("changed by SQL", "UPDATE, till seen", changed(), 1, number -> {
+            long id = users.id(number);
+            update("introduction = '" + INTRODUCTION + "'", id);
+            millis.add(millisUntil(() -> node.introduction(id).equals(INTRODUCTION)
+                    && api.get(ME, users.token(number))
+                            .with(200)
+                            .json()
+                            .path("intro")
+                            .asString()
+                            .equals(INTRODUCTION)));
+        });
+        Collections.sort(millis);
+        findings.add(new Finding(
+                !millis.contains(NEVER),
+                count(changed()) + " rows changed by SQL, past both nodes: new on both after "
+                        + millis.get(millis.size() / 2) + " ms in the median, " + millis.get(millis.size() - 1)
+                        + " ms at most"));
+        List<Long> refused = new ArrayList<>();
+        meter.measure("disabled by SQL", "UPDATE, till seen", 1, 1, number -> {
+            update("status = 0", users.id(number));
+            refused.add(millisUntil(() -> !node.admits(users.id(number))
+                    && api.get(ME, users.token(number)).refusesDisabled()));
+        });
+        update("status = 1", users.id(0));
+        boolean letInAgain = await(
+                () -> node.admits(users.id(0)) && api.get(ME, users.token(0)).status() == 200);
+        findings.add(new Finding(
+                !refused.contains(NEVER) && letInAgain,
+                "a user disabled by SQL: refused on both nodes after " + refused.get(0) + " ms, and once enabled "
+                        + (letInAgain ? "let in again" : "NOT let in again")));
+    }
+
+    private void update(String change, long id) {
+        server.context()
+                .getBean(JdbcClient.class)
+                .sql("UPDATE users SET " + change + " WHERE id = ?")
+                .param(id)
+                .update();
+    }
+
+    /** How long it takes from now on, or {@link #NEVER}. */
+    private static long millisUntil(BooleanSupplier condition) {
+        long from = System.nanoTime();
+        return await(condition) ? Duration.ofNanos(System.nanoTime() - from).toMillis() : NEVER;
+    }
+
     private void killRedis(CallMeter meter) {
         RedisServer redis = server.ownRedis();
         if (redis == null) {
@@ -208,6 +290,7 @@ final class Demo {
         AtomicInteger answered = new AtomicInteger();
         CallRow calls;
         long restarted;
+        boolean open;
         // The loss of Redis is shown below, and need not be logged.
         server.quiet(true);
         try {
@@ -219,12 +302,11 @@ final class Demo {
             });
             redis.restart();
             restarted = System.nanoTime();
-            awaitMemory();
+            open = await(() -> caches.all().health().nearOpen());
         } finally {
             server.quiet(false);
         }
         long millis = Duration.ofNanos(System.nanoTime() - restarted).toMillis();
-        boolean open = caches.all().health().nearOpen();
         findings.add(new Finding(
                 answered.get() == calls.calls() && open,
                 "Redis killed: " + count(answered.get()) + " reads answered, "
@@ -232,12 +314,17 @@ final class Demo {
                         + (open ? "open again after " + millis + " ms" : "is NOT open again")));
     }
 
-    private void awaitMemory() {
+    /** Waits for a condition, and says whether it came to hold. */
+    private static boolean await(BooleanSupplier condition) {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         try {
-            while (!caches.all().health().nearOpen() && System.nanoTime() - deadline < 0) {
+            while (!condition.getAsBoolean()) {
+                if (System.nanoTime() - deadline > 0) {
+                    return false;
+                }
                 TimeUnit.MILLISECONDS.sleep(1);
             }
+            return true;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CommandException("interrupted", e);
@@ -273,6 +360,10 @@ final class Demo {
 
     private int withoutRedis() {
         return Math.min(MAX_WITHOUT_REDIS, users.count());
+    }
+
+    private int changed() {
+        return Math.min(MAX_CHANGED, users.count());
     }
 
     private int disabled() {

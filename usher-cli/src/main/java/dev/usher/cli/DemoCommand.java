@@ -70,7 +70,10 @@ final class DemoCommand implements Callable<Integer> {
         }
         int callers = CALLERS_PER_PROCESSOR * Runtime.getRuntime().availableProcessors();
         Demo demo = new Demo(server, statements, crowd, callers);
-        server.beforeEnd(() -> remove(demo, server, settings, crowd));
+        server.beforeEnd(() -> {
+            demo.end();
+            remove(demo, server, settings, crowd);
+        });
         output.printf(Locale.ROOT, "%s users, %d callers at once, over HTTP%n%n", count(users), callers);
         output.printf(
                 Locale.ROOT,
@@ -101,24 +104,21 @@ final class DemoCommand implements Callable<Integer> {
 
     /** They keep the demo apart from other data in the same Redis and database. */
     private static Map<String, Object> overrides(DemoUsers crowd) {
-        return Map.of(
-                "usher.key-prefix",
-                "usher-demo-" + crowd.mobilePrefix().substring(1),
+        return Map.ofEntries(
+                Map.entry(
+                        "usher.key-prefix", "usher-demo-" + crowd.mobilePrefix().substring(1)),
+                // The demo starts one of its own. On a database that was named, it leaves the position of the fleet's
+                // relay alone.
+                Map.entry("usher.relay.enabled", "false"),
                 // The first calls of a JVM, and all calls on a busy machine, can take longer than the default.
-                "usher.redis.command-timeout",
-                "10s",
-                "usher.server.token-ttl",
-                "12h",
+                Map.entry("usher.redis.command-timeout", "10s"),
+                Map.entry("usher.server.token-ttl", "12h"),
                 // All of them come from one address.
-                "usher.server.attempts.registrations-per-address",
-                "0",
+                Map.entry("usher.server.attempts.registrations-per-address", "0"),
                 // On a machine with many processors there are more callers than may wait by default.
-                "usher.server.passwords.max-waiting",
-                "1000",
-                "server.address",
-                "127.0.0.1",
-                GeneratedAdministrator.MOBILE_SETTING,
-                "");
+                Map.entry("usher.server.passwords.max-waiting", "1000"),
+                Map.entry("server.address", "127.0.0.1"),
+                Map.entry(GeneratedAdministrator.MOBILE_SETTING, ""));
     }
 
     private static void remove(Demo demo, RunningServer server, ServerSettings settings, DemoUsers crowd) {

@@ -2,6 +2,7 @@ package dev.usher.cli;
 
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** The Redis and the PostgreSQL of a command for which none is named. Their data ends with them. Not thread-safe. */
@@ -28,9 +29,11 @@ final class EmbeddedServers implements AutoCloseable {
         return redis;
     }
 
+    /** Its log can be followed by the relay. */
     PostgresServer startPostgres() {
         try {
-            PostgresServer started = PostgresServer.start().withoutShutdownHook();
+            PostgresServer started =
+                    PostgresServer.start(Map.of("wal_level", "logical")).withoutShutdownHook();
             postgres = started;
             return started;
         } catch (RuntimeException e) {
@@ -39,6 +42,11 @@ final class EmbeddedServers implements AutoCloseable {
                             + e.getMessage(),
                     e);
         }
+    }
+
+    /** Whether a PostgreSQL was started. */
+    boolean hasPostgres() {
+        return postgres != null;
     }
 
     @Override

@@ -1,12 +1,12 @@
 package dev.usher.cli;
 
+import dev.usher.relay.ChangeFeed;
 import dev.usher.relay.ChangeFeedException;
-import dev.usher.relay.PostgresChangeFeed;
-import dev.usher.relay.WatchedTable;
 import java.io.PrintStream;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
+import org.springframework.context.ConfigurableApplicationContext;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /** Removes from the database what the relay needs there. */
@@ -33,40 +33,12 @@ final class RelayDropCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ServerSettings settings = ServerSettings.of(environment);
-        String url = settings.databaseUrl();
-        if (url == null) {
-            throw new CommandException("name the database with " + ServerSettings.DATABASE_URL);
-        }
-        PostgresChangeFeed.Builder feed = PostgresChangeFeed.builder();
-        try {
-            feed.url(url).watch(WatchedTable.of("users", "id"));
-            if (settings.username() != null) {
-                feed.user(settings.username());
-            }
-            if (settings.password() != null) {
-                feed.password(settings.password());
-            }
-            String slot = set("USHER_RELAY_SLOT");
-            if (slot != null) {
-                feed.slot(slot);
-            }
-            String publication = set("USHER_RELAY_PUBLICATION");
-            if (publication != null) {
-                feed.publication(publication);
-            }
-            feed.build().drop();
-        } catch (ChangeFeedException | IllegalArgumentException e) {
+        try (ConfigurableApplicationContext context = RunningRelay.idle(environment)) {
+            context.getBean(ChangeFeed.class).drop();
+        } catch (ChangeFeedException e) {
             throw new CommandException(String.valueOf(e.getMessage()), e);
-        } catch (IllegalStateException e) {
-            throw new CommandException("name the user of the database with " + ServerSettings.DATABASE_USERNAME, e);
         }
-        output.println("The relay's slot and publication are gone.");
-        return 0;
-    }
-
-    private @Nullable String set(String variable) {
-        String value = environment.get(variable);
-        return value == null || value.isBlank() ? null : value;
+        output.println("What the relay needed in the database is gone.");
+        return CommandLine.ExitCode.OK;
     }
 }

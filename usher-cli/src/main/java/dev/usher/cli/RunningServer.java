@@ -13,13 +13,13 @@ import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.Banner;
 import org.springframework.boot.ExitCodeEvent;
 import org.springframework.boot.builder.SpringApplicationBuilder;
-import org.springframework.boot.context.properties.bind.BindException;
 import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.boot.web.server.PortInUseException;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ApplicationListener;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.support.GenericApplicationContext;
 import org.springframework.core.env.MapPropertySource;
 
 /**
@@ -30,10 +30,10 @@ import org.springframework.core.env.MapPropertySource;
  */
 final class RunningServer implements AutoCloseable {
 
-    /** Lowest in precedence: the environment overrides them. */
-    private static final Map<String, Object> DEFAULTS = Map.of(
+    /** Levels of the log. Lowest in precedence: the environment overrides them. */
+    static final Map<String, Object> QUIET = Map.of(
             "logging.level.root", "WARN",
-            // This class reports a server that does not start, in one line.
+            // The command reports a start that fails, in one line.
             "logging.level.org.springframework.boot.SpringApplication", "OFF",
             "logging.level.org.springframework.boot.diagnostics", "OFF",
             "logging.level.org.springframework.boot.web.server.servlet.context", "ERROR");
@@ -79,11 +79,14 @@ final class RunningServer implements AutoCloseable {
         }
         boolean databaseReached =
                 settings.databaseUrl() == null || Preflight.reachesDatabase(settings.databaseUrl(), settings);
-        Map<String, Object> allDefaults = new HashMap<>(DEFAULTS);
+        Map<String, Object> allDefaults = new HashMap<>(QUIET);
         allDefaults.putAll(defaults);
         if (settings.databaseUrl() == null) {
             // A server to try out: it listens to other machines only when SERVER_ADDRESS says so.
             allDefaults.put("server.address", "127.0.0.1");
+            allDefaults.put("usher.relay.enabled", "true");
+            // At its start it has everything flushed that was cached before it, which is nothing here.
+            allDefaults.put("logging.level.dev.usher.relay.Flushes", "ERROR");
         }
         EmbeddedServers embedded = new EmbeddedServers();
         End end = new End();
@@ -102,6 +105,9 @@ final class RunningServer implements AutoCloseable {
                                 .getPropertySources()
                                 .addFirst(new MapPropertySource("command line", properties));
                         processors.forEach(starting.getBeanFactory()::addBeanPostProcessor);
+                        if (settings.databaseUrl() == null) {
+                            ((GenericApplicationContext) starting).registerBean(EmbeddedPublication.class);
+                        }
                     })
                     .run();
             RunningServer server = new RunningServer(embedded, context, end, databaseReached);
@@ -136,6 +142,11 @@ final class RunningServer implements AutoCloseable {
     /** The embedded Redis, to be killed and restarted, or {@code null} when a Redis was named. */
     @Nullable RedisServer ownRedis() {
         return embedded.redis();
+    }
+
+    /** Whether the database is an embedded one. */
+    boolean hasOwnDatabase() {
+        return embedded.hasPostgres();
     }
 
     /** Switches the log lines about Redis off, or on again. */
@@ -236,6 +247,11 @@ final class RunningServer implements AutoCloseable {
             properties.put("spring.datasource.url", postgres.jdbcUrl());
             properties.put("spring.datasource.username", postgres.username());
             properties.put("spring.datasource.password", postgres.password());
+            // Whatever relay of a fleet the environment speaks of.
+            properties.put("usher.relay.url", postgres.jdbcUrl());
+            properties.put("usher.relay.username", postgres.username());
+            properties.put("usher.relay.password", postgres.password());
+            properties.put("usher.relay.publication", EmbeddedPublication.NAME);
         } else {
             properties.put("spring.datasource.url", settings.databaseUrl());
             putIfSet(properties, "spring.datasource.username", settings.username());
@@ -251,22 +267,12 @@ final class RunningServer implements AutoCloseable {
     }
 
     private static CommandException failure(RuntimeException failure, ServerSettings settings) {
-        Throwable root = failure;
-        String setting = "";
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof CommandException known) {
-                return known;
-            }
             if (cause instanceof PortInUseException inUse) {
                 return Preflight.inUse(settings.port(), inUse);
             }
-            if (cause instanceof BindException binding) {
-                setting = "the setting " + binding.getName() + ": ";
-            }
-            root = cause;
         }
-        String why = root.getMessage() == null ? root.getClass().getName() : root.getMessage();
-        return new CommandException("the server did not start: " + setting + why, failure);
+        return StartFailure.of("the server did not start: ", failure);
     }
 
     private String required(String property) {

@@ -56,9 +56,15 @@ record ServerSettings(
 
     private static int port(@Nullable String value) {
         String text = text(value);
-        if (text == null) {
-            return DEFAULT_PORT;
-        }
+        return text == null ? DEFAULT_PORT : port(PORT, text);
+    }
+
+    /**
+     * A port that a variable names.
+     *
+     * @throws CommandException when it is none
+     */
+    static int port(String variable, String text) {
         try {
             int port = Integer.parseInt(text);
             if (port >= 0 && port <= HIGHEST_PORT) {
@@ -67,7 +73,8 @@ record ServerSettings(
         } catch (NumberFormatException e) {
             // Reported below.
         }
-        throw new CommandException(PORT + " must be a number from 0 to " + HIGHEST_PORT + ", but is '" + text + "'");
+        throw new CommandException(
+                variable + " must be a number from 0 to " + HIGHEST_PORT + ", but is '" + text + "'");
     }
 
     private static @Nullable String redisUri(@Nullable String value) {

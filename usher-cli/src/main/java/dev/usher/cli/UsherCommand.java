@@ -63,8 +63,9 @@ public final class UsherCommand implements Runnable {
         return new CommandLine(new UsherCommand())
                 .addSubcommand(new ServeCommand(output, environment))
                 .addSubcommand(new DemoCommand(output, environment))
-                .addSubcommand(
-                        new CommandLine(new RelayCommand()).addSubcommand(new RelayDropCommand(output, environment)))
+                .addSubcommand(new CommandLine(new RelayCommand(output, environment))
+                        .addSubcommand(new RelayCheckCommand(output, environment))
+                        .addSubcommand(new RelayDropCommand(output, environment)))
                 .setOut(new PrintWriter(output, true, StandardCharsets.UTF_8))
                 .setParameterExceptionHandler((failure, arguments) -> {
                     CommandLine command = failure.getCommandLine();

@@ -235,9 +235,15 @@ class CommandLineIT {
     void aDemoShowsItsTableAndLeavesNoUserInAGivenDatabase() throws Exception {
         String database = postgres.createDatabase("demo");
         Map<String, String> environment = Map.of(
-                "USHER_DATABASE_URL", database,
-                "USHER_DATABASE_USERNAME", postgres.username(),
-                "USHER_DATABASE_PASSWORD", postgres.password());
+                "USHER_DATABASE_URL",
+                database,
+                "USHER_DATABASE_USERNAME",
+                postgres.username(),
+                "USHER_DATABASE_PASSWORD",
+                postgres.password(),
+                // Of the fleet: the demo leaves its position alone.
+                "USHER_RELAY_ENABLED",
+                "true");
 
         try (CommandProcess demo = CommandProcess.start(directory, environment, "demo", "--users", "20")) {
             String output = demo.remainingOutput();
@@ -256,6 +262,54 @@ class CommandLineIT {
             assertThat(demo.errors()).contains("- log in").doesNotContain("WARN", "ERROR");
         }
         assertThat(users(database)).isZero();
+    }
+
+    @Test
+    @Tag("thorough") // starts processes of its own, for most of a minute
+    void aDemoOnServersOfItsOwnChangesRowsBySql() throws Exception {
+        try (CommandProcess demo = CommandProcess.start(directory, Map.of(), "demo", "--users", "20")) {
+            String output = demo.remainingOutput();
+
+            assertThat(demo.exitCode()).as(demo.errors()).isZero();
+            assertThat(output)
+                    .containsPattern("changed by SQL +UPDATE, till seen +20 ")
+                    .containsPattern("ok      20 rows changed by SQL, past both nodes: new on both after \\d+ ms")
+                    .containsPattern("ok      a user disabled by SQL: refused on both nodes after \\d+ ms, and once")
+                    .doesNotContain("FAILED");
+            // Not a line of the relay, nor of what it reads the log with.
+            assertThat(demo.errors().lines()).allMatch(line -> line.startsWith("- "));
+        }
+    }
+
+    @Test
+    @Tag("thorough") // starts processes of its own
+    void aServerOnServersOfItsOwnAnnouncesWhatIsChangedBySql() throws Exception {
+        try (CommandProcess serve = CommandProcess.start(directory, Map.of("PORT", "0"), "serve")) {
+            ApiClient client = new ApiClient(serve.lineOf("API"));
+            serve.lineOf("Redis");
+            String database = firstWord(serve.lineOf("Database"));
+            Map<String, String> ann = Map.of("mobile", "13800001111", "password", "correct horse 8");
+            client.post("/v1/users", Map.of("mobile", "13800001111", "password", "correct horse 8", "name", "Ann"))
+                    .with(201);
+            String token =
+                    client.post("/v1/login", ann).with(200).json().path("token").asString();
+            try (Connection connection = connect(database);
+                    Statement sql = connection.createStatement()) {
+                await().atMost(Duration.ofSeconds(60)).until(() -> {
+                    try (ResultSet slot = sql.executeQuery(
+                            "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'usher' AND active")) {
+                        return slot.next();
+                    }
+                });
+                client.get("/v1/me", token).with(200);
+                sql.execute("UPDATE users SET status = 0 WHERE mobile = '13800001111'");
+            }
+            await().atMost(Duration.ofSeconds(30))
+                    .until(() -> client.get("/v1/me", token).refusesDisabled());
+            serve.terminate();
+            assertThat(serve.exitCode()).isEqualTo(128 + 15);
+            assertThat(serve.errors()).isEmpty();
+        }
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class UsherCommandTest {
@@ -23,7 +24,15 @@ class UsherCommandTest {
         assertThat(run(Map.of(), arguments.isEmpty() ? new String[0] : new String[] {arguments}))
                 .isZero();
         assertThat(output.toString(StandardCharsets.UTF_8))
-                .contains("serve ", "demo ", "PORT ", "USHER_REDIS_URI ", "USHER_DATABASE_URL ")
+                .contains("serve ", "demo ", "relay ", "PORT ", "USHER_REDIS_URI ", "USHER_DATABASE_URL ")
+                .satisfies(help -> assertThat(help.lines()).allMatch(line -> line.length() <= 80));
+    }
+
+    @Test
+    void theHelpOfTheRelayNamesItsVariables() {
+        assertThat(run(Map.of(), "relay", "--help")).isZero();
+        assertThat(output.toString(StandardCharsets.UTF_8))
+                .contains("check", "drop", "USHER_RELAY_TABLE ", "USHER_RELAY_FACETS ", "MANAGEMENT_PORT ")
                 .satisfies(help -> assertThat(help.lines()).allMatch(line -> line.length() <= 80));
     }
 
@@ -82,10 +91,45 @@ class UsherCommandTest {
                 .doesNotContain("secret");
     }
 
-    @Test
-    void theRelayIsDroppedFromADatabaseThatIsNamed() {
-        assertThat(run(Map.of(), "relay", "drop")).isEqualTo(1);
+    @ParameterizedTest
+    @ValueSource(strings = {"drop", "check"})
+    void theDatabaseOfTheRelayIsNamed(String command) {
+        assertThat(run(Map.of(), "relay", command)).isEqualTo(1);
         assertThat(errors.toString()).isEqualToIgnoringNewLines("usher: name the database with USHER_DATABASE_URL");
+    }
+
+    @Test
+    void theRelayNeedsTheRedisOfItsFleet() {
+        assertThat(run(Map.of("USHER_DATABASE_URL", "jdbc:postgresql://127.0.0.1:1/users"), "relay"))
+                .isEqualTo(1);
+        assertThat(errors.toString())
+                .isEqualToIgnoringNewLines("usher: name the Redis of the fleet with USHER_REDIS_URI");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "USHER_RELAY_FACETS  | status,Badges | usher.relay.facets",
+                "USHER_RELAY_FACETS  | status,,profile | usher.relay.facets",
+                "USHER_RELAY_MAX_RETAINED | much | usher.relay.max-retained",
+                "USHER_KEY_PREFIX    | a{b | usher.key-prefix",
+            })
+    void aSettingOfTheRelayThatCannotBeIsNamedInALine(String variable, String value, String setting) {
+        assertThat(run(
+                        Map.of(
+                                "USHER_DATABASE_URL",
+                                "jdbc:postgresql://127.0.0.1:1/users?user=relay",
+                                "USHER_REDIS_URI",
+                                "redis://127.0.0.1:1",
+                                variable,
+                                value),
+                        "relay"))
+                .isEqualTo(1);
+        assertThat(errors.toString())
+                .hasLineCount(1)
+                .startsWith("usher: the relay did not start: ")
+                .contains(setting);
     }
 
     private int run(Map<String, String> environment, String... arguments) {
