@@ -84,6 +84,8 @@ final class RunningServer implements AutoCloseable {
         if (settings.databaseUrl() == null) {
             // A server to try out: it listens to other machines only when SERVER_ADDRESS says so.
             allDefaults.put("server.address", "127.0.0.1");
+        }
+        if (hasRelay(settings)) {
             allDefaults.put("usher.relay.enabled", "true");
             // At its start it has everything flushed that was cached before it, which is nothing here.
             allDefaults.put("logging.level.dev.usher.relay.Flushes", "ERROR");
@@ -234,6 +236,11 @@ final class RunningServer implements AutoCloseable {
         }
     }
 
+    /** In a Redis that is named, this relay would write the bookmark of another one, that of the fleet. */
+    static boolean hasRelay(ServerSettings settings) {
+        return settings.databaseUrl() == null && settings.redisUri() == null;
+    }
+
     private static Map<String, Object> properties(ServerSettings settings, EmbeddedServers embedded) {
         Map<String, Object> properties = new HashMap<>();
         properties.put("server.port", settings.port());
@@ -252,6 +259,12 @@ final class RunningServer implements AutoCloseable {
             properties.put("usher.relay.username", postgres.username());
             properties.put("usher.relay.password", postgres.password());
             properties.put("usher.relay.publication", EmbeddedPublication.NAME);
+            properties.put("usher.relay.feed", "log");
+            properties.put("usher.relay.table", "users");
+            properties.put("usher.relay.id-column", "id");
+            properties.put("usher.relay.status-column", "status");
+            properties.put("usher.relay.enabled-values", "1");
+            properties.put("usher.relay.ignored-columns", "");
         } else {
             properties.put("spring.datasource.url", settings.databaseUrl());
             putIfSet(properties, "spring.datasource.username", settings.username());

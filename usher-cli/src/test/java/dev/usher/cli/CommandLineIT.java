@@ -284,7 +284,16 @@ class CommandLineIT {
     @Test
     @Tag("thorough") // starts processes of its own
     void aServerOnServersOfItsOwnAnnouncesWhatIsChangedBySql() throws Exception {
-        try (CommandProcess serve = CommandProcess.start(directory, Map.of("PORT", "0"), "serve")) {
+        // Settings of a fleet's relay, none of which is meant for these servers.
+        Map<String, String> environment = Map.of(
+                "PORT", "0",
+                "USHER_RELAY_FEED", "table",
+                "USHER_RELAY_TABLE", "members",
+                "USHER_RELAY_ID_COLUMN", "uid",
+                "USHER_RELAY_STATUS_COLUMN", "state",
+                "USHER_RELAY_ENABLED_VALUES", "0",
+                "USHER_RELAY_IGNORED_COLUMNS", "name");
+        try (CommandProcess serve = CommandProcess.start(directory, environment, "serve")) {
             ApiClient client = new ApiClient(serve.lineOf("API"));
             serve.lineOf("Redis");
             String database = firstWord(serve.lineOf("Database"));

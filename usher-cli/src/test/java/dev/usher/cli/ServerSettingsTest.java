@@ -3,6 +3,7 @@ package dev.usher.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -86,5 +87,14 @@ class ServerSettingsTest {
                 .hasMessageContaining(variable)
                 .hasMessageNotContaining("secret")
                 .hasMessageNotContaining("ret@");
+    }
+
+    @ParameterizedTest
+    @CsvSource({",,true", "redis://redis:6379,,false", ",jdbc:postgresql://db/app,false", "redis://redis,jdbc:mariadb://db/app,false"})
+    void aRelayIsThereByDefaultOnlyWhereNoServerIsOfAFleet(String redis, String database, boolean hasRelay) {
+        Map<String, String> environment = new HashMap<>();
+        environment.put("USHER_REDIS_URI", redis);
+        environment.put("USHER_DATABASE_URL", database);
+        assertThat(RunningServer.hasRelay(ServerSettings.of(environment))).isEqualTo(hasRelay);
     }
 }

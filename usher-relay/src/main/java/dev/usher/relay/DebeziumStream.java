@@ -46,6 +46,7 @@ final class DebeziumStream {
     private static final Duration LONGEST_START = Duration.ofMinutes(1);
     private static final Duration LONGEST_STOP = Duration.ofSeconds(20);
     private static final long RETRY_MILLIS = 20;
+    private static final String MAX_QUEUE_BYTES = Integer.toString(32 << 20);
 
     private static final String OTHER_LOG =
             "the log is not the one that the relay has followed: the database was put back to an older state";
@@ -137,6 +138,8 @@ final class DebeziumStream {
         settings.setProperty("decimal.handling.mode", "string");
         settings.setProperty("status.update.interval.ms", "1000");
         settings.setProperty("poll.interval.ms", "5");
+        // Rows can be large, and the heap of a relay small: not 8192 of them, whatever their size.
+        settings.setProperty("max.queue.size.in.bytes", MAX_QUEUE_BYTES);
         settings.setProperty("errors.max.retries", "0");
         settings.setProperty("offset.storage", "org.apache.kafka.connect.storage.MemoryOffsetBackingStore");
         settings.setProperty("offset.flush.interval.ms", "0");
