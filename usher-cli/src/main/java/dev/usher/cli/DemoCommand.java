@@ -2,6 +2,7 @@ package dev.usher.cli;
 
 import static dev.usher.cli.CallTable.count;
 
+import dev.usher.spring.RedisEndpoint;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.Locale;
@@ -66,7 +67,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private int run(RunningServer server, ServerSettings settings, StatementCounter statements, DemoUsers crowd) {
         if (settings.redisUri() != null) {
-            Preflight.requireRedis(settings.redisUri());
+            Preflight.requireRedis(server.context().getBean(RedisEndpoint.class), server.redis());
         }
         int callers = CALLERS_PER_PROCESSOR * Runtime.getRuntime().availableProcessors();
         Demo demo = new Demo(server, statements, crowd, callers);

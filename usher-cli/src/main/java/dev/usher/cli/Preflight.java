@@ -1,6 +1,6 @@
 package dev.usher.cli;
 
-import dev.usher.redis.RedisUris;
+import dev.usher.spring.RedisEndpoint;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisException;
 import io.lettuce.core.api.StatefulRedisConnection;
@@ -133,15 +133,17 @@ final class Preflight {
     /**
      * Makes sure that Redis answers. The server can do without it; the demo cannot.
      *
+     * @param shown its address, without user and password
      * @throws CommandException when it does not
      */
-    static void requireRedis(String uri) {
-        RedisClient client = RedisClient.create(RedisUris.parse(uri));
+    static void requireRedis(RedisEndpoint redis, String shown) {
+        RedisClient client = RedisClient.create(redis.uri());
+        client.setOptions(redis.options());
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
             connection.sync().ping();
         } catch (RedisException e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
-            throw new CommandException("Redis at " + MaskedUri.of(uri) + " cannot be used: " + cause.getMessage(), e);
+            throw new CommandException("Redis at " + shown + " cannot be used: " + cause.getMessage(), e);
         } finally {
             client.shutdown(Duration.ZERO, Duration.ZERO);
         }

@@ -10,6 +10,7 @@ import dev.usher.spring.UsherAutoConfiguration;
 import java.util.List;
 import java.util.stream.Stream;
 import org.springframework.boot.autoconfigure.ImportAutoConfiguration;
+import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -20,7 +21,7 @@ import org.springframework.core.env.Environment;
  * them.
  */
 @Configuration(proxyBeanMethods = false)
-@ImportAutoConfiguration({UsherAutoConfiguration.class, UsherRelayAutoConfiguration.class})
+@ImportAutoConfiguration({SslAutoConfiguration.class, UsherAutoConfiguration.class, UsherRelayAutoConfiguration.class})
 class RelayApplication {
 
     /** Which facets are invalidated. */
@@ -28,27 +29,42 @@ class RelayApplication {
 
     private static final String SPECIFIED = "status,profile";
 
-    /** The cache in whose facet users are revoked; and the caches of the other facets, which the relay finds by itself. */
-    @Bean
-    UserStatusCache<String> statuses(UserCaches caches, Environment environment) {
-        List<String> facets = Stream.of(
-                        environment.getProperty(FACETS, SPECIFIED).split(","))
+    /**
+     * The names of the facets.
+     *
+     * @throws InvalidConfigurationPropertyValueException when one is no such name
+     */
+    static List<String> facets(Environment environment) {
+        String set = environment.getProperty(FACETS, "");
+        List<String> facets = Stream.of((set.isBlank() ? SPECIFIED : set).split(",", -1))
                 .map(String::strip)
                 .distinct()
                 .toList();
         try {
-            var statuses = new UserStatusCache<>(caches.cache(
-                    new Facet<>(facets.get(0), UserStatus.FACET.codec(), UserStatus.FACET.policy()),
-                    String.class,
-                    unread()));
-            facets.stream()
-                    .skip(1)
-                    .forEach(facet -> caches.cache(Facet.of(facet, String.class), String.class, unread()));
-            return statuses;
+            facets.forEach(facet -> Facet.of(facet, String.class));
         } catch (IllegalArgumentException e) {
             throw new InvalidConfigurationPropertyValueException(
                     FACETS, String.join(",", facets), String.valueOf(e.getMessage()));
         }
+        return facets;
+    }
+
+    /** The facet in which users are revoked that may not act any more: that of the status, and of a fleet without it the first. */
+    static String revokedIn(List<String> facets) {
+        String status = UserStatus.FACET.name();
+        return facets.contains(status) ? status : facets.get(0);
+    }
+
+    /** The cache in whose facet users are revoked; and the caches of the other facets, which the relay finds by itself. */
+    @Bean
+    UserStatusCache<String> statuses(UserCaches caches, Environment environment) {
+        List<String> facets = facets(environment);
+        String revoked = revokedIn(facets);
+        facets.stream()
+                .filter(facet -> !facet.equals(revoked))
+                .forEach(facet -> caches.cache(Facet.of(facet, String.class), String.class, unread()));
+        return new UserStatusCache<>(caches.cache(
+                new Facet<>(revoked, UserStatus.FACET.codec(), UserStatus.FACET.policy()), String.class, unread()));
     }
 
     private static <V> UserSource<String, V> unread() {

@@ -2,6 +2,7 @@ package dev.usher.cli;
 
 import dev.usher.relay.ChangeFeed;
 import dev.usher.relay.ChangeFeedException;
+import dev.usher.spring.RedisEndpoint;
 import java.io.PrintStream;
 import java.util.Locale;
 import java.util.Map;
@@ -10,13 +11,13 @@ import org.springframework.context.ConfigurableApplicationContext;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/** Looks whether a relay could follow, and changes nothing. */
+/** Checks whether a relay could follow, and changes nothing. */
 @Command(
         name = "check",
         mixinStandardHelpOptions = true,
         versionProvider = UsherCommand.Version.class,
         description = {
-            "Look whether a relay with these variables could follow, and change nothing. If something is missing, the command"
+            "Check whether a relay with these variables could follow, and change nothing. If something is missing, the command"
                     + " prints the SQL for it, and ends with 1."
         })
 final class RelayCheckCommand implements Callable<Integer> {
@@ -32,7 +33,7 @@ final class RelayCheckCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (ConfigurableApplicationContext context = RunningRelay.idle(environment);
-                ChangeFeed.Session session = context.getBean(ChangeFeed.class).open()) {
+                ChangeFeed.Session session = feed(context).open()) {
             session.check();
             ChangeFeed.Standing standing = session.standing();
             line("Database", RunningRelay.databaseOf(context) + "  is ready");
@@ -42,16 +43,22 @@ final class RelayCheckCommand implements Callable<Integer> {
                             ? "none yet: the relay makes one, and flushes everything (" + standing.detail() + ")"
                             : standing.place() + ", for which " + standing.retained() + " bytes of the log are kept ("
                                     + standing.detail() + ")");
+            String redis = RunningRelay.redisOf(context);
+            Preflight.requireRedis(RunningRelay.bean(context, RedisEndpoint.class), redis);
+            line("Redis", redis + "  answers");
         } catch (ChangeFeedException e) {
             throw new CommandException(String.valueOf(e.getMessage()), e);
         }
-        String redis = ServerSettings.of(environment).redisUri();
-        if (redis == null) {
-            throw new CommandException("name the Redis of the fleet with " + ServerSettings.REDIS_URI);
-        }
-        Preflight.requireRedis(redis);
-        line("Redis", MaskedUri.of(redis) + "  answers");
         return CommandLine.ExitCode.OK;
+    }
+
+    /** All settings are read before anything is asked. */
+    private static ChangeFeed feed(ConfigurableApplicationContext context) {
+        RunningRelay.requireRedis(context);
+        var unused = RunningRelay.facetsOf(context);
+        RunningRelay.requireKeyPrefix(context);
+        var unusedToo = RunningRelay.bean(context, RedisEndpoint.class);
+        return RunningRelay.bean(context, ChangeFeed.class);
     }
 
     private void line(String what, String value) {

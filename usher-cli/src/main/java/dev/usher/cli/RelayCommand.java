@@ -3,6 +3,7 @@ package dev.usher.cli;
 import java.io.PrintStream;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -10,6 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.Status;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -32,8 +34,9 @@ import picocli.CommandLine.Command;
             "  USHER_RELAY_STATUS_COLUMN    its column that says who may act: status",
             "  USHER_RELAY_ENABLED_VALUES   the texts in it with which a user may: 1,true",
             "  USHER_RELAY_IGNORED_COLUMNS  columns that nothing cached depends on",
-            "  USHER_RELAY_FACETS           what the fleet caches: status,profile. Users who",
-            "                                 may not act are revoked in the first one",
+            "  USHER_RELAY_FACETS           what the fleet caches: status,profile. Users that",
+            "                                 may not act are revoked in status, or in the",
+            "                                 first one where the fleet has no status",
             "  USHER_KEY_PREFIX             what all keys in Redis begin with: user",
             "  USHER_RELAY_USERNAME         the role that reads the log, and its",
             "  USHER_RELAY_PASSWORD           password: those of the database by default",
@@ -47,7 +50,7 @@ import picocli.CommandLine.Command;
 final class RelayCommand implements Callable<Integer> {
 
     private static final String MANAGEMENT_PORT = "MANAGEMENT_PORT";
-    private static final long LOOK_MILLIS = 100;
+    private static final long PAUSE_MILLIS = 100;
 
     private final PrintStream output;
     private final Map<String, String> environment;
@@ -61,24 +64,31 @@ final class RelayCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         CountDownLatch ending = new CountDownLatch(1);
         CountDownLatch ended = new CountDownLatch(1);
-        try (RunningRelay relay = RunningRelay.start(environment);
-                RelayHttp http = http(relay)) {
+        // Its port first: what cannot be answered is told before the relay of another process gives way.
+        try (RelayHttp http = http();
+                RunningRelay relay = RunningRelay.start(environment)) {
+            if (http != null) {
+                http.answerOf(relay);
+            }
             Runtime.getRuntime().addShutdownHook(new Thread(() -> end(ending, ended), "usher-shutdown"));
             line("Database", String.valueOf(RunningRelay.databaseOf(relay.context())));
+            line("Redis", RunningRelay.redisOf(relay.context()));
+            List<String> facets = RunningRelay.facetsOf(relay.context());
             line(
-                    "Redis",
-                    MaskedUri.of(String.valueOf(ServerSettings.of(environment).redisUri())));
+                    "Facets",
+                    String.join(", ", facets) + "  (users that may not act are revoked in "
+                            + RelayApplication.revokedIn(facets) + ")");
             if (http != null) {
                 line("Health", http.address());
             }
-            String said = "";
+            StateLines lines = new StateLines();
             do {
-                String now = stateOf(relay.health());
-                if (!now.equals(said)) {
-                    said = now;
-                    output.println(Instant.now().truncatedTo(ChronoUnit.MILLIS) + "  " + now);
+                Health health = relay.health();
+                String line = lines.next(stateOf(health), health.getStatus().equals(Status.UP), System.nanoTime());
+                if (line != null) {
+                    output.println(Instant.now().truncatedTo(ChronoUnit.MILLIS) + "  " + line);
                 }
-            } while (!ending.await(LOOK_MILLIS, TimeUnit.MILLISECONDS));
+            } while (!ending.await(PAUSE_MILLIS, TimeUnit.MILLISECONDS));
         } finally {
             ended.countDown();
         }
@@ -95,14 +105,13 @@ final class RelayCommand implements Callable<Integer> {
         }
     }
 
-    private @Nullable RelayHttp http(RunningRelay relay) {
+    private @Nullable RelayHttp http() {
         String port = environment.getOrDefault(MANAGEMENT_PORT, "");
         if (port.isBlank()) {
             return null;
         }
         String address = environment.getOrDefault("MANAGEMENT_SERVER_ADDRESS", "");
         return RelayHttp.start(
-                relay,
                 address.isBlank() ? "127.0.0.1" : address.strip(),
                 ServerSettings.port(MANAGEMENT_PORT, port.strip()));
     }

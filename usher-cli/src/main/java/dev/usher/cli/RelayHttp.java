@@ -7,9 +7,11 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
 import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.Status;
 import tools.jackson.databind.json.JsonMapper;
@@ -21,6 +23,7 @@ import tools.jackson.databind.json.JsonMapper;
 final class RelayHttp implements AutoCloseable {
 
     private static final String HEALTH = "/actuator/health";
+    private static final String READINESS = "/actuator/health/readiness";
     private static final String LIVENESS = "/actuator/health/liveness";
     private static final String METRICS = "/actuator/prometheus";
 
@@ -29,18 +32,21 @@ final class RelayHttp implements AutoCloseable {
     private static final int METHOD_NOT_ALLOWED = 405;
     private static final int UNAVAILABLE = 503;
 
-    /** In seconds. Read once, when the first server is made; a caller that sends half a request holds a thread for so long. */
-    private static final String LONGEST_REQUEST = "sun.net.httpserver.maxReqTime";
+    /**
+     * In seconds. Read once, when the first server is made; a caller that sends half a request, or takes half an answer, holds a thread for so long.
+     */
+    private static final List<String> LONGEST = List.of("sun.net.httpserver.maxReqTime", "sun.net.httpserver.maxRspTime");
 
     private static final int THREADS = 4;
 
     private final JsonMapper mapper = new JsonMapper();
-    private final RunningRelay relay;
     private final HttpServer server;
     private final ExecutorService threads;
 
-    private RelayHttp(RunningRelay relay, HttpServer server) {
-        this.relay = relay;
+    /** {@code null} while it starts. */
+    private volatile @Nullable RunningRelay relay;
+
+    private RelayHttp(HttpServer server) {
         this.server = server;
         this.threads = Executors.newFixedThreadPool(THREADS, task -> {
             Thread thread = new Thread(task, "usher-relay-http");
@@ -50,16 +56,16 @@ final class RelayHttp implements AutoCloseable {
     }
 
     /**
-     * Starts it.
+     * Starts it. Until a relay is {@linkplain #answerOf given}, it answers that none follows.
      *
      * @param port 0 for any that is free
      * @throws CommandException when the port cannot be used
      */
-    static RelayHttp start(RunningRelay relay, String address, int port) {
-        System.setProperty(LONGEST_REQUEST, "5");
+    static RelayHttp start(String address, int port) {
+        LONGEST.forEach(time -> System.setProperty(time, "5"));
         try {
             RelayHttp http = new RelayHttp(
-                    relay, HttpServer.create(new InetSocketAddress(InetAddress.getByName(address), port), 0));
+                    HttpServer.create(new InetSocketAddress(InetAddress.getByName(address), port), 0));
             http.server.createContext("/", http::answer);
             http.server.setExecutor(http.threads);
             http.server.start();
@@ -72,6 +78,11 @@ final class RelayHttp implements AutoCloseable {
         }
     }
 
+    /** From now on the answers are of a relay. */
+    void answerOf(RunningRelay started) {
+        relay = started;
+    }
+
     /** Where health is. */
     String address() {
         InetSocketAddress bound = server.getAddress();
@@ -81,22 +92,34 @@ final class RelayHttp implements AutoCloseable {
 
     private void answer(HttpExchange exchange) throws IOException {
         try (exchange) {
-            if (!exchange.getRequestMethod().equals("GET")) {
+            if (!List.of("GET", "HEAD").contains(exchange.getRequestMethod())) {
                 exchange.sendResponseHeaders(METHOD_NOT_ALLOWED, -1);
                 return;
             }
             switch (exchange.getRequestURI().getPath()) {
-                case HEALTH -> {
-                    Health health = relay.health();
+                case HEALTH, READINESS -> {
+                    Health health = health();
                     boolean isUp = health.getStatus().equals(Status.UP);
                     send(exchange, isUp ? OK : UNAVAILABLE, "application/json", json(health));
                 }
                 // A relay that cannot follow tries again by itself: to start its process anew would not help it.
                 case LIVENESS -> send(exchange, OK, "application/json", "{\"status\":\"UP\"}");
-                case METRICS -> send(exchange, OK, "text/plain; version=0.0.4; charset=utf-8", relay.meters());
+                case METRICS -> send(exchange, OK, "text/plain; version=0.0.4; charset=utf-8", meters());
                 default -> exchange.sendResponseHeaders(NOT_FOUND, -1);
             }
         }
+    }
+
+    private Health health() {
+        RunningRelay started = relay;
+        return started == null
+                ? Health.unknown().withDetail("state", "STARTING").build()
+                : started.health();
+    }
+
+    private String meters() {
+        RunningRelay started = relay;
+        return started == null ? "" : started.meters();
     }
 
     private String json(Health health) {
@@ -109,7 +132,13 @@ final class RelayHttp implements AutoCloseable {
     private static void send(HttpExchange exchange, int status, String type, String text) throws IOException {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         exchange.getResponseHeaders().set("Content-Type", type);
-        exchange.sendResponseHeaders(status, bytes.length);
+        if (exchange.getRequestMethod().equals("HEAD")) {
+            exchange.getResponseHeaders().set("Content-Length", Integer.toString(bytes.length));
+            exchange.sendResponseHeaders(status, -1);
+            return;
+        }
+        // Zero would mean a body of unknown length.
+        exchange.sendResponseHeaders(status, bytes.length == 0 ? -1 : bytes.length);
         exchange.getResponseBody().write(bytes);
     }
 

@@ -1,6 +1,7 @@
 package dev.usher.cli;
 
 import dev.usher.redis.RedisUris;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -48,6 +49,17 @@ record ServerSettings(
                 databaseUrl(environment.get(DATABASE_URL)),
                 text(environment.get(DATABASE_USERNAME)),
                 text(environment.get(DATABASE_PASSWORD)));
+    }
+
+    /**
+     * Reads of the environment which Redis and database to use, and no port.
+     *
+     * @throws CommandException when a variable has an impossible value
+     */
+    static ServerSettings ofServers(Map<String, String> environment) {
+        Map<String, String> servers = new HashMap<>(environment);
+        servers.remove(PORT);
+        return of(servers);
     }
 
     ServerSettings withPort(int other) {

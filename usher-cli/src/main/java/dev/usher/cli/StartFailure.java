@@ -1,5 +1,7 @@
 package dev.usher.cli;
 
+import java.util.Locale;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.context.properties.bind.BindException;
 
 /** Why an application of Spring Boot did not start, in a line. */
@@ -8,7 +10,7 @@ final class StartFailure {
     private StartFailure() {}
 
     /**
-     * The line.
+     * The line. It names the variable of a setting that cannot be used.
      *
      * @param what what has happened, before the reason
      */
@@ -20,11 +22,22 @@ final class StartFailure {
                 return known;
             }
             if (cause instanceof BindException binding) {
-                setting = "the setting " + binding.getName() + ": ";
+                setting = "the setting " + named(String.valueOf(binding.getName())) + ": ";
+            }
+            if (cause instanceof InvalidConfigurationPropertyValueException invalid) {
+                return new CommandException(
+                        what + "the setting " + named(invalid.getName()) + " is "
+                                + (invalid.getValue() == null ? "missing" : "'" + invalid.getValue() + "'") + ": "
+                                + invalid.getReason(),
+                        failure);
             }
             root = cause;
         }
         String why = root.getMessage() == null ? root.getClass().getName() : root.getMessage();
         return new CommandException(what + setting + why, failure);
+    }
+
+    private static String named(String property) {
+        return property + " (" + property.toUpperCase(Locale.ROOT).replace('.', '_').replace('-', '_') + ")";
     }
 }

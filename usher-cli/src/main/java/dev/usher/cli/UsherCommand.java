@@ -32,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "  USHER_DATABASE_USERNAME      its user name,",
             "  USHER_DATABASE_PASSWORD      and password",
             "  USHER_CLASS_PATH             jars of further drivers: that of MySQL",
+            "  USHER_JAVA_OPTIONS           options of the JVM, such as -Xmx512m",
             "  USHER_SERVER_ADMIN_MOBILE    the first administrator's mobile number,",
             "  USHER_SERVER_ADMIN_PASSWORD    and password",
             "",

@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -32,9 +33,10 @@ import tools.jackson.databind.JsonNode;
  * service changes is new in usher, and not a line of that service is usher's.
  */
 @Tag("thorough") // starts three processes of its own
+@Timeout(600)
 class FlaskBesideUsherIT {
 
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final String PASSWORD = "correct horse 8";
 
     @TempDir
@@ -149,7 +151,8 @@ class FlaskBesideUsherIT {
     }
 
     private void changesOfFlask(ApiClient usher, ApiClient flask, long id, String token) throws Exception {
-        assertThat(name(usher, token)).isEqualTo("unannounced"); // everything was flushed when the relay began
+        // Everything was flushed when the relay began.
+        await().atMost(PATIENCE).until(() -> name(usher, token).equals("unannounced"));
         change(flask, id, Map.of("name", "Zoë", "is_media", true));
         long changed = System.nanoTime();
         await().atMost(PATIENCE)

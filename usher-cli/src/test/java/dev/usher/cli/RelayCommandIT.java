@@ -22,6 +22,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -30,10 +31,12 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Relays in processes of their own, for a fleet whose tables, facets and keys have names of its own. */
 @Tag("thorough") // starts processes of its own
+@Timeout(300)
 class RelayCommandIT {
 
     private static final Duration LONG = Duration.ofSeconds(60);
@@ -79,16 +82,28 @@ class RelayCommandIT {
             UserCache<Long, String> badges = states(caches, "badges");
             first.lineOf("Database");
             first.lineOf("Redis");
+            assertThat(first.lineOf("Facets"))
+                    .isEqualTo("access, badges  (users that may not act are revoked in access)");
             URI health = URI.create(first.lineOf("Health"));
 
             // What is missing is printed with the SQL for it; when that has been run, the relay follows.
             first.awaitOutput("CREATE PUBLICATION usher FOR TABLE members;");
             assertThat(get(health).statusCode()).isEqualTo(503);
+            assertThat(get(health.resolve("/actuator/health/readiness")).statusCode())
+                    .isEqualTo(503);
             assertThat(get(health.resolve("/actuator/health/liveness")).statusCode())
                     .isEqualTo(200);
             sql("fleet", "CREATE PUBLICATION usher FOR TABLE members");
             awaitFollowing(first);
             assertThat(get(health).statusCode()).isEqualTo(200);
+            HttpResponse<String> head = http.send(
+                    HttpRequest.newBuilder(health)
+                            .method("HEAD", HttpRequest.BodyPublishers.noBody())
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString());
+            assertThat(head.statusCode()).isEqualTo(200);
+            assertThat(head.headers().firstValueAsLong("Content-Length").orElse(0))
+                    .isPositive();
             assertThat(get(health).body()).contains("\"state\":\"FOLLOWING\"");
             assertThat(get(health.resolve("/actuator/prometheus")).body())
                     .contains("usher_relay_active{feed=\"postgresql:usher\"} 1.0");
@@ -133,6 +148,12 @@ class RelayCommandIT {
     }
 
     @Test
+    void usersAreRevokedInTheStatus() {
+        assertThat(RelayApplication.revokedIn(List.of("profile", "status"))).isEqualTo("status");
+        assertThat(RelayApplication.revokedIn(List.of("badges", "access"))).isEqualTo("badges");
+    }
+
+    @Test
     void aSettingThatCannotBeIsToldInALine() throws Exception {
         Map<String, String> environment = new HashMap<>(environment("unsaid"));
         environment.put("USHER_RELAY_FACETS", "Access");
@@ -141,7 +162,7 @@ class RelayCommandIT {
             assertThat(relay.exitCode()).isEqualTo(1);
             assertThat(relay.errors())
                     .hasLineCount(1)
-                    .startsWith("usher: the relay did not start: Property usher.relay.facets with value 'Access'");
+                    .startsWith("usher: the relay did not start: the setting usher.relay.facets (USHER_RELAY_FACETS) is 'Access'");
         }
     }
 

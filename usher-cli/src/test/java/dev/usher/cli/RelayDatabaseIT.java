@@ -63,7 +63,37 @@ class RelayDatabaseIT {
                 assertThat(left.next()).isFalse();
             }
             assertThat(relay("drop", environment)).isZero();
-            assertThat(output.toString(StandardCharsets.UTF_8)).contains("is gone");
+            assertThat(output.toString(StandardCharsets.UTF_8))
+                    .startsWith("Database       " + url)
+                    .contains("Role           " + user, "is gone");
+        }
+    }
+
+    @Test
+    void theTriggersAreGone() throws SQLException {
+        String url = SharedPostgres.POSTGRES.createDatabase("triggers");
+        String user = SharedPostgres.POSTGRES.username();
+        Map<String, String> environment = Map.of(
+                "USHER_DATABASE_URL",
+                "jdbc:postgresql://127.0.0.1:1/another?user=another",
+                "USHER_RELAY_URL",
+                url,
+                "USHER_RELAY_USERNAME",
+                user,
+                "USHER_RELAY_FEED",
+                "table");
+        try (Connection connection = DriverManager.getConnection(url, user, "");
+                Statement sql = connection.createStatement()) {
+            sql.execute("CREATE TABLE users (id bigint PRIMARY KEY, status int)");
+            sql.execute("CREATE TABLE usher_changes (id bigint)");
+            assertThat(relay("drop", environment)).isZero();
+            assertThat(output.toString(StandardCharsets.UTF_8))
+                    .startsWith("Database       " + url)
+                    .contains("Role           " + user, "is gone");
+            try (ResultSet left = sql.executeQuery("SELECT to_regclass('usher_changes') IS NULL")) {
+                assertThat(left.next()).isTrue();
+                assertThat(left.getBoolean(1)).isTrue();
+            }
         }
     }
 

@@ -98,38 +98,84 @@ class UsherCommandTest {
         assertThat(errors.toString()).isEqualToIgnoringNewLines("usher: name the database with USHER_DATABASE_URL");
     }
 
-    @Test
-    void theRelayNeedsTheRedisOfItsFleet() {
-        assertThat(run(Map.of("USHER_DATABASE_URL", "jdbc:postgresql://127.0.0.1:1/users"), "relay"))
+    @ParameterizedTest
+    @ValueSource(strings = {"relay", "relay check"})
+    void theRelayNeedsTheRedisOfItsFleet(String arguments) {
+        assertThat(run(
+                        Map.of("USHER_DATABASE_URL", "jdbc:postgresql://127.0.0.1:1/users?user=relay"),
+                        arguments.split(" ")))
                 .isEqualTo(1);
         assertThat(errors.toString())
                 .isEqualToIgnoringNewLines("usher: name the Redis of the fleet with USHER_REDIS_URI");
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"relay", "relay check", "relay drop"})
+    void theRelayNeedsARole(String arguments) {
+        Map<String, String> environment = Map.of(
+                "USHER_DATABASE_URL", "jdbc:postgresql://127.0.0.1:1/users", "USHER_REDIS_URI", "redis://127.0.0.1:1");
+        assertThat(run(environment, arguments.split(" "))).isEqualTo(1);
+        assertThat(errors.toString())
+                .isEqualToIgnoringNewLines(
+                        "usher: name the role that reads the changes with USHER_DATABASE_USERNAME or USHER_RELAY_USERNAME");
+    }
+
+    /** {@code drop} needs none of the first. */
+    @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
-                "USHER_RELAY_FACETS  | status,Badges | usher.relay.facets",
-                "USHER_RELAY_FACETS  | status,,profile | usher.relay.facets",
-                "USHER_RELAY_MAX_RETAINED | much | usher.relay.max-retained",
-                "USHER_KEY_PREFIX    | a{b | usher.key-prefix",
+                "USHER_RELAY_FACETS          | status,Badges   | relay, relay check",
+                "USHER_RELAY_FACETS          | status,,profile | relay, relay check",
+                "USHER_KEY_PREFIX            | a{b             | relay, relay check",
+                "USHER_REDIS_SSL_BUNDLE      | fleet           | relay, relay check",
+                "USHER_RELAY_MAX_RETAINED    | much            | relay, relay check, relay drop",
+                "USHER_RELAY_MAX_RETAINED    | 1KB             | relay, relay check, relay drop",
+                "USHER_RELAY_SLOT            | Fleet-1         | relay, relay check, relay drop",
+                "USHER_RELAY_TABLE           | my users        | relay, relay check, relay drop",
+                "USHER_RELAY_IGNORED_COLUMNS | id              | relay, relay check, relay drop",
+                "USHER_RELAY_URL             | jdbc:oracle:x   | relay, relay check, relay drop",
             })
-    void aSettingOfTheRelayThatCannotBeIsNamedInALine(String variable, String value, String setting) {
-        assertThat(run(
-                        Map.of(
-                                "USHER_DATABASE_URL",
-                                "jdbc:postgresql://127.0.0.1:1/users?user=relay",
-                                "USHER_REDIS_URI",
-                                "redis://127.0.0.1:1",
-                                variable,
-                                value),
-                        "relay"))
-                .isEqualTo(1);
-        assertThat(errors.toString())
-                .hasLineCount(1)
-                .startsWith("usher: the relay did not start: ")
-                .contains(setting);
+    void aSettingOfTheRelayThatCannotBeIsNamedInALine(String variable, String value, String commands) {
+        Map<String, String> environment = Map.of(
+                "USHER_DATABASE_URL",
+                "jdbc:postgresql://127.0.0.1:1/users?user=relay",
+                "USHER_DATABASE_USERNAME",
+                "relay",
+                "USHER_REDIS_URI",
+                "redis://127.0.0.1:1",
+                // 'relay' does not listen on it.
+                "PORT",
+                "none",
+                variable,
+                value);
+        for (String command : commands.split(", ")) {
+            errors.getBuffer().setLength(0);
+            assertThat(run(environment, command.split(" "))).as(command).isEqualTo(1);
+            assertThat(errors.toString())
+                    .as(command)
+                    .hasLineCount(1)
+                    .startsWith("usher: the relay did not start: ")
+                    .contains(variable.equals("USHER_REDIS_SSL_BUNDLE") ? "SSL bundle name 'fleet' cannot be found" : variable);
+        }
+    }
+
+    @Test
+    void aRedisOfTheRelayMayBeNamedByItsHost() {
+        Map<String, String> environment = Map.of(
+                "USHER_DATABASE_URL", "jdbc:postgresql://127.0.0.1:1/users?user=relay",
+                "USHER_REDIS_HOST", "127.0.0.1",
+                "USHER_REDIS_PORT", "1");
+        assertThat(run(environment, "relay", "check")).isEqualTo(1);
+        assertThat(errors.toString()).startsWith("usher: the database users at ").contains("cannot be reached");
+    }
+
+    @Test
+    void inABinlogNothingIsDropped() {
+        Map<String, String> environment = Map.of("USHER_DATABASE_URL", "jdbc:mariadb://127.0.0.1:1/users?user=relay");
+        assertThat(run(environment, "relay", "drop")).isZero();
+        assertThat(output.toString(StandardCharsets.UTF_8)).hasLineCount(1).startsWith("Nothing is to be dropped");
+        assertThat(errors.toString()).isEmpty();
     }
 
     private int run(Map<String, String> environment, String... arguments) {

@@ -76,6 +76,9 @@ public final class UsherRelayAutoConfiguration {
         if (password == null && !StringUtils.hasText(properties.username())) {
             password = environment.getProperty("spring.datasource.password");
         }
+        long maxRetained = properties.maxRetained().toBytes();
+        set("usher.relay.max-retained", properties.maxRetained(), () -> ChangeRelay.builder()
+                .maxRetained(maxRetained));
         try {
             if (properties.feed() == UsherRelayProperties.Feed.TABLE) {
                 return triggers(url, user, password, properties, environment);
@@ -83,10 +86,28 @@ public final class UsherRelayAutoConfiguration {
             return url.startsWith("jdbc:mariadb:") || url.startsWith("jdbc:mysql:")
                     ? binlog(url, user, password, properties, environment)
                     : postgres(url, user, password, properties, environment);
-        } catch (UrlException e) {
-            // Without its value, which may hold a password.
-            throw new InvalidConfigurationPropertyValueException("usher.relay.url", "******", e.getMessage());
+        } catch (IllegalStateException e) {
+            // All else that a feed has to know is there.
+            throw new InvalidConfigurationPropertyValueException(
+                    "usher.relay.username",
+                    null,
+                    "the relay needs a role that reads the changes, and there is no spring.datasource.username, nor a user in"
+                            + " the URL");
         }
+    }
+
+    /** What refuses a value names the setting. */
+    private static void set(String setting, Object value, Runnable setter) {
+        try {
+            setter.run();
+        } catch (IllegalArgumentException e) {
+            throw new InvalidConfigurationPropertyValueException(setting, value, String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** Its value may hold a password, and is not quoted. */
+    private static void setUrl(Runnable setter) {
+        set("usher.relay.url", "******", setter);
     }
 
     private static ChangeFeed postgres(
@@ -96,16 +117,16 @@ public final class UsherRelayAutoConfiguration {
             UsherRelayProperties properties,
             Environment environment) {
         PostgresChangeFeed.Builder feed = PostgresChangeFeed.builder();
-        UrlException.refusedBy(() -> feed.url(url));
+        setUrl(() -> feed.url(url));
         if (user != null) {
             feed.user(user);
         }
         if (password != null) {
             feed.password(password);
         }
-        return feed.slot(properties.slot())
-                .publication(properties.publication())
-                .watch(table(properties, environment, name -> name.toLowerCase(Locale.ROOT)))
+        set("usher.relay.slot", properties.slot(), () -> feed.slot(properties.slot()));
+        set("usher.relay.publication", properties.publication(), () -> feed.publication(properties.publication()));
+        return feed.watch(table(properties, environment, name -> name.toLowerCase(Locale.ROOT)))
                 .build();
     }
 
@@ -116,15 +137,15 @@ public final class UsherRelayAutoConfiguration {
             UsherRelayProperties properties,
             Environment environment) {
         BinlogChangeFeed.Builder feed = BinlogChangeFeed.builder();
-        UrlException.refusedBy(() -> feed.url(url));
+        setUrl(() -> feed.url(url));
         if (user != null) {
             feed.user(user);
         }
         if (password != null) {
             feed.password(password);
         }
-        return feed.name(properties.slot())
-                .watch(table(properties, environment, name -> name))
+        set("usher.relay.slot", properties.slot(), () -> feed.name(properties.slot()));
+        return feed.watch(table(properties, environment, name -> name))
                 .build();
     }
 
@@ -135,7 +156,7 @@ public final class UsherRelayAutoConfiguration {
             UsherRelayProperties properties,
             Environment environment) {
         TriggerTableFeed.Builder feed = TriggerTableFeed.builder();
-        UrlException.refusedBy(() -> feed.url(url));
+        setUrl(() -> feed.url(url));
         if (user != null) {
             feed.user(user);
         }
@@ -143,29 +164,12 @@ public final class UsherRelayAutoConfiguration {
             feed.password(password);
         }
         boolean isFolded = url.startsWith("jdbc:postgresql:");
-        return feed.changes(properties.changesTable())
+        set("usher.relay.changes-table", properties.changesTable(), () -> feed.changes(properties.changesTable()));
+        return feed
                 // The triggers stop later than the relay gives up: it has to see that.
                 .maxTable(2 * properties.maxRetained().toBytes())
                 .watch(table(properties, environment, name -> isFolded ? name.toLowerCase(Locale.ROOT) : name))
                 .build();
-    }
-
-    /** A URL that a feed has refused. */
-    private static final class UrlException extends RuntimeException {
-
-        private static final long serialVersionUID = 1;
-
-        private UrlException(IllegalArgumentException refusal) {
-            super(refusal.getMessage(), refusal);
-        }
-
-        private static void refusedBy(Runnable builder) {
-            try {
-                builder.run();
-            } catch (IllegalArgumentException e) {
-                throw new UrlException(e);
-            }
-        }
     }
 
     /**
@@ -183,15 +187,25 @@ public final class UsherRelayAutoConfiguration {
                     "the relay needs the table of users, and there is no usher.jdbc.table either");
         }
         String id = orFolded(environment, properties.idColumn(), "usher.jdbc.columns.id", "id", folded);
-        WatchedTable watched = WatchedTable.of(table, id == null ? "id" : id);
+        String column = id == null ? "id" : id;
+        set("usher.relay.table", table, () -> WatchedTable.of(table, "id"));
+        set("usher.relay.id-column", column, () -> WatchedTable.of(table, column));
         String status = properties.statusColumn();
         if (status == null) {
             status = orFolded(environment, null, "usher.jdbc.columns.status", "status", folded);
         }
-        if (StringUtils.hasText(status)) {
-            watched = watched.status(status, properties.enabledValues().toArray(String[]::new));
-        }
-        return watched.ignoring(properties.ignoredColumns().toArray(String[]::new));
+        WatchedTable plain = WatchedTable.of(table, column);
+        WatchedTable watched = StringUtils.hasText(status) ? withStatus(plain, status, properties) : plain;
+        String[] ignored = properties.ignoredColumns().toArray(String[]::new);
+        set("usher.relay.ignored-columns", properties.ignoredColumns(), () -> watched.ignoring(ignored));
+        return watched.ignoring(ignored);
+    }
+
+    private static WatchedTable withStatus(WatchedTable table, String column, UsherRelayProperties properties) {
+        String[] enabled = properties.enabledValues().toArray(String[]::new);
+        set("usher.relay.status-column", column, () -> table.status(column, "1"));
+        set("usher.relay.enabled-values", properties.enabledValues(), () -> table.status(column, enabled));
+        return table.status(column, enabled);
     }
 
     @Bean

@@ -11,7 +11,10 @@ import java.io.InputStream;
 import java.net.URL;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -87,6 +90,35 @@ class UsherRelayAutoConfigurationTest {
                         .rootCause()
                         .hasMessageContaining("usher.relay.url")
                         .hasMessageNotContaining("secret"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "usher.relay.slot|Fleet-1",
+                "usher.relay.publication|a b",
+                "usher.relay.table|a b",
+                "usher.relay.id-column|a b",
+                "usher.relay.status-column|a b",
+                "usher.relay.ignored-columns|last_login,id",
+                "usher.relay.max-retained|1KB",
+                "usher.relay.username|",
+            })
+    void aSettingThatCannotBeIsNamed(String setting, String value) {
+        application
+                .withPropertyValues(
+                        "usher.relay.enabled=true",
+                        "usher.relay.url=jdbc:postgresql://127.0.0.1:1/app",
+                        "usher.relay.username=relay",
+                        "usher.relay.table=users",
+                        setting + "=" + (value == null ? "" : value))
+                .run(context -> assertThat(context)
+                        .getFailure()
+                        .rootCause()
+                        .isInstanceOfSatisfying(
+                                InvalidConfigurationPropertyValueException.class,
+                                invalid -> assertThat(invalid.getName()).isEqualTo(setting)));
     }
 
     @Test
