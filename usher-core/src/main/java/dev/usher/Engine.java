@@ -415,7 +415,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
      */
     CompletableFuture<Void> flush() {
         requireOpen();
-        Set<String> facets = Set.copyOf(caches.keySet());
+        Set<String> facets = facets();
         if (facets.isEmpty()) {
             return CompletableFuture.completedFuture(null);
         }
@@ -437,6 +437,11 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     Bookmarks bookmarks() {
         requireOpen();
         return shared.bookmarks(keyPrefix);
+    }
+
+    /** The names of the facets that have a cache. */
+    Set<String> facets() {
+        return Set.copyOf(caches.keySet());
     }
 
     /** What is said of the facets, by name, of those of which something is said. */

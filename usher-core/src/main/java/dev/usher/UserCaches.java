@@ -20,6 +20,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -103,6 +104,15 @@ public final class UserCaches implements AutoCloseable {
      */
     public void onRevoked(RevocationListener listener) {
         engine.onRevoked(requireNonNull(listener, "the listener"));
+    }
+
+    /**
+     * The names of the facets that have a cache here at the moment.
+     *
+     * @return a copy
+     */
+    public Set<String> facets() {
+        return engine.facets();
     }
 
     /**

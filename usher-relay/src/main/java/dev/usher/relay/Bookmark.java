@@ -3,6 +3,7 @@ package dev.usher.relay;
 import dev.usher.UserCaches;
 import dev.usher.relay.ChangeFeed.Standing;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,7 @@ final class Bookmark {
     private static final String HISTORY = "history";
     private static final String PLACE = "place";
     private static final String MARK = "mark";
+    private static final String FACETS = "facets";
     private static final String FOREIGN =
             "the position in the log is none that a relay has left: changes before it may not have been announced";
     private static final long NOWHERE = Long.MIN_VALUE;
@@ -38,9 +40,13 @@ final class Bookmark {
     private final @Nullable String storedHistory;
     private final long storedPlace;
     private final String storedMark;
+    private final @Nullable String storedFacets;
 
     /** The history of this session. */
     private String history = "";
+
+    /** Those in which this session announces. */
+    private String facets = "";
 
     /** The mark of the place. */
     private String mark;
@@ -55,12 +61,18 @@ final class Bookmark {
     private volatile boolean stored;
 
     private Bookmark(
-            UserCaches caches, String name, @Nullable String storedHistory, long storedPlace, String storedMark) {
+            UserCaches caches,
+            String name,
+            @Nullable String storedHistory,
+            long storedPlace,
+            String storedMark,
+            @Nullable String storedFacets) {
         this.caches = caches;
         this.name = name;
         this.storedHistory = storedHistory;
         this.storedPlace = storedPlace;
         this.storedMark = storedMark;
+        this.storedFacets = storedFacets;
         this.place = storedPlace;
         this.mark = storedMark;
     }
@@ -75,7 +87,12 @@ final class Bookmark {
             Map<String, String> stored = caches.bookmark(name).join();
             long place = placeOf(stored);
             return new Bookmark(
-                    caches, name, place == NOWHERE ? null : stored.get(HISTORY), place, stored.getOrDefault(MARK, ""));
+                    caches,
+                    name,
+                    place == NOWHERE ? null : stored.get(HISTORY),
+                    place,
+                    stored.getOrDefault(MARK, ""),
+                    stored.get(FACETS));
         } catch (CompletionException | CancellationException | NumberFormatException e) {
             throw new ChangeFeedException("Redis does not say how far the relay has come: " + Texts.reasonOf(e), e);
         }
@@ -115,6 +132,7 @@ final class Bookmark {
      */
     synchronized @Nullable String begin(Standing begun, boolean isNew) {
         history = begun.history();
+        facets = String.join(",", new TreeSet<>(caches.facets()));
         String distrust = distrust(begun, isNew);
         stored = distrust == null;
         confirmed = stored ? storedPlace : NOWHERE;
@@ -134,6 +152,9 @@ final class Bookmark {
         if (!storedHistory.equals(begun.history())) {
             return "the database is another one than the relay has followed, or was restored or promoted, or its publication or"
                     + " a watched table was changed";
+        }
+        if (!facets.equals(storedFacets)) {
+            return "the relay before has announced the changes in other facets than this one";
         }
         if (position == null || position > storedPlace) {
             return FOREIGN;
@@ -157,7 +178,7 @@ final class Bookmark {
                 stored = false;
                 return Outcome.LOST;
             }
-            caches.bookmark(name, Map.of(HISTORY, history, PLACE, Long.toString(place), MARK, mark))
+            caches.bookmark(name, Map.of(HISTORY, history, PLACE, Long.toString(place), MARK, mark, FACETS, facets))
                     .join();
             stored = true;
             confirmed = place;

@@ -3,6 +3,7 @@ package dev.usher.relay;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.Facet;
 import dev.usher.UserCache;
 import dev.usher.UserCaches;
 import dev.usher.UserStatus;
@@ -45,7 +46,7 @@ class AnnouncedBeforeMovedIT {
 
     @BeforeEach
     void start() {
-        commands.hset("{user:bookmarks}:played", Map.of("history", "one", "place", "100"));
+        commands.hset("{user:bookmarks}:played", Map.of("history", "one", "place", "100", "facets", "status"));
         relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
         await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
     }
@@ -194,7 +195,7 @@ class AnnouncedBeforeMovedIT {
                 new Standing("another", 100L, 1000, 0, "another database"),
                 new Standing("one", 50L, 99, 0, "restored to an older state"),
                 new Standing("one", null, 1000, 0, "without a position"))) {
-            commands.hset("{user:bookmarks}:played", Map.of("history", "one", "place", "100"));
+            commands.hset("{user:bookmarks}:played", Map.of("history", "one", "place", "100", "facets", "status"));
             feed.standing = foreign;
             relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
             await(foreign.detail()).until(() -> relay.health().state() == State.FOLLOWING);
@@ -204,6 +205,27 @@ class AnnouncedBeforeMovedIT {
                     .isFalse();
             relay.close();
         }
+    }
+
+    @Tag("thorough") // waits for a flush
+    @Test
+    void otherFacetsThanBeforeHaveEverythingFlushed() {
+        relay.close();
+        UserCache<Long, String> badges =
+                caches.cache(Facet.of("badges", String.class), Long.class, ids -> Map.of(7L, "new"));
+        commands.set("user:7:badges", "old");
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+        assertThat(relay.health().flushes()).isEqualTo(1);
+        await().atMost(Duration.ofSeconds(30))
+                .until(() -> "badges,status".equals(commands.hget("{user:bookmarks}:played", "facets")));
+        assertThat(commands.get("user:7:badges")).isNull();
+        assertThat(badges.find(7L)).contains("new");
+
+        relay.close();
+        relay = ChangeRelay.builder().feed(feed).caches(caches, statuses).start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
+        assertThat(relay.health().flushes()).isZero();
     }
 
     @Test
