@@ -2,7 +2,11 @@ package dev.usher.cli;
 
 import static dev.usher.cli.CallTable.count;
 
+import dev.usher.spring.RedisEndpoint;
 import dev.usher.testkit.RedisServer;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.api.StatefulRedisConnection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -31,7 +35,7 @@ final class Demo {
     private static final int DISABLED_ROUNDS = 10;
     private static final int MAX_CHANGED = 20;
     private static final int MAX_WITHOUT_REDIS = 1_000;
-    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final long NEVER = Long.MAX_VALUE;
 
     private static final String ME = "/v1/me";
@@ -88,8 +92,8 @@ final class Demo {
         disable(meter);
         if (relay != null) {
             changeBySql(meter, relay);
-            // The demo need not wait for it.
-            new Thread(relay::close, "usher-demo-relay").start();
+            // Without Redis it could not end in silence.
+            relay.close();
         }
         killRedis(meter);
         return meter.rows();
@@ -111,6 +115,21 @@ final class Demo {
     void forgetAll() {
         for (int number = 0; number <= users.administrator(); number++) {
             caches.forget(users.id(number));
+        }
+        forgetBookmark();
+    }
+
+    /** The relay is closed. Its bookmark has no end. */
+    private void forgetBookmark() {
+        RedisEndpoint redis = server.context().getBean(RedisEndpoint.class);
+        RedisClient client = RedisClient.create(redis.uri());
+        client.setOptions(redis.options());
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            connection.sync().del(DemoRelay.bookmark(server.context().getEnvironment()));
+        } catch (RedisException e) {
+            throw new CommandException("the demo's bookmark is still in Redis: " + e.getMessage(), e);
+        } finally {
+            client.shutdown(Duration.ZERO, Duration.ZERO);
         }
     }
 
@@ -226,7 +245,7 @@ final class Demo {
 
     /** Rows are changed past the servers, as by hand, by a job or by a service in another language. */
     private void changeBySql(CallMeter meter, DemoRelay node) {
-        if (!await(node::isFollowing)) {
+        if (!await(node::isReady)) {
             findings.add(new Finding(false, "the relay does not follow the log of the database: " + node.health()));
             return;
         }

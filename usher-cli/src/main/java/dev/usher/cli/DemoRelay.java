@@ -71,9 +71,15 @@ final class DemoRelay implements AutoCloseable {
                 .collect(Collectors.toMap(Row::id, value));
     }
 
-    /** Whether the relay reads the log. */
-    boolean isFollowing() {
-        return relay.health().isActive();
+    /** Whether the relay reads the log, and has everything flushed that was cached before. */
+    boolean isReady() {
+        RelayHealth health = relay.health();
+        return health.isActive() && !health.isFlushing();
+    }
+
+    /** The key of its bookmark. */
+    static String bookmark(Environment settings) {
+        return "{" + settings.getRequiredProperty("usher.key-prefix") + ":bookmarks}:postgresql:usher";
     }
 
     /** How the relay is doing, in words. */

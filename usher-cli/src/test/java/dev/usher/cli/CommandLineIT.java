@@ -8,8 +8,10 @@ import dev.usher.server.UsherServer;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.MariaDbServer;
 import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisServer;
 import dev.usher.testkit.SentinelGroup;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
 import java.net.ConnectException;
 import java.net.ServerSocket;
 import java.net.Socket;
@@ -282,6 +284,25 @@ class CommandLineIT {
     }
 
     @Test
+    @Tag("thorough") // starts a process of its own
+    void aDemoLeavesNoBookmarkInAGivenRedis() throws Exception {
+        try (RedisServer redis = RedisServer.start();
+                CommandProcess demo = CommandProcess.start(
+                        directory, Map.of("USHER_REDIS_URI", redis.uri()), "demo", "--users", "5")) {
+            assertThat(demo.remainingOutput())
+                    .containsPattern("ok      5 rows changed by SQL")
+                    .doesNotContain("FAILED");
+            assertThat(demo.exitCode()).as(demo.errors()).isZero();
+            RedisClient keys = RedisClient.create(redis.uri());
+            try (StatefulRedisConnection<String, String> connection = keys.connect()) {
+                assertThat(connection.sync().keys("*bookmarks*")).isEmpty();
+            } finally {
+                keys.shutdown(Duration.ZERO, Duration.ZERO);
+            }
+        }
+    }
+
+    @Test
     @Tag("thorough") // starts processes of its own
     void aServerOnServersOfItsOwnAnnouncesWhatIsChangedBySql() throws Exception {
         // Settings of a fleet's relay, none of which is meant for these servers.
@@ -295,25 +316,27 @@ class CommandLineIT {
                 "USHER_RELAY_IGNORED_COLUMNS", "name");
         try (CommandProcess serve = CommandProcess.start(directory, environment, "serve")) {
             ApiClient client = new ApiClient(serve.lineOf("API"));
-            serve.lineOf("Redis");
+            String redis = firstWord(serve.lineOf("Redis"));
             String database = firstWord(serve.lineOf("Database"));
             Map<String, String> ann = Map.of("mobile", "13800001111", "password", "correct horse 8");
             client.post("/v1/users", Map.of("mobile", "13800001111", "password", "correct horse 8", "name", "Ann"))
                     .with(201);
             String token =
                     client.post("/v1/login", ann).with(200).json().path("token").asString();
+            // The bookmark is written when the first flush is over.
+            RedisClient keys = RedisClient.create(redis);
+            try (StatefulRedisConnection<String, String> connection = keys.connect()) {
+                await().atMost(Duration.ofSeconds(120))
+                        .until(() -> connection.sync().exists("{user:bookmarks}:postgresql:usher") == 1);
+            } finally {
+                keys.shutdown(Duration.ZERO, Duration.ZERO);
+            }
             try (Connection connection = connect(database);
                     Statement sql = connection.createStatement()) {
-                await().atMost(Duration.ofSeconds(60)).until(() -> {
-                    try (ResultSet slot = sql.executeQuery(
-                            "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'usher' AND active")) {
-                        return slot.next();
-                    }
-                });
                 client.get("/v1/me", token).with(200);
                 sql.execute("UPDATE users SET status = 0 WHERE mobile = '13800001111'");
             }
-            await().atMost(Duration.ofSeconds(30))
+            await().atMost(Duration.ofSeconds(60))
                     .until(() -> client.get("/v1/me", token).refusesDisabled());
             serve.terminate();
             assertThat(serve.exitCode()).isEqualTo(128 + 15);
