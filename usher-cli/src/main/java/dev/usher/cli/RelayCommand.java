@@ -112,8 +112,7 @@ final class RelayCommand implements Callable<Integer> {
         }
         String address = environment.getOrDefault("MANAGEMENT_SERVER_ADDRESS", "");
         return RelayHttp.start(
-                address.isBlank() ? "127.0.0.1" : address.strip(),
-                ServerSettings.port(MANAGEMENT_PORT, port.strip()));
+                address.isBlank() ? "127.0.0.1" : address.strip(), ServerSettings.port(MANAGEMENT_PORT, port.strip()));
     }
 
     private static String stateOf(Health health) {

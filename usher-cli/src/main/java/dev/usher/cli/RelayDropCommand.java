@@ -42,7 +42,8 @@ final class RelayDropCommand implements Callable<Integer> {
         try (ConfigurableApplicationContext context = RunningRelay.idle(environment)) {
             ChangeFeed feed = RunningRelay.bean(context, ChangeFeed.class);
             if (feed instanceof BinlogChangeFeed) {
-                output.println("Nothing is to be dropped: the binlog is the server's own, and only the role of the relay is left.");
+                output.println(
+                        "Nothing is to be dropped: the binlog is the server's own, and only the role of the relay is left.");
                 return CommandLine.ExitCode.OK;
             }
             line("Database", String.valueOf(RunningRelay.databaseOf(context)));

@@ -35,7 +35,8 @@ final class RelayHttp implements AutoCloseable {
     /**
      * In seconds. Read once, when the first server is made; a caller that sends half a request, or takes half an answer, holds a thread for so long.
      */
-    private static final List<String> LONGEST = List.of("sun.net.httpserver.maxReqTime", "sun.net.httpserver.maxRspTime");
+    private static final List<String> LONGEST =
+            List.of("sun.net.httpserver.maxReqTime", "sun.net.httpserver.maxRspTime");
 
     private static final int THREADS = 4;
 
@@ -64,8 +65,8 @@ final class RelayHttp implements AutoCloseable {
     static RelayHttp start(String address, int port) {
         LONGEST.forEach(time -> System.setProperty(time, "5"));
         try {
-            RelayHttp http = new RelayHttp(
-                    HttpServer.create(new InetSocketAddress(InetAddress.getByName(address), port), 0));
+            RelayHttp http =
+                    new RelayHttp(HttpServer.create(new InetSocketAddress(InetAddress.getByName(address), port), 0));
             http.server.createContext("/", http::answer);
             http.server.setExecutor(http.threads);
             http.server.start();

@@ -127,7 +127,8 @@ final class RunningRelay implements AutoCloseable {
     static void requireRedis(ConfigurableApplicationContext context) {
         Binder settings = Binder.get(context.getEnvironment());
         boolean isNamed = Stream.of("url", "host", "port")
-                        .anyMatch(name -> settings.bind("usher.redis." + name, String.class).isBound())
+                        .anyMatch(name -> settings.bind("usher.redis." + name, String.class)
+                                .isBound())
                 || settings.bind("usher.redis.sentinel.nodes", Bindable.listOf(String.class))
                         .isBound();
         if (!isNamed) {
@@ -212,7 +213,8 @@ final class RunningRelay implements AutoCloseable {
     /** The Redis, without user and password. */
     static String redisOf(ConfigurableApplicationContext context) {
         String url = context.getEnvironment().getProperty("usher.redis.url");
-        return MaskedUri.of(url == null ? bean(context, RedisEndpoint.class).uri().toString() : url);
+        return MaskedUri.of(
+                url == null ? bean(context, RedisEndpoint.class).uri().toString() : url);
     }
 
     private static @Nullable String firstOf(Environment environment, String... properties) {

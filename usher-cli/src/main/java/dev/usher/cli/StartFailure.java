@@ -1,8 +1,8 @@
 package dev.usher.cli;
 
 import java.util.Locale;
-import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.context.properties.bind.BindException;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 
 /** Why an application of Spring Boot did not start, in a line. */
 final class StartFailure {
@@ -38,6 +38,7 @@ final class StartFailure {
     }
 
     private static String named(String property) {
-        return property + " (" + property.toUpperCase(Locale.ROOT).replace('.', '_').replace('-', '_') + ")";
+        return property + " ("
+                + property.toUpperCase(Locale.ROOT).replace('.', '_').replace('-', '_') + ")";
     }
 }

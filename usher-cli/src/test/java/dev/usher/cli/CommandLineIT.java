@@ -326,7 +326,7 @@ class CommandLineIT {
             // The bookmark is written when the first flush is over.
             RedisClient keys = RedisClient.create(redis);
             try (StatefulRedisConnection<String, String> connection = keys.connect()) {
-                await().atMost(Duration.ofSeconds(120))
+                await().atMost(Duration.ofMinutes(2))
                         .until(() -> connection.sync().exists("{user:bookmarks}:postgresql:usher") == 1);
             } finally {
                 keys.shutdown(Duration.ZERO, Duration.ZERO);

@@ -162,7 +162,8 @@ class RelayCommandIT {
             assertThat(relay.exitCode()).isEqualTo(1);
             assertThat(relay.errors())
                     .hasLineCount(1)
-                    .startsWith("usher: the relay did not start: the setting usher.relay.facets (USHER_RELAY_FACETS) is 'Access'");
+                    .startsWith(
+                            "usher: the relay did not start: the setting usher.relay.facets (USHER_RELAY_FACETS) is 'Access'");
         }
     }
 

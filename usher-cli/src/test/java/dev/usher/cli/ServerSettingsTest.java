@@ -90,7 +90,12 @@ class ServerSettingsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({",,true", "redis://redis:6379,,false", ",jdbc:postgresql://db/app,false", "redis://redis,jdbc:mariadb://db/app,false"})
+    @CsvSource({
+        ",,true",
+        "redis://redis:6379,,false",
+        ",jdbc:postgresql://db/app,false",
+        "redis://redis,jdbc:mariadb://db/app,false"
+    })
     void aRelayIsThereByDefaultOnlyWhereNoServerIsOfAFleet(String redis, String database, boolean hasRelay) {
         Map<String, String> environment = new HashMap<>();
         environment.put("USHER_REDIS_URI", redis);

@@ -40,7 +40,10 @@ class StateLinesTest {
         assertThat(printed).hasSize(10);
         say("standby", true, 60);
         say("standby", true, 61);
-        assertThat(printed).hasSize(11).last().isEqualTo("standby (50 changes of the state before it were not printed)");
+        assertThat(printed)
+                .hasSize(11)
+                .last()
+                .isEqualTo("standby (50 changes of the state before it were not printed)");
     }
 
     private void say(String state, boolean isWell, int second) {

@@ -156,7 +156,10 @@ class UsherCommandTest {
                     .as(command)
                     .hasLineCount(1)
                     .startsWith("usher: the relay did not start: ")
-                    .contains(variable.equals("USHER_REDIS_SSL_BUNDLE") ? "SSL bundle name 'fleet' cannot be found" : variable);
+                    .contains(
+                            variable.equals("USHER_REDIS_SSL_BUNDLE")
+                                    ? "SSL bundle name 'fleet' cannot be found"
+                                    : variable);
         }
     }
 
@@ -167,7 +170,9 @@ class UsherCommandTest {
                 "USHER_REDIS_HOST", "127.0.0.1",
                 "USHER_REDIS_PORT", "1");
         assertThat(run(environment, "relay", "check")).isEqualTo(1);
-        assertThat(errors.toString()).startsWith("usher: the database users at ").contains("cannot be reached");
+        assertThat(errors.toString())
+                .startsWith("usher: the database users at ")
+                .contains("cannot be reached");
     }
 
     @Test

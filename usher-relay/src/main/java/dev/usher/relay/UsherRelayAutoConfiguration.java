@@ -77,8 +77,10 @@ public final class UsherRelayAutoConfiguration {
             password = environment.getProperty("spring.datasource.password");
         }
         long maxRetained = properties.maxRetained().toBytes();
-        set("usher.relay.max-retained", properties.maxRetained(), () -> ChangeRelay.builder()
-                .maxRetained(maxRetained));
+        set(
+                "usher.relay.max-retained",
+                properties.maxRetained(),
+                () -> ChangeRelay.builder().maxRetained(maxRetained));
         try {
             if (properties.feed() == UsherRelayProperties.Feed.TABLE) {
                 return triggers(url, user, password, properties, environment);
@@ -145,8 +147,7 @@ public final class UsherRelayAutoConfiguration {
             feed.password(password);
         }
         set("usher.relay.slot", properties.slot(), () -> feed.name(properties.slot()));
-        return feed.watch(table(properties, environment, name -> name))
-                .build();
+        return feed.watch(table(properties, environment, name -> name)).build();
     }
 
     private static ChangeFeed triggers(

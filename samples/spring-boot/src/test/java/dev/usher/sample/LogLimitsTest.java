@@ -43,6 +43,7 @@ class LogLimitsTest {
             Map.entry("ChangeRelay: The relay has given up", "a slot that has grown by max-retained"),
             Map.entry("Flushes: Everything cached has been", "a flush takes five seconds"),
             Map.entry("PostgresSession: Made the replication slot", "a connection to the database, one in a second"),
+            Map.entry("TriggerTableSession: Made a position in", "a connection to the database, one in a second"),
             Map.entry("RateLimitedLog: ", "it is the limit"),
             Map.entry("RedisErrorLog: {}; the source answers", "ten seconds"),
             Map.entry("RedisErrorLog: Redis at {} answers again", "the line that begins it, every ten seconds"),
