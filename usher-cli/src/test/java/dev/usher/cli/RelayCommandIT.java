@@ -22,7 +22,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -145,12 +144,6 @@ class RelayCommandIT {
                         .isZero();
             }
         }
-    }
-
-    @Test
-    void usersAreRevokedInTheStatus() {
-        assertThat(RelayApplication.revokedIn(List.of("profile", "status"))).isEqualTo("status");
-        assertThat(RelayApplication.revokedIn(List.of("badges", "access"))).isEqualTo("badges");
     }
 
     @Test

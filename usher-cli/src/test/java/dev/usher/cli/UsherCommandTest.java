@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -173,6 +174,12 @@ class UsherCommandTest {
         assertThat(errors.toString())
                 .startsWith("usher: the database users at ")
                 .contains("cannot be reached");
+    }
+
+    @Test
+    void usersAreRevokedInTheStatus() {
+        assertThat(RelayApplication.revokedIn(List.of("profile", "status"))).isEqualTo("status");
+        assertThat(RelayApplication.revokedIn(List.of("badges", "access"))).isEqualTo("badges");
     }
 
     @Test
