@@ -89,11 +89,14 @@ final class BinlogCascades {
     }
 
     private static String definition(Table table, Connection connection) throws SQLException {
-        try (Statement statement = connection.createStatement();
-                ResultSet found =
-                        statement.executeQuery("SHOW CREATE TABLE `" + table.schema() + "`.`" + table.name() + "`")) {
-            String definition = found.next() ? found.getString(2) : null;
-            return definition == null ? "" : definition;
+        try (Statement statement = connection.createStatement()) {
+            // A server may write names without quotes, in which no key would be found.
+            statement.execute("SET SESSION sql_quote_show_create = 1");
+            try (ResultSet found =
+                    statement.executeQuery("SHOW CREATE TABLE `" + table.schema() + "`.`" + table.name() + "`")) {
+                String definition = found.next() ? found.getString(2) : null;
+                return definition == null ? "" : definition;
+            }
         } catch (SQLException e) {
             throw new UnreadableException(table, e);
         }

@@ -22,9 +22,6 @@ final class MariaDbChangesTable extends ChangesTable {
     /** What a row of the table takes, about. */
     private static final long ROW_BYTES = 128;
 
-    /** Fewer than make MariaDB read a list as a table, which it may scan. */
-    private static final int DELETED_TOGETHER = 500;
-
     private static final int CLEARED_TOGETHER = 5000;
     private static final int NEEDS_PROCESS = 1227;
 
@@ -64,6 +61,8 @@ final class MariaDbChangesTable extends ChangesTable {
                             + " has to be, so that it does not lock what others insert. Run:\nSET GLOBAL binlog_format = 'MIXED';");
         }
         int seconds = TriggerTableSession.SILENCE_SECONDS;
+        // Definitions are read as the server writes them by these settings.
+        execute("SET SESSION sql_mode = 'STRICT_TRANS_TABLES', sql_quote_show_create = 1");
         execute("SET SESSION wait_timeout = " + seconds + ", net_write_timeout = " + seconds + ", lock_wait_timeout = "
                 + seconds + ", innodb_lock_wait_timeout = " + seconds);
         connection.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
@@ -183,15 +182,19 @@ final class MariaDbChangesTable extends ChangesTable {
                 }
             }
         }
-        for (int from = 0; from < sequences.size(); from += DELETED_TOGETHER) {
-            // Any other plan than by the key would wait for the rows of writers.
-            execute("DELETE c FROM " + changes() + " AS c FORCE INDEX (PRIMARY) WHERE c.seq IN ("
-                    + sequences.subList(from, Math.min(sequences.size(), from + DELETED_TOGETHER)).stream()
-                            .map(Object::toString)
-                            .collect(Collectors.joining(","))
-                    + ")");
-        }
+        delete(sequences);
         return taken;
+    }
+
+    /** One by one: a list of keys may be read as a scan of the table, by which the rows of writers would be waited for; one key never is. */
+    private void delete(List<Long> sequences) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement("DELETE FROM " + changes() + " WHERE seq = ?")) {
+            for (long sequence : sequences) {
+                statement.setLong(1, sequence);
+                statement.addBatch();
+            }
+            statement.executeBatch();
+        }
     }
 
     @Override

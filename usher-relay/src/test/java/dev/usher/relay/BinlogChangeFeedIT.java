@@ -561,6 +561,16 @@ class BinlogChangeFeedIT {
     }
 
     @Test
+    void foreignKeysAreFoundOnAServerThatQuotesNoNames() throws Exception {
+        sql("SET GLOBAL sql_quote_show_create = 0");
+        try {
+            changesThatAForeignKeyMakesAreInDoubt();
+        } finally {
+            sql("SET GLOBAL sql_quote_show_create = 1");
+        }
+    }
+
+    @Test
     void largeTransactionsAreHeardInParts() throws Exception {
         sql("CREATE TABLE users (id bigint PRIMARY KEY, status tinyint)");
         Following following = new Following(feed(users()));

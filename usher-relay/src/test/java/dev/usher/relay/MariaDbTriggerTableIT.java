@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.testkit.MariaDbServer;
+import java.util.List;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -36,12 +37,46 @@ class MariaDbTriggerTableIT extends TriggerTableContract {
         site.sql("DELETE FROM usher_changes");
     }
 
+    @Override
+    List<String> triggersThatDoSomethingElse() {
+        String trigger = "CREATE OR REPLACE TRIGGER usher_changes_users_update ";
+        return List.of(
+                trigger + "AFTER UPDATE ON users FOR EACH ROW SET @seen = NEW.id",
+                trigger + "BEFORE UPDATE ON users FOR EACH ROW SET @seen = NEW.id",
+                "CREATE OR REPLACE TRIGGER usher_changes_users_delete AFTER DELETE ON users FOR EACH ROW SET @seen = OLD.id");
+    }
+
     @Test
     void aForeignKeyThatChangesRowsIsRefused() {
-        site.sql("CREATE TABLE tenants (id bigint PRIMARY KEY)");
-        site.sql("ALTER TABLE users ADD COLUMN tenant bigint, ADD CONSTRAINT of_tenant FOREIGN KEY (tenant)"
-                + " REFERENCES tenants (id) ON DELETE CASCADE");
-        assertThat(TableSite.problemsOf(feed)).contains("changed by a foreign key (of_tenant)");
+        site.sql("CREATE TABLE IF NOT EXISTS tenants (id bigint PRIMARY KEY)");
+        site.sql("ALTER TABLE users ADD COLUMN tenant bigint");
+        for (String action : List.of(
+                "ON DELETE CASCADE",
+                "ON UPDATE CASCADE",
+                "ON DELETE SET NULL",
+                "ON DELETE RESTRICT ON UPDATE SET NULL",
+                "ON DELETE CASCADE ON UPDATE NO ACTION")) {
+            site.sql("ALTER TABLE users ADD CONSTRAINT of_tenant FOREIGN KEY (tenant) REFERENCES tenants (id) " + action);
+            assertThat(TableSite.problemsOf(feed)).as(action).contains("changed by a foreign key (of_tenant)");
+            site.sql("ALTER TABLE users DROP FOREIGN KEY of_tenant");
+        }
+        for (String action : List.of("", "ON DELETE RESTRICT ON UPDATE RESTRICT", "ON DELETE NO ACTION")) {
+            site.sql("ALTER TABLE users ADD CONSTRAINT of_tenant FOREIGN KEY (tenant) REFERENCES tenants (id) " + action);
+            assertThat(TableSite.problemsOf(feed)).as(action).isNull();
+            site.sql("ALTER TABLE users DROP FOREIGN KEY of_tenant");
+        }
+    }
+
+    /** The check reads definitions, as the server writes them. */
+    @Test
+    void aServerThatQuotesNamesInAnotherWayIsCheckedAsWell() {
+        site.sql("SET GLOBAL sql_mode = 'ANSI_QUOTES', GLOBAL sql_quote_show_create = 0");
+        try {
+            assertThat(TableSite.problemsOf(feed)).isNull();
+            aForeignKeyThatChangesRowsIsRefused();
+        } finally {
+            site.sql("SET GLOBAL sql_mode = DEFAULT, GLOBAL sql_quote_show_create = 1");
+        }
     }
 
     @Tag("thorough")

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever fails, at the end every node agrees with the table: for each feed in a class of its own. */
@@ -32,6 +33,9 @@ abstract class RelayFaults {
 
     static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int USERS = 50;
+
+    /** How many relays are killed: 15 by {@code ./usher dev relay}. */
+    private static final int KILLS = Integer.getInteger("usher.relay.kills", 5);
 
     RelaySite site;
     Node one;
@@ -58,6 +62,7 @@ abstract class RelayFaults {
         site.close();
     }
 
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
     @Test
     void relaysThatAreKilledAtAnyMomentLoseNothing(@TempDir Path folder) throws Exception {
         long seed = System.nanoTime();
@@ -78,7 +83,7 @@ abstract class RelayFaults {
             relays.add(RelayProcess.start(site, log));
             relays.add(RelayProcess.start(site, log));
             writer.start();
-            for (int kills = 0; kills < 15; kills++) {
+            for (int kills = 0; kills < KILLS; kills++) {
                 // Also during its start.
                 TimeUnit.MILLISECONDS.sleep(random.nextInt(16_000));
                 int which = random.nextInt(2);
@@ -88,7 +93,7 @@ abstract class RelayFaults {
             writing.set(false);
             writer.join();
             awaitAgreement("seed " + seed + " after " + written + " changes");
-            System.out.println("Relays of " + kind + " killed 15 times: " + written + " changes, "
+            System.out.println("Relays of " + kind + " killed " + KILLS + " times: " + written + " changes, "
                     + times(log, "FOLLOWING") + " times active, " + times(log, "is flushed") + " flushes");
         } finally {
             writing.set(false);

@@ -244,6 +244,62 @@ abstract class TriggerTableContract {
     }
 
     @Test
+    void aSessionPassesOverRowsThatAnotherTransactionHasLocked() throws Exception {
+        position();
+        site.sql("UPDATE users SET name = 'locked' WHERE id <= 10");
+        List<String> read = new CopyOnWriteArrayList<>();
+        try (Connection holder = site.connect();
+                Statement statement = holder.createStatement();
+                ChangeFeed.Session session = feed.open()) {
+            holder.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
+            holder.setAutoCommit(false);
+            statement.execute("SELECT * FROM usher_changes FOR UPDATE SKIP LOCKED");
+            session.follow(0, (changes, place) -> {
+                changes.forEach(change -> read.add(text(change)));
+                return true;
+            });
+            // So many that a plan which reads the whole table would be cheaper than one by the key.
+            site.sql("INSERT INTO users (id, name) VALUES " + values(301, 400));
+            await().atMost(PATIENCE).untilAsserted(() -> {
+                session.requireFollowing();
+                assertThat(read).hasSize(100);
+            });
+            assertThat(read).allMatch(change -> change.contains(" null {id="));
+            await().atMost(PATIENCE).until(() -> site.number("SELECT count(*) FROM usher_changes") == 10);
+            holder.rollback();
+            await().atMost(PATIENCE).until(() -> read.size() == 110);
+            session.requireFollowing();
+        }
+    }
+
+    /** Else a database that was restored would never be told from one that was not: a session that reads raises the end beyond each bookmark. */
+    @Test
+    void theEndOfASessionIsFromBeforeItsFirstChange() throws Exception {
+        position();
+        long intended = site.number("SELECT intended FROM usher_changes_position");
+        try (ChangeFeed.Session session = feed.open()) {
+            session.follow(0, (changes, place) -> true);
+            site.sql("UPDATE users SET name = 'new' WHERE id = 1");
+            await().atMost(PATIENCE)
+                    .until(() -> site.number("SELECT place FROM usher_changes_position") > intended);
+            assertThat(session.standing().end()).isEqualTo(intended);
+        }
+    }
+
+    @Test
+    void triggersThatDoSomethingElseAreRefused() {
+        for (String sql : triggersThatDoSomethingElse()) {
+            site.sql(sql);
+            assertThat(TableSite.problemsOf(feed)).as(sql).contains("of other settings");
+            site.setUp(feed);
+        }
+        assertThat(TableSite.problemsOf(feed)).isNull();
+    }
+
+    /** Statements that each leave a trigger, or what it calls, under its name. */
+    abstract List<String> triggersThatDoSomethingElse();
+
+    @Test
     void onlyOneSessionHasTheClaim() throws Exception {
         try (ChangeFeed.Session second = feed.open()) {
             try (ChangeFeed.Session first = feed.open()) {
