@@ -40,6 +40,7 @@ public final class MariaDbServer implements AutoCloseable {
 
     private static final Duration LIMIT = Duration.ofSeconds(60);
     private static final String USER = "usher";
+    private static final String WITHOUT_ACCOUNTS = "--skip-grant-tables";
     private static final Pattern DATABASE_NAME = Pattern.compile("[a-z_][a-z0-9_]{0,62}");
 
     private final LoopbackPort port;
@@ -55,7 +56,7 @@ public final class MariaDbServer implements AutoCloseable {
     private MariaDbServer(LoopbackPort port, ServerDirectory directory, List<String> command, Process process) {
         this.port = port;
         this.directory = directory;
-        this.command = List.copyOf(command);
+        this.command = new ArrayList<>(command);
         this.process = process;
         this.guardian = guardianOf(process);
     }
@@ -103,7 +104,7 @@ public final class MariaDbServer implements AutoCloseable {
                     // Not the one of the machine: each server removes the temporary tables that it finds there when it
                     // starts.
                     "--tmpdir=" + Files.createDirectory(directory.path().resolve("tmp")),
-                    "--skip-grant-tables",
+                    WITHOUT_ACCOUNTS,
                     "--innodb-buffer-pool-size=16M",
                     "--innodb-log-file-size=4M",
                     // Commits reach the kernel, not the disk: committed data survives the death of the server.
@@ -203,12 +204,12 @@ public final class MariaDbServer implements AutoCloseable {
     }
 
     /**
-     * From now until {@link #restart} the server checks accounts and their privileges. There is one account, that of {@link #username} and {@link #password}, which
+     * From now on, also after {@link #restart}, the server checks accounts and their privileges. There is one account, that of {@link #username} and {@link #password}, which
      * may do everything.
      *
      * @throws IllegalStateException if the server refuses
      */
-    public void checkAccounts() {
+    public synchronized void checkAccounts() {
         try (Connection connection = DriverManager.getConnection(jdbcUrl(""), username(), password());
                 Statement statement = connection.createStatement()) {
             statement.execute("FLUSH PRIVILEGES");
@@ -217,6 +218,7 @@ public final class MariaDbServer implements AutoCloseable {
         } catch (SQLException e) {
             throw new IllegalStateException("cannot make an account", e);
         }
+        command.remove(WITHOUT_ACCOUNTS);
     }
 
     /** Ends the server as {@code kill -9} does, until {@link #restart}. A second call does nothing. */
