@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 /** What may go wrong with the binlog of MariaDB. */
 @Tag("thorough")
-class BinlogRelayFaultsIT extends RelayFaults {
+class BinlogRelayFaultsIT extends LogRelayFaults {
 
     BinlogRelayFaultsIT() {
         super(RelayKind.MARIADB_BINLOG);

@@ -56,12 +56,14 @@ class MariaDbTriggerTableIT extends TriggerTableContract {
                 "ON DELETE SET NULL",
                 "ON DELETE RESTRICT ON UPDATE SET NULL",
                 "ON DELETE CASCADE ON UPDATE NO ACTION")) {
-            site.sql("ALTER TABLE users ADD CONSTRAINT of_tenant FOREIGN KEY (tenant) REFERENCES tenants (id) " + action);
+            site.sql("ALTER TABLE users ADD CONSTRAINT of_tenant FOREIGN KEY (tenant) REFERENCES tenants (id) "
+                    + action);
             assertThat(TableSite.problemsOf(feed)).as(action).contains("changed by a foreign key (of_tenant)");
             site.sql("ALTER TABLE users DROP FOREIGN KEY of_tenant");
         }
         for (String action : List.of("", "ON DELETE RESTRICT ON UPDATE RESTRICT", "ON DELETE NO ACTION")) {
-            site.sql("ALTER TABLE users ADD CONSTRAINT of_tenant FOREIGN KEY (tenant) REFERENCES tenants (id) " + action);
+            site.sql("ALTER TABLE users ADD CONSTRAINT of_tenant FOREIGN KEY (tenant) REFERENCES tenants (id) "
+                    + action);
             assertThat(TableSite.problemsOf(feed)).as(action).isNull();
             site.sql("ALTER TABLE users DROP FOREIGN KEY of_tenant");
         }

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 /** What may go wrong with the write-ahead log of PostgreSQL. */
 @Tag("thorough")
-class RelayFaultsIT extends RelayFaults {
+class RelayFaultsIT extends LogRelayFaults {
 
     RelayFaultsIT() {
         super(RelayKind.POSTGRES_LOG);

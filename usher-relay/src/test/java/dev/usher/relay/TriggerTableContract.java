@@ -280,8 +280,7 @@ abstract class TriggerTableContract {
         try (ChangeFeed.Session session = feed.open()) {
             session.follow(0, (changes, place) -> true);
             site.sql("UPDATE users SET name = 'new' WHERE id = 1");
-            await().atMost(PATIENCE)
-                    .until(() -> site.number("SELECT place FROM usher_changes_position") > intended);
+            await().atMost(PATIENCE).until(() -> site.number("SELECT place FROM usher_changes_position") > intended);
             assertThat(session.standing().end()).isEqualTo(intended);
         }
     }

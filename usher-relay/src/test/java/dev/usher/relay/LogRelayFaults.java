@@ -1,0 +1,160 @@
+package dev.usher.relay;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.relay.RelayHealth.State;
+import dev.usher.relay.RelaySite.Node;
+import dev.usher.testkit.FaultProxy;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is judged of a log besides: of a table, a {@link TriggerTableContract} does, or it is the relay's part alone. */
+@Tag("thorough")
+abstract class LogRelayFaults extends RelayFaults {
+
+    LogRelayFaults(RelayKind kind) {
+        super(kind);
+    }
+
+    @Test
+    void aStandbyTakesOverFromARelayThatIsKilledOrStandsStill(@TempDir Path folder) throws Exception {
+        Path log = folder.resolve("relay.log");
+        Process active = RelayProcess.start(site, log);
+        try {
+            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
+            ChangeRelay standby = site.relay(one);
+            await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
+            new ProcessBuilder("kill", "-STOP", Long.toString(active.pid()))
+                    .start()
+                    .waitFor();
+            long frozen = System.nanoTime();
+            site.sql("UPDATE users SET name = 'while it stood still'");
+            await().atMost(PATIENCE).until(() -> standby.health().isActive());
+            System.out.println("Taken over from a relay that stands still after " + millisSince(frozen) + " ms");
+            awaitAgreement("standing still");
+            new ProcessBuilder("kill", "-CONT", Long.toString(active.pid()))
+                    .start()
+                    .waitFor();
+            await().atMost(PATIENCE).until(() -> says(log, "STANDBY"));
+            site.sql("UPDATE users SET name = 'after it'");
+            awaitAgreement("after it stood still");
+            long before = times(log, "FOLLOWING");
+            standby.close();
+            await().atMost(PATIENCE).until(() -> times(log, "FOLLOWING") > before);
+            ChangeRelay next = site.relay(one);
+            await().atMost(PATIENCE).until(() -> next.health().state() == State.STANDBY);
+            active.destroyForcibly().waitFor();
+            long killed = System.nanoTime();
+            await().atMost(PATIENCE).until(() -> next.health().isActive());
+            System.out.println("Taken over from a relay that was killed after " + millisSince(killed) + " ms");
+            site.sql("UPDATE users SET name = 'the last'");
+            awaitAgreement("taken over");
+        } finally {
+            active.destroyForcibly();
+        }
+    }
+
+    @Test
+    void tenThousandRowsInOneStatement() {
+        site.insertUsers(1001, 11_000, "old");
+        ChangeRelay relay = following();
+        one.profiles().findAll(LongStream.rangeClosed(1001, 11000).boxed().toList());
+        other.profiles().findAll(LongStream.rangeClosed(1001, 11000).boxed().toList());
+        long fences = relay.health().fences();
+        long begun = System.nanoTime();
+        site.sql("UPDATE users SET name = 'new' WHERE id > 1000");
+        await().atMost(PATIENCE).until(() -> relay.health().fences() - fences >= 10_000);
+        System.out.println("10,000 rows of one statement are fenced after " + millisSince(begun) + " ms");
+        for (Node node : List.of(one, other)) {
+            assertThat(node.profiles()
+                            .findAll(LongStream.rangeClosed(1001, 11000).boxed().toList())
+                            .values())
+                    .hasSize(10_000)
+                    .allMatch(profile -> profile.name().equals("new"));
+        }
+    }
+
+    @Test
+    void aTableThatIsEmptied() {
+        ChangeRelay relay = following();
+        readAll();
+        site.sql("TRUNCATE users");
+        awaitAgreement("emptied");
+        assertThat(relay.health().flushes()).isEqualTo(2);
+    }
+
+    @Test
+    void aRelayThatAloneHasLostRedisLeavesTheLogToAnother() {
+        try (FaultProxy proxy = FaultProxy.inFrontOf(site.redis.host(), site.redis.port())) {
+            ChangeRelay cutOff = site.relay(site.node("redis://" + proxy.host() + ":" + proxy.port()));
+            await().atMost(PATIENCE).until(() -> site.isSettled(cutOff, one));
+            ChangeRelay standby = site.relay(one);
+            await().atMost(PATIENCE).until(() -> standby.health().state() == State.STANDBY);
+            readAll();
+            proxy.refuse();
+            site.sql("UPDATE users SET name = 'cut off' WHERE id = 4");
+            awaitAgreement("cut off");
+            assertThat(standby.health().isActive()).isTrue();
+            assertThat(standby.health().flushes()).isZero();
+            proxy.restore();
+            await().atMost(PATIENCE).until(() -> cutOff.health().state() == State.STANDBY);
+            site.closeAll();
+        }
+    }
+
+    @Test
+    void howSoonAChangeIsNewOnTheLastOfThreeNodes() {
+        following();
+        int rounds = IS_LONG ? 500 : 50;
+        long[] micros = new long[rounds];
+        for (int round = 0; round < rounds; round++) {
+            long id = 1L + round % USERS;
+            String name = "round " + round;
+            for (Node node : List.of(one, other, third)) {
+                assertThat(node.name(id)).isNotEqualTo(name);
+            }
+            site.sql("UPDATE users SET name = '" + name + "' WHERE id = " + id);
+            long committed = System.nanoTime();
+            for (Node node : List.of(one, other, third)) {
+                while (!node.name(id).equals(name)) {
+                    Thread.onSpinWait();
+                }
+            }
+            micros[round] = (System.nanoTime() - committed) / 1000;
+        }
+        Arrays.sort(micros);
+        System.out.println("From the commit until the last of 3 nodes answers new, of " + rounds + ": p50 "
+                + micros[rounds / 2] / 1000.0 + " ms, p99 " + micros[rounds * 99 / 100] / 1000.0 + " ms, max "
+                + micros[rounds - 1] / 1000.0 + " ms");
+    }
+
+    @Test
+    void whatARelayCostsAtRest(@TempDir Path folder) throws Exception {
+        Assumptions.assumeTrue(IS_LONG, "it takes half a minute: ./usher dev relay");
+        Path log = folder.resolve("relay.log");
+        long begun = System.nanoTime();
+        Process relay = RelayProcess.start(site, log);
+        try {
+            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
+            long started = millisSince(begun);
+            TimeUnit.SECONDS.sleep(10);
+            long before = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis();
+            long from = System.nanoTime();
+            TimeUnit.SECONDS.sleep(20);
+            long used = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() - before;
+            System.out.println("A relay follows " + started + " ms after the start of its JVM; at rest it takes "
+                    + used * 100.0 / millisSince(from) + " % of a processor");
+        } finally {
+            relay.destroyForcibly();
+        }
+    }
+}
