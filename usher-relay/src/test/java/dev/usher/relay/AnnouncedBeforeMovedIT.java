@@ -77,6 +77,7 @@ class AnnouncedBeforeMovedIT {
         assertThat(relay.health().flushes()).isZero();
     }
 
+    @Tag("thorough")
     @Test
     void metersCountAndAreRemovedWithTheRelay() {
         relay.close();
@@ -156,6 +157,7 @@ class AnnouncedBeforeMovedIT {
         assertThat(relay.health().flushes()).isZero();
     }
 
+    @Tag("thorough")
     @Test
     void anErrorIsSaidAndTriedAgain() {
         relay.close();
@@ -167,6 +169,7 @@ class AnnouncedBeforeMovedIT {
         await().atMost(Duration.ofSeconds(30)).until(() -> relay.health().state() == State.FOLLOWING);
     }
 
+    @Tag("thorough")
     @Test
     void whatIsFollowedHasChangedMeanwhile() {
         feed.standing = new Standing("one with less", 100L, 1000, 0, "changed");
@@ -247,6 +250,7 @@ class AnnouncedBeforeMovedIT {
         assertThat(relay.health().flushes()).isEqualTo(1);
     }
 
+    @Tag("thorough")
     @Test
     void aPositionThatMovesBeyondTheBookmarkHasEverythingFlushed() {
         feed.standing = new Standing("one", 500L, 1000, 0, "moved");
@@ -254,6 +258,7 @@ class AnnouncedBeforeMovedIT {
         assertThat(relay.health().state()).isEqualTo(State.FOLLOWING);
     }
 
+    @Tag("thorough")
     @Test
     void aPositionForWhichTooMuchIsKeptIsGivenUpAlsoWithoutRedis() {
         relay.close();

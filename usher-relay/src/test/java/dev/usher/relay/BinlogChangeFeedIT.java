@@ -191,6 +191,7 @@ class BinlogChangeFeedIT {
         assertThat(afterOf(following.awaitRow(), "id")).isEqualTo("5");
     }
 
+    @Tag("thorough")
     @Test
     void idsAndStatusesOfAllTypesAreTheTextsOfTheCaches() throws Exception {
         String uuid = "550e8400-e29b-41d4-a716-446655440000";
@@ -391,6 +392,7 @@ class BinlogChangeFeedIT {
         assertThatThrownBy(first.session::standing).isInstanceOf(ChangeFeedException.class);
     }
 
+    @Tag("thorough")
     @Test
     void aLogThatIsAnotherOneIsFound() throws Exception {
         try (MariaDbServer own = MariaDbServer.start(RelayKind.BINLOG)) {
@@ -465,6 +467,7 @@ class BinlogChangeFeedIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void thePreflightSaysWhatToRunAndThatIsEnough() throws Exception {
         try (MariaDbServer own =
@@ -507,6 +510,7 @@ class BinlogChangeFeedIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void aServerWithoutBinlogSaysWhatBelongsIntoItsConfiguration() {
         try (MariaDbServer own = MariaDbServer.start()) {
@@ -560,6 +564,7 @@ class BinlogChangeFeedIT {
         assertThat(following.awaitRow().before()).containsEntry("id", "2");
     }
 
+    @Tag("thorough")
     @Test
     void foreignKeysAreFoundOnAServerThatQuotesNoNames() throws Exception {
         sql("SET GLOBAL sql_quote_show_create = 0");
@@ -570,6 +575,7 @@ class BinlogChangeFeedIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void largeTransactionsAreHeardInParts() throws Exception {
         sql("CREATE TABLE users (id bigint PRIMARY KEY, status tinyint)");

@@ -46,6 +46,7 @@ class MariaDbTriggerTableIT extends TriggerTableContract {
                 "CREATE OR REPLACE TRIGGER usher_changes_users_delete AFTER DELETE ON users FOR EACH ROW SET @seen = OLD.id");
     }
 
+    @Tag("thorough")
     @Test
     void aForeignKeyThatChangesRowsIsRefused() {
         site.sql("CREATE TABLE IF NOT EXISTS tenants (id bigint PRIMARY KEY)");
@@ -70,6 +71,7 @@ class MariaDbTriggerTableIT extends TriggerTableContract {
     }
 
     /** The check reads definitions, as the server writes them. */
+    @Tag("thorough")
     @Test
     void aServerThatQuotesNamesInAnotherWayIsCheckedAsWell() {
         site.sql("SET GLOBAL sql_mode = 'ANSI_QUOTES', GLOBAL sql_quote_show_create = 0");
@@ -100,6 +102,7 @@ class MariaDbTriggerTableIT extends TriggerTableContract {
         assertThat(following().health().detail()).contains("TRUNCATE is not seen");
     }
 
+    @Tag("thorough")
     @Test
     void truncateIsRefusedWhereAnEmptyTableRefersToTheUsers() {
         site.sql("CREATE TABLE usher_guard AS SELECT id FROM users LIMIT 0");
@@ -108,6 +111,7 @@ class MariaDbTriggerTableIT extends TriggerTableContract {
         site.sql("DROP TABLE usher_guard");
     }
 
+    @Tag("thorough")
     @Test
     void theChangesCannotBeTruncated() {
         assertThatThrownBy(() -> site.sql("TRUNCATE usher_changes")).hasMessageContaining("TRUNCATE");

@@ -126,6 +126,7 @@ class PostgresTriggerTableIT extends TriggerTableContract {
         await().atMost(PATIENCE).until(() -> relay.health().fences() == 4);
     }
 
+    @Tag("thorough")
     @Test
     void aPartitionedTableIsRefused() {
         site.sql("CREATE TABLE people (id bigint) PARTITION BY HASH (id)");

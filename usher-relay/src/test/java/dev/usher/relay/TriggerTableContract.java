@@ -220,6 +220,7 @@ abstract class TriggerTableContract {
         }
     }
 
+    @Tag("thorough")
     @Test
     void twoRelaysAtOnceLoseNothing() throws Exception {
         position();
@@ -285,6 +286,7 @@ abstract class TriggerTableContract {
         }
     }
 
+    @Tag("thorough")
     @Test
     void triggersThatDoSomethingElseAreRefused() {
         for (String sql : triggersThatDoSomethingElse()) {
@@ -447,6 +449,7 @@ abstract class TriggerTableContract {
         await().atMost(PATIENCE).until(() -> site.number("SELECT count(*) FROM usher_changes") == 0);
     }
 
+    @Tag("thorough")
     @Test
     void theKeyThatAnInsertHasGeneratedIsStillTold() throws Exception {
         try (Connection connection = site.connect();
@@ -470,6 +473,7 @@ abstract class TriggerTableContract {
         }
     }
 
+    @Tag("thorough")
     @Test
     void dropRemovesAllOfItOrSaysWhatToRun() throws Exception {
         String message = null;
