@@ -60,6 +60,18 @@ final class LoopbackPort implements AutoCloseable {
         throw new IllegalStateException("no free port in " + LOWEST + ".." + HIGHEST + " on " + HOST);
     }
 
+    /** As {@link #reserve}, with another port of this distance, on which nothing listens either. */
+    static LoopbackPort reserveWith(int distance) {
+        for (int attempt = 0; attempt < 1_000; attempt++) {
+            LoopbackPort port = reserve();
+            if (!isTaken(port.number + distance)) {
+                return port;
+            }
+            port.close();
+        }
+        throw new IllegalStateException("no free pair of ports " + distance + " apart on " + HOST);
+    }
+
     /** Reserves a port, or returns {@code null} when it is reserved already or something listens on it. */
     static @Nullable LoopbackPort tryReserve(int number) {
         LoopbackPort port;
@@ -108,6 +120,10 @@ final class LoopbackPort implements AutoCloseable {
 
     /** Whether another server is bound to this port. */
     boolean isTaken() {
+        return isTaken(number);
+    }
+
+    private static boolean isTaken(int number) {
         try (ServerSocket probe = new ServerSocket(number, 1, address())) {
             return !probe.isBound();
         } catch (BindException e) {

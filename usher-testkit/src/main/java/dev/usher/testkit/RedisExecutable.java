@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Locale;
 import redis.embedded.core.ExecutableProvider;
 
@@ -31,6 +32,24 @@ final class RedisExecutable {
      */
     static Path find(Path directory) throws IOException {
         return find(System.getProperty(SETTING, ""), directory);
+    }
+
+    /**
+     * As {@link #find(Path)}, but Redis 7.0 where nothing is set: 6.2 pushes nothing when a slot is taken from it.
+     *
+     * @param siblings the directories of other servers of the Cluster: a program that one of them has unpacked is linked
+     */
+    static Path findForCluster(Path directory, List<Path> siblings) throws IOException {
+        String setting = System.getProperty(SETTING, "");
+        if (setting.isEmpty() || setting.equals(NEWER)) {
+            for (Path sibling : siblings) {
+                Path unpacked = sibling.resolve(newerName());
+                if (Files.exists(unpacked)) {
+                    return Files.createLink(directory.resolve(newerName()), unpacked);
+                }
+            }
+        }
+        return find(setting.isEmpty() ? NEWER : setting, directory);
     }
 
     static Path find(String setting, Path directory) throws IOException {
@@ -80,8 +99,7 @@ final class RedisExecutable {
     }
 
     private static Path unpackNewer(Path directory) throws IOException {
-        String name = "redis-server-" + NEWER_VERSION + "-"
-                + platform(System.getProperty("os.name"), System.getProperty("os.arch"));
+        String name = newerName();
         try (InputStream packed = RedisExecutable.class.getResourceAsStream("/" + name)) {
             if (packed == null) {
                 throw new IllegalStateException(SETTING + " is " + NEWER + ", but no " + name
@@ -92,6 +110,11 @@ final class RedisExecutable {
             Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
             return program;
         }
+    }
+
+    private static String newerName() {
+        return "redis-server-" + NEWER_VERSION + "-"
+                + platform(System.getProperty("os.name"), System.getProperty("os.arch"));
     }
 
     /** The operating system and the processor, as the names of the programs in the jar have them. */

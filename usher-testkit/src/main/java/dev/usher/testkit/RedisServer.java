@@ -44,6 +44,8 @@ public final class RedisServer implements AutoCloseable {
 
     private static final String SETTINGS = "redis.conf";
 
+    private static final String NODES = "nodes.conf";
+
     /** Part of util-linux; macOS has none. */
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 
@@ -54,6 +56,7 @@ public final class RedisServer implements AutoCloseable {
 
     private @Nullable Process process;
     private @Nullable Guardian guardian;
+    private boolean frozen;
     private boolean closed;
 
     private RedisServer(LoopbackPort port, ServerDirectory directory, List<String> command) {
@@ -103,15 +106,44 @@ public final class RedisServer implements AutoCloseable {
                 // A replica gets its data at once; Redis 7 would wait five seconds for more replicas.
                 "repl-diskless-sync-delay 0"));
         settings.addAll(List.of(directives));
-        return start(port, settings, List.of());
+        return start(port, settings, List.of(), RedisExecutable::find);
     }
 
     /** Starts a Sentinel: a server that watches others. */
     static RedisServer startSentinel(LoopbackPort port, List<String> directives) {
-        return start(port, directives, List.of("--sentinel"));
+        return start(port, directives, List.of("--sentinel"), RedisExecutable::find);
     }
 
-    private static RedisServer start(LoopbackPort port, List<String> directives, List<String> options) {
+    /**
+     * Starts a node of a Cluster, of Redis 7.0 at least unless the system property names a server.
+     *
+     * @param nodes the Cluster as it knows it, in its file, which stays while it is stopped
+     * @param siblings the other servers
+     */
+    static RedisServer startClusterNode(
+            LoopbackPort port, List<String> directives, String nodes, List<RedisServer> siblings) {
+        List<String> settings = new ArrayList<>(List.of(
+                "save \"\"",
+                "appendonly no",
+                "repl-diskless-sync-delay 0",
+                "cluster-enabled yes",
+                "cluster-config-file " + NODES));
+        settings.addAll(directives);
+        List<Path> others =
+                siblings.stream().map(server -> server.directory.path()).toList();
+        return start(port, settings, List.of(), directory -> {
+            Files.writeString(directory.resolve(NODES), nodes);
+            return RedisExecutable.findForCluster(directory, others);
+        });
+    }
+
+    /** Puts the program of a server into its directory, and what else it needs. */
+    private interface Preparation {
+        Path prepare(Path directory) throws IOException;
+    }
+
+    private static RedisServer start(
+            LoopbackPort port, List<String> directives, List<String> options, Preparation preparation) {
         ServerDirectory directory = ServerDirectory.create("usher-redis-");
         try {
             List<String> settings = new ArrayList<>(List.of(
@@ -126,7 +158,7 @@ public final class RedisServer implements AutoCloseable {
             if (Files.isExecutable(SETSID)) {
                 command.add(SETSID.toString());
             }
-            command.add(RedisExecutable.find(directory.path()).toString());
+            command.add(preparation.prepare(directory.path()).toString());
             command.add(SETTINGS);
             command.addAll(options);
             RedisServer server = new RedisServer(port, directory, command);
@@ -187,6 +219,11 @@ public final class RedisServer implements AutoCloseable {
         return process != null && process.isAlive();
     }
 
+    /** Whether the server runs and is not frozen. */
+    synchronized boolean mayAnswer() {
+        return isRunning() && !frozen;
+    }
+
     /** Ends the server in an orderly way; it loses its data. Does nothing if the server is not running. */
     public synchronized void stop() {
         if (process != null && process.isAlive()) {
@@ -221,6 +258,7 @@ public final class RedisServer implements AutoCloseable {
      */
     public synchronized void freeze() {
         Signal.STOP.sendTo(running().pid());
+        frozen = true;
     }
 
     /**
@@ -230,6 +268,7 @@ public final class RedisServer implements AutoCloseable {
      */
     public synchronized void thaw() {
         Signal.CONT.sendTo(running().pid());
+        frozen = false;
     }
 
     /** Kills the server and removes what it wrote. A second call does nothing. */
@@ -350,6 +389,7 @@ public final class RedisServer implements AutoCloseable {
         if (process != null) {
             ProcessExit.await(process);
             process = null;
+            frozen = false;
         }
         if (guardian != null) {
             guardian.dismiss();
