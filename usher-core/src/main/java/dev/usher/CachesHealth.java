@@ -80,7 +80,9 @@ public final class CachesHealth {
         /** By its own address. */
         STANDALONE,
         /** By its Sentinels, most of which have to name it. */
-        SENTINEL
+        SENTINEL,
+        /** By the servers of its Redis Cluster, in which there are several. */
+        CLUSTER
     }
 
     /** What a server is. Only a primary can be the shared tier. */

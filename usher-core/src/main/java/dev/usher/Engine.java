@@ -33,6 +33,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -424,7 +425,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         String key = new KeySpace(keyPrefix, facets.iterator().next()).keyOf(NO_USER);
         Overflow all = new Overflow(1, facets, now, now, key);
         CompletableFuture<?>[] flushes = shared.primaries().stream()
-                .map(primary -> new FullFlush(primary, scheduler, keyPrefix, all, offersEnd).run())
+                .map(primary -> new FullFlush(shared, primary, scheduler, keyPrefix, all, offersEnd).run())
                 .toArray(CompletableFuture[]::new);
         return CompletableFuture.allOf(flushes).thenRun(() -> {
             if (losses != fences.losses()) {
@@ -459,8 +460,8 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     /**
      * The session in which what Redis answers may be cached in memory, or {@code null} when it may not be. To be asked for before the read.
      */
-    @Nullable Session sessionOfReads(String key) {
-        Session session = shared.sessionOfReads(key);
+    @Nullable Session sessionOfReads(String key, boolean failsClosed) {
+        Session session = shared.sessionOfReads(key, failsClosed);
         return session != null && session.isTracked() && isTenant() ? shared.sessionOfTenant(keyPrefix) : session;
     }
 
@@ -512,8 +513,15 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
 
     @Override
     public void disconnected(RedisPrimary primary) {
+        shared.lost(primary);
         engines.values().forEach(engine -> engine.fences.suspectRecent(primary));
         outboxes.values().forEach(outbox -> outbox.suspectRecent(primary));
+    }
+
+    @Override
+    public void moved(Predicate<String> isMoved) {
+        engines.values().forEach(engine -> engine.fences.moved(isMoved));
+        outboxes.values().forEach(outbox -> outbox.moved(isMoved));
     }
 
     @Override

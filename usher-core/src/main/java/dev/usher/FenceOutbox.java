@@ -25,6 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -86,9 +87,6 @@ final class FenceOutbox {
 
     /** Where the next round begins: a key that is always refused does not hold up the others. */
     private Iterator<Map.Entry<String, Mark>> unsent = Collections.emptyIterator();
-
-    /** How often the connection has been lost over which fences are sent. */
-    private final AtomicLong losses = new AtomicLong();
 
     private final LongAdder overflows = new LongAdder();
     private final LongAdder resent = new LongAdder();
@@ -258,7 +256,7 @@ final class FenceOutbox {
 
     /** How often what had been confirmed may have been lost. */
     long losses() {
-        return losses.get();
+        return shared.losses();
     }
 
     /** How often changes began to find no room. */
@@ -291,13 +289,37 @@ final class FenceOutbox {
      * and without those of a flush under way: they are pending until the primary is {@linkplain #settle settled}. Called on that connection's event loop.
      */
     void suspectRecent(RedisPrimary lost) {
-        losses.incrementAndGet();
-        unsettled.add(lost);
+        List<RedisPrimary> primaries = shared.primaries();
+        unsettled.removeIf(primary -> !primaries.contains(primary));
+        if (primaries.contains(lost)) {
+            unsettled.add(lost);
+        }
         long now = System.nanoTime();
         List<String> keys =
                 recent.takeAll(provenAt(), key -> shared.primaryOf(key).equals(lost));
         suspects.accumulateAndGet(keys.size(), Math::max);
         keys.forEach(key -> pending.putIfAbsent(key, new Mark(now, Kind.SUSPECT)));
+        overflow.updateAndGet(overflowed -> overflowed == null ? null : overflowed.anew());
+        if (size() > 0) {
+            retryLater();
+        }
+    }
+
+    /**
+     * Keys are on other primaries than before, which may be without the fences that were confirmed of late: these are sent again.
+     *
+     * @param isMoved whether a key is one of them
+     */
+    void moved(Predicate<String> isMoved) {
+        long now = System.nanoTime();
+        List<String> keys = recent.takeAll(provenAt(), isMoved);
+        suspects.accumulateAndGet(keys.size(), Math::max);
+        keys.forEach(key -> pending.putIfAbsent(key, new Mark(now, Kind.LOST)));
+        pending.forEach((key, mark) -> {
+            if (mark.is(Kind.SUSPECT) && isMoved.test(key)) {
+                pending.replace(key, mark, new Mark(mark.since, Kind.LOST));
+            }
+        });
         overflow.updateAndGet(overflowed -> overflowed == null ? null : overflowed.anew());
         if (size() > 0) {
             retryLater();
@@ -412,7 +434,7 @@ final class FenceOutbox {
         Overflow overflowed = overflow.get();
         if (overflowed != null && flushing.compareAndSet(false, true)) {
             CompletableFuture<?>[] flushes = shared.primaries().stream()
-                    .map(primary -> new FullFlush(primary, scheduler, keyPrefix, overflowed, offersEnd).run())
+                    .map(primary -> new FullFlush(shared, primary, scheduler, keyPrefix, overflowed, offersEnd).run())
                     .toArray(CompletableFuture[]::new);
             var unused = CompletableFuture.allOf(flushes).whenComplete((done, failure) -> {
                 if (failure != null) {
@@ -456,7 +478,7 @@ final class FenceOutbox {
      * after the confirmation finds it among the recent ones.
      */
     private CompletableFuture<Void> sendAndConfirm(String key, Object mark) {
-        return shared.guards(key).sendFence(key).thenAccept(done -> {
+        return shared.sendFence(key).thenAccept(done -> {
             recent.add(key, System.nanoTime(), provenAt());
             pending.remove(key, mark);
         });

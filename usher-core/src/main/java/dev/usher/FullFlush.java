@@ -3,6 +3,7 @@ package dev.usher;
 import dev.usher.redis.Deadline;
 import dev.usher.redis.KeySpace;
 import dev.usher.redis.RedisPrimary;
+import dev.usher.redis.SharedTier;
 import dev.usher.redis.StoredKeys.Keys;
 import java.time.Duration;
 import java.util.Collection;
@@ -31,6 +32,7 @@ final class FullFlush {
 
     private static final Pattern SPECIAL_IN_PATTERNS = Pattern.compile("[*?\\[\\]\\\\]");
 
+    private final SharedTier shared;
     private final RedisPrimary primary;
     private final ScheduledExecutorService scheduler;
     private final Overflow overflow;
@@ -48,11 +50,13 @@ final class FullFlush {
      * @param offersEnd for how long after a change a row from before it may be offered
      */
     FullFlush(
+            SharedTier shared,
             RedisPrimary primary,
             ScheduledExecutorService scheduler,
             String keyPrefix,
             Overflow overflow,
             Duration offersEnd) {
+        this.shared = shared;
         this.primary = primary;
         this.scheduler = scheduler;
         this.overflow = overflow;
@@ -101,8 +105,7 @@ final class FullFlush {
 
     private CompletableFuture<Void> fence(Collection<String> keys) {
         return Deadline.of(
-                CompletableFuture.allOf(
-                        keys.stream().map(primary.guards()::sendFence).toArray(CompletableFuture[]::new)),
+                CompletableFuture.allOf(keys.stream().map(shared::sendFence).toArray(CompletableFuture[]::new)),
                 LONGEST_STEP,
                 scheduler);
     }

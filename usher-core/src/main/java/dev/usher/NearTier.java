@@ -359,8 +359,13 @@ final class NearTier<K, V> {
                 session,
                 madeAt,
                 false,
-                madeAt + lifeIn(session),
+                madeAt + lifeOf(entry, session),
                 madeAt + (entry.value() == null ? NEVER : reservation.dueIn).toNanos());
+    }
+
+    private long lifeOf(Entry<V> entry, Session session) {
+        long life = lifeIn(session);
+        return entry.value() == null && session.hearsOfNoNewcomers() ? Math.min(life, boundNanos) : life;
     }
 
     private long lifeIn(Session session) {

@@ -62,7 +62,8 @@ final class ReadThrough<K, V> {
         this.codec = facet.codec();
         this.counters = facet.counters();
         this.near = near;
-        this.reads = new TrackedReads<>(shared, engine::sessionOfReads, near, codec, belief, counters);
+        this.reads = new TrackedReads<>(
+                shared, key -> engine.sessionOfReads(key, policy.failsClosed()), near, codec, belief, counters);
         this.source = new SourceReads<>(engine, facet, source, near, reads);
         this.claimWaits = new ClaimWaits<>(policy.claimWait(), this.source);
         this.ahead = new RefreshAhead(policy, engine.executor());
@@ -114,7 +115,26 @@ final class ReadThrough<K, V> {
             return loadWithoutRedis(withoutRedis, call);
         }
         // First those that Redis may know: the source may fail the others, or let them wait.
-        return Futures.then(Futures.of(() -> new SharedLoad(misses, losses, call).ask()), (done, failure) -> {
+        List<CompletableFuture<List<Miss<K, V>>>> parts = new ArrayList<>(1);
+        for (List<Miss<K, V>> part : shared.partsOf(misses, miss -> miss.key)) {
+            parts.add(loadFromShared(part, losses, call));
+        }
+        CompletableFuture<?> all =
+                parts.size() == 1 ? parts.get(0) : CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new));
+        return all.thenCompose(done -> {
+            parts.forEach(part -> withoutRedis.addAll(part.join()));
+            return loadWithoutRedis(withoutRedis, call);
+        });
+    }
+
+    /**
+     * Loads what is on one primary.
+     *
+     * @return those that the primary has not answered; it fails as {@link #load} does
+     */
+    private CompletableFuture<List<Miss<K, V>>> loadFromShared(
+            List<Miss<K, V>> misses, long losses, Bulkhead.Call call) {
+        return Futures.of(() -> new SharedLoad(misses, losses, call).ask()).handle((done, failure) -> {
             List<Miss<K, V>> left = failure == null
                     ? List.of()
                     : misses.stream().filter(Miss::isOpen).toList();
@@ -127,8 +147,7 @@ final class ReadThrough<K, V> {
             if (failure != null) {
                 countSharedError(failure);
             }
-            withoutRedis.addAll(left);
-            return loadWithoutRedis(withoutRedis, call);
+            return left;
         });
     }
 
@@ -181,7 +200,7 @@ final class ReadThrough<K, V> {
         private CompletableFuture<Void> ask() {
             left.forEach(Miss::nextStep);
             return reads.readAndCache(left, ahead.afterRead(), call.steps()).thenCompose(entries -> {
-                if (engine.fences().losses() != losses) {
+                if (engine.fences().losses() != losses && shared.hasLostSince(keysOf(left), losses)) {
                     // Another server may have answered, which is without a fence of this node that was confirmed before
                     // the load began.
                     requireBelieved(left);

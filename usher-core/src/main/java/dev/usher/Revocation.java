@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +56,7 @@ final class Revocation {
     }
 
     private final Alone alone;
+    private final Function<Duration, Revocations.@Nullable Acknowledged> fences;
     private final Supplier<@Nullable Reason> brokenOff;
     private final long fencedAt = System.nanoTime();
 
@@ -68,6 +70,7 @@ final class Revocation {
      *
      * @param users the keys of the users
      * @param alone whether every node that could answer is in the register
+     * @param fences says, within a time, what the replicas have acknowledged of the fences, or {@code null} when the register is on their primary
      * @param brokenOff why there is nothing more to wait for, such as that Redis may have forgotten it since, or {@code null}
      */
     Revocation(
@@ -76,8 +79,10 @@ final class Revocation {
             String facet,
             CachePolicy policy,
             Alone alone,
+            Function<Duration, Revocations.@Nullable Acknowledged> fences,
             Supplier<@Nullable Reason> brokenOff) {
         this.alone = alone;
+        this.fences = fences;
         this.brokenOff = brokenOff;
         this.register = register;
         this.revocations = register.revocations();
@@ -213,7 +218,9 @@ final class Revocation {
 
     private void revoke(long until) {
         try {
-            revocation = revocations.revoke(users, left(until));
+            Revocations.Acknowledged ofFences = fences.apply(left(until)); // before the number
+            Revocations.Numbered numbered = revocations.revoke(users, left(until));
+            revocation = numbered == null ? null : numbered.and(ofFences);
         } catch (SharedTierException e) {
             failure = e;
         } catch (RuntimeException e) {

@@ -447,7 +447,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
 
     @Override
     public boolean save(K id, V value, Instant readAt) {
-        return save(id, value, markAt(id, readAt));
+        return save(id, value, markAt(readAt));
     }
 
     @Override
@@ -475,11 +475,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     }
 
     /** A moment of this machine's clock, or one long ago if that cannot be: such a row is refused. */
-    private ReadMark markAt(K id, Instant readAt) {
+    private ReadMark markAt(Instant readAt) {
         long now = System.nanoTime();
         Duration age = Duration.between(readAt, engine.clock().instant());
         boolean canBe = !age.isNegative() && age.compareTo(GuardProtocol.FENCE) < 0;
-        return canBe ? new ReadMark(shared.momentAt(keyOf(id), now - age.toNanos())) : NEVER;
+        return canBe ? new ReadMark(shared.momentAt(now - age.toNanos())) : NEVER;
     }
 
     private CompletableFuture<Offer> offer(String key, byte @Nullable [] value, ReadMark mark) {
@@ -487,8 +487,7 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
             return CompletableFuture.completedFuture(Offer.REFUSED);
         }
         CachePolicy policy = facet.policy();
-        return shared.guards(key)
-                .offer(key, value, policy.jittered(policy.ttl()), mark.moment())
+        return shared.offer(key, value, policy.jittered(policy.ttl()), mark.moment())
                 .exceptionally(failure -> {
                     counters.sharedErrors.increment();
                     return Offer.REFUSED;
@@ -549,7 +548,8 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
                         facet.keys().facet(),
                         facet.policy(),
                         engine::isAlone,
-                        () -> brokenOff(losses))
+                        atMost -> shared.acknowledged(keys, atMost),
+                        () -> brokenOff(keys, losses))
                 .await(askedAt);
     }
 
@@ -563,11 +563,11 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
     }
 
     /** Why a fence that was confirmed is not waited for any more, or {@code null}. */
-    private @Nullable Reason brokenOff(long lossesBefore) {
+    private @Nullable Reason brokenOff(List<String> keys, long lossesBefore) {
         if (engine.isClosed()) {
             return Reason.CLOSED;
         }
-        return fences.losses() == lossesBefore ? null : Reason.CONNECTION_LOST;
+        return shared.hasLostSince(keys, lossesBefore) ? Reason.CONNECTION_LOST : null;
     }
 
     /** Refuses all where one of them can be no id. */

@@ -173,10 +173,7 @@ public final class UserCaches implements AutoCloseable {
                 .fencesOverflowed(fences.isOverflowed())
                 .resp2Only(shared.isResp2Only())
                 .riskyEviction(shared.riskyEviction())
-                .topology(
-                        standing.isNamedBySentinels()
-                                ? CachesHealth.Topology.SENTINEL
-                                : CachesHealth.Topology.STANDALONE)
+                .topology(topologyOf(standing.topology()))
                 .primary(standing.address())
                 .role(roleOf(standing.role()))
                 .replicas(standing.replicas())
@@ -188,6 +185,14 @@ public final class UserCaches implements AutoCloseable {
                 .source(engine.byFacet(Engine.FacetCache::sourceError))
                 .uncached(engine.byFacet(Engine.FacetCache::misfit))
                 .build();
+    }
+
+    private static CachesHealth.Topology topologyOf(ServerStanding.Topology topology) {
+        return switch (topology) {
+            case STANDALONE -> CachesHealth.Topology.STANDALONE;
+            case SENTINEL -> CachesHealth.Topology.SENTINEL;
+            case CLUSTER -> CachesHealth.Topology.CLUSTER;
+        };
     }
 
     private static CachesHealth.@Nullable Role roleOf(@Nullable ServerRole role) {
@@ -246,6 +251,7 @@ public final class UserCaches implements AutoCloseable {
         private @Nullable JsonMapper jsonMapper;
         private @Nullable Executor executor;
         private @Nullable RedisURI redis;
+        private List<RedisURI> seeds = List.of();
         private AwaitReplicas awaitReplicas = AwaitReplicas.AUTO;
         private final List<RevocationListener> listeners = new ArrayList<>();
         private @Nullable RedisCredentialsProvider credentials;
@@ -256,19 +262,20 @@ public final class UserCaches implements AutoCloseable {
          * The Redis that is the shared tier. Required.
          *
          * @param uri as in {@code redis://user:password@host:6379/0}, or {@code rediss://} for TLS; behind Sentinel as in {@code
-         *     redis-sentinel://user:password@host:26379,other:26379/0#primary}, or {@code rediss-sentinel://} for TLS with Redis and the Sentinels. User
-         *     and password are those of Redis
+         *     redis-sentinel://user:password@host:26379,other:26379/0#primary}, or {@code rediss-sentinel://} for TLS with Redis and the Sentinels; of
+         *     a Cluster as in {@code redis-cluster://user:password@host:7001,other:7001}, or {@code rediss-cluster://} for TLS. User and password are
+         *     those of Redis
          * @return this builder
          * @throws IllegalArgumentException when it is no such URI; it is not quoted, for it may hold a password
          */
         public Builder redis(String uri) {
             try {
-                return redis(RedisUris.parse(uri));
+                return RedisUris.isCluster(uri) ? redisCluster(RedisUris.cluster(uri)) : redis(RedisUris.parse(uri));
             } catch (IllegalArgumentException e) {
                 // Without its cause, which quotes the URI.
                 throw new IllegalArgumentException(
-                        "the Redis URI cannot be read; it should look like redis://host:6379, or"
-                                + " redis-sentinel://host:26379,host:26379#primary");
+                        "the Redis URI cannot be read; it should look like redis://host:6379,"
+                                + " redis-sentinel://host:26379,host:26379#primary or redis-cluster://host:7001,host:7001");
             }
         }
 
@@ -281,6 +288,24 @@ public final class UserCaches implements AutoCloseable {
          */
         public Builder redis(RedisURI uri) {
             this.redis = uri;
+            this.seeds = List.of();
+            return this;
+        }
+
+        /**
+         * The Redis Cluster that is the shared tier, instead of {@link #redis}.
+         *
+         * @param nodes those of its servers that are asked where the others are, at least one. All servers of the Cluster have the account and the TLS of
+         *     the first one
+         * @return this builder
+         * @throws IllegalArgumentException when there are none
+         */
+        public Builder redisCluster(List<RedisURI> nodes) {
+            if (nodes.isEmpty()) {
+                throw new IllegalArgumentException("name at least one node of the Redis Cluster");
+            }
+            this.redis = nodes.get(0);
+            this.seeds = List.copyOf(nodes);
             return this;
         }
 
@@ -464,6 +489,7 @@ public final class UserCaches implements AutoCloseable {
             }
             RedisSettings settings = new RedisSettings(
                     uri,
+                    seeds,
                     clientOptions,
                     commandTimeout,
                     new RedisSettings.Times(

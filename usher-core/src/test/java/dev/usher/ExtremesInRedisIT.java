@@ -368,6 +368,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
         Overflow overflow =
                 Overflow.of(KEY, System.nanoTime() - Duration.ofMinutes(1).toNanos());
         new FullFlush(
+                        node.engine().shared(),
                         node.engine().shared().primaryOf("user:42:profile"),
                         node.engine().scheduler(),
                         "user",

@@ -372,6 +372,7 @@ class FenceOutboxIT extends NodesOnRedis {
                 prefix + ":any:profile",
                 System.nanoTime() - Duration.ofMinutes(1).toNanos());
         new FullFlush(
+                        node.engine().shared(),
                         node.engine().shared().primaryOf("user:42:profile"),
                         node.engine().scheduler(),
                         prefix,

@@ -136,6 +136,7 @@ class RedisAccountIT {
         long past = System.nanoTime() - offersEnd.toNanos();
         Overflow overflow = new Overflow(1, Set.of("profile"), past, past, KEY);
         new FullFlush(
+                        here.engine().shared(),
                         here.engine().shared().primaryOf("user:42:profile"),
                         here.engine().scheduler(),
                         "user",

@@ -21,9 +21,10 @@ class ServerRoleIT {
         try (RedisServer node = RedisServer.start("cluster-enabled yes")) {
             assertThat(linesOfAStartOn(node))
                     .containsOnlyOnce("Redis at " + node.host() + ":" + node.port()
-                            + " is a node of a Redis Cluster, which usher does not support: users in the slots of other"
-                            + " nodes are read from the source each time, and their changes reach no other process. Name"
-                            + " a standalone Redis" + SETTINGS);
+                            + " is a node of a Redis Cluster, named by its own address: users in the slots of other nodes are"
+                            + " read from the source each time, and their changes reach no other process. Name the Cluster,"
+                            + " with spring.data.redis.cluster.nodes or as redis-cluster://host:port,host:port, or a standalone"
+                            + " Redis" + SETTINGS);
         }
     }
 
@@ -41,7 +42,7 @@ class ServerRoleIT {
         try (RedisServer cluster = RedisServer.start("cluster-enabled yes");
                 UserCaches node = UserCaches.builder().redis(cluster.uri()).build()) {
             assertThat(node.health().unfitServer())
-                    .startsWith("is a node of a Redis Cluster, which usher does not support");
+                    .startsWith("is a node of a Redis Cluster, named by its own address");
             assertThat(node.health().isWell()).isFalse();
         }
     }

@@ -2,11 +2,19 @@ package dev.usher.redis;
 
 import io.lettuce.core.KeyValue;
 import io.lettuce.core.RedisCommandExecutionException;
+import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.async.RedisAsyncCommands;
+import io.lettuce.core.output.ValueOutput;
+import io.lettuce.core.protocol.AsyncCommand;
+import io.lettuce.core.protocol.Command;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
 import java.util.function.IntConsumer;
@@ -23,7 +31,12 @@ final class BatchedReads {
     private static final int MAX_UNDER_WAY = 16;
     private static final int MAX_BATCH = 256;
 
+    private final StatefulRedisConnection<String, byte[]> connection;
     private final RedisAsyncCommands<String, byte[]> redis;
+
+    /** Whether keys may be in several slots, which one command may not name. */
+    private final boolean ofSlots;
+
     private final IntConsumer sizes;
     private final Semaphore places = new Semaphore(MAX_UNDER_WAY);
     private final Queue<Read> waiting = new ConcurrentLinkedQueue<>();
@@ -31,10 +44,13 @@ final class BatchedReads {
     /**
      * Over a connection.
      *
+     * @param ofSlots whether keys may be in several slots: then a batch is one {@code GET} for each, sent at once
      * @param sizes is told of how many reads are in each call
      */
-    BatchedReads(RedisAsyncCommands<String, byte[]> redis, IntConsumer sizes) {
-        this.redis = redis;
+    BatchedReads(StatefulRedisConnection<String, byte[]> connection, boolean ofSlots, IntConsumer sizes) {
+        this.connection = connection;
+        this.ofSlots = ofSlots;
+        this.redis = connection.async();
         this.sizes = sizes;
     }
 
@@ -84,11 +100,43 @@ final class BatchedReads {
         }
         sizes.accept(keys.size());
         try {
+            if (ofSlots) {
+                return getEach(keys);
+            }
             return redis.mget(keys.toArray(String[]::new)).toCompletableFuture().thenApply(BatchedReads::bytesOf);
         } catch (RuntimeException e) {
             // The connection is closed for good.
             return CompletableFuture.failedFuture(e);
         }
+    }
+
+    private CompletableFuture<List<byte @Nullable []>> getEach(List<String> keys) {
+        List<AsyncCommand<String, byte[], byte[]>> commands = new ArrayList<>(keys.size());
+        for (String key : keys) {
+            commands.add(new AsyncCommand<>(new Command<>(
+                    CommandType.GET,
+                    new ValueOutput<>(TextKeysCodec.INSTANCE),
+                    new CommandArgs<>(TextKeysCodec.INSTANCE).addKey(key))));
+        }
+        var unused = connection.dispatch(commands);
+        return CompletableFuture.allOf(commands.stream()
+                        .map(command -> command.exceptionally(failure -> {
+                            if (isWrongType(failure)) {
+                                return null;
+                            }
+                            throw failure instanceof CompletionException known
+                                    ? known
+                                    : new CompletionException(failure);
+                        }))
+                        .map(CompletionStage::toCompletableFuture)
+                        .toArray(CompletableFuture[]::new))
+                .thenApply(done -> {
+                    List<byte @Nullable []> bytes = new ArrayList<>(keys.size());
+                    for (AsyncCommand<String, byte[], byte[]> command : commands) {
+                        bytes.add(command.isCompletedExceptionally() ? null : command.join());
+                    }
+                    return bytes;
+                });
     }
 
     private static List<byte @Nullable []> bytesOf(List<KeyValue<String, byte[]>> values) {

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 
 /**
  * How far processes have come with announcing the changes of the source, in Redis: hashes {@code {user:bookmarks}:name}, which are no values and never
@@ -11,22 +12,23 @@ import java.util.concurrent.CompletableFuture;
  */
 public final class Bookmarks {
 
-    private final RedisLink link;
+    private final Function<String, RedisLink> links;
     private final String prefix;
 
     /**
      * The bookmarks of a prefix.
      *
-     * @param link over which fences are sent as well, so that a bookmark is behind the fences of before
+     * @param links by key, over which fences are sent as well: where there is one primary, a bookmark is behind the fences of before
      */
-    Bookmarks(RedisLink link, String prefix) {
-        this.link = link;
+    Bookmarks(Function<String, RedisLink> links, String prefix) {
+        this.links = links;
         this.prefix = prefix;
     }
 
     /** The texts of a bookmark, by their names. */
     public CompletableFuture<Map<String, String>> read(String name) {
         String key = keyOf(name);
+        RedisLink link = links.apply(key);
         try {
             return link.bounded(link.commandsToWaitFor().hgetall(key).toCompletableFuture())
                     .thenApply(found -> {
@@ -47,6 +49,7 @@ public final class Bookmarks {
         }
         Map<String, byte[]> fields = new LinkedHashMap<>();
         texts.forEach((field, text) -> fields.put(field, text.getBytes(StandardCharsets.UTF_8)));
+        RedisLink link = links.apply(key);
         try {
             return link.bounded(link.commandsToWaitFor().hset(key, fields).toCompletableFuture())
                     .thenApply(stored -> null);

@@ -45,6 +45,7 @@ public final class GuardProtocol {
 
     private final RedisLink link;
     private final ServerClock clock;
+    private final @Nullable ClusterPart part;
 
     /**
      * Over a link.
@@ -52,8 +53,18 @@ public final class GuardProtocol {
      * @param clock the server's, as it is known from looks over that link
      */
     GuardProtocol(RedisLink link, ServerClock clock) {
+        this(link, clock, null);
+    }
+
+    /**
+     * As the other.
+     *
+     * @param part what the server is in its Cluster, where each key has a slot of its own; else {@code null}
+     */
+    GuardProtocol(RedisLink link, ServerClock clock, @Nullable ClusterPart part) {
         this.link = link;
         this.clock = clock;
+        this.part = part;
     }
 
     /** What CLAIM answers. */
@@ -306,7 +317,16 @@ public final class GuardProtocol {
     private <A, T> CompletableFuture<T> run(
             GuardScript script, String[] keys, ScriptOutputType type, byte[][] arguments, Function<A, T> meaning) {
         try {
-            return run(link.commandsToWaitFor(), script, keys, type, arguments, meaning);
+            CompletableFuture<T> answer = run(link.commandsToWaitFor(), script, keys, type, arguments, meaning);
+            ClusterPart known = part;
+            if (known != null) {
+                var unused = answer.whenComplete((said, failure) -> {
+                    if (Redirect.isRedirect(failure)) {
+                        known.changed();
+                    }
+                });
+            }
+            return answer;
         } catch (SharedTierException | RuntimeException e) {
             // The latter when the connection is closed for good.
             return CompletableFuture.failedFuture(e);
@@ -339,7 +359,7 @@ public final class GuardProtocol {
         List<Integer> together = new ArrayList<>();
         for (int i = 0; i < requests.size(); i++) {
             R request = requests.get(i);
-            if (!request.token().equals(requests.get(0).token()) || !canGoTogether.test(request)) {
+            if (part != null || !request.token().equals(requests.get(0).token()) || !canGoTogether.test(request)) {
                 parts.add(List.of(i));
                 continue;
             }

@@ -31,6 +31,9 @@ record GuardScript(String source, String sha1) {
     /** Without the common part: services in other languages send it as it stands in its file. */
     static final GuardScript FENCE = alone("fence");
 
+    /** The heartbeat on a primary of a Cluster. */
+    static final GuardScript BEAT = alone("beat");
+
     /** All that are run, by whatever part of usher. */
     static final List<GuardScript> ALL = List.of(
             CLAIM,
@@ -40,6 +43,7 @@ record GuardScript(String source, String sha1) {
             ABSENT,
             OFFER,
             FENCE,
+            BEAT,
             ofNodes("register"),
             ofNodes("revoke"),
             ofNodes("unseen"),

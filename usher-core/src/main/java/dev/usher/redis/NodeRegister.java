@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  * <p>That holds for a register that is complete. One that is new to a node may have lost entries: then what Redis says is not believed until all that could
  * have been lost must have closed by itself. Thread-safe.
  */
-public final class NodeRegister {
+public final class NodeRegister implements Heartbeat {
 
     /** A field of the marks. */
     static final String EPOCH = "#epoch";
@@ -153,18 +153,6 @@ public final class NodeRegister {
     @SuppressWarnings("ArrayRecordComponent")
     private record Group(long number, long[] hashes) {}
 
-    /**
-     * What a look over the tracked connection has shown.
-     *
-     * @param isEntered whether this node is in the register, and has read back what it has written
-     * @param provenAt the sending of the latest heartbeat that counts, in {@link System#nanoTime()}
-     * @param isHeartbeat whether that is this look
-     */
-    record Look(boolean isEntered, long provenAt, boolean isHeartbeat) {
-
-        private static final Look NOTHING = new Look(false, 0, false);
-    }
-
     @SuppressWarnings("ArrayRecordComponent")
     private record Looked(byte @Nullable [] signal, byte @Nullable [] own) {}
 
@@ -219,7 +207,8 @@ public final class NodeRegister {
     }
 
     /** Whether a key that has changed is the signal: users were revoked. */
-    boolean isSignal(String changed) {
+    @Override
+    public boolean isSignal(String changed) {
         return changed.equals(keys.signal());
     }
 
@@ -229,8 +218,14 @@ public final class NodeRegister {
     }
 
     /** {@link AnswerLimits#beatNanos}. */
-    long beatNanos() {
+    @Override
+    public long beatNanos() {
         return limits.beatNanos();
+    }
+
+    /** How long this node may answer without heartbeats, and so how often it has one. */
+    AnswerLimits limits() {
+        return limits;
     }
 
     /** Says how long this node may answer without heartbeats, in a facet that fails closed. */
@@ -246,7 +241,8 @@ public final class NodeRegister {
     }
 
     /** Whether what Redis says of a key is believed, as far as revocations say. */
-    boolean isBelieved(String key) {
+    @Override
+    public boolean isBelieved(String key) {
         return !isDistrusted && !quarantine.contains(key);
     }
 
@@ -263,7 +259,8 @@ public final class NodeRegister {
     // The heartbeat: a write, and the look that reads it back.
 
     /** {@link NodeEntry#write}. */
-    CompletionStage<?> write() {
+    @Override
+    public CompletionStage<?> write() {
         return entry.write();
     }
 
@@ -272,7 +269,8 @@ public final class NodeRegister {
      *
      * @return as {@link NodeEntry#beat}
      */
-    CompletionStage<?> beat() {
+    @Override
+    public CompletionStage<?> beat() {
         boolean isDue = isEntryWanted || System.nanoTime() - entryDueAt >= 0;
         return isDue || !countsWithoutEntry() ? entry.beat() : CompletableFuture.completedStage(null);
     }
@@ -392,7 +390,8 @@ public final class NodeRegister {
      *
      * @return completed on the event loop; failed where Redis does not take the write
      */
-    CompletionStage<Look> look(RedisAsyncCommands<String, byte[]> tracked) {
+    @Override
+    public CompletionStage<Look> look(RedisAsyncCommands<String, byte[]> tracked) {
         long sentOver = connections();
         long sentAt = System.nanoTime();
         // A part: another's data may be of any size. First: what comes after it counts for the revocations that it
@@ -429,7 +428,7 @@ public final class NodeRegister {
     private synchronized Look seen(Looked looked, boolean isHomeMarked, long sentOver, long sentAt) {
         Look look = seenOf(looked, isHomeMarked && sentOver == connections, sentAt);
         // An entry that is under way may be what is missing.
-        if (!look.isHeartbeat && entrySentAt - sentAt < 0 && !entry.isBeingWritten()) {
+        if (!look.isHeartbeat() && entrySentAt - sentAt < 0 && !entry.isBeingWritten()) {
             isEntryWanted = true;
         }
         return look;
@@ -557,21 +556,24 @@ public final class NodeRegister {
     }
 
     /** This node is not told of changes any more: what it has written is to be read back anew, and all names are to be taken. */
-    synchronized void lost() {
+    @Override
+    public synchronized void lost() {
         visible = NONE;
         taken = NONE;
         unproven();
     }
 
     /** One of the connections may lead to another server than before: what is written is to be read back anew. */
-    synchronized void unproven() {
+    @Override
+    public synchronized void unproven() {
         connections++;
         accepted.clear();
         isEntryWanted = true;
     }
 
     /** Takes away entries that have long been silent, without waiting for it. To be called often: it is done now and then. */
-    void maintain() {
+    @Override
+    public void maintain() {
         if (silent.isDue(System.nanoTime())) {
             quarantine.sweep();
             Known current = known;

@@ -53,6 +53,7 @@ final class PrimaryConnector implements AutoCloseable {
     private final RedisClient client;
     private final Disposable failedAttempts;
     private final @Nullable Sentinels sentinels;
+    private final @Nullable ClusterPart part;
     private final PrimaryJudge judge;
 
     /** All connections, those to Sentinels included. */
@@ -68,6 +69,7 @@ final class PrimaryConnector implements AutoCloseable {
      * Of no connection yet.
      *
      * @param threads the client library's, which are ended with this unless they are another's
+     * @param part where it is, in a Cluster; else {@code null}
      * @param attemptFailed is told why a connection that was lost, or is to be made, cannot be
      */
     PrimaryConnector(
@@ -75,7 +77,9 @@ final class PrimaryConnector implements AutoCloseable {
             ClientResources.Builder threads,
             ScheduledExecutorService scheduler,
             RedisErrorLog errorLog,
+            @Nullable ClusterPart part,
             Consumer<Throwable> attemptFailed) {
+        this.part = part;
         this.uri = RedisUris.copyOf(settings.uri());
         uri.getSentinels().forEach(sentinel -> sentinel.setTimeout(CONNECT_TIMEOUT));
         this.scheduler = scheduler;
@@ -105,7 +109,9 @@ final class PrimaryConnector implements AutoCloseable {
             this.sentinels = uri.getSentinels().isEmpty()
                     ? null
                     : new Sentinels(uri, client, scheduler, settings.commandTimeout(), this::leaveOthers);
-            this.judge = sentinels == null ? PrimaryJudge.OWN_ADDRESS : new NamedByMajority(sentinels);
+            this.judge = sentinels != null
+                    ? new NamedByMajority(sentinels)
+                    : part != null ? new NamedByCluster(part) : PrimaryJudge.OWN_ADDRESS;
             // Of a connection that is restored, the client library tells by events alone why it is not.
             this.failedAttempts = resources.eventBus().get().subscribe(event -> {
                 if (event instanceof ReconnectFailedEvent failed && !isSentinel(failed.remoteAddress())) {
@@ -149,6 +155,9 @@ final class PrimaryConnector implements AutoCloseable {
 
     /** The address of the server, or {@code null} while no connection leads to one that the Sentinels have named. */
     @Nullable String address() {
+        if (part != null && part.address() != null) {
+            return String.valueOf(part.address());
+        }
         if (sentinels == null) {
             return errorLog.address();
         }
@@ -185,6 +194,14 @@ final class PrimaryConnector implements AutoCloseable {
 
         @Override
         protected Mono<SocketAddress> getSocketAddress(RedisURI of) {
+            ClusterPart known = part;
+            if (known != null) {
+                // Asked again for each attempt.
+                return Mono.fromSupplier(() -> {
+                    ServerAddress now = known.address();
+                    return now == null ? new ServerAddress(of.getHost(), of.getPort()).unresolved() : now.unresolved();
+                });
+            }
             Sentinels current = sentinels;
             if (current == null || of.getSentinels().isEmpty()) {
                 return super.getSocketAddress(of);
@@ -310,6 +327,45 @@ final class PrimaryConnector implements AutoCloseable {
         public synchronized void connectionsChanged() {
             changes++;
             namedAt = System.nanoTime() - LONG_AGO;
+        }
+    }
+
+    /** Has all connections lead to where the Cluster says that the primary is. */
+    void leadTo() {
+        ServerAddress now = part == null ? null : part.address();
+        if (now != null) {
+            leaveOthers(now);
+        }
+    }
+
+    /** Says yes while all connections lead to the server that the Cluster names; that it is one, the heartbeats on it prove. */
+    private final class NamedByCluster implements PrimaryJudge {
+
+        private final ClusterPart place;
+
+        private NamedByCluster(ClusterPart place) {
+            this.place = place;
+        }
+
+        @Override
+        public CompletionStage<Boolean> ask() {
+            ServerAddress now = place.address();
+            return CompletableFuture.completedStage(now != null && leadTo(now));
+        }
+
+        @Override
+        public long notAfter(long moment) {
+            return moment;
+        }
+
+        @Override
+        public CompletionStage<Candidates> askCandidates(Replication written) {
+            return place.candidates();
+        }
+
+        @Override
+        public void connectionsChanged() {
+            place.changed();
         }
     }
 

@@ -41,6 +41,9 @@ final class RedisErrorLog {
             "client|maint_notifications",
             "client|setinfo",
             "client|tracking",
+            "asking",
+            "cluster|nodes",
+            "cluster|slots",
             "config|get",
             "del",
             "eval",
@@ -150,6 +153,12 @@ final class RedisErrorLog {
             log.warn("{}; the source answers instead", exception.getMessage());
         }
         return exception;
+    }
+
+    /** What a call fails with whose key is on another server of the Cluster, or on its way there: nothing that operators need to know. */
+    SharedTierException elsewhere(Throwable failure) {
+        return new SharedTierException(
+                "Redis at " + address + " does not have the key: " + reasonOf(failure), codeOf(failure));
     }
 
     /** Notes that the reason for a missing connection is now known: the next failure is logged at once, with that reason. */

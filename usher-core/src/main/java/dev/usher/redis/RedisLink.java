@@ -142,11 +142,16 @@ final class RedisLink {
 
     /** What can be asked without waiting, whether the breaker is open or not. */
     RedisAsyncCommands<String, byte[]> commands() throws SharedTierException {
+        return made().async();
+    }
+
+    /** The connection, whether the breaker is open or not. */
+    StatefulRedisConnection<String, byte[]> made() throws SharedTierException {
         StatefulRedisConnection<String, byte[]> current = connection;
         if (current == null) {
             throw failed(notConnected());
         }
-        return current.async();
+        return current;
     }
 
     /** As {@link #commands}, for a caller that is going to wait. */
@@ -366,6 +371,10 @@ final class RedisLink {
         if (isAnswer(cause)) {
             breaker.answered();
         }
+        if (Redirect.isOfKey(cause)) {
+            answered();
+            return errorLog.elsewhere(failure);
+        }
         return isOpen() ? failed(failure) : failed(notConnected());
     }
 
@@ -378,7 +387,7 @@ final class RedisLink {
 
     /** Notes how a call went that no caller waited for. */
     void note(@Nullable Throwable failure) {
-        if (failure == null) {
+        if (failure == null || Redirect.isOfKey(failure)) {
             answered();
         } else if (!(failure instanceof SharedTierException)) {
             var unused = isOpen() ? failed(failure) : failed(notConnected());

@@ -8,6 +8,7 @@ import io.lettuce.core.resource.ClientResources;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -17,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -55,7 +57,12 @@ public final class RedisPrimary implements AutoCloseable {
     private final RedisLink revocationLink;
     private final RedisLink heartbeatLink;
     private final Acknowledgements acknowledgements;
-    private final NodeRegister register;
+    private final @Nullable ClusterPart part;
+
+    /** The register of nodes, or {@code null} where that is reached over other connections. */
+    private final @Nullable NodeRegister register;
+
+    private final Heartbeat heartbeat;
     private final TenantRegisters tenants;
     private final ServerClock clock = new ServerClock();
     private final Proof proof = new Proof();
@@ -93,6 +100,13 @@ public final class RedisPrimary implements AutoCloseable {
          * @param hasAll whether it is certainly the same one as before, and has lost nothing
          */
         void identified(RedisPrimary primary, boolean hasAll);
+
+        /**
+         * Keys are on other primaries than before, which may be without what those had confirmed.
+         *
+         * @param isMoved whether a key is one of them
+         */
+        default void moved(Predicate<String> isMoved) {}
     }
 
     /**
@@ -125,6 +139,26 @@ public final class RedisPrimary implements AutoCloseable {
             IntConsumer batchSizes,
             Listener listener,
             ClientResources.Builder clientThreads) {
+        this(settings, keyPrefix, node, scheduler, batchSizes, listener, clientThreads, null, true);
+    }
+
+    /**
+     * As the other.
+     *
+     * @param part where it is, in a Cluster; else {@code null}
+     * @param hasRegister whether this node is registered here
+     */
+    RedisPrimary(
+            RedisSettings settings,
+            String keyPrefix,
+            String node,
+            ScheduledExecutorService scheduler,
+            IntConsumer batchSizes,
+            Listener listener,
+            ClientResources.Builder clientThreads,
+            @Nullable ClusterPart part,
+            boolean hasRegister) {
+        this.part = part;
         this.scheduler = scheduler;
         this.listener = listener;
         this.batchSizes = batchSizes;
@@ -135,22 +169,30 @@ public final class RedisPrimary implements AutoCloseable {
         this.revocationLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
         this.heartbeatLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
         this.storedKeys = new StoredKeys(scriptLink);
-        this.guards = new GuardProtocol(scriptLink, clock);
-        this.register = new NodeRegister(
-                keyPrefix,
-                node,
-                settings.times().registerLife(),
-                settings.times().markLife(),
-                scriptLink,
-                new RegisteredAt());
+        this.guards = new GuardProtocol(scriptLink, clock, part);
+        RegisteredAt server = new RegisteredAt();
+        if (part == null || hasRegister) {
+            this.register = new NodeRegister(
+                    keyPrefix,
+                    node,
+                    settings.times().registerLife(),
+                    settings.times().markLife(),
+                    scriptLink,
+                    server);
+            this.heartbeat = register;
+        } else {
+            this.register = null;
+            this.heartbeat = new SlotHeartbeat(
+                    keyPrefix, node, part.register().limits(), scriptLink, part, server, session::renew);
+        }
         this.tenants = new TenantRegisters(
                 keyPrefix, scriptLink, session, settings.times().markLife());
-        this.connector = new PrimaryConnector(settings, clientThreads, scheduler, errorLog, failure -> {
+        this.connector = new PrimaryConnector(settings, clientThreads, scheduler, errorLog, part, failure -> {
             readLink.attemptFailed(failure);
             scriptLink.attemptFailed(failure);
         });
         this.facts = new ServerFacts(
-                errorLog, connector.sentinels(), settings.times().suspicion(), new Replicated());
+                errorLog, connector.sentinels(), part != null, settings.times().suspicion(), new Replicated());
         this.acknowledgements = new Acknowledgements(
                 settings.awaitReplicas(),
                 connector.judge(),
@@ -162,28 +204,108 @@ public final class RedisPrimary implements AutoCloseable {
 
     /** Connects, and waits until the connections stand or the first attempt has failed. */
     void open() {
+        begin();
+        try {
+            connect().get(PrimaryConnector.CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            connectFailed(e);
+        }
+    }
+
+    /** Begins with what is done now and then. */
+    void begin() {
         connector.open();
         Sentinels sentinels = connector.sentinels();
         if (sentinels != null) {
             every(LOOK, sentinels::refresh);
         }
         every(HEARTBEAT, pauses::lookForSleep);
+    }
+
+    /** Begins to connect. Completed when the connections stand, or failed when the first attempt has. */
+    CompletableFuture<?> connect() {
+        // In the register first: nothing is kept in memory before.
+        CompletableFuture<?> scripts =
+                connector.connect(scriptLink, this::useForScripts).toCompletableFuture();
+        return CompletableFuture.allOf(
+                scripts,
+                scripts.handle((connected, failure) -> null)
+                        .thenCompose(any -> acknowledgements.open())
+                        .thenCompose(any -> connector.connect(readLink, this::useForReads)));
+    }
+
+    private void connectFailed(Throwable failure) {
+        readLink.attemptFailed(failure);
+        scriptLink.attemptFailed(failure);
+        var unused = errorLog.failed("cannot be reached: " + errorLog.unconnectedBecause(failure));
+    }
+
+    /** Has all connections lead to where the Cluster says that this primary is. */
+    void leadTo() {
+        connector.leadTo();
+    }
+
+    // As a part of a Cluster.
+
+    /** Its address, as the Cluster knows it. */
+    ServerAddress clusterAddress() {
+        ServerAddress known = part == null ? null : part.address();
+        return known == null ? new ServerAddress("unknown", 1) : known;
+    }
+
+    /** Whether what is read of a slot from now on may be cached: when the slot is lost, the session ends. */
+    boolean covers(int slot) {
+        return heartbeat instanceof SlotHeartbeat ofSlots && ofSlots.covers(slot);
+    }
+
+    /** Whether the primary has taken a write of this node within the bound. */
+    boolean isProven(long boundNanos) {
+        return proof.isWithin(boundNanos, System.nanoTime());
+    }
+
+    /** The servers of the Cluster, as this one knows them. */
+    CompletableFuture<ClusterTopology> askCluster(ServerAddress asked) {
+        if (!scriptLink.isMade()) {
+            return CompletableFuture.failedFuture(new SharedTierException("is not connected yet", null));
+        }
         try {
-            // In the register first: nothing is kept in memory before.
-            CompletableFuture<?> scripts =
-                    connector.connect(scriptLink, this::useForScripts).toCompletableFuture();
-            CompletableFuture.allOf(
-                            scripts,
-                            scripts.handle((connected, failure) -> null)
-                                    .thenCompose(any -> acknowledgements.open())
-                                    .thenCompose(any -> connector.connect(readLink, this::useForReads)))
-                    .get(PrimaryConnector.CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException | TimeoutException e) {
-            readLink.attemptFailed(e);
-            scriptLink.attemptFailed(e);
-            var unused = errorLog.failed("cannot be reached: " + errorLog.unconnectedBecause(e));
+            return scriptLink
+                    .bounded(scriptLink.commands().clusterNodes().toCompletableFuture())
+                    .thenApply(said -> ClusterTopology.parse(said, asked));
+        } catch (SharedTierException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    /** The connection of the scripts. */
+    StatefulRedisConnection<String, byte[]> scripts() throws SharedTierException {
+        return scriptLink.made();
+    }
+
+    /** Waits until the replicas have all that this primary has confirmed. */
+    Revocations.Acknowledged acknowledgeAll(Duration atMost) {
+        try {
+            if (!(heartbeat instanceof SlotHeartbeat ofSlots)) {
+                throw new SharedTierException("no primary is known", null);
+            }
+            Replication known = facts.replication();
+            if (known == null) {
+                var unused =
+                        scriptLink.await(facts.lookAtRole(scriptLink.commands()).toCompletableFuture(), atMost);
+                known = facts.replication();
+            }
+            if (known == null) {
+                throw scriptLink.failed(scriptLink.notConnected());
+            }
+            RedisLink link = acknowledgements.ofRevocations();
+            RedisAsyncCommands<String, byte[]> redis = link.commandsToWaitFor();
+            var unused = link.await(ofSlots.writeOver(redis), atMost);
+            return acknowledgements.await(link, redis, known.history(), atMost);
+        } catch (SharedTierException e) {
+            return new Revocations.Acknowledged(
+                    0, false, "it is not known which replicas have acknowledged the ban: " + e.getMessage());
         }
     }
 
@@ -229,7 +351,16 @@ public final class RedisPrimary implements AutoCloseable {
     private <T extends @Nullable Object> CompletableFuture<T> read(
             Timeouts timeouts, Function<BatchedReads, CompletableFuture<T>> read) {
         try {
-            return readLink.bounded(read.apply(readsToWaitFor()), timeouts);
+            CompletableFuture<T> answer = read.apply(readsToWaitFor());
+            ClusterPart known = part;
+            if (known != null) {
+                var unused = answer.whenComplete((value, failure) -> {
+                    if (Redirect.isRedirect(failure)) {
+                        known.changed();
+                    }
+                });
+            }
+            return readLink.bounded(answer, timeouts);
         } catch (SharedTierException e) {
             return CompletableFuture.failedFuture(e);
         }
@@ -333,9 +464,9 @@ public final class RedisPrimary implements AutoCloseable {
         return guards;
     }
 
-    /** What processes with this prefix remember here. */
-    Bookmarks bookmarks(String prefix) {
-        return new Bookmarks(scriptLink, prefix);
+    /** The link of the scripts. */
+    RedisLink scriptLink() {
+        return scriptLink;
     }
 
     /** When the latest write was sent that has been read back over the other connection, or when this began if there has been none. */
@@ -345,7 +476,9 @@ public final class RedisPrimary implements AutoCloseable {
 
     /** The nodes that share this Redis. */
     NodeRegister register() {
-        return register;
+        return register == null
+                ? Objects.requireNonNull(part, "part of a Cluster").register()
+                : register;
     }
 
     /** The registers of tenants that this node answers for. */
@@ -372,7 +505,7 @@ public final class RedisPrimary implements AutoCloseable {
     /** A connection leads to another server than before, perhaps: nothing is known of that one. */
     private void unproven() {
         proof.forget();
-        register.unproven();
+        heartbeat.unproven();
         connector.judge().connectionsChanged();
     }
 
@@ -414,7 +547,7 @@ public final class RedisPrimary implements AutoCloseable {
         });
         return lookAtClock(connected.async())
                 .thenCombine(facts.lookAtRole(connected.async()), (clock, role) -> null)
-                .thenCompose(asked -> register.write());
+                .thenCompose(asked -> heartbeat.write());
     }
 
     /**
@@ -451,7 +584,7 @@ public final class RedisPrimary implements AutoCloseable {
         @Override
         public void identified(boolean hasAll) {
             if (!hasAll) {
-                register.quarantine().fencesLost();
+                register().quarantine().fencesLost();
             }
             listener.identified(RedisPrimary.this, hasAll);
         }
@@ -514,7 +647,7 @@ public final class RedisPrimary implements AutoCloseable {
      */
     boolean isBelieved(String key, long boundNanos) {
         long now = System.nanoTime();
-        return proof.isWithin(boundNanos, now) && !facts.isSuspect(now) && register.isBelieved(key);
+        return proof.isWithin(boundNanos, now) && !facts.isSuspect(now) && heartbeat.isBelieved(key);
     }
 
     /** The fences are gone with all the rest, and rows that were read before may not be offered any more. A server that becomes a replica says the same. */
@@ -551,7 +684,7 @@ public final class RedisPrimary implements AutoCloseable {
         TrackedConnection connection = new TrackedConnection(
                 connected,
                 readLink,
-                register,
+                heartbeat,
                 tenants,
                 connector.judge(),
                 session,
@@ -559,7 +692,7 @@ public final class RedisPrimary implements AutoCloseable {
                 this::flushed,
                 this::proven,
                 this::unproven);
-        reads = new BatchedReads(connected.async(), batchSizes);
+        reads = new BatchedReads(connected, part != null, batchSizes);
         tracked = connection;
         every(BEAT_LOOK, connection::beat);
         return connection.beat();

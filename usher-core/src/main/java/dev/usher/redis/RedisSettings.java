@@ -4,12 +4,14 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
 import java.time.InstantSource;
+import java.util.List;
 import java.util.function.LongSupplier;
 
 /**
  * How Redis is reached, and by which clocks its silence is judged.
  *
  * @param uri where it is, and how to authenticate there
+ * @param seeds of a Cluster, the servers that are asked first, with one account; else empty
  * @param clientOptions the client library's own settings
  * @param commandTimeout how long an answer is waited for
  * @param times after which silence counts
@@ -19,12 +21,30 @@ import java.util.function.LongSupplier;
  */
 public record RedisSettings(
         RedisURI uri,
+        List<RedisURI> seeds,
         ClientOptions clientOptions,
         Duration commandTimeout,
         Times times,
         InstantSource clock,
         LongSupplier nanoTime,
         AwaitReplicas awaitReplicas) {
+
+    /** Of one server, as of {@code uri}. */
+    public RedisSettings(
+            RedisURI uri,
+            ClientOptions clientOptions,
+            Duration commandTimeout,
+            Times times,
+            InstantSource clock,
+            LongSupplier nanoTime,
+            AwaitReplicas awaitReplicas) {
+        this(uri, List.of(), clientOptions, commandTimeout, times, clock, nanoTime, awaitReplicas);
+    }
+
+    /** The same for another address. */
+    RedisSettings at(RedisURI other) {
+        return new RedisSettings(other, seeds, clientOptions, commandTimeout, times, clock, nanoTime, awaitReplicas);
+    }
 
     /**
      * Which writes count only when replicas have acknowledged them.

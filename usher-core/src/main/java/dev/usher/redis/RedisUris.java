@@ -21,7 +21,54 @@ public final class RedisUris {
     private static final Pattern SENTINELS =
             Pattern.compile("(rediss?)-sentinel://(?:([^/?#]*)@)?([^/?#@]+)(/[^?#]*)?(\\?[^#]*)?(?:#(.*))?");
 
+    /** The port that a server listens on, unless another is named. */
+    private static final int REDIS_PORT = 6_379;
+
+    private static final Pattern CLUSTER =
+            Pattern.compile("(rediss?)-cluster://(?:([^/?#]*)@)?([^/?#@]+)(?:/0?)?(\\?[^#]*)?");
+
     private RedisUris() {}
+
+    /** Whether a text begins as the URI of a Cluster does. */
+    public static boolean isCluster(String text) {
+        return text.strip().matches("(?s)rediss?-cluster:.*");
+    }
+
+    /**
+     * Parses {@code redis-cluster://user:password@host:7001,[::1]:7001}, or {@code rediss-cluster://} for TLS.
+     *
+     * @return each of the servers, with the account
+     * @throws IllegalArgumentException when it is none of these
+     */
+    public static List<RedisURI> cluster(String text) {
+        Matcher parts = CLUSTER.matcher(text.strip());
+        if (!parts.matches()) {
+            throw new IllegalArgumentException("no nodes of a Cluster");
+        }
+        String account = parts.group(2) == null ? "" : parts.group(2) + "@";
+        String query = parts.group(4) == null ? "" : parts.group(4);
+        RedisURI all = parse(parts.group(1) + "://" + account + "node" + query);
+        return cluster(all, List.of(parts.group(3).split(",", -1)));
+    }
+
+    /**
+     * Servers of a Cluster.
+     *
+     * @param redis everything but the addresses: account, TLS and name of the client
+     * @param nodes the servers, each as {@code host}, {@code host:port} or {@code [::1]:port}
+     * @throws IllegalArgumentException when a node is no such address
+     */
+    public static List<RedisURI> cluster(RedisURI redis, List<String> nodes) {
+        return nodes.stream()
+                .map(node -> {
+                    ServerAddress address = ServerAddress.parse(node, REDIS_PORT);
+                    RedisURI copy = copyOf(redis);
+                    copy.setHost(address.host());
+                    copy.setPort(address.port());
+                    return copy;
+                })
+                .toList();
+    }
 
     /**
      * Parses {@code redis://user:password@host:6379/0}, {@code rediss://} for TLS, or {@code

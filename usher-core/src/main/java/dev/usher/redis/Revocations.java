@@ -50,7 +50,17 @@ public final class Revocations {
      * @param at when it had certainly been made, in {@link System#nanoTime()}
      * @param acknowledged what the replicas of the server have acknowledged
      */
-    public record Numbered(String register, long first, long last, long changes, long at, Acknowledged acknowledged) {}
+    public record Numbered(String register, long first, long last, long changes, long at, Acknowledged acknowledged) {
+
+        /**
+         * The same, of users whose fences are on other primaries than the register.
+         *
+         * @param fences what the replicas of those have acknowledged, or {@code null} where there is no other primary
+         */
+        public Numbered and(@Nullable Acknowledged fences) {
+            return fences == null ? this : new Numbered(register, first, last, changes, at, fences.and(acknowledged));
+        }
+    }
 
     /**
      * Whether a revocation outlives the primary that has taken it.
@@ -61,7 +71,15 @@ public final class Revocations {
      *     nothing is
      */
     public record Acknowledged(
-            int replicas, boolean isReplicated, @Nullable String missing) {}
+            int replicas, boolean isReplicated, @Nullable String missing) {
+
+        /** Of the writes of two primaries. */
+        Acknowledged and(Acknowledged other) {
+            String all =
+                    missing == null ? other.missing : other.missing == null ? missing : missing + "; " + other.missing;
+            return new Acknowledged(Math.min(replicas, other.replicas), isReplicated && other.isReplicated, all);
+        }
+    }
 
     /**
      * How far a revocation has come.

@@ -7,7 +7,16 @@ package dev.usher.redis;
 enum Rule {
 
     /** A heartbeat counts only when what it wrote has been read back over the tracked connection. */
-    READ_BACK;
+    READ_BACK,
+
+    /** A session ends when its primary has lost one of the slots. */
+    SLOT_LOOK,
+
+    /** A fence that cannot be made at once, while its slot is moved, begins with the guard. */
+    GUARD_FIRST,
+
+    /** Memory of a facet that fails closed is open only while this node hears of revocations, on whatever primary they are. */
+    REGISTER_BOUND;
 
     /** The system property that names the rule that is out, by which tests start such a process. */
     static final String OUT = "dev.usher.redis.Rule.out";

@@ -18,6 +18,7 @@ final class ServerFacts {
 
     private final RedisErrorLog errorLog;
     private final @Nullable Sentinels sentinels;
+    private final boolean inCluster;
     private final Duration suspicion;
     private final Listener listener;
     private volatile @Nullable Eviction eviction;
@@ -67,10 +68,17 @@ final class ServerFacts {
      *
      * @param errorLog knows its address
      * @param sentinels of the primary, or {@code null} without Sentinels
+     * @param inCluster whether it is a primary of a Cluster
      * @param suspicion how long a server is not believed that is new to this node
      */
-    ServerFacts(RedisErrorLog errorLog, @Nullable Sentinels sentinels, Duration suspicion, Listener listener) {
+    ServerFacts(
+            RedisErrorLog errorLog,
+            @Nullable Sentinels sentinels,
+            boolean inCluster,
+            Duration suspicion,
+            Listener listener) {
         this.errorLog = errorLog;
+        this.inCluster = inCluster;
         this.sentinels = sentinels;
         this.suspicion = suspicion;
         this.listener = listener;
@@ -96,15 +104,22 @@ final class ServerFacts {
         return now - suspectUntil < 0;
     }
 
+    private ServerStanding.Topology topology() {
+        if (inCluster) {
+            return ServerStanding.Topology.CLUSTER;
+        }
+        return sentinels == null ? ServerStanding.Topology.STANDALONE : ServerStanding.Topology.SENTINEL;
+    }
+
     /** What it has said of its role and its replicas. */
     ServerStanding standing(@Nullable String address) {
         Replication known = replication;
         if (known == null) {
-            return new ServerStanding(sentinels != null, address, null, null, null);
+            return new ServerStanding(topology(), address, null, null, null);
         }
         boolean isSaid = !known.equals(Replication.UNKNOWN);
         return new ServerStanding(
-                sentinels != null,
+                topology(),
                 address,
                 isSaid || role != ServerRole.PRIMARY ? role : null,
                 isSaid ? known.replicas() : null,
@@ -119,8 +134,10 @@ final class ServerFacts {
     /** Why this server cannot be the shared tier, and what to name instead, in words, or {@code null} when it can. */
     @Nullable String unfitServer() {
         String advice = role.advice();
-        // Behind Sentinels, a replica is one that is about to become the primary, or no longer is.
-        return advice == null || (sentinels != null && role == ServerRole.REPLICA) ? null : "is " + advice;
+        // Behind Sentinels, and in a Cluster, a replica is one that is about to become the primary, or no longer is.
+        return advice == null || ((sentinels != null || inCluster) && role == ServerRole.REPLICA)
+                ? null
+                : "is " + advice;
     }
 
     /** Why a primary that has been replaced may take writes for too long, in words, or {@code null} when that is not known. */
@@ -152,7 +169,7 @@ final class ServerFacts {
                 .thenCombine(redis.info("replication"), (server, replicating) -> server + replicating)
                 .handle((info, failure) -> {
                     if (failure == null) {
-                        noteRole(ServerRole.parse(info));
+                        noteRole(ServerRole.parse(info, inCluster));
                         noteReplication(Replication.parse(info));
                     } else if (RedisLink.isAnswer(
                             failure instanceof CompletionException ? failure.getCause() : failure)) {
@@ -222,7 +239,7 @@ final class ServerFacts {
     }
 
     private @Nullable String unfenced(Replication now) {
-        return sentinels == null && role == ServerRole.PRIMARY ? now.unfenced() : null;
+        return sentinels == null && !inCluster && role == ServerRole.PRIMARY ? now.unfenced() : null;
     }
 
     private void noteUnfenced(Replication now) {

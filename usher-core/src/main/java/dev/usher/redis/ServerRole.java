@@ -15,8 +15,9 @@ public enum ServerRole {
 
     /** A node of a Redis Cluster, which holds a part of the slots. */
     CLUSTER_NODE(
-            "a node of a Redis Cluster, which usher does not support: users in the slots of other nodes are read from the"
-                    + " source each time, and their changes reach no other process. Name a standalone Redis"),
+            "a node of a Redis Cluster, named by its own address: users in the slots of other nodes are read from the"
+                    + " source each time, and their changes reach no other process. Name the Cluster, with"
+                    + " spring.data.redis.cluster.nodes or as redis-cluster://host:port,host:port, or a standalone Redis"),
 
     /** A Sentinel, which watches a primary and its replicas. */
     SENTINEL(
@@ -36,8 +37,17 @@ public enum ServerRole {
      * Parses the sections {@code server} and {@code replication} of {@code INFO}. A server without this information counts as a primary.
      */
     static ServerRole parse(String info) {
+        return parse(info, false);
+    }
+
+    /**
+     * As the other.
+     *
+     * @param inCluster whether it is known as a server of a Cluster
+     */
+    static ServerRole parse(String info, boolean inCluster) {
         String mode = firstOf(MODE, info);
-        if ("cluster".equals(mode)) {
+        if ("cluster".equals(mode) && !inCluster) {
             return CLUSTER_NODE;
         }
         if ("sentinel".equals(mode)) {

@@ -26,6 +26,12 @@ public final class Session {
     /** The session that this one is within, or {@code null}. */
     private final @Nullable Session outer;
 
+    /** Another session that this one is within, or {@code null}: never without an outer one. */
+    private final @Nullable Session also;
+
+    /** Whether changes of what was read while it was missing may go unseen. */
+    private final boolean ofSlots;
+
     /** Every change before this moment has been seen. */
     private volatile long seen;
 
@@ -36,25 +42,40 @@ public final class Session {
     private boolean closed;
     private long closedAt;
 
-    private Session(boolean tracked, @Nullable Session outer, long watermark) {
+    private Session(boolean tracked, @Nullable Session outer, @Nullable Session also, boolean ofSlots, long watermark) {
         this.tracked = tracked;
         this.outer = outer;
+        this.also = also;
+        this.ofSlots = ofSlots;
         this.seen = watermark;
         this.watermark = watermark;
     }
 
     /** Every change before this moment of {@link System#nanoTime()} has been seen, or was before anything that is read. */
     public static Session tracked(long watermark) {
-        return new Session(true, null, watermark);
+        return new Session(true, null, null, false, watermark);
+    }
+
+    /**
+     * As {@link #tracked}, on a primary whose slots may move: no push tells that a key which was missing when it was read has come to be on another
+     * primary.
+     */
+    static Session trackedOfSlots(long watermark) {
+        return new Session(true, null, null, true, watermark);
+    }
+
+    /** One that has seen what both of two tracked sessions have seen, and ends with the first of them; for the rest, it is as the first one. */
+    static Session withinBoth(Session one, Session other) {
+        return new Session(true, one, other, one.ofSlots, System.nanoTime() + FAR);
     }
 
     /** One that has seen what a tracked session has seen, until it is held or ended by itself. */
     static Session within(Session outer) {
-        return new Session(true, outer, System.nanoTime() + FAR);
+        return new Session(true, outer, null, outer.ofSlots, System.nanoTime() + FAR);
     }
 
     public static Session untracked() {
-        return new Session(false, null, System.nanoTime() + FAR);
+        return new Session(false, null, null, false, System.nanoTime() + FAR);
     }
 
     /** One that has ended, for what is read while nothing may be answered again. */
@@ -68,9 +89,14 @@ public final class Session {
         return tracked;
     }
 
+    /** Whether it may not be told of a user that was missing and has come to be: then an absence is answered for the staleness bound at most. */
+    public boolean hearsOfNoNewcomers() {
+        return ofSlots;
+    }
+
     /** The same watermark, for what is read from now on. */
     public synchronized Session next() {
-        Session next = new Session(tracked, outer, seen);
+        Session next = new Session(tracked, outer, also, ofSlots, seen);
         if (closed) {
             next.closeUntilSeen(closedAt);
         }
@@ -132,7 +158,9 @@ public final class Session {
 
     /** Whether the session has not ended, and every change has been seen that is older than the bound. */
     public boolean isWithin(long boundNanos, long now) {
-        return now - watermark <= boundNanos && (outer == null || outer.isWithin(boundNanos, now));
+        return now - watermark <= boundNanos
+                && (outer == null
+                        || (outer.isWithin(boundNanos, now) && (also == null || also.isWithin(boundNanos, now))));
     }
 
     /** The last moment at which what was read at a moment in this session, and not changed since, was known to be true. */
@@ -148,6 +176,10 @@ public final class Session {
 
     private long seen() {
         long mine = seen;
-        return outer == null || mine - outer.seen <= 0 ? mine : outer.seen;
+        if (outer == null) {
+            return mine;
+        }
+        long least = mine - outer.seen <= 0 ? mine : outer.seen;
+        return also == null || least - also.seen <= 0 ? least : also.seen;
     }
 }

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The shared tier: the primaries of one Redis, each of which takes the writes of its own keys. What concerns one key is asked with that key; what
- * concerns all of them, such as health, is said of all primaries. Today there is one.
+ * concerns all of them, such as health, is said of all primaries. In a Cluster there are several.
  *
  * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
  */
@@ -29,30 +29,8 @@ public final class SharedTier implements AutoCloseable {
 
     private final SlotMap slots;
 
-    /** Which primary takes the writes of a key. */
-    interface SlotMap {
-
-        public RedisPrimary primaryOf(String key);
-
-        /** All primaries, at least one. */
-        public List<RedisPrimary> primaries();
-    }
-
-    /** A map with one primary, which has all keys. */
-    record OnePrimary(List<RedisPrimary> primaries) implements SlotMap {
-
-        OnePrimary(RedisPrimary primary) {
-            this(List.of(primary));
-        }
-
-        @Override
-        public RedisPrimary primaryOf(String key) {
-            return primaries.get(0);
-        }
-    }
-
     /**
-     * One primary, not yet connected.
+     * Not yet connected.
      *
      * @param keyPrefix what all keys begin with
      * @param node this process's name in the register of nodes
@@ -66,12 +44,19 @@ public final class SharedTier implements AutoCloseable {
             ScheduledExecutorService scheduler,
             IntConsumer batchSizes,
             RedisPrimary.Listener listener) {
-        this.slots = new OnePrimary(new RedisPrimary(settings, keyPrefix, node, scheduler, batchSizes, listener));
+        this.slots = settings.seeds().isEmpty()
+                ? new OnePrimary(new RedisPrimary(settings, keyPrefix, node, scheduler, batchSizes, listener))
+                : new ClusterSlots(settings, keyPrefix, node, scheduler, batchSizes, listener);
     }
 
     /** Connects to all primaries, and waits until the connections stand or the first attempts have failed. */
     public void open() {
-        primaries().forEach(RedisPrimary::open);
+        slots.open();
+    }
+
+    /** Whether keys are on several primaries, as a rule. */
+    public boolean isCluster() {
+        return slots.isCluster();
     }
 
     /** The primary that takes the writes of a key. */
@@ -86,7 +71,7 @@ public final class SharedTier implements AutoCloseable {
 
     /** What processes with this prefix remember, beside what is cached. */
     public Bookmarks bookmarks(String prefix) {
-        return primaryOf(prefix).bookmarks(prefix);
+        return new Bookmarks(key -> primaryOf(key).scriptLink(), prefix);
     }
 
     // What concerns one key.
@@ -96,9 +81,9 @@ public final class SharedTier implements AutoCloseable {
         return primaryOf(key).session();
     }
 
-    /** {@link RedisPrimary#sessionOfReads} of this key's primary. */
-    public @Nullable Session sessionOfReads(String key) {
-        return primaryOf(key).sessionOfReads();
+    /** {@link SlotMap#sessionOfReads}. */
+    public @Nullable Session sessionOfReads(String key, boolean failsClosed) {
+        return slots.sessionOfReads(key, failsClosed);
     }
 
     /** {@link RedisPrimary#sessionWithoutRedis} of this key's primary. */
@@ -106,9 +91,39 @@ public final class SharedTier implements AutoCloseable {
         return primaryOf(key).sessionWithoutRedis();
     }
 
-    /** {@link RedisPrimary#isBelieved} of this key's primary. */
+    /** {@link SlotMap#isBelieved}. */
     public boolean isBelieved(String key, long boundNanos) {
-        return primaryOf(key).isBelieved(key, boundNanos);
+        return slots.isBelieved(key, boundNanos);
+    }
+
+    /** {@link SlotMap#sendFence}. */
+    public CompletableFuture<?> sendFence(String key) {
+        return slots.sendFence(key);
+    }
+
+    /** {@link SlotMap#offer}. */
+    public CompletableFuture<GuardProtocol.Offer> offer(String key, byte[] value, Duration ttl, ServerMoment readAt) {
+        return slots.offer(key, value, ttl, readAt);
+    }
+
+    /** {@link SlotMap#acknowledged}. */
+    public Revocations.@Nullable Acknowledged acknowledged(List<String> keys, Duration atMost) {
+        return slots.acknowledged(keys, atMost);
+    }
+
+    /** {@link SlotMap#losses}. */
+    public long losses() {
+        return slots.losses();
+    }
+
+    /** {@link SlotMap#hasLostSince}. */
+    public boolean hasLostSince(Collection<String> keys, long losses) {
+        return slots.hasLostSince(keys, losses);
+    }
+
+    /** {@link SlotMap#lost}. */
+    public void lost(RedisPrimary primary) {
+        slots.lost(primary);
     }
 
     /** Whether this key was revoked within the last minute. */
@@ -203,6 +218,21 @@ public final class SharedTier implements AutoCloseable {
                 keysOf(fills), fills, (primary, part) -> primary.guards().fill(part, timeouts));
     }
 
+    /**
+     * Parts of a list, each of what is on one primary: one that does not answer then holds up its own part only.
+     *
+     * @param keyOf the key of an element
+     */
+    public <E> Collection<List<E>> partsOf(List<E> all, Function<E, String> keyOf) {
+        if (all.size() <= 1 || !slots.isCluster()) {
+            return List.of(all);
+        }
+        Map<RedisPrimary, List<E>> parts = new LinkedHashMap<>();
+        all.forEach(one -> parts.computeIfAbsent(primaryOf(keyOf.apply(one)), primary -> new ArrayList<>())
+                .add(one));
+        return parts.values();
+    }
+
     private static List<String> keysOf(List<? extends GuardProtocol.OfOneKey> requests) {
         return requests.stream().map(GuardProtocol.OfOneKey::key).toList();
     }
@@ -261,35 +291,31 @@ public final class SharedTier implements AutoCloseable {
         return primaryOf(key).inspect(key);
     }
 
-    /**
-     * A moment, by the clock of this key's primary.
-     *
-     * @param nanoTime the moment, of {@link System#nanoTime()}
-     */
-    public ServerMoment momentAt(String key, long nanoTime) {
-        return guards(key).momentAt(nanoTime);
+    /** {@link SlotMap#momentAt}. */
+    public ServerMoment momentAt(long nanoTime) {
+        return slots.momentAt(nanoTime);
     }
 
-    /** The present moment, by the clock of the one primary there is. With several, it has to name the clock of each. */
+    /** The present moment, as of {@link #momentAt}. */
     public ServerMoment now() {
-        return primaries().get(0).guards().momentAt(System.nanoTime());
+        return slots.momentAt(System.nanoTime());
     }
 
     // What concerns all primaries.
 
     /** The nodes that share this Redis. */
     public NodeRegister register() {
-        return primaries().get(0).register();
+        return slots.registered().register();
     }
 
     /** From now on this node answers for a tenant: the nodes of another prefix. */
     public void addTenant(String prefix) {
-        primaries().get(0).tenants().add(prefix);
+        slots.registered().tenants().add(prefix);
     }
 
     /** This node answers for a tenant no more. */
     public void removeTenant(String prefix) {
-        primaries().get(0).tenants().remove(prefix);
+        slots.registered().tenants().remove(prefix);
     }
 
     /**
@@ -297,7 +323,7 @@ public final class SharedTier implements AutoCloseable {
      * not name this node's home. To be asked for before the read.
      */
     public @Nullable Session sessionOfTenant(String prefix) {
-        return primaries().get(0).tenants().sessionOf(prefix);
+        return slots.registered().tenants().sessionOf(prefix);
     }
 
     /**
@@ -307,7 +333,7 @@ public final class SharedTier implements AutoCloseable {
      * @throws SharedTierException when Redis does not say
      */
     public boolean isAlone(String prefix, Duration limit, Duration atMost) throws SharedTierException {
-        return primaries().get(0).tenants().isAlone(prefix, limit, atMost);
+        return slots.registered().tenants().isAlone(prefix, limit, atMost);
     }
 
     /**
@@ -317,7 +343,7 @@ public final class SharedTier implements AutoCloseable {
     public @Nullable Duration watermarkAge() {
         long now = System.nanoTime();
         long oldest = 0;
-        for (RedisPrimary primary : primaries()) {
+        for (RedisPrimary primary : slots.all()) {
             Session session = primary.session();
             if (session == null) {
                 return null;
@@ -332,7 +358,7 @@ public final class SharedTier implements AutoCloseable {
      * System#nanoTime()}; or when this began, if there has been none.
      */
     public long lastProvenAt() {
-        long earliest = primaries().get(0).lastProvenAt();
+        long earliest = slots.registered().lastProvenAt();
         for (RedisPrimary primary : primaries()) {
             earliest = primary.lastProvenAt() - earliest < 0 ? primary.lastProvenAt() : earliest;
         }
@@ -355,8 +381,9 @@ public final class SharedTier implements AutoCloseable {
     }
 
     private RedisPrimary worst() {
-        Collection<RedisPrimary> all = primaries();
-        return all.stream().max(Comparator.comparing(RedisPrimary::state)).orElseThrow();
+        return slots.all().stream()
+                .max(Comparator.comparing(RedisPrimary::state))
+                .orElseThrow();
     }
 
     /** Whether a primary has no way to tell of changes. */
@@ -404,13 +431,11 @@ public final class SharedTier implements AutoCloseable {
 
     /** Ends the sessions for good: from now on nothing that was read is answered again. */
     public void endSessions() {
-        primaries().forEach(RedisPrimary::endSessions);
+        slots.all().forEach(RedisPrimary::endSessions);
     }
 
     @Override
     public void close() {
-        Closing closing = new Closing();
-        primaries().forEach(primary -> closing.step(primary::close));
-        closing.end();
+        slots.close();
     }
 }

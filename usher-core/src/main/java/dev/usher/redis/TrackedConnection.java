@@ -1,6 +1,6 @@
 package dev.usher.redis;
 
-import dev.usher.redis.NodeRegister.Look;
+import dev.usher.redis.Heartbeat.Look;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionStateListener;
@@ -41,7 +41,7 @@ final class TrackedConnection {
 
     private final StatefulRedisConnection<String, byte[]> connection;
     private final RedisLink link;
-    private final NodeRegister register;
+    private final Heartbeat heartbeat;
     private final TenantRegisters tenants;
     private final PrimaryJudge judge;
     private final CurrentSession session;
@@ -66,7 +66,7 @@ final class TrackedConnection {
      * Takes over a connection.
      *
      * @param link is told how each heartbeat went
-     * @param register is looked at with every heartbeat
+     * @param heartbeat this node's, of which the look goes over the connection
      * @param tenants are told when they change
      * @param judge is asked with every heartbeat whether this is still the primary
      * @param session is told when one begins and ends
@@ -78,7 +78,7 @@ final class TrackedConnection {
     TrackedConnection(
             StatefulRedisConnection<String, byte[]> connection,
             RedisLink link,
-            NodeRegister register,
+            Heartbeat heartbeat,
             TenantRegisters tenants,
             PrimaryJudge judge,
             CurrentSession session,
@@ -88,7 +88,7 @@ final class TrackedConnection {
             Runnable unproven) {
         this.connection = connection;
         this.link = link;
-        this.register = register;
+        this.heartbeat = heartbeat;
         this.tenants = tenants;
         tenants.readOver(connection.async());
         this.judge = judge;
@@ -117,7 +117,7 @@ final class TrackedConnection {
     private void notTracked() {
         refused = false;
         unproven.run();
-        register.lost();
+        heartbeat.lost();
         session.replace(Session.untracked());
         tenants.lost();
     }
@@ -139,17 +139,17 @@ final class TrackedConnection {
      * @return completed when both are answered, or there was nothing to ask
      */
     CompletionStage<?> beat() {
-        register.maintain();
+        heartbeat.maintain();
         long now = System.nanoTime();
         boolean isWell = isCounted && session.get().isTracked();
-        long due = isWell ? register.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
-        if (now - lookedAt < due - EARLY.toNanos() && now - beatAt < register.beatNanos() - EARLY.toNanos()) {
+        long due = isWell ? heartbeat.beatNanos() : AnswerLimits.SHORTEST_BEAT.toNanos();
+        if (now - lookedAt < due - EARLY.toNanos() && now - beatAt < heartbeat.beatNanos() - EARLY.toNanos()) {
             return CompletableFuture.completedStage(null);
         }
         lookedAt = now;
         beatAt = now;
         return judge.ask()
-                .thenCombine(register.beat(), (isPrimary, any) -> isPrimary)
+                .thenCombine(heartbeat.beat(), (isPrimary, any) -> isPrimary)
                 .thenCompose(this::look);
     }
 
@@ -169,9 +169,9 @@ final class TrackedConnection {
         CompletionStage<?> tracking = asksForTracking
                 ? connection.async().clientTracking(TrackingArgs.Builder.enabled())
                 : CompletableFuture.completedStage(null);
-        CompletionStage<Look> looked = register.look(connection.async());
+        CompletionStage<Look> looked = heartbeat.look(connection.async());
         link.pulseAlong();
-        link.pulseEvery(2 * register.beatNanos());
+        link.pulseEvery(2 * heartbeat.beatNanos());
         return looked.whenComplete((look, failure) -> {
                     isCounted = failure == null && look.isHeartbeat();
                     if (failure == null && look.isEntered()) {
@@ -214,7 +214,7 @@ final class TrackedConnection {
             tenants.maintain();
         } else if (isAsked && isPrimary) {
             // Not if the connection was lost meanwhile: Redis does not track the next one yet.
-            if (session.replace(current, Session.tracked(provenAt))) {
+            if (session.replace(current, heartbeat.sessionFrom(provenAt))) {
                 tenants.sessionBegan();
                 if (refused) {
                     refused = false;
@@ -250,14 +250,14 @@ final class TrackedConnection {
             listener.notUnderstood(e);
         }
         session.renew();
-        register.lost();
+        heartbeat.lost();
         tenants.lost();
         tenants.sessionBegan();
         flushed.run();
     }
 
     private void changed(String key) {
-        if (register.isSignal(key)) {
+        if (heartbeat.isSignal(key)) {
             signalled = true;
             var unused = look(false);
         } else if (!tenants.changed(key)) {

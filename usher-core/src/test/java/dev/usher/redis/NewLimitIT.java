@@ -3,7 +3,7 @@ package dev.usher.redis;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.redis.NodeRegister.Look;
+import dev.usher.redis.Heartbeat.Look;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.lettuce.core.RedisCredentials;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -35,6 +36,37 @@ class RedisUrisTest {
 
     private static RedisCredentials accountOf(RedisURI uri) {
         return uri.getCredentialsProvider().resolveCredentials().blockOptional().orElseThrow();
+    }
+
+    @Test
+    void nodesOfAClusterHaveTheAccountOfTheUri() {
+        List<RedisURI> nodes =
+                RedisUris.cluster("rediss-cluster://usher:s3%40cret@one:7001,[::1]:7002,two/?clientName=front");
+
+        assertThat(nodes).extracting(RedisURI::getHost).containsExactly("one", "::1", "two");
+        assertThat(nodes).extracting(RedisURI::getPort).containsExactly(7001, 7002, 6379);
+        assertThat(nodes).allSatisfy(node -> {
+            assertThat(node.isSsl()).isTrue();
+            assertThat(node.getClientName()).isEqualTo("front");
+            assertThat(accountOf(node).getPassword()).isEqualTo("s3@cret".toCharArray());
+        });
+        assertThat(RedisUris.isCluster("redis-cluster://one")).isTrue();
+        assertThat(RedisUris.isCluster("redis://one")).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "redis-cluster://:s3cret@one:port",
+                "redis-cluster://:s3cret@one:1,,two:2",
+                "redis-cluster://:s3cret@one:1/3",
+                "redis-cluster://:s3cret@::1:7001",
+                "redis-cluster:s3cret"
+            })
+    void whatIsNoClusterIsNotQuoted(String text) {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> RedisUris.cluster(text))
+                .satisfies(failure -> assertThat(failure).hasMessageNotContaining("s3cret"));
     }
 
     @Test

@@ -46,7 +46,7 @@ class ServerFactsIT {
                 RedisServer other = RedisServer.start()) {
             Told told = new Told();
             ServerFacts facts =
-                    new ServerFacts(new RedisErrorLog(RedisURI.create(server.uri())), null, Duration.ZERO, told);
+                    new ServerFacts(new RedisErrorLog(RedisURI.create(server.uri())), null, false, Duration.ZERO, told);
             told.facts = facts;
 
             look(facts, client, server);

@@ -1,0 +1,134 @@
+package dev.usher.redis;
+
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.SocketOptions;
+import io.lettuce.core.resource.ClientResources;
+import io.lettuce.core.resource.DefaultClientResources;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/** Makes the connections to the servers of a Cluster, which all have the account and the TLS of the first one, and share threads. Thread-safe. */
+final class ClusterConnections implements AutoCloseable {
+
+    private final RedisSettings settings;
+    private final String keyPrefix;
+    private final String node;
+    private final ScheduledExecutorService scheduler;
+    private final IntConsumer batchSizes;
+    private final RedisPrimary.Listener listener;
+    private final ClientResources threads = DefaultClientResources.create();
+    private final RedisClient asking;
+
+    ClusterConnections(
+            RedisSettings settings,
+            String keyPrefix,
+            String node,
+            ScheduledExecutorService scheduler,
+            IntConsumer batchSizes,
+            RedisPrimary.Listener listener) {
+        this.scheduler = scheduler;
+        this.settings = settings;
+        this.keyPrefix = keyPrefix;
+        this.node = node;
+        this.batchSizes = batchSizes;
+        this.listener = listener;
+        this.asking = RedisClient.create(threads);
+        ClientOptions options = settings.clientOptions();
+        asking.setOptions(options.mutate()
+                .autoReconnect(false)
+                .socketOptions(mutated(options.getSocketOptions()))
+                .build());
+    }
+
+    private static SocketOptions mutated(SocketOptions options) {
+        return options.mutate().connectTimeout(PrimaryConnector.CONNECT_TIMEOUT).build();
+    }
+
+    /**
+     * A primary, not yet connected.
+     *
+     * @param part where it is
+     * @param hasRegister whether it is asked about the register of nodes, and nothing else
+     */
+    RedisPrimary primary(ScheduledExecutorService timer, ClusterPart part, boolean hasRegister) {
+        ServerAddress address = part.address();
+        RedisURI uri = address == null ? RedisUris.copyOf(settings.uri()) : uriOf(address);
+        return new RedisPrimary(
+                settings.at(uri),
+                keyPrefix,
+                node,
+                timer,
+                batchSizes,
+                listener,
+                ClientResources.builder()
+                        .eventLoopGroupProvider(threads.eventLoopGroupProvider())
+                        .eventExecutorGroup(threads.eventExecutorGroup())
+                        .timer(threads.timer()),
+                part,
+                hasRegister);
+    }
+
+    private RedisURI uriOf(ServerAddress address) {
+        RedisURI uri = RedisUris.copyOf(settings.uri());
+        uri.setHost(address.host());
+        uri.setPort(address.port());
+        uri.setTimeout(PrimaryConnector.CONNECT_TIMEOUT);
+        return uri;
+    }
+
+    /** Asks servers over connections of the moment: those that were named in the settings, and others. Completed when each has answered, or has not in time. */
+    CompletableFuture<List<ClusterTopology>> askAnew(Collection<ServerAddress> others) {
+        Set<ServerAddress> all = new LinkedHashSet<>(others);
+        settings.seeds().forEach(seed -> all.add(new ServerAddress(seed.getHost(), seed.getPort())));
+        List<CompletableFuture<@Nullable ClusterTopology>> asked = new ArrayList<>();
+        for (ServerAddress address : all) {
+            asked.add(Deadline.of(askAnew(address), PrimaryConnector.CONNECT_TIMEOUT, scheduler)
+                    .handle((said, failure) -> failure == null ? said : null));
+        }
+        return CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new))
+                .thenApply(done -> asked.stream()
+                        .map(CompletableFuture::join)
+                        .filter(Objects::nonNull)
+                        .toList());
+    }
+
+    private CompletableFuture<ClusterTopology> askAnew(ServerAddress address) {
+        return asking.connectAsync(TextKeysCodec.INSTANCE, uriOf(address))
+                .toCompletableFuture()
+                .thenCompose(connection -> connection
+                        .async()
+                        .clusterNodes()
+                        .thenApply(said -> ClusterTopology.parse(said, address))
+                        .whenComplete((said, failure) -> {
+                            var unused = connection.closeAsync();
+                        })
+                        .toCompletableFuture());
+    }
+
+    /** Ends a primary, without waiting for it: the client library waits for its own end. */
+    void close(ClusterMember gone) {
+        gone.primary().endSessions();
+        Thread closing = new Thread(gone::close, "usher-close");
+        closing.setDaemon(true);
+        closing.start();
+    }
+
+    @Override
+    public void close() {
+        new Closing()
+                .step(() -> asking.shutdown(0, 2, TimeUnit.SECONDS))
+                .step(() -> threads.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS))
+                .end();
+    }
+}

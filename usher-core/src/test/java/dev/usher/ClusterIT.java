@@ -1,0 +1,412 @@
+package dev.usher;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.usher.RevocationReceipt.Grade;
+import dev.usher.testkit.RedisCluster;
+import dev.usher.testkit.RedisCluster.Failover;
+import dev.usher.testkit.RedisServer;
+import dev.usher.testkit.SlotMove;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.sync.RedisCommands;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** Nodes on a Redis Cluster. */
+class ClusterIT {
+
+    private static final long USERS = 60;
+    private static final String KEY = "user:42:profile";
+    private static final String GUARD = "{user:42:profile}:guard";
+    private static final Duration BOUND = Duration.ofSeconds(5);
+
+    private final Table table = new Table();
+    private final Map<Long, UserStatus> statuses = new ConcurrentHashMap<>();
+    private final List<AutoCloseable> opened = new ArrayList<>();
+    private static int version;
+
+    @AfterEach
+    void close() throws Exception {
+        for (int i = opened.size(); i-- > 0; ) {
+            opened.get(i).close();
+        }
+    }
+
+    @Test
+    void usersOnAllPrimariesAreCachedAndTheirChangesSeen() {
+        RedisCluster cluster = open(RedisCluster.builder().start());
+        UserCaches hereNode = node(cluster);
+        UserCache<Long, UserProfile> here = cacheOf(hereNode);
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        Set<Long> ids = users();
+
+        assertThat(here.findAll(ids).keySet()).isEqualTo(ids);
+        NodesOnRedis.awaitLoads(hereNode);
+        int queries = table.queries.get();
+        assertThat(there.findAll(ids).keySet()).isEqualTo(ids);
+        assertThat(table.queries).hasValue(queries);
+        assertThat(cluster.primaries())
+                .allSatisfy(primary -> assertThat(keysOf(primary)).anyMatch(key -> key.endsWith(":profile")));
+
+        assertChangesAreSeen(here, there, ids);
+        CachesHealth health = hereNode.health();
+        assertThat(health.topology()).isEqualTo(CachesHealth.Topology.CLUSTER);
+        assertThat(health.unfitServer()).isNull();
+        assertThat(health.isWell()).isTrue();
+    }
+
+    @Test
+    void aBanIsConfirmedByAllNodesOnEachPrimary() {
+        RedisCluster cluster = open(RedisCluster.builder().start());
+        UserStatusCache<Long> here = statusesOf(node(cluster));
+        UserStatusCache<Long> there = statusesOf(node(cluster));
+        Set<Long> ids = oneOnEach(cluster);
+        ids.forEach(id -> statuses.put(id, UserStatus.ENABLED));
+        await().untilAsserted(() -> assertThat(ids).allSatisfy(id -> {
+            assertThat(there.isEnabled(id)).isTrue();
+            assertThat(answersFromMemory(there, id)).isTrue();
+        }));
+
+        for (long id : ids) {
+            await().untilAsserted(() -> {
+                statuses.put(id, UserStatus.ENABLED);
+                RevocationReceipt receipt = here.disable(id, () -> statuses.put(id, UserStatus.DISABLED));
+                assertThat(there.isEnabled(id)).isFalse();
+                assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.CONFIRMED);
+                assertThat(receipt.nodesConfirmed()).hasSize(2);
+                assertThat(receipt.replicasAcknowledged()).isEqualTo(1);
+            });
+        }
+    }
+
+    /** Redis 7.0 pushes nothing of keys that go with a slot that is taken, nor any of a key that was missing. */
+    @Test
+    void aSlotThatIsTakenWithItsUsersInMemoryEndsTheSession() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCaches node = node(cluster);
+        UserCache<Long, UserProfile> here = cacheOf(node);
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        table.put(42L, profile());
+        keepInMemory(here);
+        RedisServer from = cluster.primaryOf(KEY);
+        RedisServer to = other(cluster, from);
+
+        cluster.takeSlot(cluster.slotOf(KEY), to);
+        UserProfile after = profile();
+        table.put(42L, after);
+        await().untilAsserted(() -> assertThat(there.invalidate(42L)).isTrue());
+
+        // Within less than the bound, after which memory is not believed.
+        await().atMost(BOUND.dividedBy(2))
+                .untilAsserted(() -> assertThat(here.find(42L)).contains(after));
+        keepInMemory(here);
+        assertThat(keysOf(to)).contains(KEY);
+    }
+
+    @Test
+    void aSlotThatIsMovedKeyByKeyIsReadChangedAndFencedMeanwhile() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCache<Long, UserProfile> here = cacheOf(node(cluster));
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        table.put(42L, profile());
+        keepInMemory(here);
+        RedisServer from = cluster.primaryOf(KEY);
+        RedisServer to = other(cluster, from);
+
+        SlotMove move = cluster.beginMove(cluster.slotOf(KEY), to);
+        // The value is there, its guard is not any more, as after five seconds: a script on both is refused.
+        var unused = ask(from, redis -> redis.del(GUARD));
+        assertChangeIsSeen(here, there);
+        assertThat(keysOf(from)).doesNotContain(KEY);
+        assertThat(keysOf(to)).contains(GUARD);
+
+        move.moveKeys();
+        assertChangeIsSeen(here, there);
+        move.end();
+        assertChangeIsSeen(here, there);
+        await().untilAsserted(() -> {
+            keepInMemory(here);
+            assertThat(keysOf(to)).contains(KEY);
+        });
+    }
+
+    @Test
+    @Tag("thorough")
+    void aUserThatWasMissingIsFoundWithinTheBoundThoughItsSlotIsBeingMoved() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCache<Long, UserProfile> here = cacheOf(node(cluster));
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        await().untilAsserted(() -> {
+            here.find(42L);
+            assertThat(answersFromMemory(here)).isTrue();
+        });
+        assertThat(here.find(42L)).isEmpty();
+
+        RedisServer from = cluster.primaryOf(KEY);
+        cluster.beginMove(cluster.slotOf(KEY), other(cluster, from));
+        UserProfile created = profile();
+        table.put(42L, created);
+        assertThat(there.invalidate(42L)).isTrue();
+
+        await().atMost(BOUND.plusSeconds(1))
+                .untilAsserted(() -> assertThat(here.find(42L)).contains(created));
+    }
+
+    @Test
+    void aFailoverThatIsAskedForIsFollowed() {
+        RedisCluster cluster = open(RedisCluster.builder().start());
+        UserCache<Long, UserProfile> here = cacheOf(node(cluster));
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        table.put(42L, profile());
+        keepInMemory(here);
+        RedisServer old = cluster.primaryOf(KEY);
+        RedisServer promoted = cluster.replicasOf(old).get(0);
+
+        cluster.failOver(promoted, Failover.ORDERLY);
+
+        assertChangeIsSeen(here, there);
+        await().untilAsserted(() -> {
+            keepInMemory(here);
+            assertThat(keysOf(promoted)).contains(KEY);
+        });
+        assertChangeIsSeen(here, there);
+    }
+
+    @Test
+    @Tag("thorough")
+    void aPrimaryThatIsKilledCostsItsUsersQueriesUntilItIsReplaced() {
+        RedisCluster cluster = open(RedisCluster.builder().start());
+        UserCaches node = node(cluster);
+        UserCache<Long, UserProfile> here = cacheOf(node);
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        table.put(42L, profile());
+        keepInMemory(here);
+        RedisServer old = cluster.primaryOf(KEY);
+
+        old.kill();
+        long other = LongStream.iterate(1, id -> id + 1)
+                .filter(id -> cluster.slotOf("user:" + id + ":profile") / 5461 != cluster.slotOf(KEY) / 5461)
+                .findFirst()
+                .orElseThrow();
+        table.put(other, profile());
+        assertThat(here.find(42L)).isPresent();
+        assertThat(here.find(other)).isPresent();
+        RedisServer promoted = cluster.awaitFailover(old);
+
+        assertChangeIsSeen(here, there);
+        await().untilAsserted(() -> {
+            keepInMemory(here);
+            assertThat(keysOf(promoted)).contains(KEY);
+        });
+        await().until(() -> node.health().isWell());
+    }
+
+    /** While a node does not hear of bans, its memory does not let the user in. */
+    @Test
+    @Tag("thorough")
+    void withoutTheRegistersPrimaryStatusesAreAskedOfTheSource() {
+        // Otherwise the other primaries would refuse what is asked of them as well.
+        RedisCluster cluster = open(RedisCluster.builder()
+                .directives("cluster-require-full-coverage no")
+                .start());
+        UserStatusCache<Long> here = statusesOf(node(cluster));
+        RedisServer ofRegister = cluster.primaryOf("{user:nodes}");
+        long id = LongStream.iterate(1, each -> each + 1)
+                .filter(each -> !cluster.primaryOf("user:" + each + ":status").equals(ofRegister))
+                .findFirst()
+                .orElseThrow();
+        statuses.put(id, UserStatus.ENABLED);
+        await().untilAsserted(() -> assertThat(answersFromMemory(here, id)).isTrue());
+
+        ofRegister.freeze();
+        await().atMost(Duration.ofSeconds(3)).until(() -> !answersFromMemory(here, id));
+        statuses.put(id, UserStatus.DISABLED);
+        await().atMost(Duration.ofSeconds(1))
+                .untilAsserted(() -> assertThat(here.isEnabled(id)).isFalse());
+        cluster.awaitFailover(ofRegister);
+        ofRegister.thaw();
+        statuses.put(id, UserStatus.ENABLED);
+        await().untilAsserted(() -> assertThat(here.invalidate(id)).isTrue());
+        await().untilAsserted(() -> {
+            assertThat(here.isEnabled(id)).isTrue();
+            assertThat(answersFromMemory(here, id)).isTrue();
+        });
+    }
+
+    /** With the value first, a row from before the change could be stored in between. */
+    @Test
+    @Tag("thorough")
+    void aFenceInTwoHalvesBeginsWithTheGuard() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCache<Long, UserProfile> cache = cacheOf(node(cluster));
+        table.put(42L, profile());
+        keepInMemory(cache);
+        RedisServer from = cluster.primaryOf(KEY);
+        RedisServer to = other(cluster, from);
+        cluster.beginMove(cluster.slotOf(KEY), to);
+        var unused = ask(from, redis -> redis.del(GUARD));
+
+        to.freeze();
+        assertThat(cache.invalidate(42L)).isFalse();
+        assertThat(keysOf(from)).contains(KEY);
+
+        to.thaw();
+        await().until(() -> !keysOf(from).contains(KEY));
+        assertThat(keysOf(to)).contains(GUARD);
+    }
+
+    /** One primary that does not answer costs the users that it has, and no others. */
+    @Test
+    void aListIsAnsweredByThePrimariesThatAnswer() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCaches node = node(cluster);
+        UserCache<Long, UserProfile> writer = cacheOf(node);
+        Set<Long> ids = users();
+        assertThat(writer.findAll(ids).keySet()).isEqualTo(ids);
+        NodesOnRedis.awaitLoads(node);
+        UserCache<Long, UserProfile> reader = cacheOf(node(cluster));
+        RedisServer frozen = cluster.primaryOf(KEY);
+        Set<Long> there = ids.stream()
+                .filter(id -> cluster.primaryOf("user:" + id + ":profile").equals(frozen))
+                .collect(Collectors.toSet());
+        table.asked.clear();
+
+        frozen.freeze();
+        try {
+            assertThat(reader.findAll(ids).keySet()).isEqualTo(ids);
+        } finally {
+            frozen.thaw();
+        }
+        assertThat(table.asked)
+                .isNotEmpty()
+                .allSatisfy(asked -> assertThat(there).containsAll(asked));
+    }
+
+    private void assertChangeIsSeen(UserCache<Long, UserProfile> here, UserCache<Long, UserProfile> there) {
+        UserProfile after = profile();
+        table.put(42L, after);
+        // On a busy machine, Redis may be late; what it has not confirmed is sent again.
+        await().untilAsserted(() -> assertThat(there.invalidate(42L)).isTrue());
+        await().atMost(BOUND.dividedBy(2))
+                .untilAsserted(() -> assertThat(here.find(42L)).contains(after));
+        assertThat(there.find(42L)).contains(after);
+    }
+
+    private static void keepInMemory(UserCache<Long, UserProfile> cache) {
+        await().untilAsserted(() -> {
+            cache.find(42L);
+            assertThat(answersFromMemory(cache)).isTrue();
+        });
+    }
+
+    private static boolean answersFromMemory(UserCache<Long, UserProfile> cache) {
+        long hits = cache.stats().nearHits();
+        cache.find(42L);
+        return cache.stats().nearHits() > hits;
+    }
+
+    private static RedisServer other(RedisCluster cluster, RedisServer than) {
+        return cluster.primaries().stream()
+                .filter(primary -> !primary.equals(than))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    private static boolean answersFromMemory(UserStatusCache<Long> cache, long id) {
+        long hits = cache.stats().nearHits();
+        cache.isEnabled(id);
+        return cache.stats().nearHits() > hits;
+    }
+
+    /** A node answers from memory, and knows a change that another announces. */
+    private void assertChangesAreSeen(
+            UserCache<Long, UserProfile> here, UserCache<Long, UserProfile> there, Set<Long> ids) {
+        await().untilAsserted(() -> {
+            there.findAll(ids);
+            long hits = there.stats().nearHits();
+            there.findAll(ids);
+            assertThat(there.stats().nearHits()).isEqualTo(hits + ids.size());
+        });
+        Map<Long, UserProfile> changed = new ConcurrentHashMap<>();
+        ids.forEach(id -> {
+            changed.put(id, profile());
+            table.put(id, changed.get(id));
+        });
+        assertThat(here.invalidateAll(ids)).isTrue();
+        await().atMost(Duration.ofSeconds(2))
+                .untilAsserted(() -> assertThat(there.findAll(ids)).isEqualTo(changed));
+        assertThat(here.findAll(ids)).isEqualTo(changed);
+    }
+
+    private Set<Long> users() {
+        Set<Long> ids = LongStream.range(0, USERS).boxed().collect(Collectors.toCollection(LinkedHashSet::new));
+        ids.forEach(id -> table.put(id, profile()));
+        return ids;
+    }
+
+    /** A user on each primary. */
+    private static Set<Long> oneOnEach(RedisCluster cluster) {
+        Set<RedisServer> seen = new HashSet<>();
+        Set<Long> ids = new LinkedHashSet<>();
+        for (long id = 1; seen.size() < cluster.primaries().size(); id++) {
+            if (seen.add(cluster.primaryOf("user:" + id + ":status"))) {
+                ids.add(id);
+            }
+        }
+        return ids;
+    }
+
+    private static UserProfile profile() {
+        return new UserProfile("13800000000", "Ann " + version++, "", false, "", "");
+    }
+
+    private static List<String> keysOf(RedisServer server) {
+        return ask(server, redis -> redis.keys("*"));
+    }
+
+    private static <T> T ask(RedisServer server, Function<RedisCommands<String, String>, T> question) {
+        RedisClient client = RedisClient.create(server.uri());
+        try (StatefulRedisConnection<String, String> connection = client.connect()) {
+            return question.apply(connection.sync());
+        } finally {
+            client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+        }
+    }
+
+    private UserCaches node(RedisCluster cluster) {
+        UserCaches node = open(NodesOnRedis.patient(cluster.uri()).build());
+        await().until(() -> node.health().nearOpen());
+        return node;
+    }
+
+    private UserCache<Long, UserProfile> cacheOf(UserCaches node) {
+        return node.cache(UserProfile.FACET, Long.class, table);
+    }
+
+    private UserStatusCache<Long> statusesOf(UserCaches node) {
+        return new UserStatusCache<>(node.cache(UserStatus.FACET, Long.class, ids -> {
+            Map<Long, UserStatus> found = new ConcurrentHashMap<>(statuses);
+            found.keySet().retainAll(ids);
+            return found;
+        }));
+    }
+
+    private <T extends AutoCloseable> T open(T closeable) {
+        opened.add(closeable);
+        return closeable;
+    }
+}
