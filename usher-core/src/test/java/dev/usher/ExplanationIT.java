@@ -175,7 +175,7 @@ class ExplanationIT extends NodesOnRedis {
     }
 
     private UserCaches open(String uri) {
-        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
+        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private static Holding<UserProfile> value(String name) {

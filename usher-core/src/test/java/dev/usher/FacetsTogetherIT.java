@@ -104,7 +104,7 @@ class FacetsTogetherIT extends NodesOnRedis {
 
     @Test
     void anIdIsReadFromItsText() {
-        UserCaches caches = open(UserCaches.builder().redis(server.uri()));
+        UserCaches caches = open(UserCaches.builder().redis(named(server.uri())));
         UserCache<Long, UserStatus> knowing = caches.cache(STATUS, Long.class, this::loadStatuses);
         assertThat(knowing.idOf("42")).isEqualTo(42L);
         assertThat(knowing.keyOf(42L)).isEqualTo("user:42:status");
@@ -120,7 +120,7 @@ class FacetsTogetherIT extends NodesOnRedis {
     }
 
     private Node node(String uri) {
-        UserCaches caches = open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2)));
+        UserCaches caches = open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(2)));
         return new Node(caches.cache(PROFILE, Long.class, table), caches.cache(STATUS, Long.class, this::loadStatuses));
     }
 

@@ -101,6 +101,7 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     @Test
+    @StandaloneOnly
     void whatRedisHadConfirmedIsSentAgainWhenItMayHaveComeBackWithOlderData() {
         UserCaches here = node(FenceOutbox.LIMIT);
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
@@ -156,7 +157,7 @@ class FenceOutboxIT extends NodesOnRedis {
         UserCaches here = open(builder(3).meterRegistry(registry));
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         UserCache<Long, UserProfile> there = open(UserCaches.builder()
-                        .redis(server.uri())
+                        .redis(named(server.uri()))
                         .commandTimeout(Duration.ofSeconds(2)))
                 .cache(PROFILE, Long.class, table);
         for (long id = 1; id <= 50; id++) {
@@ -264,6 +265,7 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     @Test
+    @StandaloneOnly
     void aFlushFencesAllOfItsFacetAndNothingElse() throws Exception {
         UserCaches here = open(patient(server.uri()));
         Map<String, String> ours = new HashMap<>();

@@ -289,7 +289,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     private UserCache<Long, UserProfile> cache(String uri) {
-        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2)))
+        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(2)))
                 .cache(PATIENT, Long.class, table);
     }
 

@@ -62,6 +62,7 @@ class ManyUsersIT extends NodesOnRedis {
     // A list of users.
 
     @Test
+    @StandaloneOnly
     void aHundredColdUsersAreOneQueryAndAHandfulOfRoundTrips() {
         UserCache<Long, UserProfile> cache = cache(PATIENT);
         assertThat(cache.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
@@ -75,6 +76,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
+    @StandaloneOnly
     void withoutMemoryNothingIsReadBack() {
         UserCache<Long, UserProfile> cache = cache(WITHOUT_MEMORY);
         assertThat(cache.findAll(ids(1, 100))).isEqualTo(profiles(1, 100));
@@ -106,6 +108,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
+    @StandaloneOnly
     void aHundredWarmUsersAreOneReadAndThenNone() {
         cache(PATIENT).findAll(ids(1, 100));
         awaitLoads();
@@ -213,6 +216,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
+    @StandaloneOnly
     void aUserThatChangesDuringTheLoadIsNotStoredAndTheOthersAre() throws Exception {
         UserCache<Long, UserProfile> cache = cache(PATIENT);
         table.holdBackAfterReading();
@@ -236,6 +240,7 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     @Test
+    @StandaloneOnly
     void aSourceThatFailsFailsTheListAndLeavesNothing() {
         UserCache<Long, UserProfile> cache = cache(PATIENT);
         table.failure = new IllegalStateException("the database is gone");
@@ -275,6 +280,7 @@ class ManyUsersIT extends NodesOnRedis {
     // Many callers.
 
     @Test
+    @StandaloneOnly
     void readsThatComeWhileSixteenAreUnderWayShareOneCall() throws Exception {
         cache(PATIENT).findAll(ids(1, 100));
         awaitLoads();
@@ -343,7 +349,7 @@ class ManyUsersIT extends NodesOnRedis {
 
     @Test
     void aListTooLongForOneCallOfRedisIsStoredAllTheSame() {
-        UserCaches node = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofMillis(300)));
+        UserCaches node = open(UserCaches.builder().redis(named(server.uri())).commandTimeout(Duration.ofMillis(300)));
         UserCache<Long, Long> cache =
                 node.cache(Facet.of("number", Long.class).with(WITHOUT_MEMORY.policy()), Long.class, ids -> {
                     table.queries.incrementAndGet();
@@ -541,12 +547,12 @@ class ManyUsersIT extends NodesOnRedis {
     }
 
     private UserCaches node(String uri) {
-        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
+        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private UserCaches node(Executor executor) {
         return open(UserCaches.builder()
-                .redis(server.uri())
+                .redis(named(server.uri()))
                 .commandTimeout(Duration.ofSeconds(5))
                 .executor(executor));
     }

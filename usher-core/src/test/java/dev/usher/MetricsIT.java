@@ -448,7 +448,7 @@ class MetricsIT extends NodesOnRedis {
     private UserCache<Long, UserProfile> metered(
             String uri, Facet<UserProfile> facet, UserSource<Long, UserProfile> source) {
         UserCaches caches = open(UserCaches.builder()
-                .redis(uri)
+                .redis(named(uri))
                 .commandTimeout(Duration.ofSeconds(5))
                 .meterRegistry(registry));
         UserCache<Long, UserProfile> cache = caches.cache(facet, Long.class, source);
@@ -457,7 +457,7 @@ class MetricsIT extends NodesOnRedis {
     }
 
     private UserCaches node(String uri) {
-        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
+        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private Map<Long, UserProfile> loadUnlessDown(Set<Long> ids) {

@@ -91,7 +91,8 @@ class NearTierIT extends NodesOnRedis {
 
     @Test
     void whileAChangeIsBeingAnnouncedItsNodeDoesNotAnswerFromBeforeIt() throws Exception {
-        UserCaches caches = open(UserCaches.builder().redis(server.uri()).commandTimeout(Duration.ofSeconds(20)));
+        UserCaches caches =
+                open(UserCaches.builder().redis(named(server.uri())).commandTimeout(Duration.ofSeconds(20)));
         UserCache<Long, UserProfile> cache = caches.cache(PATIENT, Long.class, this::load);
         warm(cache);
         table.put(42L, profile("Anna"));
@@ -322,7 +323,7 @@ class NearTierIT extends NodesOnRedis {
     @Test
     void anOfferThatIsStoredIsNewerThanMemory() {
         UserCache<Long, UserProfile> cache = open(UserCaches.builder()
-                        .redis(server.uri())
+                        .redis(named(server.uri()))
                         .clientOptions(ClientOptions.builder()
                                 .protocolVersion(ProtocolVersion.RESP2)
                                 .build()))
@@ -471,7 +472,7 @@ class NearTierIT extends NodesOnRedis {
     }
 
     private UserCaches open(String uri) {
-        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofMillis(300)));
+        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofMillis(300)));
     }
 
     private Map<Long, UserProfile> load(Set<Long> ids) {

@@ -3,6 +3,7 @@ package dev.usher;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.redis.Scripts;
+import dev.usher.testkit.RedisCluster;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.Range;
 import io.lettuce.core.RedisClient;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -20,7 +22,15 @@ import org.junit.jupiter.api.BeforeEach;
 /** A Redis for the tests of a class, empty before each of them, and nodes that are closed after it. */
 abstract class NodesOnRedis {
 
+    /** Names the topology of these tests: a standalone server, unless it is {@code cluster}, for a Cluster with one primary, which has all keys. */
+    static final String TOPOLOGY = "usher.test.topology";
+
+    static final String CLUSTER = "cluster";
+
+    private static final boolean ON_CLUSTER = CLUSTER.equals(System.getProperty(TOPOLOGY));
+
     static RedisServer server;
+    private static @Nullable RedisCluster cluster;
     static RedisCommands<String, String> redis;
     private static RedisClient client;
 
@@ -28,7 +38,12 @@ abstract class NodesOnRedis {
 
     @BeforeAll
     static void startRedis() {
-        server = RedisServer.start();
+        if (ON_CLUSTER) {
+            cluster = RedisCluster.builder().primaries(1).replicas(0).start();
+            server = cluster.servers().get(0);
+        } else {
+            server = RedisServer.start();
+        }
         client = RedisClient.create(server.uri());
         redis = client.connect().sync();
         // No caller waits for a release. A script that Redis does not know is sent a second time, after the next
@@ -40,6 +55,14 @@ abstract class NodesOnRedis {
     static void stopRedis() {
         client.shutdown();
         server.close();
+        if (cluster != null) {
+            cluster.close();
+        }
+    }
+
+    /** By which nodes find Redis: the server of these tests is a Cluster, if they run on one. */
+    static String named(String uri) {
+        return ON_CLUSTER && uri.equals(server.uri()) ? uri.replace("redis://", "redis-cluster://") : uri;
     }
 
     @BeforeEach
@@ -59,7 +82,7 @@ abstract class NodesOnRedis {
     /** Settings of a node whose Redis answers, though a busy machine may let it answer late. */
     static UserCaches.Builder patient(String uri) {
         return UserCaches.builder()
-                .redis(uri)
+                .redis(named(uri))
                 .commandTimeout(Duration.ofSeconds(2))
                 .timing(TRUSTING);
     }

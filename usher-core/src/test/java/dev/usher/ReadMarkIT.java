@@ -112,6 +112,7 @@ class ReadMarkIT extends NodesOnRedis {
     }
 
     @Test
+    @StandaloneOnly
     void offersThatNoThreadWaitsForGoTogether() throws Exception {
         try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
             UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port());
@@ -164,8 +165,10 @@ class ReadMarkIT extends NodesOnRedis {
     }
 
     private UserCaches node(String uri, Duration commandTimeout) {
-        UserCaches node = open(
-                UserCaches.builder().redis(uri).commandTimeout(commandTimeout).clock(() -> clock));
+        UserCaches node = open(UserCaches.builder()
+                .redis(named(uri))
+                .commandTimeout(commandTimeout)
+                .clock(() -> clock));
         await().until(() -> node.engine().shared().now().leastMillis() != ServerMoment.UNKNOWN);
         return node;
     }

@@ -316,7 +316,7 @@ class ReceiptIT extends NodesOnRedis {
     }
 
     private UserStatusCache<Long> node(String uri) {
-        return new UserStatusCache<>(open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofMillis(500)))
+        return new UserStatusCache<>(open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofMillis(500)))
                 .cache(UserStatus.FACET, Long.class, this::load));
     }
 

@@ -46,8 +46,8 @@ final class ClusterSlots implements SlotMap {
     private static final Duration PAUSE = Duration.ofMillis(50);
     private static final Duration RETRY = Duration.ofMillis(500);
 
-    /** A mark that is not of a server yet: its milliseconds are of {@link System#nanoTime()}. */
-    private static final Object ANY_SERVER = new Object();
+    /** Of marks of these primaries, of no server yet: their milliseconds are of {@link System#nanoTime()}. */
+    private final Object anyServer = new Object();
 
     private static final long NANOS = Duration.ofMillis(1).toNanos();
 
@@ -219,7 +219,7 @@ final class ClusterSlots implements SlotMap {
 
     @Override
     public ServerMoment momentAt(long nanoTime) {
-        return new ServerMoment(ANY_SERVER, Math.floorDiv(nanoTime, NANOS));
+        return new ServerMoment(anyServer, Math.floorDiv(nanoTime, NANOS));
     }
 
     @Override
@@ -227,7 +227,7 @@ final class ClusterSlots implements SlotMap {
     public CompletableFuture<Offer> offer(String key, byte[] value, Duration ttl, ServerMoment readAt) {
         int slot = slotOf(key);
         ClusterMember member = state.bySlot[slot];
-        if (member == null || readAt.server() != ANY_SERVER) {
+        if (member == null || readAt.server() != anyServer) {
             return CompletableFuture.completedFuture(Offer.REFUSED);
         }
         long nanoTime = readAt.leastMillis() * NANOS;

@@ -45,7 +45,7 @@ record DataRedisSettings(
         }
     }
 
-    /** Servers of a Redis that usher does not support. */
+    /** Servers of a Cluster, or of a Redis that usher does not support. */
     record Nodes(@DefaultValue List<String> nodes) {}
 
     boolean hasTlsUrl() {

@@ -5,6 +5,7 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisCredentialsProvider;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.SslOptions;
+import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
@@ -17,13 +18,25 @@ import org.springframework.boot.ssl.SslManagerBundle;
  * The Redis of an application's settings, and how to connect to it. An application can use it to open its own connections for
  * other data. An application that declares such a bean names another Redis for the caches.
  *
- * @param uri the address of the Redis, or of its Sentinels; a copy for each caller
+ * @param uri the address of the Redis, of its Sentinels, or of the first of {@code clusterNodes}; a copy for each caller
+ * @param clusterNodes of a Redis Cluster, the servers that are asked where the others are; else empty. A copy for each caller
  * @param options the client options, with the TLS material if there is any, which each new connection takes from its bundle anew
  */
-public record RedisEndpoint(RedisURI uri, ClientOptions options) {
+public record RedisEndpoint(RedisURI uri, List<RedisURI> clusterNodes, ClientOptions options) {
 
     /** What the settings of the application's Redis are under. */
     static final String APPLICATIONS = "spring.data.redis";
+
+    /** Of a Redis that is no Cluster. */
+    public RedisEndpoint(RedisURI uri, ClientOptions options) {
+        this(uri, List.of(), options);
+    }
+
+    /** Copies, for a {@link RedisURI} can be changed. */
+    @Override
+    public List<RedisURI> clusterNodes() {
+        return clusterNodes.stream().map(RedisUris::copyOf).toList();
+    }
 
     /** A copy, for a {@link RedisURI} can be changed. */
     @Override
@@ -50,7 +63,7 @@ public record RedisEndpoint(RedisURI uri, ClientOptions options) {
             DataRedisSettings settings,
             ObjectProvider<SslBundles> bundles,
             ObjectProvider<RedisCredentialsProvider> credentials) {
-        requireSupported(settings.cluster(), settings.masterreplica());
+        refuseReplicas(settings.masterreplica());
         RedisURI redis = settings.url() != null
                 ? uri(prefix, settings.url())
                 : uri(
@@ -64,6 +77,9 @@ public record RedisEndpoint(RedisURI uri, ClientOptions options) {
         String bundle = settings.ssl().isOn() ? settings.ssl().bundle() : null;
         return of(
                 uri,
+                settings.cluster() == null
+                        ? clusterNodesIn(settings.url())
+                        : requireNamed(prefix, settings.cluster().nodes()),
                 redis.isSsl() || settings.ssl().isOn(),
                 bundle == null || bundle.isEmpty()
                         ? null
@@ -75,11 +91,13 @@ public record RedisEndpoint(RedisURI uri, ClientOptions options) {
     /**
      * An endpoint.
      *
+     * @param clusterNodes the nodes of a Cluster, each as {@code host:port}; else none
      * @param bundle gives the bundle as it is at the moment, or is {@code null} when there is none
      * @param credentials take the place of a user name and a password
      */
     static RedisEndpoint of(
             RedisURI uri,
+            List<String> clusterNodes,
             boolean ssl,
             @Nullable Supplier<SslBundle> bundle,
             @Nullable String clientName,
@@ -93,17 +111,53 @@ public record RedisEndpoint(RedisURI uri, ClientOptions options) {
         if (bundle != null) {
             options.sslOptions(sslOptions(bundle));
         }
-        return new RedisEndpoint(uri, options.build());
+        if (clusterNodes.isEmpty()) {
+            return new RedisEndpoint(uri, options.build());
+        }
+        List<RedisURI> nodes = nodes(uri, clusterNodes);
+        return new RedisEndpoint(nodes.get(0), nodes, options.build());
+    }
+
+    private static List<RedisURI> nodes(RedisURI uri, List<String> clusterNodes) {
+        try {
+            return RedisUris.cluster(uri, clusterNodes);
+        } catch (IllegalArgumentException e) {
+            throw InvalidSetting.of(
+                    APPLICATIONS + ".cluster.nodes",
+                    clusterNodes,
+                    "Each node is host:port: " + e.getMessage() + ".",
+                    e);
+        }
+    }
+
+    private static List<String> requireNamed(String prefix, List<String> nodes) {
+        if (nodes.isEmpty()) {
+            throw new InvalidConfigurationPropertyValueException(
+                    prefix + ".cluster.nodes", null, "It has to name nodes of the Cluster, each as host:port.");
+        }
+        return nodes;
+    }
+
+    /** The nodes in a URL that has been read already. */
+    private static List<String> clusterNodesIn(@Nullable String url) {
+        return url == null || !RedisUris.isCluster(url)
+                ? List.of()
+                : RedisUris.cluster(url).stream()
+                        .map(node -> node.getHost().contains(":")
+                                ? "[" + node.getHost() + "]:" + node.getPort()
+                                : node.getHost() + ":" + node.getPort())
+                        .toList();
     }
 
     private static RedisURI uri(String prefix, String url) {
+        boolean isOwn = prefix.equals(UsherProperties.Redis.PREFIX);
         boolean behindSentinels = url.startsWith("redis-sentinel://") || url.startsWith("rediss-sentinel://");
         if (url.startsWith("redis://")
                 || url.startsWith("rediss://")
                 // Spring Boot does not know the others.
-                || (behindSentinels && prefix.equals(UsherProperties.Redis.PREFIX))) {
+                || (isOwn && (behindSentinels || RedisUris.isCluster(url)))) {
             try {
-                return RedisUris.parse(url);
+                return RedisUris.isCluster(url) ? RedisUris.cluster(url).get(0) : RedisUris.parse(url);
             } catch (IllegalArgumentException e) {
                 throw new UnreadableRedisUrlException(prefix + ".url");
             }
@@ -201,21 +255,16 @@ public record RedisEndpoint(RedisURI uri, ClientOptions options) {
         return options.build();
     }
 
-    static void requireSupported(@Nullable Object cluster, @Nullable Object masterReplica) {
-        refuse("cluster", cluster);
-        refuse("masterreplica", masterReplica);
-    }
-
-    private static void refuse(String topology, @Nullable Object settings) {
-        if (settings != null) {
+    static void refuseReplicas(@Nullable Object masterReplica) {
+        if (masterReplica != null) {
             throw new InvalidConfigurationPropertyValueException(
-                    APPLICATIONS + "." + topology + ".nodes",
+                    APPLICATIONS + ".masterreplica.nodes",
                     null,
-                    "usher does not support Redis as a " + topology + " yet. Name a standalone server with"
-                            + " spring.data.redis.host and spring.data.redis.port, or with spring.data.redis.url, or its Sentinels"
-                            + " with spring.data.redis.sentinel.nodes. If the application uses the " + topology
-                            + " for other purposes, name another Redis for the caches with usher.redis.url or"
-                            + " usher.redis.host.");
+                    "usher does not support Redis as a masterreplica yet. Name a standalone server with"
+                            + " spring.data.redis.host and spring.data.redis.port, or with spring.data.redis.url, its Sentinels with"
+                            + " spring.data.redis.sentinel.nodes, or a Cluster with spring.data.redis.cluster.nodes. If the"
+                            + " application uses the masterreplica for other purposes, name another Redis for the caches with"
+                            + " usher.redis.url or usher.redis.host.");
         }
     }
 }

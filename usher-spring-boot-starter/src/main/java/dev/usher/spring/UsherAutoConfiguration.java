@@ -11,6 +11,7 @@ import dev.usher.UserStatusCache;
 import io.lettuce.core.RedisCredentialsProvider;
 import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.util.List;
 import java.util.Objects;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
@@ -84,11 +85,12 @@ public final class UsherAutoConfiguration {
             if (own != null) {
                 return own;
             }
-            RedisEndpoint.requireSupported(details.getCluster(), details.getMasterReplica());
+            RedisEndpoint.refuseReplicas(details.getMasterReplica());
             DataRedisSettings settings = DataRedisSettings.of(environment);
             boolean hasBundle = details.getSslBundle() != null;
             return RedisEndpoint.of(
                     uri(details),
+                    clusterNodes(details),
                     // The details do not report a rediss:// URL; Spring Boot checks the URL again too.
                     hasBundle || settings.hasTlsUrl(),
                     hasBundle ? () -> Objects.requireNonNull(details.getSslBundle()) : null,
@@ -96,7 +98,18 @@ public final class UsherAutoConfiguration {
                     credentials);
         }
 
+        private static List<String> clusterNodes(DataRedisConnectionDetails details) {
+            DataRedisConnectionDetails.Cluster cluster = details.getCluster();
+            return cluster == null
+                    ? List.of()
+                    : cluster.getNodes().stream().map(SpringDataRedis::text).toList();
+        }
+
         private static RedisURI uri(DataRedisConnectionDetails details) {
+            if (details.getCluster() != null) {
+                // Of this, everything is used but the address.
+                return uri(Standalone.of("localhost", DEFAULT_PORT, 0), details);
+            }
             Sentinel sentinel = details.getSentinel();
             if (sentinel != null) {
                 // Of this, everything is used but the address.
@@ -208,7 +221,13 @@ public final class UsherAutoConfiguration {
             ObjectProvider<CacheMeters> meters,
             ObjectProvider<JsonMapper> mappers,
             Environment environment) {
-        UserCaches.Builder builder = properties.builder().redis(redis.uri()).clientOptions(redis.options());
+        UserCaches.Builder builder = properties.builder().clientOptions(redis.options());
+        List<RedisURI> clusterNodes = redis.clusterNodes();
+        if (clusterNodes.isEmpty()) {
+            builder.redis(redis.uri());
+        } else {
+            builder.redisCluster(clusterNodes);
+        }
         meters.ifUnique(each -> each.showIn(builder));
         mappers.ifUnique(builder::jsonMapper);
         if (Threading.VIRTUAL.isActive(environment)) {

@@ -40,7 +40,7 @@ public record UsherProperties(
      * @param awaitReplicas Which writes wait for the replicas of Redis: auto for bans, by all that are connected; all for bans and
      *     heartbeats; or how many replicas a ban waits for.
      * @param url URL of a Redis of usher's own, beside that of the application; as redis://user:password@host:6379/0, rediss:// for TLS, or
-     *     redis-sentinel://user:password@host:26379,host:26379/0#master behind Sentinel.
+     *     redis-sentinel://user:password@host:26379,host:26379/0#master behind Sentinel, or redis-cluster://user:password@host:7001,host:7001.
      * @param host Host of a Redis of usher's own, beside that of the application.
      * @param port Port of a Redis of usher's own; 6379 by default.
      * @param database Database in a Redis of usher's own; 0 by default.

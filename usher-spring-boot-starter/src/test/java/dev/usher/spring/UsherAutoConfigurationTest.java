@@ -3,6 +3,7 @@ package dev.usher.spring;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.usher.CachesHealth;
 import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
@@ -14,6 +15,7 @@ import io.lettuce.core.RedisCredentialsProvider;
 import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
@@ -269,9 +271,42 @@ class UsherAutoConfigurationTest {
                 .run(context -> assertThat(uriOf(context).getPort()).isEqualTo(1));
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"cluster", "masterreplica"})
-    void aRedisThatUsherDoesNotSupportIsRefusedByTheNameOfTheSetting(String topology) {
+    @Test
+    void aClusterIsReadAlikeWithSpringDataAndWithout() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(
+                            "spring.data.redis.cluster.nodes=127.0.0.1:1,[::1]:2",
+                            "spring.data.redis.username=usher",
+                            "spring.data.redis.password=s3cret",
+                            "spring.data.redis.ssl.enabled=true")
+                    .run(context -> {
+                        List<RedisURI> nodes =
+                                context.getBean(RedisEndpoint.class).clusterNodes();
+                        assertThat(nodes).extracting(RedisURI::getHost).containsExactly("127.0.0.1", "::1");
+                        assertThat(nodes).extracting(RedisURI::getPort).containsExactly(1, 2);
+                        assertThat(nodes).allSatisfy(node -> {
+                            assertThat(node.isSsl()).isTrue();
+                            assertCredentials(node, "usher", "s3cret");
+                        });
+                        assertThat(context.getBean(UserCaches.class).health().topology())
+                                .isEqualTo(CachesHealth.Topology.CLUSTER);
+                        assertThat(context.getBean(RedisEndpoint.class).toString())
+                                .doesNotContain("s3cret");
+                    });
+        }
+    }
+
+    @Test
+    void aClusterOfUshersOwnIsNamedByAUrl() {
+        plain.withPropertyValues("usher.redis.url=redis-cluster://:s3cret@127.0.0.1:1,[::1]:2")
+                .run(context -> assertThat(context.getBean(RedisEndpoint.class).clusterNodes())
+                        .extracting(RedisURI::getHost)
+                        .containsExactly("127.0.0.1", "::1"));
+    }
+
+    @Test
+    void aRedisThatUsherDoesNotSupportIsRefusedByTheNameOfTheSetting() {
+        String topology = "masterreplica";
         String nodes = "spring.data.redis." + topology + ".nodes";
         for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
             runner.withPropertyValues(nodes + "=127.0.0.1:1")

@@ -11,14 +11,20 @@ import io.github.bucket4j.distributed.ExpirationAfterWriteStrategy;
 import io.github.bucket4j.distributed.proxy.AsyncProxyManager;
 import io.github.bucket4j.distributed.proxy.optimization.Optimizations;
 import io.github.bucket4j.redis.lettuce.Bucket4jLettuce;
+import io.github.bucket4j.redis.lettuce.Bucket4jLettuce.LettuceBasedProxyManagerBuilder;
 import io.github.resilience4j.circuitbreaker.CircuitBreaker;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig;
 import io.github.resilience4j.circuitbreaker.CircuitBreakerConfig.SlidingWindowType;
+import io.lettuce.core.AbstractRedisClient;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisURI;
-import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.api.StatefulConnection;
+import io.lettuce.core.api.async.BaseRedisAsyncCommands;
+import io.lettuce.core.cluster.ClusterClientOptions;
+import io.lettuce.core.cluster.ClusterTopologyRefreshOptions;
+import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
@@ -53,6 +59,9 @@ final class SharedBuckets implements AutoCloseable {
     private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(2);
     private static final Duration PAUSE = Duration.ofSeconds(1);
 
+    /** How often a Cluster is asked where its slots are. */
+    private static final Duration TOPOLOGY_LOOK = Duration.ofSeconds(5);
+
     /** For how long after a late answer Redis may only be slow. */
     private static final Duration SUSPECT_FOR = Duration.ofSeconds(1);
 
@@ -65,7 +74,7 @@ final class SharedBuckets implements AutoCloseable {
     private final TimeMeter time;
     private final Duration commandTimeout;
     private final NamedBucket probe;
-    private final RedisClient client;
+    private final AbstractRedisClient client;
     private final RedisURI uri;
 
     /** Only a new connection that answers closes it, never the time, since the clock of the machine may be set back. */
@@ -86,11 +95,14 @@ final class SharedBuckets implements AutoCloseable {
     private volatile @Nullable Connected connected;
     private volatile boolean closed;
 
+    /** A connection to one server or to a Cluster. */
+    private record Link(
+            StatefulConnection<String, byte[]> connection,
+            BaseRedisAsyncCommands<String, byte[]> commands,
+            LettuceBasedProxyManagerBuilder<String> buckets) {}
+
     /** A connection, the buckets over it, and those with requests under way. */
-    private record Connected(
-            StatefulRedisConnection<String, byte[]> connection,
-            AsyncProxyManager<String> buckets,
-            Cache<String, AsyncBucketProxy> requested) {
+    private record Connected(Link link, AsyncProxyManager<String> buckets, Cache<String, AsyncBucketProxy> requested) {
 
         AsyncBucketProxy bucket(NamedBucket named) {
             return requested.get(
@@ -114,8 +126,7 @@ final class SharedBuckets implements AutoCloseable {
         uri.setTimeout(CONNECT_TIMEOUT);
         // Counts need no majority: one that goes to a primary that has been replaced is lost with it.
         uri.getSentinels().forEach(sentinel -> sentinel.setTimeout(CONNECT_TIMEOUT));
-        this.client = RedisClient.create(uri);
-        client.setOptions(endpoint.options()
+        ClientOptions options = endpoint.options()
                 .mutate()
                 .autoReconnect(false)
                 .disconnectedBehavior(ClientOptions.DisconnectedBehavior.REJECT_COMMANDS)
@@ -124,7 +135,24 @@ final class SharedBuckets implements AutoCloseable {
                         .mutate()
                         .connectTimeout(CONNECT_TIMEOUT)
                         .build())
-                .build());
+                .build();
+        List<RedisURI> nodes = endpoint.clusterNodes();
+        if (nodes.isEmpty()) {
+            RedisClient one = RedisClient.create(uri);
+            one.setOptions(options);
+            this.client = one;
+        } else {
+            nodes.forEach(node -> node.setTimeout(CONNECT_TIMEOUT));
+            RedisClusterClient cluster = RedisClusterClient.create(nodes);
+            cluster.setOptions(ClusterClientOptions.builder(options)
+                    .autoReconnect(true) // to the node: the connection of all stays
+                    .topologyRefreshOptions(ClusterTopologyRefreshOptions.builder()
+                            .enablePeriodicRefresh(TOPOLOGY_LOOK)
+                            .adaptiveRefreshTriggersTimeout(PAUSE)
+                            .build())
+                    .build());
+            this.client = cluster;
+        }
         this.triedAt = System.nanoTime() - PAUSE.toNanos();
         try {
             tryToConnect().get(CONNECT_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
@@ -258,7 +286,7 @@ final class SharedBuckets implements AutoCloseable {
     }
 
     private boolean isUsable(Connected redis) {
-        return breaker.getState() == CircuitBreaker.State.CLOSED && redis.connection.isOpen();
+        return breaker.getState() == CircuitBreaker.State.CLOSED && redis.link.connection.isOpen();
     }
 
     private void late(long nanos, Throwable failure) {
@@ -302,8 +330,8 @@ final class SharedBuckets implements AutoCloseable {
         }
         if (pulsing.compareAndSet(false, true)) {
             long from = System.nanoTime();
-            var unused = current.connection
-                    .async()
+            var unused = current.link
+                    .commands
                     .ping()
                     .toCompletableFuture()
                     .orTimeout(commandTimeout.toNanos(), TimeUnit.NANOSECONDS)
@@ -326,7 +354,7 @@ final class SharedBuckets implements AutoCloseable {
         Connected former = connected;
         if (former != null) {
             connected = null;
-            var unused = former.connection.closeAsync();
+            var unused = former.link.connection.closeAsync();
         }
         return connect().thenCompose(this::use).whenComplete((done, failure) -> {
             if (failure != null) {
@@ -336,20 +364,27 @@ final class SharedBuckets implements AutoCloseable {
         });
     }
 
-    private CompletableFuture<StatefulRedisConnection<String, byte[]>> connect() {
+    private CompletableFuture<Link> connect() {
+        RedisCodec<String, byte[]> codec = RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE);
         try {
-            return client.connectAsync(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE), uri)
-                    .toCompletableFuture();
+            return client instanceof RedisClusterClient cluster
+                    ? cluster.connectAsync(codec)
+                            .thenApply(made -> new Link(made, made.async(), Bucket4jLettuce.casBasedBuilder(made)))
+                            .toCompletableFuture()
+                    : ((RedisClient) client)
+                            .connectAsync(codec, uri)
+                            .thenApply(made -> new Link(made, made.async(), Bucket4jLettuce.casBasedBuilder(made)))
+                            .toCompletableFuture();
         } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(e);
         }
     }
 
     /** Tests the connection before it is used: Redis may be silent or refuse, and the first call of a JVM is slow. */
-    private CompletableFuture<?> use(StatefulRedisConnection<String, byte[]> connection) {
+    private CompletableFuture<?> use(Link link) {
         Connected made = new Connected(
-                connection,
-                buckets(connection),
+                link,
+                buckets(link),
                 Caffeine.newBuilder()
                         .maximumSize(MAX_REQUESTED)
                         .expireAfterAccess(TTL_WHEN_FULL)
@@ -360,14 +395,14 @@ final class SharedBuckets implements AutoCloseable {
                 connected = made;
                 breaker.reset();
             } else {
-                var unused = connection.closeAsync();
+                var unused = link.connection.closeAsync();
             }
         });
     }
 
     /** Their timeout is longer than a caller waits: tokens of late answers are given back. */
-    private AsyncProxyManager<String> buckets(StatefulRedisConnection<String, byte[]> connection) {
-        return Bucket4jLettuce.casBasedBuilder(connection)
+    private AsyncProxyManager<String> buckets(Link link) {
+        return link.buckets
                 .clientClock(time)
                 .requestTimeout(CONNECT_TIMEOUT)
                 .expirationAfterWrite(ExpirationAfterWriteStrategy.basedOnTimeForRefillingBucketUpToMax(TTL_WHEN_FULL))

@@ -12,6 +12,7 @@ import dev.usher.server.problem.ProblemType;
 import dev.usher.server.token.Sha256;
 import dev.usher.spring.RedisEndpoint;
 import dev.usher.testkit.FaultProxy;
+import dev.usher.testkit.RedisCluster;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisClient;
@@ -138,6 +139,26 @@ class AttemptLimitsIT {
             await().atMost(PATIENCE)
                     .ignoreExceptionsInstanceOf(ProblemException.class)
                     .untilAsserted(() -> limits.during(() -> limits.fail(MOBILE, ADDRESS)));
+        }
+    }
+
+    /** The counts of these mobiles are on all primaries. */
+    @Test
+    void onAClusterNodesCountTogether() throws Exception {
+        try (RedisCluster cluster = RedisCluster.builder().replicas(0).start()) {
+            List<RedisURI> nodes = cluster.servers().stream()
+                    .map(server -> RedisURI.create(server.uri()))
+                    .toList();
+            RedisEndpoint endpoint = new RedisEndpoint(nodes.get(0), nodes, ClientOptions.create());
+            try (Limits one = limits(endpoint, 2, 1000, PATIENCE);
+                    Limits other = limits(endpoint, 2, 1000, PATIENCE)) {
+                for (int i = 10; i < 20; i++) {
+                    String mobile = "138123456" + i;
+                    one.fail(mobile, ADDRESS);
+                    other.fail(mobile, ADDRESS);
+                    one.refused(mobile, ADDRESS);
+                }
+            }
         }
     }
 
@@ -325,10 +346,15 @@ class AttemptLimitsIT {
     }
 
     private Limits limits(String redis, int perMobile, int perAddress, Duration timeout) {
+        return limits(
+                new RedisEndpoint(RedisURI.create(redis), ClientOptions.create()), perMobile, perAddress, timeout);
+    }
+
+    private Limits limits(RedisEndpoint redis, int perMobile, int perAddress, Duration timeout) {
         return new Limits(new AttemptLimits(
                 new UsherServerProperties.Attempts(perMobile, perAddress, 3, Duration.ofMinutes(1)),
                 prefix,
-                new RedisEndpoint(RedisURI.create(redis), ClientOptions.create()),
+                redis,
                 timeout,
                 clock));
     }
