@@ -368,7 +368,8 @@ final class SharedBuckets implements AutoCloseable {
         RedisCodec<String, byte[]> codec = RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE);
         try {
             return client instanceof RedisClusterClient cluster
-                    ? cluster.connectAsync(codec)
+                    ? cluster.refreshPartitionsAsync()
+                            .thenCompose(asked -> cluster.connectAsync(codec))
                             .thenApply(made -> new Link(made, made.async(), Bucket4jLettuce.casBasedBuilder(made)))
                             .toCompletableFuture()
                     : ((RedisClient) client)
