@@ -17,8 +17,12 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
@@ -245,6 +249,167 @@ class ClusterIT {
             assertThat(here.isEnabled(id)).isTrue();
             assertThat(answersFromMemory(here, id)).isTrue();
         });
+    }
+
+    @Test
+    void serversAreFoundByTheAddressesThatTheyAnnounce() {
+        RedisCluster cluster = open(
+                RedisCluster.builder().replicas(0).proxied().password("secret").start());
+        // By its own address, and not by that of its proxy, which it announces.
+        String seed = "redis-cluster://:secret@127.0.0.1:"
+                + cluster.primaries().get(0).port();
+        UserCaches first = open(NodesOnRedis.patient(seed).build());
+        UserCaches second = open(NodesOnRedis.patient(seed).build());
+        await().until(() -> first.health().nearOpen() && second.health().nearOpen());
+        UserCache<Long, UserProfile> here = cacheOf(first);
+        UserCache<Long, UserProfile> there = cacheOf(second);
+        Set<Long> ids = users();
+
+        assertThat(here.findAll(ids).keySet()).isEqualTo(ids);
+        NodesOnRedis.awaitLoads(first);
+        assertChangesAreSeen(here, there, ids);
+    }
+
+    @Test
+    @Tag("thorough")
+    void aServerThatJoinsAndLeavesIsFollowed() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCaches node = node(cluster);
+        UserCache<Long, UserProfile> here = cacheOf(node);
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        table.put(42L, profile());
+        keepInMemory(here);
+        RedisServer old = cluster.primaryOf(KEY);
+
+        RedisServer joined = cluster.addPrimary();
+        cluster.moveSlot(cluster.slotOf(KEY), joined);
+        assertChangeIsSeen(here, there);
+        await().untilAsserted(() -> {
+            keepInMemory(here);
+            assertThat(keysOf(joined)).contains(KEY);
+        });
+
+        cluster.moveSlot(cluster.slotOf(KEY), old);
+        cluster.remove(joined);
+        assertChangeIsSeen(here, there);
+        await().until(() -> node.health().isWell());
+        keepInMemory(here);
+    }
+
+    /** The fence of the second user is on the source of the move, and its guard on the target. */
+    @Test
+    void aBanIsConfirmedWhileSlotsAreMoved() {
+        RedisCluster cluster = open(RedisCluster.builder().start());
+        UserStatusCache<Long> here = statusesOf(node(cluster));
+        UserStatusCache<Long> there = statusesOf(node(cluster));
+        List<Long> ids = List.copyOf(oneOnEach(cluster));
+        ids.forEach(id -> statuses.put(id, UserStatus.ENABLED));
+        assertThat(ids).allMatch(there::isEnabled);
+        // One that the nodes know for so long that it may be complete.
+        await().until(() -> here.disable(1_000L, () -> {}).grade() == Grade.CONFIRMED);
+
+        int slot = cluster.slotOf("user:" + ids.get(1) + ":status");
+        cluster.beginMove(slot, other(cluster, cluster.primaryOf(slot)));
+        for (int i = 0; i < 5; i++) {
+            int another = (slot + 1 + i) % RedisCluster.SLOTS;
+            cluster.moveSlot(another, other(cluster, cluster.primaryOf(another)));
+        }
+        for (long id : ids.subList(0, 2)) {
+            RevocationReceipt receipt = here.disable(id, () -> statuses.put(id, UserStatus.DISABLED));
+            assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.CONFIRMED);
+            assertThat(there.isEnabled(id)).isFalse();
+        }
+    }
+
+    /** Its guard is on the target of the move, whose replica could take that one's place without it. */
+    @Test
+    @Tag("thorough")
+    void aBanIsNotConfirmedWhileAReplicaOfTheTargetOfAMoveLacksIt() {
+        RedisCluster cluster = open(RedisCluster.builder().start());
+        UserStatusCache<Long> here = statusesOf(node(cluster));
+        await().until(() -> here.disable(1_000L, () -> {}).grade() == Grade.CONFIRMED);
+        RedisServer ofRegister = cluster.primaryOf("{user:nodes}");
+        long id = LongStream.iterate(1, each -> each + 1)
+                .filter(each -> !cluster.primaryOf("user:" + each + ":status").equals(ofRegister))
+                .findFirst()
+                .orElseThrow();
+        RedisServer from = cluster.primaryOf("user:" + id + ":status");
+        RedisServer to = cluster.primaries().stream()
+                .filter(primary -> !primary.equals(from) && !primary.equals(ofRegister))
+                .findFirst()
+                .orElseThrow();
+        cluster.beginMove(cluster.slotOf("user:" + id + ":status"), to);
+
+        cluster.replicasOf(to).get(0).freeze();
+        RevocationReceipt receipt = here.disable(id, () -> statuses.put(id, UserStatus.DISABLED));
+
+        assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.ON_PRIMARY);
+    }
+
+    /** Of each read, all changes count that were confirmed a bound before it. */
+    @Test
+    @Tag("thorough")
+    void aUserWhoseSlotIsMovedAroundIsNeverOlderThanTheBound() throws Exception {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        Duration bound = Duration.ofSeconds(1);
+        Facet<UserProfile> facet = UserProfile.FACET.with(
+                UserProfile.FACET.policy().toBuilder().stalenessBound(bound).build());
+        UserCache<Long, UserProfile> here = node(cluster).cache(facet, Long.class, table);
+        UserCache<Long, UserProfile> there = node(cluster).cache(facet, Long.class, table);
+        Queue<long[]> confirmed = new ConcurrentLinkedQueue<>();
+        AtomicBoolean ends = new AtomicBoolean();
+        AtomicReference<String> old = new AtomicReference<>();
+        table.put(42L, versioned(0));
+        Thread reader = new Thread(() -> {
+            long least = 0;
+            while (!ends.get()) {
+                long from = System.nanoTime();
+                for (long[] one = confirmed.peek();
+                        one != null && from - one[1] > bound.toNanos();
+                        one = confirmed.peek()) {
+                    least = one[0];
+                    confirmed.poll();
+                }
+                long found = versionOf(here.find(42L).orElseThrow());
+                if (found < least) {
+                    old.set(found + " is read, and " + least + " was confirmed a bound before");
+                }
+            }
+        });
+        Thread writer = new Thread(() -> {
+            for (long each = 1; !ends.get(); each++) {
+                table.put(42L, versioned(each));
+                if (there.invalidate(42L)) {
+                    confirmed.add(new long[] {each, System.nanoTime()});
+                }
+                there.find(42L);
+            }
+        });
+        reader.start();
+        writer.start();
+        int slot = cluster.slotOf(KEY);
+        for (int i = 0; i < 12; i++) {
+            RedisServer to = other(cluster, cluster.primaryOf(slot));
+            if (i % 3 == 2) {
+                cluster.takeSlot(slot, to);
+            } else {
+                cluster.moveSlot(slot, to);
+            }
+        }
+        ends.set(true);
+        reader.join();
+        writer.join();
+
+        assertThat(old.get()).isNull();
+        assertChangeIsSeen(here, there);
+    }
+
+    private static UserProfile versioned(long number) {
+        return new UserProfile("13800000000", Long.toString(number), "", false, "", "");
+    }
+
+    private static long versionOf(UserProfile profile) {
+        return Long.parseLong(profile.name());
     }
 
     /** With the value first, a row from before the change could be stored in between. */

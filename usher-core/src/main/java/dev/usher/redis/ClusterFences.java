@@ -7,8 +7,12 @@ import io.lettuce.core.protocol.AsyncCommand;
 import io.lettuce.core.protocol.Command;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -24,8 +28,29 @@ final class ClusterFences {
 
     private final ClusterSlots slots;
 
+    /** By slot, the primaries that have taken fences in place of the one that the map names. */
+    private final ConcurrentMap<Integer, Set<RedisPrimary>> elsewhere = new ConcurrentHashMap<>();
+
     ClusterFences(ClusterSlots slots) {
         this.slots = slots;
+    }
+
+    /** The primaries that have taken fences of a key's slot, beside the one that the map names. */
+    Set<RedisPrimary> elsewhere(String key) {
+        return elsewhere.getOrDefault(ClusterSlots.slotOf(key), Set.of());
+    }
+
+    private void taken(String key, RedisPrimary by) {
+        if (!slots.primaryOf(key).equals(by)) {
+            elsewhere
+                    .computeIfAbsent(ClusterSlots.slotOf(key), slot -> ConcurrentHashMap.newKeySet())
+                    .add(by);
+        }
+    }
+
+    /** Slots have come to other primaries, by which they are known now. */
+    void moved(BitSet moved) {
+        moved.stream().forEach(elsewhere::remove);
     }
 
     /** Completed when the key is fenced. */
@@ -34,7 +59,10 @@ final class ClusterFences {
     }
 
     private CompletableFuture<?> send(RedisPrimary primary, String key, int left) {
-        CompletableFuture<Object> sent = primary.guards().sendFence(key).thenApply(done -> done);
+        CompletableFuture<Object> sent = primary.guards().sendFence(key).thenApply(done -> {
+            taken(key, primary);
+            return done;
+        });
         return sent.exceptionallyCompose(failure -> {
             Redirect redirect = Redirect.in(failure, primary.clusterAddress());
             boolean isMoving = Redirect.isTryAgain(failure)
@@ -92,11 +120,15 @@ final class ClusterFences {
                 type,
                 new IntegerOutput<>(TextKeysCodec.INSTANCE),
                 args.apply(new CommandArgs<>(TextKeysCodec.INSTANCE))));
-        return one(slots.primaryOf(key), command, false, MAX_REDIRECTS);
+        return one(slots.primaryOf(key), key, command, false, MAX_REDIRECTS);
     }
 
     private CompletableFuture<Long> one(
-            RedisPrimary primary, Supplier<AsyncCommand<String, byte[], Long>> command, boolean isAsked, int left) {
+            RedisPrimary primary,
+            String key,
+            Supplier<AsyncCommand<String, byte[], Long>> command,
+            boolean isAsked,
+            int left) {
         AsyncCommand<String, byte[], Long> sent = command.get();
         try {
             StatefulRedisConnection<String, byte[]> connection = primary.scripts();
@@ -112,10 +144,14 @@ final class ClusterFences {
             // The latter when the connection is closed for good.
             return CompletableFuture.failedFuture(e);
         }
-        return sent.toCompletableFuture().exceptionallyCompose(failure -> {
+        CompletableFuture<Long> done = sent.toCompletableFuture().thenApply(count -> {
+            taken(key, primary);
+            return count;
+        });
+        return done.exceptionallyCompose(failure -> {
             Redirect redirect = Redirect.in(failure, primary.clusterAddress());
             boolean asks = redirect != null && redirect.kind().equals(Redirect.ASK);
-            return follow(redirect, failure, left, next -> one(next, command, asks, left - 1));
+            return follow(redirect, failure, left, next -> one(next, key, command, asks, left - 1));
         });
     }
 }

@@ -242,7 +242,10 @@ final class ClusterSlots implements SlotMap {
     @Override
     public Acknowledged acknowledged(List<String> keys, Duration atMost) {
         Set<RedisPrimary> primaries = new LinkedHashSet<>();
-        keys.forEach(key -> primaries.add(primaryOf(key)));
+        keys.forEach(key -> {
+            primaries.add(primaryOf(key));
+            primaries.addAll(fences.elsewhere(key)); // while its slot is moved
+        });
         Acknowledged all = null;
         for (RedisPrimary primary : primaries) {
             Acknowledged one = primary.acknowledgeAll(atMost);
@@ -396,6 +399,7 @@ final class ClusterSlots implements SlotMap {
         if (moved.isEmpty()) {
             return;
         }
+        fences.moved(moved);
         long now = System.nanoTime();
         long loss = losses + 1;
         moved.stream().forEach(slot -> {
