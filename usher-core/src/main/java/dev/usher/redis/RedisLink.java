@@ -53,6 +53,10 @@ final class RedisLink {
     private final ScheduledExecutorService scheduler;
     private final RedisErrorLog errorLog;
     private final Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife;
+
+    /** Whether the server is one of a Cluster, which has some of the keys, by the map of the Cluster. */
+    private final boolean isOfCluster;
+
     private final CircuitBreaker breaker = new CircuitBreaker();
 
     /** One for each answer that is waited for; it withdraws the command, so that the wait ends. */
@@ -81,19 +85,22 @@ final class RedisLink {
      * @param timeout how long an answer is waited for
      */
     RedisLink(Duration timeout, ScheduledExecutorService scheduler, RedisErrorLog errorLog) {
-        this(timeout, scheduler, errorLog, RedisAsyncCommands::ping);
+        this(timeout, scheduler, errorLog, RedisAsyncCommands::ping, false);
     }
 
     /**
      * As the other, with a pulse that is worth more than its answer.
      *
      * @param signOfLife asks for an answer that no caller waits for
+     * @param isOfCluster whether a key may rightly be elsewhere: that is an answer then, and no failure
      */
     RedisLink(
             Duration timeout,
             ScheduledExecutorService scheduler,
             RedisErrorLog errorLog,
-            Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife) {
+            Function<RedisAsyncCommands<String, byte[]>, CompletionStage<?>> signOfLife,
+            boolean isOfCluster) {
+        this.isOfCluster = isOfCluster;
         this.signOfLife = signOfLife;
         this.timeout = timeout;
         this.scheduler = scheduler;
@@ -371,7 +378,7 @@ final class RedisLink {
         if (isAnswer(cause)) {
             breaker.answered();
         }
-        if (Redirect.isOfKey(cause)) {
+        if (isElsewhere(cause)) {
             answered();
             return errorLog.elsewhere(failure);
         }
@@ -385,9 +392,14 @@ final class RedisLink {
         }
     }
 
+    /** Whether the key of a call is on another server of the Cluster, or on its way there. One server that says so is a wrong one. */
+    private boolean isElsewhere(@Nullable Throwable failure) {
+        return isOfCluster && Redirect.isOfKey(failure);
+    }
+
     /** Notes how a call went that no caller waited for. */
     void note(@Nullable Throwable failure) {
-        if (failure == null || Redirect.isOfKey(failure)) {
+        if (failure == null || isElsewhere(failure)) {
             answered();
         } else if (!(failure instanceof SharedTierException)) {
             var unused = isOpen() ? failed(failure) : failed(notConnected());

@@ -164,10 +164,12 @@ public final class RedisPrimary implements AutoCloseable {
         this.batchSizes = batchSizes;
         this.errorLog = new RedisErrorLog(settings.uri());
         this.pauses = new Pauses(session, settings.clock(), settings.nanoTime());
-        this.readLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
-        this.scriptLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog, pauses::lookForPause);
-        this.revocationLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
-        this.heartbeatLink = new RedisLink(settings.commandTimeout(), scheduler, errorLog);
+        Duration timeout = settings.commandTimeout();
+        boolean isOfCluster = part != null;
+        this.readLink = new RedisLink(timeout, scheduler, errorLog, RedisAsyncCommands::ping, isOfCluster);
+        this.scriptLink = new RedisLink(timeout, scheduler, errorLog, pauses::lookForPause, isOfCluster);
+        this.revocationLink = new RedisLink(timeout, scheduler, errorLog, RedisAsyncCommands::ping, isOfCluster);
+        this.heartbeatLink = new RedisLink(timeout, scheduler, errorLog, RedisAsyncCommands::ping, isOfCluster);
         this.storedKeys = new StoredKeys(scriptLink);
         this.guards = new GuardProtocol(scriptLink, clock, part);
         RegisteredAt server = new RegisteredAt();

@@ -65,6 +65,26 @@ class RedisLinkTest {
     }
 
     @Test
+    void aKeyThatIsElsewhereIsAFailureUnlessTheServerIsOneOfACluster() {
+        RedisCommandExecutionException moved = new RedisCommandExecutionException("MOVED 99 10.0.0.2:7002");
+        RedisLink ofCluster =
+                new RedisLink(Duration.ofSeconds(5), timer, errorLog(), any -> new CompletableFuture<>(), true);
+        for (RedisLink each : List.of(link, ofCluster)) {
+            CompletableFuture<String> answer = each.bounded(CompletableFuture.failedFuture(moved));
+            assertThat(failureOf(answer)).isInstanceOf(SharedTierException.class);
+        }
+        assertThat(link.isFailing()).isTrue();
+        assertThat(link.hasFailedLately()).isTrue();
+        assertThat(ofCluster.isFailing()).isFalse();
+
+        link.note(null);
+        link.note(moved);
+        ofCluster.note(moved);
+        assertThat(link.isFailing()).isTrue();
+        assertThat(ofCluster.isFailing()).isFalse();
+    }
+
+    @Test
     void aKnownFailureIsNotWrapped() {
         SharedTierException known = new SharedTierException("known", null);
         CompletableFuture<String> answer = CompletableFuture.failedFuture(new CompletionException(known));
@@ -157,7 +177,11 @@ class RedisLinkTest {
     }
 
     private RedisLink link(Duration timeout) {
-        return new RedisLink(timeout, timer, new RedisErrorLog(RedisURI.create("redis://localhost:1")));
+        return new RedisLink(timeout, timer, errorLog());
+    }
+
+    private static RedisErrorLog errorLog() {
+        return new RedisErrorLog(RedisURI.create("redis://localhost:1"));
     }
 
     private void passDeadlines() {
