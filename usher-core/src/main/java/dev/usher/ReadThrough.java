@@ -115,6 +115,12 @@ final class ReadThrough<K, V> {
             return loadWithoutRedis(withoutRedis, call);
         }
         // First those that Redis may know: the source may fail the others, or let them wait.
+        if (!shared.isCluster()) {
+            return Futures.then(Futures.of(() -> new SharedLoad(misses, losses, call).ask()), (done, failure) -> {
+                withoutRedis.addAll(unanswered(misses, failure));
+                return loadWithoutRedis(withoutRedis, call);
+            });
+        }
         List<CompletableFuture<List<Miss<K, V>>>> parts = new ArrayList<>(1);
         for (List<Miss<K, V>> part : shared.partsOf(misses, miss -> miss.key)) {
             parts.add(loadFromShared(part, losses, call));
@@ -134,21 +140,30 @@ final class ReadThrough<K, V> {
      */
     private CompletableFuture<List<Miss<K, V>>> loadFromShared(
             List<Miss<K, V>> misses, long losses, Bulkhead.Call call) {
-        return Futures.of(() -> new SharedLoad(misses, losses, call).ask()).handle((done, failure) -> {
-            List<Miss<K, V>> left = failure == null
-                    ? List.of()
-                    : misses.stream().filter(Miss::isOpen).toList();
-            // Claims may have been granted although the answer did not come.
-            release(left);
-            for (Miss<K, V> miss : misses) {
-                // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
-                wakeUps.wake(miss.id);
-            }
-            if (failure != null) {
-                countSharedError(failure);
-            }
-            return left;
-        });
+        return Futures.of(() -> new SharedLoad(misses, losses, call).ask())
+                .handle((done, failure) -> unanswered(misses, failure));
+    }
+
+    /**
+     * Ends a load from the shared tier.
+     *
+     * @return those that it has not answered
+     * @throws CompletionException with the failure, when that is none of Redis
+     */
+    private List<Miss<K, V>> unanswered(List<Miss<K, V>> misses, @Nullable Throwable failure) {
+        List<Miss<K, V>> left = failure == null
+                ? List.of()
+                : misses.stream().filter(Miss::isOpen).toList();
+        // Claims may have been granted although the answer did not come.
+        release(left);
+        for (Miss<K, V> miss : misses) {
+            // Another load of the same user, begun after a change, may wait for the same; it will see for itself.
+            wakeUps.wake(miss.id);
+        }
+        if (failure != null) {
+            countSharedError(failure);
+        }
+        return left;
     }
 
     /** Values that cannot be cached are in no tier, and no caller waits for one to be stored. */
