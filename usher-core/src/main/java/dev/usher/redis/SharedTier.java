@@ -308,9 +308,11 @@ public final class SharedTier implements AutoCloseable {
         return slots.registered().register();
     }
 
-    /** From now on this node answers for a tenant: the nodes of another prefix. */
+    /** From now on this node answers for a tenant: the nodes of another prefix. In a Cluster no mark is set: it would be in a slot of its own. */
     public void addTenant(String prefix) {
-        slots.registered().tenants().add(prefix);
+        if (!slots.isCluster()) {
+            slots.registered().tenants().add(prefix);
+        }
     }
 
     /** This node answers for a tenant no more. */
@@ -320,20 +322,20 @@ public final class SharedTier implements AutoCloseable {
 
     /**
      * The session in which what is read of a tenant may be cached in memory, within the tracked session, or {@code null} while the tenant's register does
-     * not name this node's home. To be asked for before the read.
+     * not name this node's home, and always in a Cluster. To be asked for before the read.
      */
     public @Nullable Session sessionOfTenant(String prefix) {
-        return slots.registered().tenants().sessionOf(prefix);
+        return slots.isCluster() ? null : slots.registered().tenants().sessionOf(prefix);
     }
 
     /**
-     * Whether every node that could answer for a tenant is in {@link #register()}. To be asked after a fence has been confirmed.
+     * Whether every node that could answer for a tenant is in {@link #register()}; in a Cluster that is not known. To be asked after a fence has been confirmed.
      *
      * @param limit how long a node may answer that has been lost from a register
      * @throws SharedTierException when Redis does not say
      */
     public boolean isAlone(String prefix, Duration limit, Duration atMost) throws SharedTierException {
-        return slots.registered().tenants().isAlone(prefix, limit, atMost);
+        return !slots.isCluster() && slots.registered().tenants().isAlone(prefix, limit, atMost);
     }
 
     /**
