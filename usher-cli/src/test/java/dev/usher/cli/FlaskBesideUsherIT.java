@@ -3,6 +3,7 @@ package dev.usher.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.testkit.MariaDbServer;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
@@ -90,6 +91,32 @@ class FlaskBesideUsherIT {
                                     "postgresql+psycopg2://" + postgres.username() + ":" + postgres.password() + "@"),
                             List.of("CREATE PUBLICATION usher FOR TABLE users")),
                     pythonWith("psycopg2").orElseThrow());
+        }
+    }
+
+    static boolean isFlaskForMariaDbThere() {
+        return MariaDbServer.isThere() && pythonWith("pymysql").isPresent();
+    }
+
+    @Test
+    @EnabledIf(
+            value = "isFlaskForMariaDbThere",
+            disabledReason = "this machine has no MariaDB, or no Flask for it: install mariadb-server-core,"
+                    + " python3-flask-sqlalchemy, python3-pymysql and python3-redis, of Debian")
+    void onMariaDb() throws Exception {
+        try (MariaDbServer mariadb =
+                MariaDbServer.start("--log-bin=binlog", "--binlog-format=ROW", "--server-id=1")) {
+            String url = mariadb.createDatabase("shared");
+            share(
+                    new Site(
+                            url,
+                            mariadb.username(),
+                            mariadb.password(),
+                            url.replace(
+                                    "jdbc:mariadb://",
+                                    "mysql+pymysql://" + mariadb.username() + ":" + mariadb.password() + "@"),
+                            List.of()),
+                    pythonWith("pymysql").orElseThrow());
         }
     }
 
