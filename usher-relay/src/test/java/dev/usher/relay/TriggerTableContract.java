@@ -255,7 +255,7 @@ abstract class TriggerTableContract {
             holder.setTransactionIsolation(Connection.TRANSACTION_READ_COMMITTED);
             holder.setAutoCommit(false);
             statement.execute("SELECT * FROM usher_changes FOR UPDATE SKIP LOCKED");
-            session.follow(0, (changes, place) -> {
+            session.follow(0, "", (changes, place, mark) -> {
                 changes.forEach(change -> read.add(text(change)));
                 return true;
             });
@@ -279,7 +279,7 @@ abstract class TriggerTableContract {
         position();
         long intended = site.number("SELECT intended FROM usher_changes_position");
         try (ChangeFeed.Session session = feed.open()) {
-            session.follow(0, (changes, place) -> true);
+            session.follow(0, "", (changes, place, mark) -> true);
             site.sql("UPDATE users SET name = 'new' WHERE id = 1");
             await().atMost(PATIENCE).until(() -> site.number("SELECT place FROM usher_changes_position") > intended);
             assertThat(session.standing().end()).isEqualTo(intended);
