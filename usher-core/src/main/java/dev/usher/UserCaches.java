@@ -266,17 +266,19 @@ public final class UserCaches implements AutoCloseable {
          *     a Cluster as in {@code redis-cluster://user:password@host:7001,other:7001}, or {@code rediss-cluster://} for TLS. User and password are
          *     those of Redis
          * @return this builder
-         * @throws IllegalArgumentException when it is no such URI; it is not quoted, for it may hold a password
+         * @throws IllegalArgumentException when it is no such URI, or that of a Cluster with a database other than 0; it is not quoted, for it may hold a password
          */
         public Builder redis(String uri) {
+            List<RedisURI> servers;
             try {
-                return RedisUris.isCluster(uri) ? redisCluster(RedisUris.cluster(uri)) : redis(RedisUris.parse(uri));
+                servers = RedisUris.isCluster(uri) ? RedisUris.cluster(uri) : List.of(RedisUris.parse(uri));
             } catch (IllegalArgumentException e) {
                 // Without its cause, which quotes the URI.
                 throw new IllegalArgumentException(
                         "the Redis URI cannot be read; it should look like redis://host:6379,"
                                 + " redis-sentinel://host:26379,host:26379#primary or redis-cluster://host:7001,host:7001");
             }
+            return RedisUris.isCluster(uri) ? redisCluster(servers) : redis(servers.get(0));
         }
 
         /**
@@ -298,11 +300,15 @@ public final class UserCaches implements AutoCloseable {
          * @param nodes those of its servers that are asked where the others are, at least one. All servers of the Cluster have the account and the TLS of
          *     the first one
          * @return this builder
-         * @throws IllegalArgumentException when there are none
+         * @throws IllegalArgumentException when there are none, or one names a database other than 0
          */
         public Builder redisCluster(List<RedisURI> nodes) {
             if (nodes.isEmpty()) {
                 throw new IllegalArgumentException("name at least one node of the Redis Cluster");
+            }
+            if (nodes.stream().anyMatch(node -> node.getDatabase() != 0)) {
+                throw new IllegalArgumentException(
+                        "a Redis Cluster has no database but 0: leave the database out of its settings");
             }
             this.redis = nodes.get(0);
             this.seeds = List.copyOf(nodes);

@@ -25,7 +25,7 @@ public final class RedisUris {
     private static final int REDIS_PORT = 6_379;
 
     private static final Pattern CLUSTER =
-            Pattern.compile("(rediss?)-cluster://(?:([^/?#]*)@)?([^/?#@]+)(?:/0?)?(\\?[^#]*)?");
+            Pattern.compile("(rediss?)-cluster://(?:([^/?#]*)@)?([^/?#@]+)(?:/(\\d{0,5}))?(\\?[^#]*)?");
 
     private RedisUris() {}
 
@@ -37,7 +37,7 @@ public final class RedisUris {
     /**
      * Parses {@code redis-cluster://user:password@host:7001,[::1]:7001}, or {@code rediss-cluster://} for TLS.
      *
-     * @return each of the servers, with the account
+     * @return each of the servers, with the account; and with a database, which a Cluster does not have
      * @throws IllegalArgumentException when it is none of these
      */
     public static List<RedisURI> cluster(String text) {
@@ -46,8 +46,9 @@ public final class RedisUris {
             throw new IllegalArgumentException("no nodes of a Cluster");
         }
         String account = parts.group(2) == null ? "" : parts.group(2) + "@";
-        String query = parts.group(4) == null ? "" : parts.group(4);
-        RedisURI all = parse(parts.group(1) + "://" + account + "node" + query);
+        String database = parts.group(4) == null || parts.group(4).isEmpty() ? "" : "/" + parts.group(4);
+        String query = parts.group(5) == null ? "" : parts.group(5);
+        RedisURI all = parse(parts.group(1) + "://" + account + "node" + database + query);
         return cluster(all, List.of(parts.group(3).split(",", -1)));
     }
 

@@ -3,6 +3,7 @@ package dev.usher.redis;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import dev.usher.UserCaches;
 import io.lettuce.core.RedisCredentials;
 import io.lettuce.core.RedisURI;
 import java.time.Duration;
@@ -59,7 +60,7 @@ class RedisUrisTest {
             strings = {
                 "redis-cluster://:s3cret@one:port",
                 "redis-cluster://:s3cret@one:1,,two:2",
-                "redis-cluster://:s3cret@one:1/3",
+                "redis-cluster://:s3cret@one:1/three",
                 "redis-cluster://:s3cret@::1:7001",
                 "redis-cluster:s3cret"
             })
@@ -67,6 +68,16 @@ class RedisUrisTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> RedisUris.cluster(text))
                 .satisfies(failure -> assertThat(failure).hasMessageNotContaining("s3cret"));
+    }
+
+    @Test
+    void aDatabaseOfAClusterIsRefusedWhenTheCachesAreBuilt() {
+        for (String text : List.of("redis-cluster://:s3cret@one:1/3", "redis-cluster://:s3cret@one:1?database=3")) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> UserCaches.builder().redis(text))
+                    .withMessage("a Redis Cluster has no database but 0: leave the database out of its settings");
+        }
+        assertThat(RedisUris.cluster("redis-cluster://one:1/0")).hasSize(1);
     }
 
     @Test

@@ -119,6 +119,10 @@ public record RedisEndpoint(RedisURI uri, List<RedisURI> clusterNodes, ClientOpt
     }
 
     private static List<RedisURI> nodes(RedisURI uri, List<String> clusterNodes) {
+        if (uri.getDatabase() != 0) {
+            throw new InvalidConfigurationPropertyValueException(
+                    APPLICATIONS + ".database", uri.getDatabase(), "A Redis Cluster has no database but 0.");
+        }
         try {
             return RedisUris.cluster(uri, clusterNodes);
         } catch (IllegalArgumentException e) {
@@ -157,7 +161,10 @@ public record RedisEndpoint(RedisURI uri, List<RedisURI> clusterNodes, ClientOpt
                 // Spring Boot does not know the others.
                 || (isOwn && (behindSentinels || RedisUris.isCluster(url)))) {
             try {
-                return RedisUris.isCluster(url) ? RedisUris.cluster(url).get(0) : RedisUris.parse(url);
+                RedisURI uri = RedisUris.isCluster(url) ? RedisUris.cluster(url).get(0) : RedisUris.parse(url);
+                if (!RedisUris.isCluster(url) || uri.getDatabase() == 0) {
+                    return uri;
+                }
             } catch (IllegalArgumentException e) {
                 throw new UnreadableRedisUrlException(prefix + ".url");
             }
