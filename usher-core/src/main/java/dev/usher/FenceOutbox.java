@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
@@ -476,10 +477,17 @@ final class FenceOutbox {
     /**
      * Sends a fence without waiting. It is removed on the connection's event loop: a loss of the connection that comes
      * after the confirmation finds it among the recent ones.
+     *
+     * <p>A fence that was under way while its key came to another primary may be on the one before: it is not confirmed, and sent again.
      */
     private CompletableFuture<Void> sendAndConfirm(String key, Object mark) {
+        long losses = losses();
         return shared.sendFence(key).thenAccept(done -> {
             recent.add(key, System.nanoTime(), provenAt());
+            if (shared.hasMovedSince(key, losses)) {
+                throw new CompletionException(
+                        new SharedTierException("the key has come to another primary meanwhile", null));
+            }
             pending.remove(key, mark);
         });
     }

@@ -158,8 +158,21 @@ final class Revocation {
                     broken = Reason.INTERRUPTED;
                 }
             }
-            return RevocationReceipt.sent(broken, Set.of(), Set.of(), Set.of(), Map.of(), since(askedAt));
+            return broken == null
+                    ? waitedForBound(askedAt)
+                    : RevocationReceipt.sent(broken, Set.of(), Set.of(), Set.of(), Map.of(), since(askedAt));
         }
+    }
+
+    /** On a Cluster, a primary that has been replaced may be believed for longer than the bound. */
+    private RevocationReceipt waitedForBound(long askedAt) {
+        Revocations.Acknowledged acknowledged = fences.apply(Duration.ofNanos(boundNanos));
+        if (acknowledged == null) {
+            return RevocationReceipt.sent(null, Set.of(), Set.of(), Set.of(), Map.of(), since(askedAt));
+        }
+        return RevocationReceipt.sent(
+                        onPrimaryFor(acknowledged), Set.of(), Set.of(), Set.of(), Map.of(), since(askedAt))
+                .acknowledgedBy(acknowledged.replicas(), acknowledged.missing());
     }
 
     private RevocationReceipt waitedOut(long askedAt) {
@@ -186,10 +199,14 @@ final class Revocation {
     /** Why the nodes that have seen the change prove nothing of another primary, or {@code null} when they do. */
     private @Nullable Reason onPrimaryFor() {
         Revocations.Numbered numbered = revocation;
-        if (numbered == null || !numbered.acknowledged().isReplicated()) {
+        return numbered == null ? Reason.NOT_REPLICATED : onPrimaryFor(numbered.acknowledged());
+    }
+
+    private static @Nullable Reason onPrimaryFor(Revocations.Acknowledged acknowledged) {
+        if (!acknowledged.isReplicated()) {
             return Reason.NOT_REPLICATED;
         }
-        return numbered.acknowledged().missing() == null ? null : Reason.UNFENCED;
+        return acknowledged.missing() == null ? null : Reason.UNFENCED;
     }
 
     private @Nullable String missing() {

@@ -21,7 +21,9 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -298,6 +300,7 @@ class ClusterIT {
 
     /** The fence of the second user is on the source of the move, and its guard on the target. */
     @Test
+    @Tag("thorough")
     void aBanIsConfirmedWhileSlotsAreMoved() {
         RedisCluster cluster = open(RedisCluster.builder().start());
         UserStatusCache<Long> here = statusesOf(node(cluster));
@@ -346,6 +349,45 @@ class ClusterIT {
         assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.ON_PRIMARY);
     }
 
+    /** A node that reaches the primary before alone may believe it, for its node timeout and the bound. */
+    @Test
+    @Tag("thorough")
+    void aBanIsNotConfirmedWhileThePrimaryBeforeMayBeBelieved() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        long id = LongStream.iterate(1, each -> each + 1)
+                .filter(each ->
+                        !cluster.primaryOf("user:" + each + ":status").equals(cluster.primaryOf("{user:nodes}")))
+                .findFirst()
+                .orElseThrow();
+        int slot = cluster.slotOf("user:" + id + ":status");
+        // It has just begun to know of the primaries.
+        UserCaches newNode = open(UserCaches.builder()
+                .redis(cluster.uri())
+                .commandTimeout(Duration.ofSeconds(2))
+                .build());
+        await().until(() -> newNode.health().nearOpen());
+        UserStatusCache<Long> cache = statusesOf(newNode);
+        assertIsOnPrimaryAtFirst(cache, id);
+
+        cluster.moveSlot(slot, other(cluster, cluster.primaryOf(slot)));
+        assertIsOnPrimaryAtFirst(cache, id);
+        cluster.moveSlot(
+                cluster.slotOf("{user:nodes}"), other(cluster, cluster.primaryOf(cluster.slotOf("{user:nodes}"))));
+        assertIsOnPrimaryAtFirst(cache, id);
+    }
+
+    private void assertIsOnPrimaryAtFirst(UserStatusCache<Long> cache, long id) {
+        await().untilAsserted(() -> {
+            RevocationReceipt receipt = cache.disable(id, () -> statuses.put(id, UserStatus.DISABLED));
+            assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.ON_PRIMARY);
+            assertThat(receipt.missing()).contains("cluster-node-timeout");
+        });
+        await().atMost(Duration.ofSeconds(15)).untilAsserted(() -> {
+            RevocationReceipt receipt = cache.disable(id, () -> statuses.put(id, UserStatus.DISABLED));
+            assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.CONFIRMED);
+        });
+    }
+
     /** Of each read, all changes count that were confirmed a bound before it. */
     @Test
     @Tag("thorough")
@@ -357,12 +399,13 @@ class ClusterIT {
         UserCache<Long, UserProfile> here = node(cluster).cache(facet, Long.class, table);
         UserCache<Long, UserProfile> there = node(cluster).cache(facet, Long.class, table);
         Queue<long[]> confirmed = new ConcurrentLinkedQueue<>();
-        AtomicBoolean ends = new AtomicBoolean();
+        AtomicLong written = new AtomicLong();
+        CountDownLatch ends = new CountDownLatch(1);
         AtomicReference<String> old = new AtomicReference<>();
         table.put(42L, versioned(0));
         Thread reader = new Thread(() -> {
             long least = 0;
-            while (!ends.get()) {
+            while (ends.getCount() > 0) {
                 long from = System.nanoTime();
                 for (long[] one = confirmed.peek();
                         one != null && from - one[1] > bound.toNanos();
@@ -376,27 +419,36 @@ class ClusterIT {
                 }
             }
         });
+        // Seldom enough for the user to be in memory in between.
         Thread writer = new Thread(() -> {
-            for (long each = 1; !ends.get(); each++) {
-                table.put(42L, versioned(each));
-                if (there.invalidate(42L)) {
-                    confirmed.add(new long[] {each, System.nanoTime()});
+            try {
+                for (long each = 1; !ends.await(400, TimeUnit.MILLISECONDS); each++) {
+                    table.put(42L, versioned(each));
+                    if (there.invalidate(42L)) {
+                        confirmed.add(new long[] {each, System.nanoTime()});
+                        written.incrementAndGet();
+                    }
+                    there.find(42L);
                 }
-                there.find(42L);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
         });
         reader.start();
         writer.start();
         int slot = cluster.slotOf(KEY);
-        for (int i = 0; i < 12; i++) {
+        for (int i = 0; i < 6; i++) {
             RedisServer to = other(cluster, cluster.primaryOf(slot));
-            if (i % 3 == 2) {
+            await().until(() -> answersFromMemory(here));
+            if (i % 2 == 1) {
                 cluster.takeSlot(slot, to);
             } else {
                 cluster.moveSlot(slot, to);
             }
+            long before = written.get();
+            await().until(() -> old.get() != null || written.get() >= before + 5); // more than a bound
         }
-        ends.set(true);
+        ends.countDown();
         reader.join();
         writer.join();
 

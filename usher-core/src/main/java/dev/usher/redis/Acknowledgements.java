@@ -5,8 +5,10 @@ import dev.usher.redis.Revocations.Acknowledged;
 import io.lettuce.core.api.async.RedisAsyncCommands;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -120,11 +122,18 @@ final class Acknowledgements {
                 || !now.history().equals(history)) {
             return new Acknowledged(0, false, "Redis was replaced, or started anew, while the ban was written");
         }
+        Map<ServerAddress, Long> offsets = new HashMap<>(now.offsets());
+        candidates.others().forEach((replica, other) -> {
+            Long offset = offsets.get(other);
+            if (offset != null) {
+                offsets.putIfAbsent(replica, offset);
+            }
+        });
         Set<ServerAddress> all = new HashSet<>(candidates.replicas());
-        all.addAll(now.offsets().keySet());
+        all.addAll(offsets.keySet());
         List<String> missing = new ArrayList<>();
         List<String> lacking = all.stream()
-                .filter(replica -> now.offsets().getOrDefault(replica, -1L) < written.offset())
+                .filter(replica -> offsets.getOrDefault(replica, -1L) < written.offset())
                 .map(ServerAddress::toString)
                 .sorted()
                 .toList();

@@ -6,6 +6,7 @@ import io.lettuce.core.RedisURI;
 import io.lettuce.core.SocketOptions;
 import io.lettuce.core.resource.ClientResources;
 import io.lettuce.core.resource.DefaultClientResources;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashSet;
@@ -20,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes the connections to the servers of a Cluster, which all have the account and the TLS of the first one, and share threads. Thread-safe. */
 final class ClusterConnections implements AutoCloseable {
+
+    /** How long a server is waited for that may be away: less than a start waits for all connections. */
+    private static final Duration PATIENCE = PrimaryConnector.CONNECT_TIMEOUT.dividedBy(2);
 
     private final RedisSettings settings;
     private final String keyPrefix;
@@ -93,27 +97,33 @@ final class ClusterConnections implements AutoCloseable {
         settings.seeds().forEach(seed -> all.add(new ServerAddress(seed.getHost(), seed.getPort())));
         List<CompletableFuture<@Nullable ClusterTopology>> asked = new ArrayList<>();
         for (ServerAddress address : all) {
-            asked.add(Deadline.of(askAnew(address), PrimaryConnector.CONNECT_TIMEOUT, scheduler)
+            asked.add(Deadline.of(askAnew(address), PATIENCE, scheduler)
                     .handle((said, failure) -> failure == null ? said : null));
         }
-        return CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new))
-                .thenApply(done -> asked.stream()
-                        .map(CompletableFuture::join)
-                        .filter(Objects::nonNull)
-                        .toList());
+        return CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new)).thenApply(done -> {
+            List<ClusterTopology> said = asked.stream()
+                    .map(CompletableFuture::join)
+                    .filter(Objects::nonNull)
+                    .toList();
+            List<ClusterTopology> ofPrimaries =
+                    said.stream().filter(ClusterTopology::isOfPrimary).toList();
+            return ofPrimaries.isEmpty()
+                    ? said
+                    : ofPrimaries; // a server without slots may not have heard of the last moves
+        });
     }
 
     private CompletableFuture<ClusterTopology> askAnew(ServerAddress address) {
         return asking.connectAsync(TextKeysCodec.INSTANCE, uriOf(address))
                 .toCompletableFuture()
-                .thenCompose(connection -> connection
-                        .async()
-                        .clusterNodes()
+                .thenCompose(connection -> Deadline.of(
+                                connection.async().clusterNodes().toCompletableFuture(),
+                                PrimaryConnector.CONNECT_TIMEOUT,
+                                scheduler)
                         .thenApply(said -> ClusterTopology.parse(said, address))
                         .whenComplete((said, failure) -> {
                             var unused = connection.closeAsync();
-                        })
-                        .toCompletableFuture());
+                        }));
     }
 
     /** Ends a primary, without waiting for it: the client library waits for its own end. */

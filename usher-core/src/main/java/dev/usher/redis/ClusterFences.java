@@ -7,8 +7,10 @@ import io.lettuce.core.protocol.AsyncCommand;
 import io.lettuce.core.protocol.Command;
 import io.lettuce.core.protocol.CommandArgs;
 import io.lettuce.core.protocol.CommandType;
+import java.time.Duration;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -26,26 +28,48 @@ final class ClusterFences {
 
     private static final int MAX_REDIRECTS = 5;
 
+    /** How long a primary counts as one of a user's that has taken a fence: more than a receipt takes. */
+    private static final Duration LATELY = Duration.ofMinutes(1);
+
     private final ClusterSlots slots;
 
-    /** By slot, the primaries that have taken fences in place of the one that the map names. */
-    private final ConcurrentMap<Integer, Set<RedisPrimary>> elsewhere = new ConcurrentHashMap<>();
+    /** By slot, the primaries that have taken fences in place of the one that the map names, and when, in {@link System#nanoTime()}. */
+    private final ConcurrentMap<Integer, Map<RedisPrimary, Long>> elsewhere = new ConcurrentHashMap<>();
 
     ClusterFences(ClusterSlots slots) {
         this.slots = slots;
     }
 
-    /** The primaries that have taken fences of a key's slot, beside the one that the map names. */
+    /** The primaries that have taken fences of a key's slot of late, beside the one that the map names. */
     Set<RedisPrimary> elsewhere(String key) {
-        return elsewhere.getOrDefault(ClusterSlots.slotOf(key), Set.of());
+        Map<RedisPrimary, Long> taken = elsewhere.get(ClusterSlots.slotOf(key));
+        return taken == null ? Set.of() : Set.copyOf(taken.keySet());
     }
 
     private void taken(String key, RedisPrimary by) {
         if (!slots.primaryOf(key).equals(by)) {
-            elsewhere
-                    .computeIfAbsent(ClusterSlots.slotOf(key), slot -> ConcurrentHashMap.newKeySet())
-                    .add(by);
+            elsewhere.compute(ClusterSlots.slotOf(key), (slot, known) -> {
+                Map<RedisPrimary, Long> all = known == null ? new ConcurrentHashMap<>() : known;
+                all.put(by, System.nanoTime());
+                return all;
+            });
         }
+    }
+
+    /**
+     * Drops what was taken long ago, and by servers that are known no more. To be called now and then.
+     *
+     * @param known all primaries
+     */
+    void sweep(Set<RedisPrimary> known) {
+        long now = System.nanoTime();
+        elsewhere
+                .keySet()
+                .forEach(slot -> elsewhere.computeIfPresent(slot, (same, taken) -> {
+                    taken.entrySet()
+                            .removeIf(one -> !known.contains(one.getKey()) || now - one.getValue() > LATELY.toNanos());
+                    return taken.isEmpty() ? null : taken;
+                }));
     }
 
     /** Slots have come to other primaries, by which they are known now. */
@@ -84,7 +108,9 @@ final class ClusterFences {
         if (redirect == null || left == 0) {
             return CompletableFuture.failedFuture(failure);
         }
-        slots.changed();
+        if (redirect.kind().equals(Redirect.MOVED)) {
+            slots.changed();
+        }
         RedisPrimary known = slots.primaryAt(redirect.address());
         if (known != null) {
             return next.apply(known);

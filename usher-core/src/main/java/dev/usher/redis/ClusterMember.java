@@ -1,5 +1,6 @@
 package dev.usher.redis;
 
+import java.time.Duration;
 import java.util.BitSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -94,6 +95,11 @@ final class ClusterMember implements ClusterPart, AutoCloseable {
     @Override
     public void lost(BitSet lost) {
         cluster.noteLost(lost);
+    }
+
+    @Override
+    public Duration lag() {
+        return cluster.lag();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.usher.redis;
 
+import java.time.Duration;
 import java.util.BitSet;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +25,9 @@ interface ClusterPart {
 
     /** The primary has been seen without slots that it had: what it says of them may be without what another one has confirmed meanwhile. */
     void lost(BitSet slots);
+
+    /** How long a primary that has been replaced may go on taking writes, and so be believed. */
+    Duration lag();
 
     /** The register of all nodes. */
     NodeRegister register();

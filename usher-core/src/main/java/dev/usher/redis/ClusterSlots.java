@@ -21,7 +21,9 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,11 +42,21 @@ final class ClusterSlots implements SlotMap {
 
     private static final Logger log = LoggerFactory.getLogger(ClusterSlots.class);
 
-    /** How often the primaries are asked, and at most. */
+    /** How often the primaries are asked while all are well; that is shorter than suspicion while one is not, which may be replaced. */
     private static final Duration LOOK = Duration.ofSeconds(5);
 
+    private static final Duration UNSETTLED_LOOK = Duration.ofMillis(500);
+
+    /** How soon they are asked where a key was not where it should be; twice as late each time that nothing was new. */
     private static final Duration PAUSE = Duration.ofMillis(50);
-    private static final Duration RETRY = Duration.ofMillis(500);
+
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
+
+    /** {@code cluster-node-timeout} of a server that does not say. */
+    private static final Duration NODE_TIMEOUT = Duration.ofSeconds(15);
+
+    /** After its node timeout, a primary that is cut off may go on taking writes for so long. */
+    private static final Duration BEYOND_TIMEOUT = Duration.ofMillis(500);
 
     /** Of marks of these primaries, of no server yet: their milliseconds are of {@link System#nanoTime()}. */
     private final Object anyServer = new Object();
@@ -60,13 +72,21 @@ final class ClusterSlots implements SlotMap {
     private final RedisPrimary registered;
     private final ClusterFences fences = new ClusterFences(this);
     private final AtomicBoolean awaited = new AtomicBoolean();
+    private final AtomicReference<@Nullable CompletableFuture<Void>> asking = new AtomicReference<>();
     private volatile long askedAt = System.nanoTime() - LOOK.toNanos();
+    private volatile long pauseNanos = PAUSE.toNanos();
+    private volatile boolean isUnanswered;
     private volatile State state = State.NONE;
 
     // Changed under the lock of this, read without.
 
     /** When a slot came to its primary from another one, in {@link System#nanoTime()}; zero for one that has not. */
     private final long[] movedAt = new long[ClusterTopology.SLOTS];
+
+    /** The same, and when its first primary was known, which may have had it for a moment; zero while it has none. */
+    private final long[] takenAt = new long[ClusterTopology.SLOTS];
+
+    private volatile Duration longestTimeout = Duration.ZERO;
 
     private volatile long losses;
     private final long[] lostAt = new long[ClusterTopology.SLOTS];
@@ -89,6 +109,19 @@ final class ClusterSlots implements SlotMap {
 
         private static final State NONE = new State(
                 ClusterTopology.NONE, new @Nullable ClusterMember[ClusterTopology.SLOTS], Map.of(), List.of());
+
+        /** Whether a slot would come to a server with a smaller epoch than that of the one that has it. */
+        private boolean isNewerThan(@Nullable Node[] owners) {
+            for (int slot = 0; slot < owners.length; slot++) {
+                Node owner = owners[slot];
+                ClusterMember member = bySlot[slot];
+                Node known = member == null ? null : topology.nodes().get(member.id());
+                if (owner != null && known != null && !known.id().equals(owner.id()) && owner.epoch() < known.epoch()) {
+                    return true;
+                }
+            }
+            return false;
+        }
     }
 
     /**
@@ -125,7 +158,7 @@ final class ClusterSlots implements SlotMap {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (Exception e) {
-            log.debug("The Cluster cannot be reached: {}", RedisErrorLog.reasonOf(e));
+            registered.connectFailed(e);
         }
         registered.begin();
         var unused = scheduler.scheduleWithFixedDelay(
@@ -174,10 +207,15 @@ final class ClusterSlots implements SlotMap {
     /** The primary at an address, or {@code null}. */
     @Nullable RedisPrimary primaryAt(ServerAddress address) {
         return state.members.values().stream()
-                .filter(member -> member.address().equals(address))
+                .filter(member -> isAt(member, address))
                 .map(ClusterMember::primary)
                 .findFirst()
                 .orElse(null);
+    }
+
+    private boolean isAt(ClusterMember member, ServerAddress address) {
+        Node node = state.topology.nodes().get(member.id());
+        return member.address().equals(address) || (node != null && node.isAt(address));
     }
 
     @Override
@@ -251,7 +289,42 @@ final class ClusterSlots implements SlotMap {
             Acknowledged one = primary.acknowledgeAll(atMost);
             all = all == null ? one : all.and(one);
         }
-        return Objects.requireNonNull(all, "no keys");
+        Acknowledged known = Objects.requireNonNull(all, "no keys");
+        String isTooNew = takenLately(keys);
+        return isTooNew == null ? known : known.and(new Acknowledged(known.replicas(), true, isTooNew));
+    }
+
+    /**
+     * Whether the primary before may still be believed, of the register or of a key, in words, or {@code null}: nodes that reach that one alone answer for
+     * their bound beyond the moment at which it stops taking writes.
+     */
+    private @Nullable String takenLately(List<String> keys) {
+        Duration needed = registered.register().limits().longest().plus(lag());
+        long now = System.nanoTime();
+        boolean isLate = isTakenWithin(registerSlot, needed, now)
+                || keys.stream().anyMatch(key -> isTakenWithin(slotOf(key), needed, now));
+        return isLate
+                ? "the primary has had the slot for less than " + needed.toMillis()
+                        + " ms, as far as this node knows: the one before may be believed for so long (cluster-node-timeout and a bound)"
+                : null;
+    }
+
+    private boolean isTakenWithin(int slot, Duration time, long now) {
+        long taken = takenAt[slot];
+        return taken == 0 ? !suspicion.isZero() : now - taken < time.toNanos();
+    }
+
+    /** {@link ClusterPart#lag}. */
+    Duration lag() {
+        Duration longest = longestTimeout;
+        for (RedisPrimary primary : state.withSlots) {
+            Duration theirs = primary.nodeTimeout();
+            longest = AnswerLimits.longer(longest, theirs == null ? NODE_TIMEOUT : theirs);
+            if (theirs != null && theirs.compareTo(longestTimeout) > 0) {
+                longestTimeout = theirs; // for those that it was true of, and that are gone
+            }
+        }
+        return longest.plus(BEYOND_TIMEOUT);
     }
 
     // What may have been lost.
@@ -265,6 +338,11 @@ final class ClusterSlots implements SlotMap {
     public boolean hasLostSince(Collection<String> keys, long before) {
         return losses != before
                 && (registerLostAt > before || keys.stream().anyMatch(key -> lostAt[slotOf(key)] > before));
+    }
+
+    @Override
+    public boolean hasMovedSince(String key, long before) {
+        return losses != before && lostAt[slotOf(key)] > before;
     }
 
     @Override
@@ -293,34 +371,71 @@ final class ClusterSlots implements SlotMap {
 
     private void askIfDue() {
         long since = System.nanoTime() - askedAt;
-        if (since > LOOK.toNanos() || (awaited.get() && since > PAUSE.toNanos())) {
+        if (since > LOOK.toNanos()
+                || (since > UNSETTLED_LOOK.toNanos() && isUnsettled())
+                || (since > pauseNanos && awaited.get())) {
             var unused = ask();
         }
     }
 
-    /** Asks the primaries where the slots are; where none answers, all servers that have ever been named. Never failed. */
-    CompletableFuture<Void> ask() {
-        askedAt = System.nanoTime();
-        awaited.set(false);
-        return said().thenCompose(said ->
-                        said.isEmpty() ? connections.askAnew(addresses()) : CompletableFuture.completedFuture(said))
-                .handle((said, failure) -> {
-                    if (failure == null && !said.isEmpty()) {
-                        apply(ClusterTopology.of(said));
-                    } else {
-                        askedAt = System.nanoTime() - LOOK.toNanos() + RETRY.toNanos();
-                    }
-                    return null;
-                });
+    /** Whether a primary with slots may have been replaced. */
+    private boolean isUnsettled() {
+        return isUnanswered || !state.withSlots.stream().allMatch(RedisPrimary::isSettled);
     }
 
-    /** What the primaries say that answer. */
+    /**
+     * Asks the primaries where the slots are; where none answers, all servers that have ever been named. Those that ask meanwhile get the same answer: it cannot
+     * come after a later one. Never failed.
+     */
+    CompletableFuture<Void> ask() {
+        CompletableFuture<Void> mine = new CompletableFuture<>();
+        CompletableFuture<Void> other = asking.compareAndExchange(null, mine);
+        if (other != null) {
+            return other;
+        }
+        long now = System.nanoTime();
+        if (now - askedAt > LOOK.toNanos()) {
+            pauseNanos = PAUSE.toNanos();
+        }
+        askedAt = now;
+        int known = state.withSlots.size();
+        boolean wasAwaited = awaited.getAndSet(false);
+        var unused = saidAtLast().whenComplete((said, failure) -> {
+            boolean isNew = false;
+            try {
+                isUnanswered = failure != null || said.isEmpty();
+                isNew = !isUnanswered && apply(ClusterTopology.of(said), 2 * said.size() <= known);
+            } catch (RuntimeException e) {
+                log.debug("The slots of the Cluster could not be taken over", e);
+            } finally {
+                if (isNew) {
+                    pauseNanos = PAUSE.toNanos();
+                } else if (wasAwaited) {
+                    pauseNanos = Math.min(2 * pauseNanos, LONGEST_PAUSE.toNanos());
+                }
+                asking.set(null);
+                mine.complete(null);
+            }
+        });
+        return mine;
+    }
+
+    private CompletableFuture<List<ClusterTopology>> saidAtLast() {
+        try {
+            return said().thenCompose(said ->
+                    said.isEmpty() ? connections.askAnew(addresses()) : CompletableFuture.completedFuture(said));
+        } catch (RuntimeException e) {
+            return CompletableFuture.failedFuture(e); // it is closed
+        }
+    }
+
+    /** What the primaries say that answer, and have slots. */
     private CompletableFuture<List<ClusterTopology>> said() {
         List<CompletableFuture<@Nullable ClusterTopology>> asked = new ArrayList<>();
         for (ClusterMember member : state.members.values()) {
-            asked.add(member.primary()
-                    .askCluster(member.address())
-                    .handle((said, failure) -> failure == null ? said : null));
+            CompletableFuture<ClusterTopology> answer = member.primary().askCluster(member.address());
+            asked.add(Deadline.of(answer, UNSETTLED_LOOK, scheduler)
+                    .handle((said, failure) -> failure == null && isSaidBy(member, said) ? said : null));
         }
         return CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new))
                 .thenApply(done -> asked.stream()
@@ -329,21 +444,38 @@ final class ClusterSlots implements SlotMap {
                         .toList());
     }
 
+    /** Whether an answer is that of a member, and not of another server that has come to its address; and whether it speaks for the Cluster. */
+    private static boolean isSaidBy(ClusterMember member, ClusterTopology said) {
+        Node own = said.own();
+        return own != null && own.id().equals(member.id()) && said.isOfPrimary();
+    }
+
     private Set<ServerAddress> addresses() {
         Set<ServerAddress> addresses = new HashSet<>();
         state.topology.nodes().values().forEach(node -> addresses.add(node.address()));
         return addresses;
     }
 
-    private void apply(ClusterTopology topology) {
+    /**
+     * Takes over what was said.
+     *
+     * @param isOfFew whether no majority has said so: a few that are cut off may not have heard of what the others have agreed on
+     * @return whether something is new
+     */
+    private boolean apply(ClusterTopology topology, boolean isOfFew) {
         List<ClusterMember> gone = new ArrayList<>();
         boolean isRegisterElsewhere;
+        boolean isNew;
         synchronized (this) {
             @Nullable Node[] owners = topology.owners();
             if (closed || Arrays.stream(owners).allMatch(Objects::isNull)) {
-                return;
+                return false;
             }
             State before = state;
+            if (isOfFew && before.isNewerThan(owners)) {
+                return false;
+            }
+            var unused = lag(); // of those that may be gone
             Map<String, ClusterMember> members = new HashMap<>();
             for (Node node : topology.primaries()) {
                 ClusterMember known = before.members.get(node.id());
@@ -371,16 +503,27 @@ final class ClusterSlots implements SlotMap {
                 }
                 if (was != null && !was.equals(is)) {
                     moved.set(slot);
+                } else if (was == null && is != null && !suspicion.isZero()) {
+                    takenAt[slot] = nowNotZero();
                 }
             }
             noteMoved(moved);
+            isNew = !moved.isEmpty() || !members.equals(before.members);
             state = new State(topology, bySlot, Map.copyOf(members), List.copyOf(withSlots));
+            noteMoved(moved); // of fences that were sent in between to where the keys had been
+            fences.sweep(members.values().stream().map(ClusterMember::primary).collect(Collectors.toSet()));
             isRegisterElsewhere = registerPart.set(owners[registerSlot]);
         }
         if (isRegisterElsewhere) {
             registered.leadTo();
         }
         gone.forEach(connections::close);
+        return isNew;
+    }
+
+    private static long nowNotZero() {
+        long now = System.nanoTime();
+        return now == 0 ? 1 : now;
     }
 
     private ClusterMember memberFor(Node node) {
@@ -400,10 +543,11 @@ final class ClusterSlots implements SlotMap {
             return;
         }
         fences.moved(moved);
-        long now = System.nanoTime();
+        long now = nowNotZero();
         long loss = losses + 1;
         moved.stream().forEach(slot -> {
-            movedAt[slot] = now == 0 ? 1 : now;
+            movedAt[slot] = now;
+            takenAt[slot] = now;
             lostAt[slot] = loss;
         });
         if (moved.get(registerSlot)) {
@@ -422,18 +566,16 @@ final class ClusterSlots implements SlotMap {
         }
         int all = state.withSlots.size();
         return said().thenApply(said -> {
-            Set<ServerAddress> replicas = new HashSet<>();
+            Map<ServerAddress, ServerAddress> replicas = new HashMap<>();
             int yes = 0;
             for (ClusterTopology one : said) {
-                boolean isOfPrimary = one.nodes().values().stream()
-                        .anyMatch(node -> node.isOwn() && !node.slots().isEmpty());
-                if (isOfPrimary && one.isPrimary(id)) {
+                if (one.isPrimary(id)) {
                     yes++;
                 }
-                replicas.addAll(one.replicasOf(id));
+                replicas.putAll(one.replicasOf(id));
             }
             return 2 * yes > all
-                    ? new Candidates(replicas, null)
+                    ? new Candidates(Set.copyOf(replicas.keySet()), replicas, null)
                     : Candidates.unknown(
                             "no majority of the Cluster's primaries says that this one still is a primary (" + yes
                                     + " of " + all + ")");
@@ -487,6 +629,11 @@ final class ClusterSlots implements SlotMap {
 
         @Override
         public void lost(BitSet slots) {}
+
+        @Override
+        public Duration lag() {
+            return ClusterSlots.this.lag();
+        }
 
         @Override
         public NodeRegister register() {

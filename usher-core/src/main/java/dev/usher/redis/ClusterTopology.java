@@ -26,6 +26,8 @@ record ClusterTopology(Map<String, Node> nodes) {
     /**
      * A server.
      *
+     * @param address by which it is reached: by name, where it announces one
+     * @param byIp the same by its IP address, where that is known
      * @param primary the id of its primary, or {@code null} for one that is none's replica
      * @param epoch of two servers that claim a slot, the one with the greater epoch has it
      * @param slots that it claims, never changed
@@ -35,11 +37,17 @@ record ClusterTopology(Map<String, Node> nodes) {
     record Node(
             String id,
             ServerAddress address,
+            ServerAddress byIp,
             @Nullable String primary,
             long epoch,
             BitSet slots,
             boolean isOwn,
             boolean isFailing) {
+
+        /** Whether it has an address, of whichever kind. */
+        boolean isAt(ServerAddress other) {
+            return address.equals(other) || byIp.equals(other);
+        }
 
         /** Whether this is a later account of the same server than another. */
         private boolean isLaterThan(Node other) {
@@ -58,16 +66,18 @@ record ClusterTopology(Map<String, Node> nodes) {
             // id, address, flags, primary, ping, pong, epoch, link, slots
             String[] words = line.strip().split(" ", -1);
             List<String> flags = words.length < 8 ? List.of("noaddr") : List.of(words[2].split(",", -1));
-            ServerAddress address = flags.contains("noaddr") || flags.contains("handshake")
-                    ? null
-                    : addressIn(words[1], flags.contains("myself") ? asked : null);
-            if (address != null) {
+            boolean isKnown = !flags.contains("noaddr") && !flags.contains("handshake");
+            ServerAddress otherwise = flags.contains("myself") ? asked : null;
+            ServerAddress address = isKnown ? addressIn(words[1], true, otherwise) : null;
+            ServerAddress byIp = isKnown ? addressIn(words[1], false, address) : null;
+            if (address != null && byIp != null) {
                 String primary = words[3].equals(NO_PRIMARY) ? null : words[3];
                 nodes.put(
                         words[0],
                         new Node(
                                 words[0],
                                 address,
+                                byIp,
                                 primary,
                                 numberIn(words[6]),
                                 primary == null ? slotsIn(words) : new BitSet(),
@@ -78,17 +88,17 @@ record ClusterTopology(Map<String, Node> nodes) {
         return new ClusterTopology(Map.copyOf(nodes));
     }
 
-    /** The address in {@code host:port@bus,name}, of which the name wins; or that of the server that was asked, or {@code null}. */
-    private static @Nullable ServerAddress addressIn(String word, @Nullable ServerAddress asked) {
+    /** The address in {@code host:port@bus,name}, of which the name wins, if it is asked for; or another one, where there is none. */
+    private static @Nullable ServerAddress addressIn(String word, boolean isByName, @Nullable ServerAddress otherwise) {
         String[] parts = word.split(",", -1);
         String address = parts[0].split("@", 2)[0];
         int colon = address.lastIndexOf(':');
-        String name = parts.length > 1 && !parts[1].contains("=") ? parts[1] : "";
+        String name = isByName && parts.length > 1 && !parts[1].contains("=") ? parts[1] : "";
         String host = name.isEmpty() ? address.substring(0, Math.max(0, colon)) : name;
         try {
-            return host.isEmpty() ? asked : new ServerAddress(host, Integer.parseInt(address.substring(colon + 1)));
+            return host.isEmpty() ? otherwise : new ServerAddress(host, Integer.parseInt(address.substring(colon + 1)));
         } catch (IllegalArgumentException e) {
-            return asked;
+            return otherwise;
         }
     }
 
@@ -147,18 +157,29 @@ record ClusterTopology(Map<String, Node> nodes) {
         return primaries;
     }
 
+    /** The server that has said this, or {@code null} when it has not named itself. */
+    @Nullable Node own() {
+        return nodes.values().stream().filter(Node::isOwn).findFirst().orElse(null);
+    }
+
+    /** Whether it was said by a server that has slots. */
+    boolean isOfPrimary() {
+        Node own = own();
+        return own != null && !own.slots.isEmpty();
+    }
+
     /** Whether a server is a primary with slots, as far as is said here. */
     boolean isPrimary(String id) {
         Node node = nodes.get(id);
         return node != null && node.primary == null && !node.slots.isEmpty();
     }
 
-    /** The addresses of the replicas of a server. */
-    Set<ServerAddress> replicasOf(String id) {
-        Set<ServerAddress> replicas = new HashSet<>();
+    /** The addresses of the replicas of a server: those by which they are reached, by those with their IP addresses. */
+    Map<ServerAddress, ServerAddress> replicasOf(String id) {
+        Map<ServerAddress, ServerAddress> replicas = new HashMap<>();
         nodes.values().forEach(node -> {
             if (id.equals(node.primary)) {
-                replicas.add(node.address);
+                replicas.put(node.byIp, node.address);
             }
         });
         return replicas;

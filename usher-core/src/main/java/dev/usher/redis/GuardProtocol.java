@@ -321,7 +321,7 @@ public final class GuardProtocol {
             ClusterPart known = part;
             if (known != null) {
                 var unused = answer.whenComplete((said, failure) -> {
-                    if (Redirect.isRedirect(failure)) {
+                    if (Redirect.isOfMap(failure)) {
                         known.changed();
                     }
                 });

@@ -137,6 +137,9 @@ public final class NodeRegister implements Heartbeat {
         /** Says that heartbeats after this moment count no more, although Redis had taken them. */
         void provenNoLaterThan(long moment);
 
+        /** How long another server that was the primary before may still be believed. */
+        Duration lag();
+
         /** By which its replicas are waited for. */
         Acknowledgements acknowledgements();
 
@@ -237,7 +240,7 @@ public final class NodeRegister implements Heartbeat {
 
     /** The longest limit of all facets: after that, every node that is lost has closed. */
     private Duration untilClosed() {
-        return limits.longest();
+        return limits.longest().plus(server.lag());
     }
 
     /** Whether what Redis says of a key is believed, as far as revocations say. */

@@ -92,6 +92,11 @@ final class OnePrimary implements SlotMap {
     }
 
     @Override
+    public boolean hasMovedSince(String key, long before) {
+        return false;
+    }
+
+    @Override
     public void lost(RedisPrimary lost) {
         losses.incrementAndGet();
     }

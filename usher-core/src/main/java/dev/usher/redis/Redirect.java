@@ -33,6 +33,12 @@ record Redirect(String kind, int slot, ServerAddress address) {
         return isRedirect(failure) && !DOWN.equals(kindOf(failure));
     }
 
+    /** Whether it says that a slot is on another server than it was, or on none: one that is being moved is still where it was. */
+    static boolean isOfMap(@Nullable Throwable failure) {
+        String kind = kindOf(failure);
+        return MOVED.equals(kind) || DOWN.equals(kind);
+    }
+
     static boolean isTryAgain(@Nullable Throwable failure) {
         return TRY_AGAIN.equals(kindOf(failure));
     }

@@ -47,6 +47,11 @@ public final class RedisPrimary implements AutoCloseable {
     /** How often a replica is asked whether it has become the primary. */
     private static final Duration REPLICA_LOOK = Duration.ofMillis(250);
 
+    /** How long ago the last proof may be of a primary that is well, at least. */
+    private static final Duration SETTLED = Duration.ofSeconds(1);
+
+    private static final String NODE_TIMEOUT = "cluster-node-timeout";
+
     private final PrimaryConnector connector;
     private final ScheduledExecutorService scheduler;
     private final Listener listener;
@@ -71,6 +76,8 @@ public final class RedisPrimary implements AutoCloseable {
     private final ServerFacts facts;
     private final StoredKeys storedKeys;
     private final GuardProtocol guards;
+
+    private volatile @Nullable Duration nodeTimeout;
 
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
@@ -238,7 +245,8 @@ public final class RedisPrimary implements AutoCloseable {
                         .thenCompose(any -> connector.connect(readLink, this::useForReads)));
     }
 
-    private void connectFailed(Throwable failure) {
+    /** Notes that no connection could be made at the start. */
+    void connectFailed(Throwable failure) {
         readLink.attemptFailed(failure);
         scriptLink.attemptFailed(failure);
         var unused = errorLog.failed("cannot be reached: " + errorLog.unconnectedBecause(failure));
@@ -265,6 +273,29 @@ public final class RedisPrimary implements AutoCloseable {
     /** Whether the primary has taken a write of this node within the bound. */
     boolean isProven(long boundNanos) {
         return proof.isWithin(boundNanos, System.nanoTime());
+    }
+
+    /** Whether it is connected and answers, and has taken a write of this node a moment ago. */
+    boolean isSettled() {
+        long moment = Math.max(SETTLED.toNanos(), 4 * register().limits().beatNanos());
+        return state() == RedisState.ANSWERING && isProven(moment);
+    }
+
+    /** How long it goes on taking writes without most of the others ({@code cluster-node-timeout}), or {@code null} while that is not known. */
+    @Nullable Duration nodeTimeout() {
+        return nodeTimeout;
+    }
+
+    private void lookAtNodeTimeout(RedisAsyncCommands<String, byte[]> redis) {
+        if (part == null) {
+            return;
+        }
+        var unused = redis.configGet(NODE_TIMEOUT).thenAccept(said -> {
+            String millis = said.get(NODE_TIMEOUT);
+            if (millis != null && millis.matches("\\d{1,12}")) {
+                nodeTimeout = Duration.ofMillis(Long.parseLong(millis));
+            }
+        });
     }
 
     /** The servers of the Cluster, as this one knows them. */
@@ -357,7 +388,7 @@ public final class RedisPrimary implements AutoCloseable {
             ClusterPart known = part;
             if (known != null) {
                 var unused = answer.whenComplete((value, failure) -> {
-                    if (Redirect.isRedirect(failure)) {
+                    if (Redirect.isOfMap(failure)) {
                         known.changed();
                     }
                 });
@@ -531,13 +562,18 @@ public final class RedisPrimary implements AutoCloseable {
                     facts.lookAtEviction(connected.async());
                     var unusedToo = facts.lookAtRole(connected.async());
                     facts.lookAtFailover(connected.async());
+                    lookAtNodeTimeout(connected.async());
                 });
             }
         });
         loadScripts(connected.async());
         facts.lookAtFailover(connected.async());
         facts.lookAtEviction(connected.async());
-        every(EVICTION_LOOK, () -> facts.lookAtEviction(connected.async()));
+        lookAtNodeTimeout(connected.async());
+        every(EVICTION_LOOK, () -> {
+            facts.lookAtEviction(connected.async());
+            lookAtNodeTimeout(connected.async());
+        });
         every(LOOK, () -> {
             var unused = lookAtClock(connected.async());
             lookAtRole();
@@ -630,6 +666,11 @@ public final class RedisPrimary implements AutoCloseable {
         public void provenNoLaterThan(long moment) {
             session.get().seenNoLaterThan(moment);
             proof.noLaterThan(moment);
+        }
+
+        @Override
+        public Duration lag() {
+            return part == null ? Duration.ZERO : part.lag();
         }
 
         @Override

@@ -121,6 +121,11 @@ public final class SharedTier implements AutoCloseable {
         return slots.hasLostSince(keys, losses);
     }
 
+    /** {@link SlotMap#hasMovedSince}. */
+    public boolean hasMovedSince(String key, long losses) {
+        return slots.hasMovedSince(key, losses);
+    }
+
     /** {@link SlotMap#lost}. */
     public void lost(RedisPrimary primary) {
         slots.lost(primary);

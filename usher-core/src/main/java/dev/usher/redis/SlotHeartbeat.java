@@ -185,6 +185,8 @@ final class SlotHeartbeat implements Heartbeat {
                 avoided = key == null ? -1 : key.slot;
             }
             own = null;
+        }
+        if (Redirect.isOfMap(failure)) {
             part.changed();
         }
     }

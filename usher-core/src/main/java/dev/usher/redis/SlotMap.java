@@ -60,6 +60,9 @@ interface SlotMap extends AutoCloseable {
     /** Whether something of these keys, or of the register, may have been lost since there had been so many losses. */
     boolean hasLostSince(Collection<String> keys, long losses);
 
+    /** Whether a key has come to another primary since there had been so many losses, or its primary may have lost something. */
+    boolean hasMovedSince(String key, long losses);
+
     /** What a primary had confirmed may have been lost. */
     void lost(RedisPrimary primary);
 

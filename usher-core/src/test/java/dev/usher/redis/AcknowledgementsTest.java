@@ -45,6 +45,19 @@ class AcknowledgementsTest {
         assertThat(outcome.missing()).contains("by 10.0.0.2:6379:");
     }
 
+    /** As in a Cluster whose servers announce names. */
+    @Test
+    void aReplicaIsKnownByEitherOfItsAddresses() {
+        ServerAddress name = new ServerAddress("replica.example", 6379);
+        Candidates either = new Candidates(Set.of(ONE, OTHER), Map.of(ONE, name, OTHER, OTHER), null);
+
+        assertThat(outcome(either, replication("h", true, 120, Map.of(name, 100L, OTHER, 110L))))
+                .isEqualTo(new Acknowledged(2, true, null));
+        assertThat(outcome(either, replication("h", true, 120, Map.of(name, 99L, OTHER, 110L)))
+                        .isReplicated())
+                .isFalse();
+    }
+
     @Test
     void oneThatDoesNotFollowYetCounts() {
         Replication now = new Replication("h", true, 120, 2, Map.of(ONE, 100L), false);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lettuce.core.RedisCommandExecutionException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.Test;
 
@@ -30,11 +31,48 @@ class ClusterTopologyTest {
         assertThat(nodeIn(said, "b").address()).isEqualTo(new ServerAddress("redis-2.example", 7002));
         assertThat(nodeIn(said, "d").address()).isEqualTo(new ServerAddress("::1", 7004));
         assertThat(nodeIn(said, "a").slots().stream()).containsExactly(0, 1, 2, 3, 4, 5, 7);
-        assertThat(said.replicasOf("a")).containsExactly(new ServerAddress("10.0.0.3", 7003));
+        assertThat(said.replicasOf("a")).containsOnlyKeys(new ServerAddress("10.0.0.3", 7003));
         assertThat(said.isPrimary("a")).isTrue();
         assertThat(said.isPrimary("c")).isFalse();
         // One that is down and has nothing is none.
         assertThat(said.primaries()).extracting(ClusterTopology.Node::id).containsExactlyInAnyOrder("a", "b", "d");
+    }
+
+    @Test
+    void aServerIsKnownByItsNameAndByItsAddress() {
+        ServerAddress byName = new ServerAddress("redis-2.example", 7002);
+        ServerAddress byIp = new ServerAddress("10.0.0.2", 7002);
+        ClusterTopology said = ClusterTopology.parse("""
+                a 10.0.0.1:7001@17001,redis-1.example myself,master - 0 0 3 connected 0-5
+                b 10.0.0.2:7002@17002,redis-2.example slave a 0 0 3 connected
+                """, ASKED);
+
+        assertThat(nodeIn(said, "b").isAt(byName)).isTrue();
+        assertThat(nodeIn(said, "b").isAt(byIp)).isTrue();
+        assertThat(nodeIn(said, "b").isAt(ASKED)).isFalse();
+        // A primary says of its replicas where their connections come from.
+        assertThat(said.replicasOf("a")).containsOnly(Map.entry(byIp, byName));
+    }
+
+    @Test
+    void aServerSpeaksForTheClusterWhileItHasSlots() {
+        ClusterTopology primary = ClusterTopology.parse("a h:1@2 myself,master - 0 0 3 connected 0-9\n", ASKED);
+        ClusterTopology empty = ClusterTopology.parse(
+                "a h:1@2 myself,master - 0 0 3 connected\nb h:2@3 master - 0 0 4 connected 9\n", ASKED);
+
+        assertThat(primary.own()).isEqualTo(nodeIn(primary, "a"));
+        assertThat(primary.isOfPrimary()).isTrue();
+        assertThat(empty.isOfPrimary()).isFalse();
+        assertThat(ClusterTopology.NONE.isOfPrimary()).isFalse();
+    }
+
+    @Test
+    void aSlotThatIsBeingMovedIsWhereItWas() {
+        assertThat(Redirect.isOfMap(failure("MOVED 99 10.0.0.2:7002"))).isTrue();
+        assertThat(Redirect.isOfMap(failure("CLUSTERDOWN The cluster is down"))).isTrue();
+        assertThat(Redirect.isOfMap(failure("ASK 99 10.0.0.2:7002"))).isFalse();
+        assertThat(Redirect.isOfMap(failure("TRYAGAIN Multiple keys request during rehashing of slot")))
+                .isFalse();
     }
 
     @Test
