@@ -74,7 +74,8 @@ public final class RevocationReceipt {
 
         /**
          * Redis has replicas, and nothing keeps a node from believing this primary when one of them has taken its place; behind Sentinels, no majority of them has
-         * named it after the change. The grade is {@link Grade#ON_PRIMARY}.
+         * named it after the change; on a Cluster, no majority of the primaries, or it has the slot for so short a time that the one before may still be believed. The
+         * grade is {@link Grade#ON_PRIMARY}.
          */
         UNFENCED,
 

@@ -143,7 +143,7 @@ public final class UserCaches implements AutoCloseable {
 
     /**
      * Stores in Redis how far a process has come with announcing the changes of the source, beside what is cached. A Redis that loses its last writes loses this
-     * not before the invalidations that it has confirmed earlier. It has no end; texts that were stored under other names stay.
+     * not before the invalidations that it has confirmed earlier; in a Cluster that is true of those that are on the same primary only. It has no end; texts that were stored under other names stay.
      *
      * @param name a text without braces, white space and control characters, of up to 128 characters
      * @param texts some, by their names; nothing of a user

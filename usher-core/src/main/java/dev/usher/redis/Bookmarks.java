@@ -18,7 +18,8 @@ public final class Bookmarks {
     /**
      * The bookmarks of a prefix.
      *
-     * @param links by key, over which fences are sent as well: where there is one primary, a bookmark is behind the fences of before
+     * @param links by key, over which fences are sent as well: where there is one primary, a bookmark is behind the fences of before.
+     *     In a Cluster it says nothing of those on other primaries
      */
     Bookmarks(Function<String, RedisLink> links, String prefix) {
         this.links = links;
