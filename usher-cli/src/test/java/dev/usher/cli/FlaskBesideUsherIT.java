@@ -104,8 +104,7 @@ class FlaskBesideUsherIT {
             disabledReason = "this machine has no MariaDB, or no Flask for it: install mariadb-server-core,"
                     + " python3-flask-sqlalchemy, python3-pymysql and python3-redis, of Debian")
     void onMariaDb() throws Exception {
-        try (MariaDbServer mariadb =
-                MariaDbServer.start("--log-bin=binlog", "--binlog-format=ROW", "--server-id=1")) {
+        try (MariaDbServer mariadb = MariaDbServer.start("--log-bin=binlog", "--binlog-format=ROW", "--server-id=1")) {
             String url = mariadb.createDatabase("shared");
             share(
                     new Site(
