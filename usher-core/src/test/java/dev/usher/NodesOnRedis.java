@@ -79,6 +79,14 @@ abstract class NodesOnRedis {
     /** The times of a node that believes Redis from the start: all the other nodes are the test's own. */
     static final Timing TRUSTING = Timing.STANDARD.withSuspicion(Duration.ZERO);
 
+    /** Those of other tests: a node that has just come to know a Cluster, and suspects servers, confirms no ban at first. */
+    static final Timing CONFIRMING = ON_CLUSTER ? TRUSTING : Timing.STANDARD;
+
+    /** Whether the server is one of a Cluster. */
+    static boolean isOnCluster() {
+        return ON_CLUSTER;
+    }
+
     /** Settings of a node whose Redis answers, though a busy machine may let it answer late. */
     static UserCaches.Builder patient(String uri) {
         return UserCaches.builder()
