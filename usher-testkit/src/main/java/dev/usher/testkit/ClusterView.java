@@ -94,7 +94,7 @@ record ClusterView(Map<String, Node> nodes) {
     List<Node> primaries() {
         return nodes.values().stream()
                 .filter(node -> !node.slots().isEmpty())
-                .sorted(Comparator.comparing(node -> Node.first(node.slots().get(0))))
+                .sorted(Comparator.comparingInt(node -> Node.first(node.slots().get(0))))
                 .toList();
     }
 

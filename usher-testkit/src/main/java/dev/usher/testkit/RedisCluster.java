@@ -526,7 +526,7 @@ public final class RedisCluster implements AutoCloseable {
                 for (int i = count - 1; i >= 0; i--) {
                     cluster.start(places.get(i), ids.get(i), ids.get(i % primaries), fileOf(i, places, ids));
                 }
-                cluster.members.sort(Comparator.comparing(member -> ids.indexOf(member.id())));
+                cluster.members.sort(Comparator.comparingInt(member -> ids.indexOf(member.id())));
             } catch (RuntimeException e) {
                 places.forEach(ClusterMember.Place::close);
                 throw e;
