@@ -99,6 +99,33 @@ class ClusterIT {
         }
     }
 
+    /** Their register is in a slot of its own, which may move for itself. */
+    @Test
+    void tenantsAreNotAnsweredFromMemory() {
+        RedisCluster cluster =
+                open(RedisCluster.builder().primaries(1).replicas(0).start());
+        UserCaches node = node(cluster);
+        keepInMemory(cacheOf(node));
+        UserCache<Long, UserProfile> here = cacheOf(open(node.withPrefix("acme")));
+        UserCache<Long, UserProfile> there = cacheOf(open(node(cluster).withPrefix("acme")));
+        table.put(42L, profile());
+
+        await().during(Duration.ofSeconds(1)).atMost(Duration.ofSeconds(5)).until(() -> !answersFromMemory(here));
+        assertChangeIsSeen(here, there);
+    }
+
+    @Test
+    void aStartThatReachesNoServerSaysSo() {
+        List<String> lines = LogLines.of("dev.usher.redis.RedisErrorLog", () -> {
+            UserCaches node = open(UserCaches.builder()
+                    .redis("redis-cluster://127.0.0.1:1,127.0.0.1:2")
+                    .build());
+            table.put(42L, profile());
+            assertThat(cacheOf(node).find(42L)).isPresent();
+        });
+        assertThat(lines).first().asString().contains("Redis at 127.0.0.1:1 cannot be reached");
+    }
+
     /** Redis 7.0 pushes nothing of keys that go with a slot that is taken, nor any of a key that was missing. */
     @Test
     void aSlotThatIsTakenWithItsUsersInMemoryEndsTheSession() {

@@ -118,11 +118,16 @@ public record RedisEndpoint(RedisURI uri, List<RedisURI> clusterNodes, ClientOpt
         return new RedisEndpoint(nodes.get(0), nodes, options.build());
     }
 
-    private static List<RedisURI> nodes(RedisURI uri, List<String> clusterNodes) {
-        if (uri.getDatabase() != 0) {
+    /** A Cluster has one database. */
+    static void refuseDatabase(int database) {
+        if (database != 0) {
             throw new InvalidConfigurationPropertyValueException(
-                    APPLICATIONS + ".database", uri.getDatabase(), "A Redis Cluster has no database but 0.");
+                    APPLICATIONS + ".database", database, "A Redis Cluster has no database but 0.");
         }
+    }
+
+    private static List<RedisURI> nodes(RedisURI uri, List<String> clusterNodes) {
+        refuseDatabase(uri.getDatabase());
         try {
             return RedisUris.cluster(uri, clusterNodes);
         } catch (IllegalArgumentException e) {

@@ -87,6 +87,9 @@ public final class UsherAutoConfiguration {
             }
             RedisEndpoint.refuseReplicas(details.getMasterReplica());
             DataRedisSettings settings = DataRedisSettings.of(environment);
+            if (details.getCluster() != null) {
+                RedisEndpoint.refuseDatabase(settings.database());
+            }
             boolean hasBundle = details.getSslBundle() != null;
             return RedisEndpoint.of(
                     uri(details),

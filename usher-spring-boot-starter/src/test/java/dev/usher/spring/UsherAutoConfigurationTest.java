@@ -297,6 +297,19 @@ class UsherAutoConfigurationTest {
     }
 
     @Test
+    void aDatabaseOfAClusterIsRefusedByTheNameOfTheSetting() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues("spring.data.redis.cluster.nodes=127.0.0.1:1", "spring.data.redis.database=3")
+                    .run(context -> assertThat(context)
+                            .getFailure()
+                            .hasStackTraceContaining("spring.data.redis.database")
+                            .hasStackTraceContaining("A Redis Cluster has no database but 0."));
+        }
+        plain.withPropertyValues("usher.redis.url=redis-cluster://:s3cret@127.0.0.1:1/3")
+                .run(context -> assertThat(context).getFailure().hasStackTraceContaining("usher.redis.url"));
+    }
+
+    @Test
     void aClusterOfUshersOwnIsNamedByAUrl() {
         plain.withPropertyValues("usher.redis.url=redis-cluster://:s3cret@127.0.0.1:1,[::1]:2")
                 .run(context -> assertThat(context.getBean(RedisEndpoint.class).clusterNodes())
