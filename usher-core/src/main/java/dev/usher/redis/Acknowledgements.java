@@ -138,8 +138,9 @@ final class Acknowledgements {
                 .sorted()
                 .toList();
         if (!lacking.isEmpty()) {
-            missing.add("no acknowledgement of the ban by " + String.join(", ", lacking)
-                    + ": start it, or, when it is gone for good, SENTINEL RESET on each Sentinel");
+            missing.add(
+                    "no acknowledgement of the ban by " + String.join(", ", lacking)
+                            + ": start it, or, when it is gone for good, SENTINEL RESET on each Sentinel, in a Cluster CLUSTER FORGET on each server");
         }
         if (now.replicas() > now.offsets().size()) {
             missing.add("a replica that is connected does not follow yet, or has the address of another");
