@@ -101,6 +101,7 @@ class ClusterIT {
 
     /** Their register is in a slot of its own, which may move for itself. */
     @Test
+    @Tag("thorough")
     void tenantsAreNotAnsweredFromMemory() {
         RedisCluster cluster =
                 open(RedisCluster.builder().primaries(1).replicas(0).start());
@@ -149,6 +150,7 @@ class ClusterIT {
     }
 
     @Test
+    @Tag("thorough")
     void aSlotThatIsMovedKeyByKeyIsReadChangedAndFencedMeanwhile() {
         RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
         UserCache<Long, UserProfile> here = cacheOf(node(cluster));
@@ -198,6 +200,7 @@ class ClusterIT {
     }
 
     @Test
+    @Tag("thorough")
     void aFailoverThatIsAskedForIsFollowed() {
         RedisCluster cluster = open(RedisCluster.builder().start());
         UserCache<Long, UserProfile> here = cacheOf(node(cluster));
@@ -279,6 +282,7 @@ class ClusterIT {
     }
 
     @Test
+    @Tag("thorough")
     void serversAreFoundByTheAddressesThatTheyAnnounce() {
         RedisCluster cluster = open(
                 RedisCluster.builder().replicas(0).proxied().password("secret").start());
@@ -513,6 +517,7 @@ class ClusterIT {
 
     /** One primary that does not answer costs the users that it has, and no others. */
     @Test
+    @Tag("thorough")
     void aListIsAnsweredByThePrimariesThatAnswer() {
         RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
         UserCaches node = node(cluster);
