@@ -38,10 +38,19 @@ final class BinlogAddress {
      * @throws IllegalArgumentException when it is no such URL, names several hosts, or asks for what the reader cannot do
      */
     BinlogAddress(String url) {
-        this.address = JdbcAddress.of(
+        this(JdbcAddress.of(
                 url,
                 EnumSet.of(JdbcAddress.Kind.MARIADB, JdbcAddress.Kind.MYSQL),
-                "jdbc:mariadb://host:3306/database or jdbc:mysql://host:3306/database");
+                "jdbc:mariadb://host:3306/database or jdbc:mysql://host:3306/database"));
+    }
+
+    /**
+     * Of the parts of such a URL.
+     *
+     * @throws IllegalArgumentException when it asks for what the reader cannot do
+     */
+    BinlogAddress(JdbcAddress parts) {
+        this.address = parts;
         for (String parameter : address.parameters().keySet()) {
             if (UNKNOWN.contains(parameter.toLowerCase(Locale.ROOT))) {
                 throw new IllegalArgumentException(
@@ -82,6 +91,10 @@ final class BinlogAddress {
     private boolean isTrue(String parameter) {
         String text = address.parameters().getOrDefault(parameter, "false");
         return text.isEmpty() || text.equalsIgnoreCase("true") || text.equals("1");
+    }
+
+    JdbcAddress parts() {
+        return address;
     }
 
     boolean isMySql() {

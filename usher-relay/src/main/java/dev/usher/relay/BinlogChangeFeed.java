@@ -3,7 +3,6 @@ package dev.usher.relay;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
@@ -28,14 +27,12 @@ public final class BinlogChangeFeed implements ChangeFeed {
     private final String name;
     private final List<WatchedTable> tables;
 
-    private BinlogChangeFeed(Builder builder, BinlogAddress address, String user) {
-        this.address = address;
-        this.user = user;
-        this.password = builder.password;
+    private BinlogChangeFeed(Builder builder) {
+        this.address = new BinlogAddress(builder.address());
+        this.user = builder.user();
+        this.password = builder.password();
         this.name = builder.name;
-        this.tables = builder.tables.stream()
-                .map(table -> table.inSchema(address.database()))
-                .toList();
+        this.tables = builder.tables();
     }
 
     /** A builder with the default settings. */
@@ -95,9 +92,7 @@ public final class BinlogChangeFeed implements ChangeFeed {
     /** What went wrong, for an operator; the message of the driver may quote what it should not. */
     ChangeFeedException failure(String what, SQLException failure) {
         return new ChangeFeedException(
-                "the database " + address.database() + " at " + address.host() + ":" + address.port() + " " + what
-                        + " (" + Texts.reasonOf(failure) + ")",
-                failure);
+                "the database " + address.parts() + " " + what + " (" + Texts.reasonOf(failure) + ")", failure);
     }
 
     Connection connect() throws ChangeFeedException {
@@ -143,15 +138,16 @@ public final class BinlogChangeFeed implements ChangeFeed {
     }
 
     /** Settings of a {@link BinlogChangeFeed}. Not thread-safe. */
-    public static final class Builder {
+    public static final class Builder extends FeedBuilder<Builder> {
 
-        private @Nullable BinlogAddress address;
-        private @Nullable String user;
-        private @Nullable String password;
         private String name = "usher";
-        private final List<WatchedTable> tables = new ArrayList<>();
 
         private Builder() {}
+
+        @Override
+        Builder self() {
+            return this;
+        }
 
         /**
          * Where the database is: the server to which applications write, without a proxy in between that leads elsewhere. Required.
@@ -162,38 +158,9 @@ public final class BinlogChangeFeed implements ChangeFeed {
          * @throws IllegalArgumentException when it is no such URL, names several hosts, or has a parameter for TLS that the reader does not know; it is not quoted,
          *     for it may hold a password
          */
+        @Override
         public Builder url(String url) {
-            BinlogAddress parsed = new BinlogAddress(url);
-            this.address = parsed;
-            if (user == null) {
-                user = parsed.parameter("user");
-            }
-            if (password == null) {
-                password = parsed.parameter("password");
-            }
-            return this;
-        }
-
-        /**
-         * The role that reads the log. Required.
-         *
-         * @param user its name
-         * @return this builder
-         */
-        public Builder user(String user) {
-            this.user = user;
-            return this;
-        }
-
-        /**
-         * The password of the role.
-         *
-         * @param password or {@code null} where none is needed
-         * @return this builder
-         */
-        public Builder password(@Nullable String password) {
-            this.password = password;
-            return this;
+            return at(new BinlogAddress(url).parts());
         }
 
         /**
@@ -212,15 +179,12 @@ public final class BinlogChangeFeed implements ChangeFeed {
             return this;
         }
 
-        /**
-         * Adds a table whose changes are read. At least one is required.
-         *
-         * @param table whose name no other one has; its schema is a database of the server, by default that of the URL
-         * @return this builder
-         */
-        public Builder watch(WatchedTable table) {
-            tables.add(table);
-            return this;
+        @Override
+        List<WatchedTable> tables() {
+            String database = address().database();
+            return super.tables().stream()
+                    .map(table -> table.inSchema(database))
+                    .toList();
         }
 
         /**
@@ -230,20 +194,8 @@ public final class BinlogChangeFeed implements ChangeFeed {
          * @throws IllegalStateException when there is no URL, no user or no table, or one table twice
          */
         public BinlogChangeFeed build() {
-            if (address == null || user == null || tables.isEmpty()) {
-                throw new IllegalStateException(
-                        "name a database, a role and a table: BinlogChangeFeed.builder().url(url).user(role).password(password)"
-                                + ".watch(WatchedTable.of(\"users\", \"id\"))");
-            }
-            BinlogChangeFeed feed = new BinlogChangeFeed(this, address, user);
-            if (feed.tables().stream()
-                            .map(WatchedTable::qualifiedName)
-                            .distinct()
-                            .count()
-                    < tables.size()) {
-                throw new IllegalStateException("a table is watched twice");
-            }
-            return feed;
+            requireAll("BinlogChangeFeed");
+            return new BinlogChangeFeed(this);
         }
     }
 }

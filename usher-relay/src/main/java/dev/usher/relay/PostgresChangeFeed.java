@@ -3,7 +3,6 @@ package dev.usher.relay;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
@@ -32,13 +31,13 @@ public final class PostgresChangeFeed implements ChangeFeed {
     private final String publication;
     private final List<WatchedTable> tables;
 
-    private PostgresChangeFeed(Builder builder, JdbcAddress address, String user) {
-        this.address = address;
-        this.user = user;
-        this.password = builder.password;
+    private PostgresChangeFeed(Builder builder) {
+        this.address = builder.address();
+        this.user = builder.user();
+        this.password = builder.password();
         this.slot = builder.slot;
         this.publication = builder.publication;
-        this.tables = List.copyOf(builder.tables);
+        this.tables = builder.tables();
     }
 
     /** A builder with the default settings. */
@@ -150,16 +149,17 @@ public final class PostgresChangeFeed implements ChangeFeed {
     }
 
     /** Settings of a {@link PostgresChangeFeed}. Not thread-safe. */
-    public static final class Builder {
+    public static final class Builder extends FeedBuilder<Builder> {
 
-        private @Nullable JdbcAddress address;
-        private @Nullable String user;
-        private @Nullable String password;
         private String slot = "usher";
         private String publication = "usher";
-        private final List<WatchedTable> tables = new ArrayList<>();
 
         private Builder() {}
+
+        @Override
+        Builder self() {
+            return this;
+        }
 
         /**
          * Where the database is: its primary, without a pool in between. Required.
@@ -168,39 +168,10 @@ public final class PostgresChangeFeed implements ChangeFeed {
          * @return this builder
          * @throws IllegalArgumentException when it is no such URL, or names several hosts; it is not quoted, for it may hold a password
          */
+        @Override
         public Builder url(String url) {
-            JdbcAddress parts = JdbcAddress.of(
-                    url, EnumSet.of(JdbcAddress.Kind.POSTGRESQL), "jdbc:postgresql://host:5432/database");
-            this.address = parts;
-            if (user == null) {
-                user = parts.parameter("user");
-            }
-            if (password == null) {
-                password = parts.parameter("password");
-            }
-            return this;
-        }
-
-        /**
-         * The role that reads the log. Required.
-         *
-         * @param user its name
-         * @return this builder
-         */
-        public Builder user(String user) {
-            this.user = user;
-            return this;
-        }
-
-        /**
-         * The password of the role.
-         *
-         * @param password or {@code null} where none is needed
-         * @return this builder
-         */
-        public Builder password(@Nullable String password) {
-            this.password = password;
-            return this;
+            return at(JdbcAddress.of(
+                    url, EnumSet.of(JdbcAddress.Kind.POSTGRESQL), "jdbc:postgresql://host:5432/database"));
         }
 
         /**
@@ -233,32 +204,14 @@ public final class PostgresChangeFeed implements ChangeFeed {
         }
 
         /**
-         * Adds a table whose changes are read. At least one is required.
-         *
-         * @param table whose name no other one has
-         * @return this builder
-         */
-        public Builder watch(WatchedTable table) {
-            tables.add(table);
-            return this;
-        }
-
-        /**
          * The feed. It does not connect.
          *
          * @return the feed
          * @throws IllegalStateException when there is no URL, no user or no table, or one table twice
          */
         public PostgresChangeFeed build() {
-            if (address == null || user == null || tables.isEmpty()) {
-                throw new IllegalStateException(
-                        "name a database, a role and a table: PostgresChangeFeed.builder().url(url).user(role).password(password)"
-                                + ".watch(WatchedTable.of(\"users\", \"id\"))");
-            }
-            if (tables.stream().map(WatchedTable::qualifiedName).distinct().count() < tables.size()) {
-                throw new IllegalStateException("a table is watched twice");
-            }
-            return new PostgresChangeFeed(this, address, user);
+            requireAll("PostgresChangeFeed");
+            return new PostgresChangeFeed(this);
         }
     }
 }

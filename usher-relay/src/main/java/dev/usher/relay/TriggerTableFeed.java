@@ -4,7 +4,6 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
@@ -42,14 +41,14 @@ public final class TriggerTableFeed implements ChangeFeed {
     private final long maxTable;
     private final List<WatchedTable> tables;
 
-    private TriggerTableFeed(Builder builder, JdbcAddress address, String user) {
-        this.address = address;
-        this.user = user;
-        this.password = builder.password;
+    private TriggerTableFeed(Builder builder) {
+        this.address = builder.address();
+        this.user = builder.user();
+        this.password = builder.password();
         this.changes = builder.changes;
         this.interval = builder.interval;
         this.maxTable = builder.maxTable;
-        this.tables = List.copyOf(builder.tables);
+        this.tables = builder.tables();
     }
 
     /** A builder with the default settings. */
@@ -176,20 +175,21 @@ public final class TriggerTableFeed implements ChangeFeed {
     }
 
     /** Settings of a {@link TriggerTableFeed}. Not thread-safe. */
-    public static final class Builder {
+    public static final class Builder extends FeedBuilder<Builder> {
 
         private static final Duration DEFAULT_INTERVAL = Duration.ofMillis(20);
         private static final long DEFAULT_MAX_TABLE = 2L << 30;
 
-        private @Nullable JdbcAddress address;
-        private @Nullable String user;
-        private @Nullable String password;
         private String changes = "usher_changes";
         private Duration interval = DEFAULT_INTERVAL;
         private long maxTable = DEFAULT_MAX_TABLE;
-        private final List<WatchedTable> tables = new ArrayList<>();
 
         private Builder() {}
+
+        @Override
+        Builder self() {
+            return this;
+        }
 
         /**
          * Where the database is: its primary. Required.
@@ -198,38 +198,9 @@ public final class TriggerTableFeed implements ChangeFeed {
          * @return this builder
          * @throws IllegalArgumentException when it is no such URL, or names several hosts; it is not quoted, for it may hold a password
          */
+        @Override
         public Builder url(String url) {
-            JdbcAddress parts = JdbcAddress.of(url);
-            this.address = parts;
-            if (user == null) {
-                user = parts.parameter("user");
-            }
-            if (password == null) {
-                password = parts.parameter("password");
-            }
-            return this;
-        }
-
-        /**
-         * The role, or user, that reads and deletes the changes. Required.
-         *
-         * @param user its name
-         * @return this builder
-         */
-        public Builder user(String user) {
-            this.user = user;
-            return this;
-        }
-
-        /**
-         * The password of the role.
-         *
-         * @param password or {@code null} where none is needed
-         * @return this builder
-         */
-        public Builder password(@Nullable String password) {
-            this.password = password;
-            return this;
+            return at(JdbcAddress.of(url));
         }
 
         /**
@@ -287,32 +258,14 @@ public final class TriggerTableFeed implements ChangeFeed {
         }
 
         /**
-         * Adds a table whose changes are read. At least one is required.
-         *
-         * @param table whose name no other one has
-         * @return this builder
-         */
-        public Builder watch(WatchedTable table) {
-            tables.add(table);
-            return this;
-        }
-
-        /**
          * The feed. It does not connect.
          *
          * @return the feed
          * @throws IllegalStateException when there is no URL, no user or no table, or one table twice
          */
         public TriggerTableFeed build() {
-            if (address == null || user == null || tables.isEmpty()) {
-                throw new IllegalStateException(
-                        "name a database, a role and a table: TriggerTableFeed.builder().url(url).user(role).password(password)"
-                                + ".watch(WatchedTable.of(\"users\", \"id\"))");
-            }
-            if (tables.stream().map(WatchedTable::qualifiedName).distinct().count() < tables.size()) {
-                throw new IllegalStateException("a table is watched twice");
-            }
-            return new TriggerTableFeed(this, address, user);
+            requireAll("TriggerTableFeed");
+            return new TriggerTableFeed(this);
         }
     }
 }

@@ -107,9 +107,15 @@ public final class UsherRelayAutoConfiguration {
         }
     }
 
-    /** Its value may hold a password, and is not quoted. */
-    private static void setUrl(Runnable setter) {
-        set("usher.relay.url", "******", setter);
+    private static void connect(FeedBuilder<?> feed, String url, @Nullable String user, @Nullable String password) {
+        // It may hold a password, and is not quoted.
+        set("usher.relay.url", "******", () -> feed.url(url));
+        if (user != null) {
+            feed.user(user);
+        }
+        if (password != null) {
+            feed.password(password);
+        }
     }
 
     private static ChangeFeed postgres(
@@ -119,13 +125,7 @@ public final class UsherRelayAutoConfiguration {
             UsherRelayProperties properties,
             Environment environment) {
         PostgresChangeFeed.Builder feed = PostgresChangeFeed.builder();
-        setUrl(() -> feed.url(url));
-        if (user != null) {
-            feed.user(user);
-        }
-        if (password != null) {
-            feed.password(password);
-        }
+        connect(feed, url, user, password);
         set("usher.relay.slot", properties.slot(), () -> feed.slot(properties.slot()));
         set("usher.relay.publication", properties.publication(), () -> feed.publication(properties.publication()));
         return feed.watch(table(properties, environment, name -> name.toLowerCase(Locale.ROOT)))
@@ -139,13 +139,7 @@ public final class UsherRelayAutoConfiguration {
             UsherRelayProperties properties,
             Environment environment) {
         BinlogChangeFeed.Builder feed = BinlogChangeFeed.builder();
-        setUrl(() -> feed.url(url));
-        if (user != null) {
-            feed.user(user);
-        }
-        if (password != null) {
-            feed.password(password);
-        }
+        connect(feed, url, user, password);
         set("usher.relay.slot", properties.slot(), () -> feed.name(properties.slot()));
         return feed.watch(table(properties, environment, name -> name)).build();
     }
@@ -157,13 +151,7 @@ public final class UsherRelayAutoConfiguration {
             UsherRelayProperties properties,
             Environment environment) {
         TriggerTableFeed.Builder feed = TriggerTableFeed.builder();
-        setUrl(() -> feed.url(url));
-        if (user != null) {
-            feed.user(user);
-        }
-        if (password != null) {
-            feed.password(password);
-        }
+        connect(feed, url, user, password);
         boolean isFolded = url.startsWith("jdbc:postgresql:");
         set("usher.relay.changes-table", properties.changesTable(), () -> feed.changes(properties.changesTable()));
         return feed
