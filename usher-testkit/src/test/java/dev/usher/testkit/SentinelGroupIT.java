@@ -54,6 +54,12 @@ class SentinelGroupIT {
             RedisServer promoted = group.awaitFailover(old);
             assertThat(ask(promoted.port(), "SET key value")).isEqualTo("+OK");
 
+            // A Sentinel that has not heard yet of the failover would have the promoted one follow the empty one.
+            Awaitility.await().untilAsserted(() -> {
+                for (int sentinel = 0; sentinel < group.sentinels().size(); sentinel++) {
+                    assertThat(addressNamedBy(group, sentinel)).contains(Integer.toString(group.portOf(promoted)));
+                }
+            });
             old.restart();
             group.awaitReplicas();
             assertThat(ask(old.port(), "EXISTS key")).isEqualTo(":1");
