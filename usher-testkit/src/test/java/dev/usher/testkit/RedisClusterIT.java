@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+@Tag("thorough") // mvn verify starts Clusters in ClusterIT
 class RedisClusterIT {
 
     private static final String KEY = "user:42:profile";
