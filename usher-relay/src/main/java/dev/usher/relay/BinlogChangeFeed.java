@@ -52,10 +52,10 @@ public final class BinlogChangeFeed implements ChangeFeed {
             new BinlogPreflight(this, connection).checkServer();
             return new BinlogSession(this, connection);
         } catch (SQLException e) {
-            closeQuietly(connection);
+            JdbcAddress.closeQuietly(connection);
             throw failure("could not be checked", e);
         } catch (ChangeFeedException | RuntimeException e) {
-            closeQuietly(connection);
+            JdbcAddress.closeQuietly(connection);
             throw e;
         }
     }
@@ -91,16 +91,11 @@ public final class BinlogChangeFeed implements ChangeFeed {
 
     /** What went wrong, for an operator; the message of the driver may quote what it should not. */
     ChangeFeedException failure(String what, SQLException failure) {
-        return new ChangeFeedException(
-                "the database " + address.parts() + " " + what + " (" + Texts.reasonOf(failure) + ")", failure);
+        return address.parts().failure(what, failure);
     }
 
     Connection connect() throws ChangeFeedException {
-        Properties properties = new Properties();
-        properties.setProperty("user", user);
-        if (password != null) {
-            properties.setProperty("password", password);
-        }
+        Properties properties = JdbcAddress.login(user, password);
         properties.setProperty("connectTimeout", Integer.toString(MILLIS / 2));
         properties.setProperty("socketTimeout", Integer.toString(MILLIS));
         properties.setProperty("tcpKeepAlive", "true");
@@ -126,14 +121,6 @@ public final class BinlogChangeFeed implements ChangeFeed {
                         e);
             }
             throw failure("cannot be reached", e);
-        }
-    }
-
-    private static void closeQuietly(Connection connection) {
-        try {
-            connection.close();
-        } catch (SQLException e) {
-            // It is of no use any more.
         }
     }
 

@@ -202,7 +202,7 @@ final class DebeziumStream {
         } finally {
             Connection own = connection;
             if (own != null) {
-                PostgresChangeFeed.closeQuietly(own);
+                JdbcAddress.closeQuietly(own);
             }
         }
     }

@@ -2,9 +2,12 @@ package dev.usher.relay;
 
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
+import java.util.Properties;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -129,6 +132,31 @@ final class JdbcAddress {
                 .filter(parameter -> !parameter.matches("(?i)(user|password)(=.*)?"))
                 .collect(Collectors.joining("&"));
         return url.substring(0, url.indexOf('?')) + (rest.isEmpty() ? "" : "?" + rest);
+    }
+
+    /** What a connection is made with, besides the URL: user and password, where there is one. */
+    static Properties login(String user, @Nullable String password) {
+        Properties properties = new Properties();
+        properties.setProperty("user", user);
+        if (password != null) {
+            properties.setProperty("password", password);
+        }
+        return properties;
+    }
+
+    /** Closes a connection that is of no use any more. */
+    static void closeQuietly(Connection connection) {
+        try {
+            connection.close();
+        } catch (SQLException e) {
+            // It is of no use any more.
+        }
+    }
+
+    /** What went wrong, for an operator; the message of the driver may quote what it should not. */
+    ChangeFeedException failure(String what, SQLException failure) {
+        return new ChangeFeedException(
+                "the database " + this + " " + what + " (" + Texts.reasonOf(failure) + ")", failure);
     }
 
     /** For an operator, without parameters: {@code app at db:5432}. */

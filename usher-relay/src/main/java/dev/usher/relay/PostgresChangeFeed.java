@@ -57,10 +57,10 @@ public final class PostgresChangeFeed implements ChangeFeed {
             new PostgresPreflight(this, connection).checkServer();
             return new PostgresSession(this, connection);
         } catch (SQLException e) {
-            closeQuietly(connection);
+            JdbcAddress.closeQuietly(connection);
             throw failure("could not be checked", e);
         } catch (ChangeFeedException | RuntimeException e) {
-            closeQuietly(connection);
+            JdbcAddress.closeQuietly(connection);
             throw e;
         }
     }
@@ -109,17 +109,12 @@ public final class PostgresChangeFeed implements ChangeFeed {
 
     /** What went wrong, for an operator; the message of the driver may quote what it should not. */
     ChangeFeedException failure(String what, SQLException failure) {
-        return new ChangeFeedException(
-                "the database " + address + " " + what + " (" + Texts.reasonOf(failure) + ")", failure);
+        return address.failure(what, failure);
     }
 
     /** A connection of its own, to be closed. */
     Connection connect() throws ChangeFeedException {
-        Properties properties = new Properties();
-        properties.setProperty("user", user);
-        if (password != null) {
-            properties.setProperty("password", password);
-        }
+        Properties properties = JdbcAddress.login(user, password);
         properties.setProperty("connectTimeout", "5");
         properties.setProperty("loginTimeout", "10");
         properties.setProperty("socketTimeout", "10");
@@ -137,14 +132,6 @@ public final class PostgresChangeFeed implements ChangeFeed {
                         e);
             }
             throw failure("cannot be reached", e);
-        }
-    }
-
-    static void closeQuietly(Connection connection) {
-        try {
-            connection.close();
-        } catch (SQLException e) {
-            // It is of no use any more.
         }
     }
 

@@ -69,10 +69,10 @@ public final class TriggerTableFeed implements ChangeFeed {
             table.prepare();
             return new TriggerTableSession(this, connection, table);
         } catch (SQLException e) {
-            closeQuietly(connection);
+            JdbcAddress.closeQuietly(connection);
             throw failure("could not be checked", e);
         } catch (ChangeFeedException | RuntimeException e) {
-            closeQuietly(connection);
+            JdbcAddress.closeQuietly(connection);
             throw e;
         }
     }
@@ -130,17 +130,12 @@ public final class TriggerTableFeed implements ChangeFeed {
 
     /** What went wrong, for an operator; the message of the driver may quote what it should not. */
     ChangeFeedException failure(String what, SQLException failure) {
-        return new ChangeFeedException(
-                "the database " + address + " " + what + " (" + Texts.reasonOf(failure) + ")", failure);
+        return address.failure(what, failure);
     }
 
     private Connection connect() throws ChangeFeedException {
         boolean isPostgres = address.kind() == JdbcAddress.Kind.POSTGRESQL;
-        Properties properties = new Properties();
-        properties.setProperty("user", user);
-        if (password != null) {
-            properties.setProperty("password", password);
-        }
+        Properties properties = JdbcAddress.login(user, password);
         // In seconds for the driver of PostgreSQL, in milliseconds for the others.
         properties.setProperty("connectTimeout", isPostgres ? "5" : "5000");
         properties.setProperty("socketTimeout", isPostgres ? "10" : "10000");
@@ -163,14 +158,6 @@ public final class TriggerTableFeed implements ChangeFeed {
                         e);
             }
             throw failure("cannot be reached", e);
-        }
-    }
-
-    private static void closeQuietly(Connection connection) {
-        try {
-            connection.close();
-        } catch (SQLException e) {
-            // It is of no use any more.
         }
     }
 
