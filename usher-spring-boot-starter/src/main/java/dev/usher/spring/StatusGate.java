@@ -67,23 +67,29 @@ final class StatusGate<K> extends OncePerRequestFilter {
             throws ServletException, IOException {
         Refusal refusal = judge(request);
         if (refusal == null) {
-            chain.doFilter(request, response);
-            register(request);
+            pass(request, response, chain);
         } else {
             if (refusal == Refusal.ACCOUNT_DISABLED) {
                 endSession(request);
             }
-            refusal.send(response);
+            EndableResponse ended = EndableResponse.within(response);
+            refusal.send(ended == null ? response : ended.unguarded());
         }
     }
 
-    /** Registers a request that goes on after this thread. It cannot end before this thread has returned to the container. */
-    private void register(HttpServletRequest request) {
-        if (connections != null && request.isAsyncStarted()) {
-            Passage<K> passage = passageOf(request);
-            if (passage != null && passage.isOfUser()) {
-                OpenRequest.register(passage, request.getAsyncContext(), connections);
-            }
+    private void pass(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+            throws ServletException, IOException {
+        if (connections == null) {
+            chain.doFilter(request, response);
+            return;
+        }
+        EndableResponse known = EndableResponse.within(response);
+        EndableResponse endable = known == null ? new EndableResponse(response) : known;
+        chain.doFilter(request, known == null ? endable : response);
+        // What goes on after this thread cannot end before this thread has returned to the container.
+        Passage<K> passage = request.isAsyncStarted() ? passageOf(request) : null;
+        if (passage != null && passage.isOfUser()) {
+            OpenRequest.register(passage, request.getAsyncContext(), endable, connections);
         }
     }
 

@@ -213,18 +213,22 @@ class EndedConnectionsIT {
         await().untilAsserted(() -> assertThat(streams.open).hasValue(0));
     }
 
+    /** Written all the time, so that the end comes in the middle of a write; the client reads what is left of it to the end. */
     @Test
-    void aDownloadIsCutOff() throws Exception {
-        HttpResponse<InputStream> stream =
-                site.client.send(site.request("/stream", ann).build(), BodyHandlers.ofInputStream());
-        site.bean(Streams.class).streaming.await();
+    void aDownloadIsCutOffBetweenTwoOfItsChunks() throws Exception {
+        Streams streams = site.bean(Streams.class);
+        for (int i = 0; i < 100; i++) {
+            long user = LiveSite.newUser();
+            HttpResponse<InputStream> stream =
+                    site.client.send(site.request("/stream", user).build(), BodyHandlers.ofInputStream());
 
-        assertThat(site.ban(ann)).isEqualTo(1);
+            site.ban(user);
 
-        try (InputStream body = stream.body()) {
-            body.transferTo(OutputStream.nullOutputStream());
+            try (InputStream body = stream.body()) {
+                body.transferTo(OutputStream.nullOutputStream());
+            }
         }
-        assertThat(site.bean(Streams.class).streamed.await(5, SECONDS)).isTrue();
+        await().untilAsserted(() -> assertThat(streams.streaming).hasValue(0));
     }
 
     @Test

@@ -12,7 +12,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
@@ -239,8 +238,7 @@ class LiveApplication {
     static class Streams {
 
         final AtomicInteger open = new AtomicInteger();
-        final CountDownLatch streaming = new CountDownLatch(1);
-        final CountDownLatch streamed = new CountDownLatch(1);
+        final AtomicInteger streaming = new AtomicInteger();
 
         @GetMapping("/events")
         SseEmitter events() throws Exception {
@@ -272,15 +270,15 @@ class LiveApplication {
         @GetMapping("/stream")
         StreamingResponseBody stream() {
             return body -> {
+                streaming.incrementAndGet();
                 try {
                     while (true) {
                         body.write("line\n".getBytes(StandardCharsets.UTF_8));
                         body.flush();
-                        streaming.countDown();
                         Thread.onSpinWait();
                     }
                 } finally {
-                    streamed.countDown();
+                    streaming.decrementAndGet();
                 }
             };
         }
