@@ -95,6 +95,7 @@ class FailoversIT {
         report.publish(REPORT);
     }
 
+    @Tag("load")
     @ParameterizedTest(name = "{0}")
     @MethodSource("cases")
     @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run

@@ -26,6 +26,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * ./usher dev faults REDIS_FROZEN,OOM} takes some. The results are also in {@code target/faults.txt}.
  */
 @Tag("servers")
+@Tag("load")
 class FaultsIT {
 
     private static final Path REPORT = Path.of("target", "faults.txt");

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A process that is stopped for longer than a connection may be silent: Redis was not the silent one. */
 @EnabledOnOs(OS.LINUX)
+@Tag("thorough")
 class FrozenConnectionIT extends NodesOnRedis {
 
     /** Several times the pause between two pulses. */

@@ -185,8 +185,12 @@ class FlaskBesideUsherIT {
                 .pollInterval(Duration.ofMillis(2))
                 .until(() -> name(usher, token).equals("Zoë"));
         print("a change by SQLAlchemy was new in usher after", changed);
+        // The caller is answered before the value is stored.
         await().atMost(PATIENCE).untilAsserted(() -> {
-            JsonNode cached = cached(flask, id).with(200).json();
+            assertThat(name(usher, token)).isEqualTo("Zoë");
+            Answer inRedis = cached(flask, id);
+            assertThat(inRedis.status()).isEqualTo(200);
+            JsonNode cached = inRedis.json();
             assertThat(cached.path("profile").path("name").asString()).isEqualTo("Zoë");
             assertThat(cached.path("profile").path("is_media").asBoolean()).isTrue();
         });

@@ -7,12 +7,8 @@ import dev.usher.relay.RelayHealth.State;
 import dev.usher.relay.RelaySite.Node;
 import dev.usher.testkit.FaultProxy;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -108,53 +104,6 @@ abstract class LogRelayFaults extends RelayFaults {
             proxy.restore();
             await().atMost(PATIENCE).until(() -> cutOff.health().state() == State.STANDBY);
             site.closeAll();
-        }
-    }
-
-    @Test
-    void howSoonAChangeIsNewOnTheLastOfThreeNodes() {
-        following();
-        int rounds = IS_LONG ? 500 : 50;
-        long[] micros = new long[rounds];
-        for (int round = 0; round < rounds; round++) {
-            long id = 1L + round % USERS;
-            String name = "round " + round;
-            for (Node node : List.of(one, other, third)) {
-                assertThat(node.name(id)).isNotEqualTo(name);
-            }
-            site.sql("UPDATE users SET name = '" + name + "' WHERE id = " + id);
-            long committed = System.nanoTime();
-            for (Node node : List.of(one, other, third)) {
-                while (!node.name(id).equals(name)) {
-                    Thread.onSpinWait();
-                }
-            }
-            micros[round] = (System.nanoTime() - committed) / 1000;
-        }
-        Arrays.sort(micros);
-        System.out.println("From the commit until the last of 3 nodes answers new, of " + rounds + ": p50 "
-                + micros[rounds / 2] / 1000.0 + " ms, p99 " + micros[rounds * 99 / 100] / 1000.0 + " ms, max "
-                + micros[rounds - 1] / 1000.0 + " ms");
-    }
-
-    @Test
-    void whatARelayCostsAtRest(@TempDir Path folder) throws Exception {
-        Assumptions.assumeTrue(IS_LONG, "it takes half a minute: ./usher dev relay");
-        Path log = folder.resolve("relay.log");
-        long begun = System.nanoTime();
-        Process relay = RelayProcess.start(site, log);
-        try {
-            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
-            long started = millisSince(begun);
-            TimeUnit.SECONDS.sleep(10);
-            long before = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis();
-            long from = System.nanoTime();
-            TimeUnit.SECONDS.sleep(20);
-            long used = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() - before;
-            System.out.println("A relay follows " + started + " ms after the start of its JVM; at rest it takes "
-                    + used * 100.0 / millisSince(from) + " % of a processor");
-        } finally {
-            relay.destroyForcibly();
         }
     }
 }

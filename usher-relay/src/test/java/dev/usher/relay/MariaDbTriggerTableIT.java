@@ -11,6 +11,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@Tag("thorough") // PostgresTriggerTableIT runs in each build
 class MariaDbTriggerTableIT extends TriggerTableContract {
 
     MariaDbTriggerTableIT() {

@@ -10,13 +10,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -136,6 +139,57 @@ abstract class RelayFaults {
         awaitAgreement("put back");
         assertThat(next.health().flushes()).isEqualTo(1);
         assertThat(flushes).isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void howSoonAChangeIsNewOnTheLastOfThreeNodes() {
+        following();
+        int rounds = IS_LONG ? 500 : 50;
+        long[] micros = new long[rounds];
+        for (int round = 0; round < rounds; round++) {
+            long id = 1L + round % USERS;
+            String name = "round " + round;
+            for (Node node : List.of(one, other, third)) {
+                assertThat(node.name(id)).isNotEqualTo(name);
+            }
+            site.sql("UPDATE users SET name = '" + name + "' WHERE id = " + id);
+            long committed = System.nanoTime();
+            for (Node node : List.of(one, other, third)) {
+                while (!node.name(id).equals(name)) {
+                    Thread.onSpinWait();
+                }
+            }
+            micros[round] = (System.nanoTime() - committed) / 1000;
+        }
+        Arrays.sort(micros);
+        System.out.println(kind + ": from the commit until the last of 3 nodes answers new, of " + rounds + ": p50 "
+                + micros[rounds / 2] / 1000.0 + " ms, p99 " + micros[rounds * 99 / 100] / 1000.0 + " ms, max "
+                + micros[rounds - 1] / 1000.0 + " ms");
+    }
+
+    @Test
+    void whatARelayCostsAtRest(@TempDir Path folder) throws Exception {
+        Assumptions.assumeTrue(IS_LONG, "it takes half a minute: ./usher dev relay");
+        Path log = folder.resolve("relay.log");
+        long begun = System.nanoTime();
+        Process relay = RelayProcess.start(site, log);
+        try {
+            await().atMost(PATIENCE).until(() -> says(log, "FOLLOWING"));
+            long started = millisSince(begun);
+            TimeUnit.SECONDS.sleep(10);
+            long before = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis();
+            long from = System.nanoTime();
+            TimeUnit.SECONDS.sleep(20);
+            long used = relay.info().totalCpuDuration().orElse(Duration.ZERO).toMillis() - before;
+            System.out.printf(
+                    Locale.ROOT,
+                    "%s: a relay follows %d ms after the start of its JVM; at rest it takes %.1f %% of a processor%n",
+                    kind,
+                    started,
+                    used * 100.0 / millisSince(from));
+        } finally {
+            relay.destroyForcibly();
+        }
     }
 
     ChangeRelay following() {

@@ -217,7 +217,7 @@ class EndedConnectionsIT {
     @Test
     void aDownloadIsCutOffBetweenTwoOfItsChunks() throws Exception {
         Streams streams = site.bean(Streams.class);
-        for (int i = 0; i < 100; i++) {
+        for (int i = 0; i < 50; i++) {
             long user = LiveSite.newUser();
             HttpResponse<InputStream> stream =
                     site.client.send(site.request("/stream", user).build(), BodyHandlers.ofInputStream());
