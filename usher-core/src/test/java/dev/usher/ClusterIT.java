@@ -29,10 +29,12 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Nodes on a Redis Cluster. */
+@Tag("servers")
 class ClusterIT {
 
     private static final long USERS = 60;
@@ -175,6 +177,28 @@ class ClusterIT {
             keepInMemory(here);
             assertThat(keysOf(to)).contains(KEY);
         });
+    }
+
+    /** As Valkey 9 does: the keys are there until the servers know, and then gone with the slot. */
+    @Test
+    @Tag("load")
+    void aSlotThatIsMovedAtOnceIsFollowed() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        Assumptions.assumeTrue(
+                cluster.movesAtomically(), "these servers cannot: name a Valkey 9 to ./usher dev servers");
+        UserCache<Long, UserProfile> here = cacheOf(node(cluster));
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        table.put(42L, profile());
+        for (int i = 0; i < 3; i++) {
+            keepInMemory(here);
+            RedisServer to = other(cluster, cluster.primaryOf(KEY));
+
+            cluster.moveSlotAtomically(cluster.slotOf(KEY), to);
+            assertChangeIsSeen(here, there);
+
+            keepInMemory(here);
+            assertThat(keysOf(to)).contains(KEY);
+        }
     }
 
     @Test

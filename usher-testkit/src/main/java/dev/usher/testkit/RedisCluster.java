@@ -150,6 +150,22 @@ public final class RedisCluster implements AutoCloseable {
         return new SlotMove(this, slot, from, to);
     }
 
+    /** Whether these servers move a slot with all its keys at once: Valkey 9 and newer do. */
+    public boolean movesAtomically() {
+        return ask(servers().get(0), "CLUSTER", "HELP").stream().anyMatch(line -> line.startsWith("MIGRATESLOTS"));
+    }
+
+    /**
+     * Moves a slot with all its keys at once. Returns when all servers know it.
+     *
+     * @throws IllegalStateException if the servers cannot ({@link #movesAtomically})
+     */
+    public void moveSlotAtomically(int slot, RedisServer to) {
+        String text = Integer.toString(slot);
+        require(primaryOf(slot), "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", text, text, "NODE", idOf(to));
+        awaitOwner(slot, to);
+    }
+
     /** Has a server take a slot without its keys: the others hear of it, and the one that had it drops its keys then. Returns when all servers know it. */
     public void takeSlot(int slot, RedisServer to) {
         RedisServer from = primaryOf(slot);
