@@ -2,7 +2,7 @@ package dev.usher.server.attempt;
 
 import dev.usher.server.UsherServerProperties;
 import dev.usher.server.problem.ProblemException;
-import dev.usher.server.token.Sha256;
+import dev.usher.server.token.Pseudonyms;
 import dev.usher.spring.RedisEndpoint;
 import dev.usher.spring.UsherProperties;
 import io.github.bucket4j.BucketConfiguration;
@@ -10,9 +10,11 @@ import io.github.bucket4j.TimeMeter;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.DisposableBean;
 import org.springframework.beans.factory.annotation.Autowired;
@@ -34,13 +36,19 @@ public final class AttemptLimits implements DisposableBean {
 
     private final UsherServerProperties.Attempts limits;
     private final String keyPrefix;
+    private final UnaryOperator<String> pseudonyms;
     private final SharedBuckets shared;
     private final LocalBuckets local;
     private final Crowds crowds = new Crowds();
 
     @Autowired
-    AttemptLimits(UsherServerProperties properties, UsherProperties caches, RedisEndpoint redis, InstantSource clock) {
-        this(properties.attempts(), caches.keyPrefix(), redis, caches.redis().commandTimeout(), clock);
+    AttemptLimits(
+            UsherServerProperties properties,
+            UsherProperties caches,
+            RedisEndpoint redis,
+            Pseudonyms pseudonyms,
+            InstantSource clock) {
+        this(properties.attempts(), caches.keyPrefix(), redis, caches.redis().commandTimeout(), pseudonyms::of, clock);
     }
 
     AttemptLimits(
@@ -48,8 +56,10 @@ public final class AttemptLimits implements DisposableBean {
             String keyPrefix,
             RedisEndpoint redis,
             Duration commandTimeout,
+            UnaryOperator<String> pseudonyms,
             InstantSource clock) {
         this.limits = limits;
+        this.pseudonyms = pseudonyms;
         // It is neither the key of an entry, which ends with the name of a facet, nor that of a guard, which begins
         // with a brace.
         this.keyPrefix = keyPrefix + ":attempts:";
@@ -73,8 +83,8 @@ public final class AttemptLimits implements DisposableBean {
     public <T> T login(String mobile, String address, Supplier<T> login) {
         List<NamedBucket> wanted = new ArrayList<>();
         // The address first: an address over its limit takes no tokens of mobile numbers.
-        add(wanted, "address", Sha256.hex(ClientAddress.network(address)), limits.perAddress());
-        add(wanted, "mobile", Sha256.hex(mobile), limits.perMobile());
+        add(wanted, "address", network(address), limits.perAddress());
+        add(wanted, "mobile", mobile, limits.perMobile());
         try (Crowds.Call call = crowds.begin(mobile)) {
             // While each node counts for itself, many at once would pass on each of them.
             Taken taken = take(wanted, limits.perMobile() > 0 ? call::isCrowded : () -> false);
@@ -99,14 +109,18 @@ public final class AttemptLimits implements DisposableBean {
      */
     public void countRegistration(String address) {
         List<NamedBucket> wanted = new ArrayList<>();
-        add(wanted, "registrations", Sha256.hex(ClientAddress.network(address)), limits.registrationsPerAddress());
+        add(wanted, "registrations", network(address), limits.registrationsPerAddress());
         var unused = take(wanted, () -> false);
     }
 
     private void add(List<NamedBucket> wanted, String kind, String owner, int max) {
         if (max > 0) {
-            wanted.add(named(kind + ':' + owner, max));
+            wanted.add(named(kind + ':' + pseudonyms.apply(kind + ':' + owner), max));
         }
+    }
+
+    private static String network(String address) {
+        return HexFormat.of().formatHex(ClientAddress.network(address));
     }
 
     private NamedBucket named(String name, int max) {

@@ -150,6 +150,15 @@ public class SigningKeys implements PreparationStep {
         if (!given && known().age(nanoTime.getAsLong()).compareTo(TOO_OLD_TO_SIGN) > 0) {
             var unused = read();
         }
+        return current();
+    }
+
+    /**
+     * The key that signs now, as far as this node knows.
+     *
+     * @throws ProblemException when the keys have not been read yet
+     */
+    RSAKey current() {
         return known().signing(nanoTime.getAsLong());
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.usher.server.UsherServerProperties;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
+import dev.usher.server.token.Sha256;
 import dev.usher.spring.RedisEndpoint;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.ClientOptions;
@@ -95,6 +96,7 @@ class AttemptKeysIT {
                                 "redis://usher:a-long-secret-of-your-own@" + server.host() + ":" + server.port()),
                         ClientOptions.create()),
                 Duration.ofSeconds(5),
+                owner -> Sha256.hex(owner.substring(owner.indexOf(':') + 1)),
                 CLOCK);
     }
 

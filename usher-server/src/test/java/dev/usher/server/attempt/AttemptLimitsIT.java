@@ -207,7 +207,7 @@ class AttemptLimitsIT {
                 other.refused(MOBILE, "2001:db8::9");
             }
             // Not even taken and given back: another caller could be refused in between.
-            assertThat(keys()).noneMatch(key -> key.endsWith(Sha256.hex(MOBILE)));
+            assertThat(keys()).noneMatch(key -> key.endsWith(Sha256.hex("mobile:" + MOBILE)));
             other.fail(MOBILE, ADDRESS);
             other.fail(MOBILE, ADDRESS);
             other.refused(MOBILE, ADDRESS);
@@ -266,7 +266,7 @@ class AttemptLimitsIT {
 
             await().atMost(PATIENCE).untilAsserted(() -> {
                 one.succeed("13812345679", ADDRESS);
-                assertThat(keys(redis)).anyMatch(key -> key.endsWith(Sha256.hex("13812345679")));
+                assertThat(keys(redis)).anyMatch(key -> key.endsWith(Sha256.hex("mobile:13812345679")));
             });
         }
     }
@@ -280,7 +280,8 @@ class AttemptLimitsIT {
             one.succeed(MOBILE, ADDRESS);
             proxy.thaw();
 
-            await().atMost(PATIENCE).until(() -> keys().stream().anyMatch(key -> key.endsWith(Sha256.hex(MOBILE))));
+            await().atMost(PATIENCE)
+                    .until(() -> keys().stream().anyMatch(key -> key.endsWith(Sha256.hex("mobile:" + MOBILE))));
             await().atMost(PATIENCE).untilAsserted(() -> other.succeed(MOBILE, ADDRESS));
         }
     }
@@ -356,6 +357,7 @@ class AttemptLimitsIT {
                 prefix,
                 redis,
                 timeout,
+                Sha256::hex,
                 clock));
     }
 
