@@ -38,13 +38,23 @@ final class ProfileChanges {
     }
 
     /**
-     * Changes a profile, and announces the change. It waits for no node: an old profile for a moment does no harm.
+     * Changes what users may change in their own profiles.
      *
      * @return the profile as the database has it now, and whether Redis has taken the announcement
      * @throws ProblemException when the patch is not valid, or there is no such user
      */
     ProfileChange apply(long id, ProfilePatch patch) {
-        Map<ProfileField, @Nullable Object> values = valuesOf(patch.fields());
+        return apply(id, patch.fields(), false);
+    }
+
+    /** As {@link #apply(long, ProfilePatch)}, of what administrators may change. */
+    ProfileChange apply(long id, GrantPatch patch) {
+        return apply(id, patch.fields(), true);
+    }
+
+    /** It announces the change, and waits for no node: an old profile for a moment does no harm. */
+    private ProfileChange apply(long id, JsonNode patch, boolean isGrant) {
+        Map<ProfileField, @Nullable Object> values = valuesOf(patch, isGrant);
         if (values.isEmpty()) {
             return new ProfileChange(known(profiles.findFresh(id)), Announcement.NONE);
         }
@@ -56,7 +66,7 @@ final class ProfileChanges {
         return profile.orElseThrow(() -> new ProblemException(ProblemType.USER_NOT_FOUND));
     }
 
-    private Map<ProfileField, @Nullable Object> valuesOf(JsonNode patch) {
+    private Map<ProfileField, @Nullable Object> valuesOf(JsonNode patch, boolean isGrant) {
         if (!patch.isObject()) {
             throw new ProblemException(ProblemType.MALFORMED_REQUEST);
         }
@@ -64,20 +74,25 @@ final class ProfileChanges {
         List<Problem.Field> faults = new ArrayList<>();
         for (Map.Entry<String, JsonNode> given : patch.properties()) {
             String name = given.getKey();
-            if (name.equals("id") || name.equals("mobile")) {
-                faults.add(new Problem.Field(name, "cannot be changed here"));
-            }
-            ProfileField.of(name).ifPresent(field -> {
+            ProfileField field = ProfileField.of(name).orElse(null);
+            if (field == null) {
+                // Unknown fields are ignored, except in administration.
+                if (isGrant || name.equals("id") || name.equals("mobile")) {
+                    faults.add(new Problem.Field(name, "cannot be changed here"));
+                }
+            } else if (field.isGranted() != isGrant) {
+                faults.add(new Problem.Field(name, isGrant ? "is changed by the user alone" : Grants.RULE));
+            } else {
                 try {
                     Object value = mapper.treeToValue(given.getValue(), field.type());
                     validator
-                            .validateValue(Registration.class, field.property(), value)
+                            .validateValue(field.rules(), field.property(), value)
                             .forEach(fault -> faults.add(new Problem.Field(name, fault.getMessage())));
                     values.put(field, value);
                 } catch (JacksonException e) {
                     faults.add(new Problem.Field(name, "is of the wrong type"));
                 }
-            });
+            }
         }
         if (!faults.isEmpty()) {
             throw new ProblemException(ProblemType.INVALID_FIELD, faults.toArray(Problem.Field[]::new));

@@ -5,19 +5,24 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** The fields that users may change in their own profiles. Their names in JSON are these in lower case. */
+/**
+ * The fields of a profile that may be changed: some by the user, and those that the platform grants by administrators alone. Their names in JSON
+ * are these in lower case.
+ */
 public enum ProfileField {
-    NAME("name", String.class, "name"),
-    PHOTO("photo", String.class, "profile_photo"),
-    IS_MEDIA("isMedia", Boolean.class, "is_media"),
-    INTRO("intro", String.class, "introduction"),
-    CERTI("certi", String.class, "certificate");
+    NAME(Registration.class, "name", String.class, "name"),
+    PHOTO(Registration.class, "photo", String.class, "profile_photo"),
+    IS_MEDIA(Grants.class, "isMedia", Boolean.class, "is_media"),
+    INTRO(Registration.class, "intro", String.class, "introduction"),
+    CERTI(Grants.class, "certi", String.class, "certificate");
 
+    private final Class<?> rules;
     private final String property;
     private final Class<?> type;
     private final String column;
 
-    ProfileField(String property, Class<?> type, String column) {
+    ProfileField(Class<?> rules, String property, Class<?> type, String column) {
+        this.rules = rules;
         this.property = property;
         this.type = type;
         this.column = column;
@@ -33,7 +38,17 @@ public enum ProfileField {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** Its name in a {@link Registration}, whose rules hold for a change too. */
+    /** Whether the platform grants it. */
+    public boolean isGranted() {
+        return rules == Grants.class;
+    }
+
+    /** The request whose rules hold for a change as well: {@link Registration} or {@link Grants}. */
+    Class<?> rules() {
+        return rules;
+    }
+
+    /** Its name there. */
     String property() {
         return property;
     }

@@ -4,8 +4,10 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import dev.usher.UserProfile;
 import dev.usher.server.problem.Problem;
 import io.swagger.v3.oas.annotations.media.Schema;
+import jakarta.validation.constraints.AssertFalse;
 import jakarta.validation.constraints.NotNull;
 import jakarta.validation.constraints.Pattern;
+import jakarta.validation.constraints.Size;
 import org.jspecify.annotations.Nullable;
 
 /** The request for a new user. */
@@ -33,18 +35,20 @@ public record Registration(
 
         @Schema(maxLength = 512, pattern = Characters.LINE) @Text(max = 512) @Nullable String photo,
 
-        @Nullable Boolean isMedia,
+        @Schema(description = "False, if it is sent: administrators grant it.")
+        @AssertFalse(message = Grants.RULE) @Nullable Boolean isMedia,
 
         @Schema(maxLength = 1000, pattern = Characters.LINES) @Text(kind = Text.Kind.LINES, max = 1000) @Nullable String intro,
 
-        @Schema(maxLength = 200, pattern = Characters.LINE) @Text(max = 200) @Nullable String certi) {
+        @Schema(description = "Empty, if it is sent: administrators grant it.", maxLength = 0)
+        @Size(max = 0, message = Grants.RULE) @Nullable String certi) {
 
     public static final String MOBILE = "\\+?[0-9]{6,15}";
     public static final String MOBILE_RULE = "must be 6 to 15 digits, with or without a leading +";
 
     /** The profile of the new user. */
     UserProfile profile() {
-        return UserProfile.ofNullable(mobile, name, photo, Boolean.TRUE.equals(isMedia), intro, certi);
+        return UserProfile.ofNullable(mobile, name, photo, false, intro, null);
     }
 
     @Override

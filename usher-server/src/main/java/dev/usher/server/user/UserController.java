@@ -102,23 +102,7 @@ final class UserController {
     }
 
     @Operation(summary = "Change the caller's profile")
-    @ApiResponse(
-            responseCode = "200",
-            description = "Changed",
-            headers = {
-                @Header(
-                        name = "Cache-Status",
-                        description =
-                                "Whether Redis has taken the announcement of the change (RFC 9211): detail=invalidated or"
-                                        + " detail=invalidation-pending. Not there when nothing was changed.",
-                        schema = @Schema(type = "string")),
-                @Header(
-                        name = ProfileChange.VISIBLE_WITHIN,
-                        description =
-                                "Within how many seconds every node shows the change; not there when the announcement is"
-                                        + " pending.",
-                        schema = @Schema(type = "integer"))
-            })
+    @Announced
     @Problems(ProblemType.USER_NOT_FOUND)
     @PatchMapping(
             path = "/v1/me",
@@ -127,7 +111,23 @@ final class UserController {
             produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<UserView> change(@RequestBody ProfilePatch patch, JwtAuthenticationToken authentication) {
         long id = Caller.of(authentication).id();
-        ProfileChange change = changes.apply(id, patch);
+        return answer(id, changes.apply(id, patch));
+    }
+
+    /** What a user has by the platform's grant, and cannot set. */
+    @Operation(summary = "Grant or take away what only the platform grants")
+    @Announced
+    @Tag(name = "administration")
+    @Problems({ProblemType.FORBIDDEN, ProblemType.USER_NOT_FOUND})
+    @PatchMapping(
+            path = "/v1/admin/users/{id}",
+            consumes = {UserController.MERGE_PATCH, MediaType.APPLICATION_JSON_VALUE},
+            produces = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<UserView> grant(@PathVariable UserId id, @RequestBody GrantPatch patch) {
+        return answer(id.value(), changes.apply(id.value(), patch));
+    }
+
+    private ResponseEntity<UserView> answer(long id, ProfileChange change) {
         return ResponseEntity.ok().headers(change.headers(stalenessBound)).body(new UserView(id, change.profile()));
     }
 

@@ -10,6 +10,8 @@ import dev.usher.server.token.PublishedKeys;
 import dev.usher.server.token.SigningKeys;
 import dev.usher.server.token.TokenPair;
 import dev.usher.server.user.CachedUser;
+import dev.usher.server.user.GrantPatch;
+import dev.usher.server.user.Grants;
 import dev.usher.server.user.MayBeStale;
 import dev.usher.server.user.ProfileField;
 import dev.usher.server.user.ProfilePatch;
@@ -153,7 +155,11 @@ class OpenApi {
                     type -> ModelConverters.getInstance(true).readAll(type).forEach(components::addSchemas));
             ModelConverters.getInstance(true).readAll(UserProfile.class).forEach(components::addSchemas);
             components.addSchemas(
-                    ProfilePatch.class.getSimpleName(), profilePatch(schema(components, Registration.class)));
+                    ProfilePatch.class.getSimpleName(), patch(schema(components, Registration.class), false));
+            ModelConverters.getInstance(true)
+                    .readAll(Grants.class)
+                    .forEach((name, rules) ->
+                            components.addSchemas(GrantPatch.class.getSimpleName(), patch(rules, true)));
             schema(components, CacheView.Holding.class).addProperty("value", shownValue());
             components.getSchemas().forEach(OpenApi::refine);
         };
@@ -227,14 +233,16 @@ class OpenApi {
         response.addHeaderObject(name, new Header().description(description).schema(of(type)));
     }
 
-    /** The fields of a registration, with null where a field can be removed. */
-    private static Schema<?> profilePatch(Schema<?> registration) {
+    /** The fields that users change, or those that are granted, with null where a field can be removed. */
+    private static Schema<?> patch(Schema<?> rules, boolean isGrant) {
         Schema<?> patch = of("object").description("A JSON merge patch (RFC 7396) of a profile.");
         for (ProfileField field : ProfileField.values()) {
-            Schema<?> rules = registration.getProperties().get(field.json());
-            Schema<?> nullable = of("null");
-            patch.addProperty(
-                    field.json(), field == ProfileField.NAME ? rules : new Schema<>().anyOf(List.of(rules, nullable)));
+            if (field.isGranted() == isGrant) {
+                Schema<?> rule = rules.getProperties().get(field.json());
+                patch.addProperty(
+                        field.json(),
+                        field == ProfileField.NAME ? rule : new Schema<>().anyOf(List.of(rule, of("null"))));
+            }
         }
         return patch;
     }

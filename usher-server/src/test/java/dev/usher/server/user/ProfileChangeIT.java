@@ -15,11 +15,14 @@ import io.lettuce.core.api.StatefulRedisConnection;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
 
 /** Changes of the own profile, by JSON merge patch. */
 class ProfileChangeIT {
@@ -30,11 +33,11 @@ class ProfileChangeIT {
 
     @Test
     void givenFieldsAreChangedAndNoOthers() {
-        Answer changed = patch("{\"intro\":\"two\\nlines\",\"is_media\":true}").with(200);
+        Answer changed = patch("{\"intro\":\"two\\nlines\"}").with(200);
 
         assertThat(changed.response().body())
                 .isEqualTo("{\"id\":" + ann.id() + ",\"mobile\":\"" + ann.mobile() + "\",\"name\":\"Ann\","
-                        + "\"photo\":\"\",\"is_media\":true,\"intro\":\"two\\nlines\",\"certi\":\"\"}");
+                        + "\"photo\":\"\",\"is_media\":false,\"intro\":\"two\\nlines\",\"certi\":\"\"}");
         assertThat(node.get("/v1/me", token).with(200).response().body())
                 .isEqualTo(changed.response().body());
     }
@@ -54,11 +57,15 @@ class ProfileChangeIT {
 
     @Test
     void nullRemoves() {
-        patch("{\"photo\":\"p\",\"intro\":\"i\",\"certi\":\"c\",\"is_media\":true}")
-                .with(200);
+        String administrators = node.administrator().token();
+        patch("{\"photo\":\"p\",\"intro\":\"i\"}").with(200);
+        grant(Map.of("certi", "c", "is_media", true), administrators).with(200);
 
-        Answer removed = patch("{\"photo\":null,\"intro\":null,\"certi\":null,\"is_media\":null}")
-                .with(200);
+        patch("{\"photo\":null,\"intro\":null}").with(200);
+        Map<String, @Nullable Object> nothing = new HashMap<>();
+        nothing.put("certi", null);
+        nothing.put("is_media", null);
+        Answer removed = grant(nothing, administrators).with(200);
 
         assertThat(removed.response().body())
                 .contains("\"photo\":\"\",\"is_media\":false,\"intro\":\"\",\"certi\":\"\"");
@@ -102,10 +109,12 @@ class ProfileChangeIT {
             name, |"a\\u0000b"|
             name, |"Ann\\ud83d"|
             photo, |["p"]|
-            is_media, |"true"|
-            is_media, 1
+            is_media, true
+            is_media, false
+            is_media, null
             intro, |{}|
-            certi, true
+            certi, |"engineer"|
+            certi, null
             id, 1
             id, null
             mobile, |"13800000000"|
@@ -127,13 +136,66 @@ class ProfileChangeIT {
         Map<String, String> tooLong = Map.of(
                 "name", "n".repeat(65),
                 "photo", "p".repeat(513),
-                "intro", "i".repeat(1001),
-                "certi", "c".repeat(201));
+                "intro", "i".repeat(1001));
 
         Answer answer = node.send("PATCH", "/v1/me", tooLong, token).problem(400, "invalid-field");
 
         assertThat(answer.json().path("errors").findValuesAsString("field"))
                 .containsExactlyInAnyOrderElementsOf(tooLong.keySet());
+    }
+
+    @Test
+    void whatIsGrantedIsSetByAdministratorsAndSeenByTheUser() {
+        Answer granted = grant(
+                        Map.of("is_media", true, "certi", "engineer"),
+                        node.administrator().token())
+                .with(200);
+
+        assertThat(granted.json().path("is_media").asBoolean()).isTrue();
+        assertThat(granted.text("certi")).isEqualTo("engineer");
+        assertThat(node.get("/v1/me", token).with(200).json()).isEqualTo(granted.json());
+        grant(Map.of("is_media", true), token).problem(403, "forbidden");
+    }
+
+    @ParameterizedTest
+    @CsvSource(quoteCharacter = '|', textBlock = """
+            is_media, |"true"|
+            is_media, 1
+            certi, true
+            certi, |"a\\u0000b"|
+            name, |"Bob"|
+            photo, |"p"|
+            intro, null
+            mobile, |"13800000000"|
+            id, 1
+            unknown, 1
+            """)
+    void aGrantThatCannotBeSoIsNamedAndNothingIsChanged(String field, String value) {
+        String other = field.equals("certi") ? "\"is_media\":true" : "\"certi\":\"new\"";
+        HttpRequest.Builder request = HttpRequest.newBuilder(node.address("/v1/admin/users/" + ann.id()))
+                .header("Content-Type", UserController.MERGE_PATCH)
+                .header("Authorization", "Bearer " + node.administrator().token())
+                .method("PATCH", BodyPublishers.ofString("{" + other + ",\"" + field + "\":" + value + "}"));
+
+        Answer answer = node.send(request).problem(400, "invalid-field");
+
+        assertThat(answer.json().path("errors").path(0).path("field").asString())
+                .isEqualTo(field);
+        JsonNode me = node.get("/v1/me", token).with(200).json();
+        assertThat(me.path("certi").asString()).isEmpty();
+        assertThat(me.path("is_media").asBoolean()).isFalse();
+    }
+
+    @Test
+    void aGrantIsAsLongAsItMayBe() {
+        String administrators = node.administrator().token();
+
+        grant(Map.of("certi", "\ud842\udfb7".repeat(200)), administrators).with(200);
+        grant(Map.of("certi", "c".repeat(201)), administrators).problem(400, "invalid-field");
+    }
+
+    private Answer grant(Map<String, ?> fields, String administrators) {
+        return node.send("PATCH", "/v1/admin/users/" + ann.id(), fields, administrators);
     }
 
     @ParameterizedTest

@@ -30,9 +30,9 @@ class UserServiceIT {
                                 "password", Node.PASSWORD,
                                 "name", "张三",
                                 "photo", "https://example.org/a.png",
-                                "is_media", true,
+                                "is_media", false,
                                 "intro", "two\nlines",
-                                "certi", "engineer"),
+                                "certi", ""),
                         null)
                 .with(201);
 
@@ -40,12 +40,12 @@ class UserServiceIT {
         assertThat(answer.response().headers().firstValue("Location")).contains("/v1/users/" + id);
         assertThat(answer.response().body())
                 .isEqualTo("{\"id\":" + id + ",\"mobile\":\"" + mobile + "\",\"name\":\"张三\","
-                        + "\"photo\":\"https://example.org/a.png\",\"is_media\":true,\"intro\":\"two\\nlines\","
-                        + "\"certi\":\"engineer\"}");
+                        + "\"photo\":\"https://example.org/a.png\",\"is_media\":false,\"intro\":\"two\\nlines\","
+                        + "\"certi\":\"\"}");
         assertThat(redis.get("user:" + id + ":profile"))
                 .isEqualTo("{\"mobile\":\"" + mobile + "\",\"name\":\"张三\","
-                        + "\"photo\":\"https://example.org/a.png\",\"is_media\":true,\"intro\":\"two\\nlines\","
-                        + "\"certi\":\"engineer\"}");
+                        + "\"photo\":\"https://example.org/a.png\",\"is_media\":false,\"intro\":\"two\\nlines\","
+                        + "\"certi\":\"\"}");
     }
 
     @Test

@@ -67,9 +67,10 @@ class BadInputIT {
                 argumentSet("a photo with a NUL", "photo", "\u0000"),
                 argumentSet("is_media as a text", "is_media", "true"),
                 argumentSet("is_media as an object", "is_media", Map.of()),
+                argumentSet("is_media, which is granted", "is_media", true),
                 argumentSet("a long intro", "intro", "i".repeat(1001)),
                 argumentSet("an intro with a NUL", "intro", "a\u0000b"),
-                argumentSet("a long certi", "certi", "c".repeat(201)));
+                argumentSet("a certi, which is granted", "certi", "engineer"));
     }
 
     @ParameterizedTest
@@ -98,8 +99,7 @@ class BadInputIT {
                 // Each of these is two units of UTF-16.
                 "name", "𠮷".repeat(64),
                 "photo", "𠮷".repeat(512),
-                "intro", "𠮷".repeat(1000),
-                "certi", "𠮷".repeat(200));
+                "intro", "𠮷".repeat(1000));
 
         Answer answer = node.post("/v1/users", body, null).with(201);
 

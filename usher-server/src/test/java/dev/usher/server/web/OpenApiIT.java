@@ -158,7 +158,10 @@ class OpenApiIT {
                         new Call("/v1/token/refresh", "{\"fresh_token\":\"" + login.text("fresh_token") + "\"}", null)),
                 entry("post /v1/logout", new Call("/v1/logout", null, login.text("token"))),
                 entry("get /v1/me", new Call("/v1/me", null, users)),
-                entry("patch /v1/me", new Call("/v1/me", "{\"name\":\"Bob\",\"photo\":null,\"is_media\":true}", users)),
+                entry("patch /v1/me", new Call("/v1/me", "{\"name\":\"Bob\",\"photo\":null}", users)),
+                entry(
+                        "patch /v1/admin/users/{id}",
+                        new Call(admin, "{\"is_media\":true,\"certi\":null}", administrators)),
                 entry("get /v1/users/{id}", new Call("/v1/users/" + ann.id(), null, users)),
                 entry(
                         "put /v1/admin/users/{id}/status",
