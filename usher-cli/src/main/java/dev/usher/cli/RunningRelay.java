@@ -2,6 +2,7 @@ package dev.usher.cli;
 
 import dev.usher.UserCaches;
 import dev.usher.spring.RedisEndpoint;
+import io.lettuce.core.RedisURI;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.net.URLDecoder;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.support.BeanDefinitionRegistry;
@@ -129,8 +131,10 @@ final class RunningRelay implements AutoCloseable {
         boolean isNamed = Stream.of("url", "host", "port")
                         .anyMatch(name -> settings.bind("usher.redis." + name, String.class)
                                 .isBound())
-                || settings.bind("usher.redis.sentinel.nodes", Bindable.listOf(String.class))
-                        .isBound();
+                || Stream.of("sentinel", "cluster")
+                        .anyMatch(servers -> settings.bind(
+                                        "usher.redis." + servers + ".nodes", Bindable.listOf(String.class))
+                                .isBound());
         if (!isNamed) {
             throw new CommandException("name the Redis of the fleet with " + ServerSettings.REDIS_URI);
         }
@@ -213,8 +217,13 @@ final class RunningRelay implements AutoCloseable {
     /** The Redis, without user and password. */
     static String redisOf(ConfigurableApplicationContext context) {
         String url = context.getEnvironment().getProperty("usher.redis.url");
-        return MaskedUri.of(
-                url == null ? bean(context, RedisEndpoint.class).uri().toString() : url);
+        return MaskedUri.of(url == null ? uriOf(bean(context, RedisEndpoint.class)) : url);
+    }
+
+    private static String uriOf(RedisEndpoint redis) {
+        return redis.clusterNodes().isEmpty()
+                ? redis.uri().toString()
+                : redis.clusterNodes().stream().map(RedisURI::toString).collect(Collectors.joining(", "));
     }
 
     private static @Nullable String firstOf(Environment environment, String... properties) {

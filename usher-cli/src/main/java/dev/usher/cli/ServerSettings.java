@@ -34,7 +34,7 @@ record ServerSettings(
 
     private static final List<String> DATABASES = List.of("jdbc:postgresql:", "jdbc:mariadb:", "jdbc:mysql:");
 
-    private static final Pattern SCHEME = Pattern.compile("rediss?(-sentinel)?://");
+    private static final Pattern SCHEME = Pattern.compile("rediss?(-sentinel|-cluster)?://");
     private static final Pattern USER_INFO = Pattern.compile("^[^?]*@");
 
     /**
@@ -96,15 +96,21 @@ record ServerSettings(
         }
         try {
             if (SCHEME.matcher(uri).lookingAt()) {
-                var unused = RedisUris.parse(uri);
+                int database = RedisUris.isCluster(uri)
+                        ? RedisUris.cluster(uri).get(0).getDatabase()
+                        : RedisUris.parse(uri).getDatabase();
+                if (database != 0 && RedisUris.isCluster(uri)) {
+                    throw new CommandException(REDIS_URI + " names the database " + database
+                            + " of a Redis Cluster, which has none but 0: leave it out");
+                }
                 return uri;
             }
         } catch (IllegalArgumentException e) {
             // Reported below, without the message.
         }
         throw new CommandException(REDIS_URI
-                + " should look like redis://host:6379 or redis-sentinel://host:26379,host:26379#primary, but is '"
-                + MaskedUri.of(uri) + "'");
+                + " should look like redis://host:6379, redis-sentinel://host:26379,host:26379#primary or"
+                + " redis-cluster://host:7001,host:7001, but is '" + MaskedUri.of(uri) + "'");
     }
 
     private static @Nullable String databaseUrl(@Nullable String value) {

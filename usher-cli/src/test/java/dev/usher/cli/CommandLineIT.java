@@ -8,6 +8,7 @@ import dev.usher.server.UsherServer;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.MariaDbServer;
 import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisCluster;
 import dev.usher.testkit.RedisServer;
 import dev.usher.testkit.SentinelGroup;
 import io.lettuce.core.RedisClient;
@@ -180,6 +181,34 @@ class CommandLineIT {
                 client.shutdown();
             }
             assertThat(serve.errors()).doesNotContain("s3cret", "pr1vate");
+        }
+    }
+
+    @Test
+    @Tag("thorough") // starts a process of its own
+    void aClusterIsNamedByItsUri() throws Exception {
+        try (RedisCluster cluster = RedisCluster.builder().password("s3cret").start();
+                CommandProcess serve = CommandProcess.start(
+                        directory,
+                        Map.of(
+                                "PORT",
+                                "0",
+                                "USHER_REDIS_URI",
+                                cluster.uri().replace("//", "//:s3cret@"),
+                                "USHER_DATABASE_URL",
+                                postgres.jdbcUrl() + "?user=" + postgres.username()),
+                        "serve")) {
+            serve.lineOf("API");
+            assertThat(serve.lineOf("Redis")).isEqualTo(cluster.uri().replace("//", "//***@"));
+            RedisClient client = RedisClient.create("redis://:s3cret@127.0.0.1:"
+                    + cluster.primaryOf("{user:nodes}").port());
+            try {
+                await().atMost(Duration.ofSeconds(30))
+                        .until(() -> client.connect().sync().exists("{user:nodes}") == 1);
+            } finally {
+                client.shutdown();
+            }
+            assertThat(serve.errors()).doesNotContain("s3cret");
         }
     }
 

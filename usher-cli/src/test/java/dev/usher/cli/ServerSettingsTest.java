@@ -42,9 +42,12 @@ class ServerSettingsTest {
             strings = {
                 "redis-sentinel://usher:secret@one:26379,[::1]:26380/1#primary",
                 "rediss-sentinel://one,two#primary",
+                "redis-cluster://usher:secret@one:7001,[::1]:7002",
+                "rediss-cluster://one,two:7001/0",
+                "redis-cluster://one?clientName=front",
                 "redis://[::1]:6379"
             })
-    void redisMayStandBehindSentinelsAndHaveAnIpv6Address(String uri) {
+    void redisMayStandBehindSentinelsBeAClusterAndHaveAnIpv6Address(String uri) {
         assertThat(ServerSettings.of(Map.of("USHER_REDIS_URI", uri)).redisUri()).isEqualTo(uri);
     }
 
@@ -75,6 +78,17 @@ class ServerSettingsTest {
         "USHER_REDIS_URI,    redis://usher:secret@cache:port",
         "USHER_REDIS_URI,    redis-sentinel://usher:secret@cache:26379",
         "USHER_REDIS_URI,    redis-sentinel://usher:secret@cache:port#primary",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@cache:port",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@cache:0",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@cache:70000",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@::1:7001",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@[cache]:7001",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@cache:7001/3",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@cache:7001/users",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@cache:7001?database=3",
+        "USHER_REDIS_URI,    redis-cluster://usher:secret@cache:7001#primary",
+        "USHER_REDIS_URI,    cluster://usher:secret@cache:7001",
         "USHER_DATABASE_URL, postgresql://usher:secret@db/users",
         "USHER_DATABASE_URL, jdbc:oracle:thin:db/users?password=secret",
         "USHER_DATABASE_URL, jdbc:mariadb://usher:secret@db/users",
@@ -87,6 +101,27 @@ class ServerSettingsTest {
                 .hasMessageContaining(variable)
                 .hasMessageNotContaining("secret")
                 .hasMessageNotContaining("ret@");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "redis-cluster://usher:secret@one:7001,,two:7002",
+                "redis-cluster://usher:secret@one:7001,usher:secret@two:7002",
+                "redis-cluster://usher:secret@one:7001,redis-cluster://usher:secret@two:7002"
+            })
+    void aListOfNodesThatCannotBeReadIsRefusedWithoutItsPassword(String uri) {
+        assertThatThrownBy(() -> ServerSettings.of(Map.of("USHER_REDIS_URI", uri)))
+                .isInstanceOf(CommandException.class)
+                .hasMessageContaining("redis-cluster://host:7001,host:7001")
+                .hasMessageNotContaining("secret");
+    }
+
+    @Test
+    void aDatabaseOfAClusterIsNamed() {
+        assertThatThrownBy(() -> ServerSettings.of(Map.of("USHER_REDIS_URI", "redis-cluster://cache:7001/3")))
+                .hasMessage(
+                        "USHER_REDIS_URI names the database 3 of a Redis Cluster, which has none but 0: leave it out");
     }
 
     @ParameterizedTest

@@ -24,8 +24,9 @@ public final class RedisUris {
     /** The port that a server listens on, unless another is named. */
     private static final int REDIS_PORT = 6_379;
 
+    /** Of one account: a second one, before another node, would be taken for a part of the password. */
     private static final Pattern CLUSTER =
-            Pattern.compile("(rediss?)-cluster://(?:([^/?#]*)@)?([^/?#@]+)(?:/(\\d{0,5}))?(\\?[^#]*)?");
+            Pattern.compile("(rediss?)-cluster://(?:([^/?#@]*)@)?([^/?#@]+)(?:/(\\d{0,5}))?(\\?[^#]*)?");
 
     private RedisUris() {}
 

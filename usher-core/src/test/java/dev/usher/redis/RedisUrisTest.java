@@ -62,6 +62,10 @@ class RedisUrisTest {
                 "redis-cluster://:s3cret@one:1,,two:2",
                 "redis-cluster://:s3cret@one:1/three",
                 "redis-cluster://:s3cret@::1:7001",
+                "redis-cluster://:s3cret@one:1,:s3cret@two:2",
+                "redis-cluster://:s3cret@one:1#primary",
+                "redis-cluster://:s3cret@one:0",
+                "redis-cluster://:s3cret@",
                 "redis-cluster:s3cret"
             })
     void whatIsNoClusterIsNotQuoted(String text) {

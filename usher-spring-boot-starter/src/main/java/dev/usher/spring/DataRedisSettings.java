@@ -8,7 +8,7 @@ import org.springframework.core.env.Environment;
 
 /**
  * The part of Spring Boot's {@code spring.data.redis} settings that says where Redis is, read without Spring Data Redis; {@code usher.redis} has the same
- * names. Sentinels take precedence over a URL, and a URL over host, port, database, user name and password, as in Spring Boot.
+ * names. Sentinels take precedence over a Cluster and a URL, these over host, port, database, user name and password, as in Spring Boot.
  */
 record DataRedisSettings(
         @Nullable String url,

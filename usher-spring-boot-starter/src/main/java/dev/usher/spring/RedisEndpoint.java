@@ -76,10 +76,9 @@ public record RedisEndpoint(RedisURI uri, List<RedisURI> clusterNodes, ClientOpt
         RedisURI uri = settings.sentinel() == null ? redis : behind(settings.sentinel(), prefix, redis);
         String bundle = settings.ssl().isOn() ? settings.ssl().bundle() : null;
         return of(
+                prefix,
                 uri,
-                settings.cluster() == null
-                        ? clusterNodesIn(settings.url())
-                        : requireNamed(prefix, settings.cluster().nodes()),
+                settings.sentinel() == null ? clusterNodes(prefix, settings) : List.of(),
                 redis.isSsl() || settings.ssl().isOn(),
                 bundle == null || bundle.isEmpty()
                         ? null
@@ -91,11 +90,13 @@ public record RedisEndpoint(RedisURI uri, List<RedisURI> clusterNodes, ClientOpt
     /**
      * An endpoint.
      *
+     * @param prefix what the settings are under
      * @param clusterNodes the nodes of a Cluster, each as {@code host:port}; else none
      * @param bundle gives the bundle as it is at the moment, or is {@code null} when there is none
      * @param credentials take the place of a user name and a password
      */
     static RedisEndpoint of(
+            String prefix,
             RedisURI uri,
             List<String> clusterNodes,
             boolean ssl,
@@ -114,32 +115,33 @@ public record RedisEndpoint(RedisURI uri, List<RedisURI> clusterNodes, ClientOpt
         if (clusterNodes.isEmpty()) {
             return new RedisEndpoint(uri, options.build());
         }
-        List<RedisURI> nodes = nodes(uri, clusterNodes);
+        List<RedisURI> nodes = nodes(prefix, uri, clusterNodes);
         return new RedisEndpoint(nodes.get(0), nodes, options.build());
     }
 
     /** A Cluster has one database. */
-    static void refuseDatabase(int database) {
+    static void refuseDatabase(String prefix, int database) {
         if (database != 0) {
             throw new InvalidConfigurationPropertyValueException(
-                    APPLICATIONS + ".database", database, "A Redis Cluster has no database but 0.");
+                    prefix + ".database", database, "A Redis Cluster has no database but 0.");
         }
     }
 
-    private static List<RedisURI> nodes(RedisURI uri, List<String> clusterNodes) {
-        refuseDatabase(uri.getDatabase());
+    private static List<RedisURI> nodes(String prefix, RedisURI uri, List<String> clusterNodes) {
+        refuseDatabase(prefix, uri.getDatabase());
         try {
             return RedisUris.cluster(uri, clusterNodes);
         } catch (IllegalArgumentException e) {
             throw InvalidSetting.of(
-                    APPLICATIONS + ".cluster.nodes",
-                    clusterNodes,
-                    "Each node is host:port: " + e.getMessage() + ".",
-                    e);
+                    prefix + ".cluster.nodes", clusterNodes, "Each node is host:port: " + e.getMessage() + ".", e);
         }
     }
 
-    private static List<String> requireNamed(String prefix, List<String> nodes) {
+    private static List<String> clusterNodes(String prefix, DataRedisSettings settings) {
+        if (settings.cluster() == null) {
+            return clusterNodesIn(settings.url());
+        }
+        List<String> nodes = settings.cluster().nodes();
         if (nodes.isEmpty()) {
             throw new InvalidConfigurationPropertyValueException(
                     prefix + ".cluster.nodes", null, "It has to name nodes of the Cluster, each as host:port.");

@@ -17,7 +17,8 @@ final class UnreadableRedisUrlFailureAnalyzer extends AbstractFailureAnalyzer<Un
                         + " or set " + parent + ".host, " + parent + ".port and " + parent
                         + ".password instead. Sentinels are"
                         + " named by " + parent + ".sentinel.nodes, or by usher.redis.url as"
-                        + " redis-sentinel://host:26379,host:26379#master.",
+                        + " redis-sentinel://host:26379,host:26379#master; a Cluster by " + parent
+                        + ".cluster.nodes, or by usher.redis.url as redis-cluster://host:7001,host:7001, without a database.",
                 cause);
     }
 }

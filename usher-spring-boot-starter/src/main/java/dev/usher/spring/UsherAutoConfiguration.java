@@ -13,6 +13,7 @@ import io.lettuce.core.RedisURI;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
@@ -87,13 +88,19 @@ public final class UsherAutoConfiguration {
             }
             RedisEndpoint.refuseReplicas(details.getMasterReplica());
             DataRedisSettings settings = DataRedisSettings.of(environment);
-            if (details.getCluster() != null) {
-                RedisEndpoint.refuseDatabase(settings.database());
+            DataRedisConnectionDetails.Cluster cluster = clusterIn(details);
+            if (cluster != null) {
+                RedisEndpoint.refuseDatabase(RedisEndpoint.APPLICATIONS, settings.database());
             }
             boolean hasBundle = details.getSslBundle() != null;
             return RedisEndpoint.of(
+                    RedisEndpoint.APPLICATIONS,
                     uri(details),
-                    clusterNodes(details),
+                    cluster == null
+                            ? List.of()
+                            : cluster.getNodes().stream()
+                                    .map(SpringDataRedis::text)
+                                    .toList(),
                     // The details do not report a rediss:// URL; Spring Boot checks the URL again too.
                     hasBundle || settings.hasTlsUrl(),
                     hasBundle ? () -> Objects.requireNonNull(details.getSslBundle()) : null,
@@ -101,15 +108,13 @@ public final class UsherAutoConfiguration {
                     credentials);
         }
 
-        private static List<String> clusterNodes(DataRedisConnectionDetails details) {
-            DataRedisConnectionDetails.Cluster cluster = details.getCluster();
-            return cluster == null
-                    ? List.of()
-                    : cluster.getNodes().stream().map(SpringDataRedis::text).toList();
+        /** Sentinels take precedence, as in Spring Boot. */
+        private static DataRedisConnectionDetails.@Nullable Cluster clusterIn(DataRedisConnectionDetails details) {
+            return details.getSentinel() != null ? null : details.getCluster();
         }
 
         private static RedisURI uri(DataRedisConnectionDetails details) {
-            if (details.getCluster() != null) {
+            if (clusterIn(details) != null) {
                 // Of this, everything is used but the address.
                 return uri(Standalone.of("localhost", DEFAULT_PORT, 0), details);
             }

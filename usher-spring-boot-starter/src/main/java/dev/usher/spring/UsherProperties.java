@@ -4,6 +4,7 @@ import dev.usher.CachePolicy;
 import dev.usher.UserCaches;
 import dev.usher.UserProfile;
 import dev.usher.UserStatus;
+import dev.usher.redis.RedisUris;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -32,15 +33,16 @@ public record UsherProperties(
         @DefaultValue Status status) {
 
     /**
-     * Calls of Redis, and where a Redis of usher's own is: it has one when {@code url}, {@code host}, {@code port} or {@code sentinel} says so, and
-     * takes nothing from {@code spring.data.redis} then.
+     * Calls of Redis, and where a Redis of usher's own is: it has one when {@code url}, {@code host}, {@code port}, {@code sentinel} or {@code cluster} says
+     * so, and takes nothing from {@code spring.data.redis} then.
      *
      * @param commandTimeout How long a call of Redis may take before the source answers instead.
      * @param requireResp3 Whether the start fails on a Redis that speaks RESP2 only, and so cannot push changes.
      * @param awaitReplicas Which writes wait for the replicas of Redis: auto for bans, by all that are connected; all for bans and
      *     heartbeats; or how many replicas a ban waits for.
      * @param url URL of a Redis of usher's own, beside that of the application; as redis://user:password@host:6379/0, rediss:// for TLS, or
-     *     redis-sentinel://user:password@host:26379,host:26379/0#master behind Sentinel, or redis-cluster://user:password@host:7001,host:7001.
+     *     redis-sentinel://user:password@host:26379,host:26379/0#master behind Sentinel, or redis-cluster://user:password@host:7001,host:7001 of a
+     *     Cluster.
      * @param host Host of a Redis of usher's own, beside that of the application.
      * @param port Port of a Redis of usher's own; 6379 by default.
      * @param database Database in a Redis of usher's own; 0 by default.
@@ -49,6 +51,7 @@ public record UsherProperties(
      * @param clientName Name by which a Redis of usher's own knows the connections.
      * @param ssl TLS with a Redis of usher's own, and with its Sentinels.
      * @param sentinel Sentinels of a Redis of usher's own.
+     * @param cluster Cluster of usher's own.
      */
     public record Redis(
             @DefaultValue("100ms") Duration commandTimeout,
@@ -62,7 +65,8 @@ public record UsherProperties(
             @Nullable String password,
             @Nullable String clientName,
             @Nullable Ssl ssl,
-            @Nullable Sentinel sentinel) {
+            @Nullable Sentinel sentinel,
+            @Nullable Cluster cluster) {
 
         /** What the settings of a Redis of usher's own are under. */
         static final String PREFIX = "usher.redis";
@@ -79,6 +83,7 @@ public record UsherProperties(
             clientName = textOf(clientName);
             ssl = ssl == null || (ssl.enabled == null && ssl.bundle == null) ? null : ssl;
             sentinel = sentinel == null || sentinel.isEmpty() ? null : sentinel;
+            cluster = cluster == null || cluster.nodes.isEmpty() ? null : cluster;
         }
 
         /**
@@ -88,7 +93,7 @@ public record UsherProperties(
          */
         @Nullable DataRedisSettings own() {
             boolean behindSentinels = sentinel != null && (sentinel.master != null || !sentinel.nodes.isEmpty());
-            if (url == null && host == null && port == null && !behindSentinels) {
+            if (url == null && host == null && port == null && !behindSentinels && cluster == null) {
                 refuseAlone("database", database);
                 refuseAlone("username", username);
                 refuseAlone("password", password);
@@ -103,6 +108,14 @@ public record UsherProperties(
                 refuseBesideUrl("database", database);
                 refuseBesideUrl("username", username);
                 refuseBesideUrl("password", password);
+                refuseBesideUrl("cluster.nodes", cluster);
+            }
+            if (cluster != null) {
+                refuseBesideCluster("host", host, "cluster.nodes");
+                refuseBesideCluster("port", port, "cluster.nodes");
+                refuseBesideCluster("sentinel", sentinel, "cluster.nodes");
+            } else if (url != null && RedisUris.isCluster(url)) {
+                refuseBesideCluster("sentinel", sentinel, "url");
             }
             return new DataRedisSettings(
                     url,
@@ -115,7 +128,7 @@ public record UsherProperties(
                     ssl == null
                             ? new DataRedisSettings.Ssl(null, null)
                             : new DataRedisSettings.Ssl(ssl.enabled, ssl.bundle),
-                    null,
+                    cluster == null ? null : new DataRedisSettings.Nodes(cluster.nodes),
                     sentinel == null
                             ? null
                             : new DataRedisSettings.Sentinel(
@@ -128,8 +141,8 @@ public record UsherProperties(
                 throw new InvalidConfigurationPropertyValueException(
                         PREFIX + "." + setting,
                         null,
-                        "It belongs to a Redis of usher's own, which no setting names: set usher.redis.url, usher.redis.host or"
-                                + " usher.redis.sentinel.nodes as well. The application's Redis, which usher uses otherwise,"
+                        "It belongs to a Redis of usher's own, which no setting names: set usher.redis.url, usher.redis.host,"
+                                + " usher.redis.sentinel.nodes or usher.redis.cluster.nodes as well. The application's Redis, which usher uses otherwise,"
                                 + " is under spring.data.redis.");
             }
         }
@@ -140,6 +153,15 @@ public record UsherProperties(
                         PREFIX + "." + setting,
                         null,
                         "usher.redis.url is set too, and says the same. Set one of them.");
+            }
+        }
+
+        private static void refuseBesideCluster(String setting, @Nullable Object value, String cluster) {
+            if (value != null) {
+                throw new InvalidConfigurationPropertyValueException(
+                        PREFIX + "." + setting,
+                        null,
+                        "usher.redis." + cluster + " is set too, and names a Redis Cluster. Set one of them.");
             }
         }
 
@@ -211,6 +233,13 @@ public record UsherProperties(
             return "Sentinel[master=" + master + ", nodes=" + nodes + "]";
         }
     }
+
+    /**
+     * Cluster of usher's own.
+     *
+     * @param nodes Servers of the Cluster that are asked where the others are, each as host:port; an IPv6 address in brackets.
+     */
+    public record Cluster(@DefaultValue List<String> nodes) {}
 
     /**
      * Caching and loads of profiles.

@@ -33,6 +33,7 @@ class ConfigurationMetadataTest {
                         "usher.key-prefix",
                         "usher.profile.ttl",
                         "usher.redis.require-resp3",
+                        "usher.redis.cluster.nodes",
                         "usher.web.status-gate.enabled",
                         "usher.web.current-user",
                         "usher.web.revocation.end-connections",

@@ -85,14 +85,16 @@ class FailedStartTest {
                 .doesNotContain("s3c");
     }
 
-    @Test
-    void aUrlOfUshersOwnThatCannotBeReadIsNotShown(CapturedOutput log) {
-        assertFails(new Class<?>[] {Usher.class}, "usher.redis.url=redis-sentinel://:s3cret@127.0.0.1:1");
+    @ParameterizedTest
+    @ValueSource(strings = {"redis-sentinel://:s3cret@127.0.0.1:1", "redis-cluster://:s3cret@127.0.0.1:1/3"})
+    void aUrlOfUshersOwnThatCannotBeReadIsNotShown(String url, CapturedOutput log) {
+        assertFails(new Class<?>[] {Usher.class}, "usher.redis.url=" + url);
 
         assertThat(log)
                 .contains("APPLICATION FAILED TO START")
                 .contains("usher.redis.url is not the address of a Redis")
                 .contains("redis-sentinel://host:26379,host:26379#master")
+                .contains("redis-cluster://host:7001,host:7001, without a database")
                 .doesNotContain("s3c");
     }
 

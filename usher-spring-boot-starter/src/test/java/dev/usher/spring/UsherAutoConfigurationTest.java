@@ -305,16 +305,52 @@ class UsherAutoConfigurationTest {
                             .hasStackTraceContaining("spring.data.redis.database")
                             .hasStackTraceContaining("A Redis Cluster has no database but 0."));
         }
-        plain.withPropertyValues("usher.redis.url=redis-cluster://:s3cret@127.0.0.1:1/3")
-                .run(context -> assertThat(context).getFailure().hasStackTraceContaining("usher.redis.url"));
     }
 
     @Test
-    void aClusterOfUshersOwnIsNamedByAUrl() {
-        plain.withPropertyValues("usher.redis.url=redis-cluster://:s3cret@127.0.0.1:1,[::1]:2")
-                .run(context -> assertThat(context.getBean(RedisEndpoint.class).clusterNodes())
-                        .extracting(RedisURI::getHost)
-                        .containsExactly("127.0.0.1", "::1"));
+    void aClusterOfUshersOwnIsNamedByAUrlOrByItsNodes() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            for (String settings : List.of(
+                    "usher.redis.url=rediss-cluster://usher:s3cret@127.0.0.1:1,[::1]:2?clientName=caches",
+                    "usher.redis.cluster.nodes=127.0.0.1:1,[::1]:2 usher.redis.username=usher usher.redis.password=s3cret"
+                            + " usher.redis.ssl.enabled=true usher.redis.client-name=caches usher.redis.database=0")) {
+                runner.withPropertyValues("spring.data.redis.host=127.0.0.1", "spring.data.redis.database=5")
+                        .withPropertyValues(settings.split(" "))
+                        .run(context -> {
+                            List<RedisURI> nodes =
+                                    context.getBean(RedisEndpoint.class).clusterNodes();
+                            assertThat(nodes).extracting(RedisURI::getHost).containsExactly("127.0.0.1", "::1");
+                            assertThat(nodes).extracting(RedisURI::getPort).containsExactly(1, 2);
+                            assertThat(nodes).allSatisfy(node -> {
+                                assertThat(node.isSsl()).isTrue();
+                                assertThat(node.getDatabase()).isZero();
+                                assertThat(node.getClientName()).isEqualTo("caches");
+                                assertCredentials(node, "usher", "s3cret");
+                            });
+                            assertThat(context.getBean(UserCaches.class)
+                                            .health()
+                                            .topology())
+                                    .isEqualTo(CachesHealth.Topology.CLUSTER);
+                        });
+            }
+        }
+    }
+
+    @Test
+    void sentinelsTakePrecedenceOverAClusterAsInSpringBoot() {
+        for (ApplicationContextRunner runner : new ApplicationContextRunner[] {plain, springData}) {
+            runner.withPropertyValues(
+                            "spring.data.redis.cluster.nodes=127.0.0.1:7",
+                            "spring.data.redis.sentinel.master=primary",
+                            "spring.data.redis.sentinel.nodes=127.0.0.1:1",
+                            "spring.data.redis.database=3")
+                    .run(context -> {
+                        RedisEndpoint endpoint = context.getBean(RedisEndpoint.class);
+                        assertThat(endpoint.clusterNodes()).isEmpty();
+                        assertThat(endpoint.uri().getSentinels()).hasSize(1);
+                        assertThat(endpoint.uri().getDatabase()).isEqualTo(3);
+                    });
+        }
     }
 
     @Test
@@ -429,6 +465,27 @@ class UsherAutoConfigurationTest {
                 "usher.redis.sentinel.master=p usher.redis.sentinel.nodes=::1:26379       | usher.redis.sentinel.nodes",
                 "usher.redis.url=redis-sentinel://127.0.0.1:1#p usher.redis.sentinel.nodes=a:1 | usher.redis.sentinel.nodes",
                 "usher.redis.port=70000                                                   | usher.redis.port",
+                "usher.redis.cluster.nodes=a:1 usher.redis.url=redis://:s3cret@a:1        | usher.redis.cluster.nodes",
+                "usher.redis.cluster.nodes=a:1 usher.redis.url=redis-cluster://a:1        | usher.redis.cluster.nodes",
+                "usher.redis.cluster.nodes=a:1 usher.redis.host=a                         | usher.redis.host",
+                "usher.redis.cluster.nodes=a:1 usher.redis.port=1                         | usher.redis.port",
+                "usher.redis.cluster.nodes=a:1 usher.redis.database=3                     | usher.redis.database",
+                "usher.redis.cluster.nodes=a:1 usher.redis.sentinel.nodes=b:1             | usher.redis.sentinel",
+                "usher.redis.cluster.nodes=a:1 usher.redis.sentinel.password=s3cret       | usher.redis.sentinel",
+                "usher.redis.cluster.nodes=a:x                                            | usher.redis.cluster.nodes",
+                "usher.redis.cluster.nodes=a:0                                            | usher.redis.cluster.nodes",
+                "usher.redis.cluster.nodes=a:70000                                        | usher.redis.cluster.nodes",
+                "usher.redis.cluster.nodes=::1:7001                                       | usher.redis.cluster.nodes",
+                "usher.redis.cluster.nodes=[a]:7001                                       | usher.redis.cluster.nodes",
+                "usher.redis.cluster.nodes=a:1,:2                                         | usher.redis.cluster.nodes",
+                "usher.redis.url=redis-cluster://:s3cret@a:1 usher.redis.sentinel.nodes=b:1 | usher.redis.sentinel",
+                "usher.redis.url=redis-cluster://:s3cret@a:1 usher.redis.sentinel.password=s3cret | usher.redis.sentinel",
+                "usher.redis.url=redis-cluster://:s3cret@a:1/3                            | usher.redis.url",
+                "usher.redis.url=redis-cluster://:s3cret@a:port                           | usher.redis.url",
+                "usher.redis.url=redis-cluster://:s3cret@a:1,:s3cret@b:2                  | usher.redis.url",
+                "spring.data.redis.url=redis-cluster://:s3cret@a:1                        | spring.data.redis.url",
+                "spring.data.redis.cluster.nodes=a:x                                      | spring.data.redis.cluster.nodes",
+                "spring.data.redis.cluster.nodes=a:1 spring.data.redis.database=3         | spring.data.redis.database",
                 "usher.redis.url=redis-sentinel://:s3cret@127.0.0.1:1                     | usher.redis.url",
                 "usher.redis.url=http://:s3cret@127.0.0.1:1                               | usher.redis.url",
                 "spring.data.redis.url=redis-sentinel://:s3cret@127.0.0.1:1#p             | spring.data.redis.url"

@@ -26,7 +26,19 @@ class UsherPropertiesTest {
         assertThat(defaults.keyPrefix()).isEqualTo("user");
         assertThat(defaults.redis())
                 .isEqualTo(new UsherProperties.Redis(
-                        Duration.ofMillis(100), true, "auto", null, null, null, null, null, null, null, null, null));
+                        Duration.ofMillis(100),
+                        true,
+                        "auto",
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null));
         assertThat(defaults.profile().policy(1000)).isEqualTo(UserProfile.FACET.policy());
         assertThat(defaults.status().policy(1000)).isEqualTo(UserStatus.FACET.policy());
     }
@@ -86,6 +98,7 @@ class UsherPropertiesTest {
                 Map.entry("usher.redis.sentinel.nodes", "c:3,[::1]:4"),
                 Map.entry("usher.redis.sentinel.username", "watcher"),
                 Map.entry("usher.redis.sentinel.password", "s3cret"),
+                Map.entry("usher.redis.cluster.nodes", "d:5,[::1]:6"),
                 Map.entry("usher.profile.ttl", "10m"),
                 Map.entry("usher.profile.jitter", "0"),
                 Map.entry("usher.profile.absent-ttl", "20s"),
@@ -126,7 +139,8 @@ class UsherPropertiesTest {
                         "s3cret",
                         "front",
                         new UsherProperties.Ssl(true, "redis"),
-                        new UsherProperties.Sentinel("primary", List.of("c:3", "[::1]:4"), "watcher", "s3cret")));
+                        new UsherProperties.Sentinel("primary", List.of("c:3", "[::1]:4"), "watcher", "s3cret"),
+                        new UsherProperties.Cluster(List.of("d:5", "[::1]:6"))));
         assertThat(properties.toString() + properties.redis().sentinel()).doesNotContain("s3cret");
         assertThat(properties.profile().policy(12))
                 .isEqualTo(CachePolicy.builder()
