@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
     "resp2Only",
     "topology",
     "primary",
+    "primaries",
     "role",
     "replicas",
     "unfenced",
@@ -52,6 +53,7 @@ public final class CachesHealth {
     private final boolean resp2Only;
     private final Topology topology;
     private final @Nullable String primary;
+    private final Map<String, Redis> primaries;
     private final @Nullable Role role;
     private final @Nullable Integer replicas;
     private final @Nullable String unfenced;
@@ -107,6 +109,7 @@ public final class CachesHealth {
         this.resp2Only = builder.resp2Only;
         this.topology = builder.topology;
         this.primary = builder.primary;
+        this.primaries = builder.primaries;
         this.role = builder.role;
         this.replicas = builder.replicas;
         this.unfenced = builder.unfenced;
@@ -179,9 +182,17 @@ public final class CachesHealth {
         return topology;
     }
 
-    /** The server that is taken for the primary, as {@code host:port}; {@code null} while no connection leads to one that Sentinels have named. */
+    /**
+     * The server that is taken for the primary, as {@code host:port}; in a Cluster, the primary that does worst. {@code null} while no connection leads to one
+     * that Sentinels have named.
+     */
     public @Nullable String primary() {
         return primary;
+    }
+
+    /** In a Cluster, whether each of its primaries with slots answers, by its {@code host:port}; else empty. Unmodifiable. */
+    public Map<String, Redis> primaries() {
+        return primaries;
     }
 
     /** What that server is, or {@code null} while it has not said it. */
@@ -203,8 +214,8 @@ public final class CachesHealth {
     }
 
     /**
-     * For how long, beyond the staleness bound, a primary that has been replaced may be believed: zero, or {@code null} where that cannot be known, since it is
-     * {@linkplain #unfenced() unfenced} or has not said how it is replicated.
+     * For how long, beyond the staleness bound, a primary that has been replaced may be believed: zero; in a Cluster its {@code cluster-node-timeout} and half a
+     * second; or {@code null} where that cannot be known, since it is {@linkplain #unfenced() unfenced} or has not said how it is replicated.
      */
     public @Nullable Duration lag() {
         return lag;
@@ -276,7 +287,8 @@ public final class CachesHealth {
         return "CachesHealth[redis=" + redis + ", lastError=" + lastError + ", watermarkAge=" + watermarkAge
                 + ", pendingFences=" + pendingFences + ", oldestPendingFence=" + oldestPendingFence
                 + ", fencesOverflowed=" + fencesOverflowed + ", resp2Only=" + resp2Only + ", topology=" + topology
-                + ", primary=" + primary + ", role=" + role + ", replicas=" + replicas + ", unfenced=" + unfenced
+                + ", primary=" + primary + ", primaries=" + primaries + ", role=" + role + ", replicas=" + replicas
+                + ", unfenced=" + unfenced
                 + ", lag=" + lag + ", riskyEviction="
                 + riskyEviction + ", unfitServer=" + unfitServer + ", sentinels=" + sentinels + ", riskyFailover="
                 + riskyFailover + ", source=" + source + ", uncached=" + uncached + "]";
@@ -294,6 +306,7 @@ public final class CachesHealth {
         private boolean resp2Only;
         private Topology topology = Topology.STANDALONE;
         private @Nullable String primary;
+        private Map<String, Redis> primaries = Map.of();
         private @Nullable Role role = Role.PRIMARY;
         private @Nullable Integer replicas = 0;
         private @Nullable String unfenced;
@@ -358,6 +371,12 @@ public final class CachesHealth {
         /** Sets {@link CachesHealth#primary}. */
         public Builder primary(@Nullable String primary) {
             this.primary = primary;
+            return this;
+        }
+
+        /** Sets {@link CachesHealth#primaries}. The map is copied. */
+        public Builder primaries(Map<String, Redis> primaries) {
+            this.primaries = Collections.unmodifiableMap(new TreeMap<>(primaries));
             return this;
         }
 

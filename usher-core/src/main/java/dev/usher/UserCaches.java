@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -178,7 +179,8 @@ public final class UserCaches implements AutoCloseable {
                 .role(roleOf(standing.role()))
                 .replicas(standing.replicas())
                 .unfenced(standing.unfenced())
-                .lag(standing.isFenced() ? Duration.ZERO : null)
+                .lag(standing.lag())
+                .primaries(primariesIn(shared))
                 .unfitServer(shared.unfitServer())
                 .sentinels(shared.sentinels())
                 .riskyFailover(shared.riskyFailover())
@@ -204,6 +206,12 @@ public final class UserCaches implements AutoCloseable {
                     case CLUSTER_NODE -> CachesHealth.Role.CLUSTER_NODE;
                     case SENTINEL -> CachesHealth.Role.SENTINEL;
                 };
+    }
+
+    private static Map<String, CachesHealth.Redis> primariesIn(SharedTier shared) {
+        Map<String, CachesHealth.Redis> primaries = new TreeMap<>();
+        shared.primaryStates().forEach((address, state) -> primaries.put(address, redisIn(state)));
+        return primaries;
     }
 
     private static CachesHealth.Redis redisIn(RedisState state) {

@@ -75,6 +75,10 @@ class ClusterIT {
         assertThat(health.topology()).isEqualTo(CachesHealth.Topology.CLUSTER);
         assertThat(health.unfitServer()).isNull();
         assertThat(health.isWell()).isTrue();
+        assertThat(health.primaries()).isEqualTo(primariesOf(cluster));
+        assertThat(health.primaries()).containsKey(health.primary());
+        // cluster-node-timeout, and half a second
+        assertThat(health.lag()).isEqualTo(Duration.ofMillis(1500));
     }
 
     @Test
@@ -263,6 +267,8 @@ class ClusterIT {
         table.put(other, profile());
         assertThat(here.find(42L)).isPresent();
         assertThat(here.find(other)).isPresent();
+        await().until(() -> node.health().redis() == CachesHealth.Redis.UNREACHABLE);
+        assertThat(node.health().primary()).isEqualTo("127.0.0.1:" + old.port());
         RedisServer promoted = cluster.awaitFailover(old);
 
         assertChangeIsSeen(here, there);
@@ -271,6 +277,7 @@ class ClusterIT {
             assertThat(keysOf(promoted)).contains(KEY);
         });
         await().until(() -> node.health().isWell());
+        assertThat(node.health().primaries()).isEqualTo(primariesOf(cluster));
     }
 
     /** While a node does not hear of bans, its memory does not let the user in. */
@@ -588,6 +595,13 @@ class ClusterIT {
         long hits = cache.stats().nearHits();
         cache.find(42L);
         return cache.stats().nearHits() > hits;
+    }
+
+    /** As health names them while all answer. */
+    private static Map<String, CachesHealth.Redis> primariesOf(RedisCluster cluster) {
+        return cluster.primaries().stream()
+                .collect(Collectors.toMap(
+                        primary -> "127.0.0.1:" + primary.port(), primary -> CachesHealth.Redis.ANSWERING));
     }
 
     private static RedisServer other(RedisCluster cluster, RedisServer than) {

@@ -26,6 +26,7 @@ class ReportedJsonTest {
                 .fencesOverflowed(true)
                 .topology(CachesHealth.Topology.SENTINEL)
                 .primary("10.0.0.5:6379")
+                .primaries(Map.of("10.0.0.5:6379", CachesHealth.Redis.FAILING))
                 .role(CachesHealth.Role.PRIMARY)
                 .replicas(2)
                 .unfenced("replicas")
@@ -41,7 +42,7 @@ class ReportedJsonTest {
                 .isEqualTo("{\"redis\":\"FAILING\",\"lastError\":\"failed: OOM\",\"nearOpen\":true,"
                         + "\"watermarkAge\":\"PT0.042S\",\"pendingFences\":3,\"oldestPendingFence\":\"PT12S\","
                         + "\"fencesOverflowed\":true,\"resp2Only\":false,\"topology\":\"SENTINEL\","
-                        + "\"primary\":\"10.0.0.5:6379\",\"role\":\"PRIMARY\",\"replicas\":2,\"unfenced\":\"replicas\","
+                        + "\"primary\":\"10.0.0.5:6379\",\"primaries\":{\"10.0.0.5:6379\":\"FAILING\"},\"role\":\"PRIMARY\",\"replicas\":2,\"unfenced\":\"replicas\","
                         + "\"lag\":null,\"riskyEviction\":\"allkeys-random\","
                         + "\"unfitServer\":\"is a replica\",\"sentinels\":\"3 of 3 name 10.0.0.5:6379\",\"riskyFailover\":\"lag\","
                         + "\"source\":{\"status\":\"x\"},\"uncached\":{\"badges\":\"why\"},\"well\":false}");
@@ -55,7 +56,7 @@ class ReportedJsonTest {
         assertThat(snakes.writeValueAsString(CachesHealth.builder().build()))
                 .isEqualTo("{\"redis\":\"ANSWERING\",\"last_error\":null,\"near_open\":true,\"watermark_age\":\"PT0S\","
                         + "\"pending_fences\":0,\"oldest_pending_fence\":null,\"fences_overflowed\":false,"
-                        + "\"resp2_only\":false,\"topology\":\"STANDALONE\",\"primary\":null,\"role\":\"PRIMARY\",\"replicas\":0,"
+                        + "\"resp2_only\":false,\"topology\":\"STANDALONE\",\"primary\":null,\"primaries\":{},\"role\":\"PRIMARY\",\"replicas\":0,"
                         + "\"unfenced\":null,\"lag\":\"PT0S\",\"risky_eviction\":null,\"unfit_server\":null,"
                         + "\"sentinels\":null,\"risky_failover\":null,\"source\":{},\"uncached\":{},\"well\":true}");
     }

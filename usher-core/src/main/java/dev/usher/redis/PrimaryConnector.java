@@ -155,9 +155,6 @@ final class PrimaryConnector implements AutoCloseable {
 
     /** The address of the server, or {@code null} while no connection leads to one that the Sentinels have named. */
     @Nullable String address() {
-        if (part != null && part.address() != null) {
-            return String.valueOf(part.address());
-        }
         if (sentinels == null) {
             return errorLog.address();
         }

@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
@@ -99,16 +100,30 @@ final class RedisErrorLog {
 
     private static final int SENTINEL_PORT = RedisURI.DEFAULT_SENTINEL_PORT;
 
-    private final String address;
+    private final String named;
+    private final Supplier<@Nullable ServerAddress> place;
     private final boolean isAtPortOfSentinels;
     private final AtomicLong nextWarningAt = new AtomicLong(System.nanoTime());
     private volatile @Nullable String latest;
     private volatile boolean warned;
 
+    /** Of a server at an address, or behind Sentinels. */
     RedisErrorLog(RedisURI uri) {
-        this.address = isNamedBySentinels(uri)
+        this(uri, () -> null);
+    }
+
+    /**
+     * Of a server that may change.
+     *
+     * @param place where it is at the moment; while that is not known, its URI says it
+     */
+    RedisErrorLog(RedisURI uri, Supplier<@Nullable ServerAddress> place) {
+        this.place = place;
+        this.named = isNamedBySentinels(uri)
                 ? uri.getSentinelMasterId() + " of its Sentinels"
-                : uri.getHost() + ":" + uri.getPort();
+                : uri.getHost() == null || uri.getHost().isBlank()
+                        ? String.valueOf(uri.getSocket())
+                        : new ServerAddress(uri.getHost(), uri.getPort()).toString();
         this.isAtPortOfSentinels = !isNamedBySentinels(uri) && uri.getPort() == SENTINEL_PORT;
     }
 
@@ -128,9 +143,10 @@ final class RedisErrorLog {
         return !uri.getSentinels().isEmpty();
     }
 
-    /** The address of the server, without the user name and the password. */
+    /** The address of the server, without the user name and the password; in a Cluster, that of the moment. */
     String address() {
-        return address;
+        ServerAddress now = place.get();
+        return now == null ? named : now.toString();
     }
 
     /** Notes that a call has failed. */
@@ -144,7 +160,7 @@ final class RedisErrorLog {
      * @param errorCode of the answer of Redis, or {@code null} when it has not answered
      */
     SharedTierException failed(String what, @Nullable String errorCode) {
-        var exception = new SharedTierException("Redis at " + address + " " + what, errorCode);
+        var exception = new SharedTierException("Redis at " + address() + " " + what, errorCode);
         latest = what;
         long now = System.nanoTime();
         long due = nextWarningAt.get();
@@ -158,7 +174,7 @@ final class RedisErrorLog {
     /** What a call fails with whose key is on another server of the Cluster, or on its way there: nothing that operators need to know. */
     SharedTierException elsewhere(Throwable failure) {
         return new SharedTierException(
-                "Redis at " + address + " does not have the key: " + reasonOf(failure), codeOf(failure));
+                "Redis at " + address() + " does not have the key: " + reasonOf(failure), codeOf(failure));
     }
 
     /** Notes that the reason for a missing connection is now known: the next failure is logged at once, with that reason. */
@@ -171,7 +187,7 @@ final class RedisErrorLog {
         // Not while Redis answers one call and refuses the next.
         if (warned && System.nanoTime() - nextWarningAt.get() > 0) {
             warned = false;
-            log.info("Redis at {} answers again", address);
+            log.info("Redis at {} answers again", address());
         }
     }
 

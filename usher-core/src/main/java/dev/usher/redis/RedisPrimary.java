@@ -169,7 +169,8 @@ public final class RedisPrimary implements AutoCloseable {
         this.scheduler = scheduler;
         this.listener = listener;
         this.batchSizes = batchSizes;
-        this.errorLog = new RedisErrorLog(settings.uri());
+        this.errorLog =
+                part == null ? new RedisErrorLog(settings.uri()) : new RedisErrorLog(settings.uri(), part::address);
         this.pauses = new Pauses(session, settings.clock(), settings.nanoTime());
         Duration timeout = settings.commandTimeout();
         boolean isOfCluster = part != null;
@@ -473,7 +474,7 @@ public final class RedisPrimary implements AutoCloseable {
 
     /** What is known of this server without asking it. */
     ServerStanding standing() {
-        return facts.standing(connector.address());
+        return facts.standing(connector.address(), part == null ? null : part.lag());
     }
 
     /** Why this server cannot be the shared tier, and what to name instead, in words, or {@code null} when it can. */

@@ -111,19 +111,25 @@ final class ServerFacts {
         return sentinels == null ? ServerStanding.Topology.STANDALONE : ServerStanding.Topology.SENTINEL;
     }
 
-    /** What it has said of its role and its replicas. */
-    ServerStanding standing(@Nullable String address) {
+    /**
+     * What it has said of its role and its replicas.
+     *
+     * @param ofCluster in a Cluster, how long a primary that has been replaced is believed beyond the bound
+     */
+    ServerStanding standing(@Nullable String address, @Nullable Duration ofCluster) {
+        ServerStanding.Topology topology = topology();
+        Duration lag = topology == ServerStanding.Topology.SENTINEL ? Duration.ZERO : ofCluster;
         Replication known = replication;
         if (known == null) {
-            return new ServerStanding(topology(), address, null, null, null);
+            return new ServerStanding(topology, address, null, null, null, lag);
         }
         boolean isSaid = !known.equals(Replication.UNKNOWN);
+        ServerRole said = isSaid || role != ServerRole.PRIMARY ? role : null;
+        String unfenced = unfenced(known);
+        boolean isAlone =
+                topology == ServerStanding.Topology.STANDALONE && said == ServerRole.PRIMARY && unfenced == null;
         return new ServerStanding(
-                topology(),
-                address,
-                isSaid || role != ServerRole.PRIMARY ? role : null,
-                isSaid ? known.replicas() : null,
-                unfenced(known));
+                topology, address, said, isSaid ? known.replicas() : null, unfenced, isAlone ? Duration.ZERO : lag);
     }
 
     /** How Redis makes room when its memory is full, or {@code null} while that is not known. */

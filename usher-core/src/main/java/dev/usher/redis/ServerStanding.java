@@ -1,5 +1,6 @@
 package dev.usher.redis;
 
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,13 +11,15 @@ import org.jspecify.annotations.Nullable;
  * @param role or {@code null} while it has not said it
  * @param replicas how many are connected, or {@code null} while it has not said it
  * @param unfenced why another server could take its place while nodes go on believing it, in words, or {@code null} when none can, or that is not known
+ * @param lag for how long, beyond the staleness bound, it may be believed after it has been replaced, or {@code null} when that is not known
  */
 public record ServerStanding(
         Topology topology,
         @Nullable String address,
         @Nullable ServerRole role,
         @Nullable Integer replicas,
-        @Nullable String unfenced) {
+        @Nullable String unfenced,
+        @Nullable Duration lag) {
 
     /** How a primary is found. */
     public enum Topology {
@@ -26,11 +29,5 @@ public record ServerStanding(
         SENTINEL,
         /** The servers of its Cluster name it. */
         CLUSTER
-    }
-
-    /** Whether no node believes the server any more when another one has taken its place. */
-    public boolean isFenced() {
-        return topology == Topology.SENTINEL
-                || (topology == Topology.STANDALONE && role == ServerRole.PRIMARY && unfenced == null);
     }
 }

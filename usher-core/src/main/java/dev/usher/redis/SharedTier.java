@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.BiFunction;
@@ -385,6 +386,20 @@ public final class SharedTier implements AutoCloseable {
     /** What is known of the server of the primary that does worst. */
     public ServerStanding standing() {
         return worst().standing();
+    }
+
+    /** Of a Cluster, how its primaries with slots are doing, by their addresses; of one server, nothing. */
+    public Map<String, RedisState> primaryStates() {
+        Map<String, RedisState> states = new TreeMap<>();
+        if (slots.isCluster()) {
+            for (RedisPrimary primary : primaries()) {
+                String address = primary.standing().address();
+                if (address != null) {
+                    states.put(address, primary.state());
+                }
+            }
+        }
+        return states;
     }
 
     private RedisPrimary worst() {

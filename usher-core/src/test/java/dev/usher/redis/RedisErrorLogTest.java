@@ -8,8 +8,10 @@ import java.security.cert.CertificateExpiredException;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLHandshakeException;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -137,5 +139,18 @@ class RedisErrorLogTest {
         assertThat(errorLog.unconnectedBecause(new RedisCommandExecutionException(message)))
                 .startsWith(message.split(" ", 2)[0])
                 .matches(reason -> reason.contains("is the port of a Sentinel") == isSuspected);
+    }
+
+    /** In a Cluster, the connections to the register are led from server to server. */
+    @Test
+    void aServerIsNamedByItsAddressOfTheMoment() {
+        AtomicReference<@Nullable ServerAddress> place = new AtomicReference<>();
+        RedisErrorLog errorLog = new RedisErrorLog(RedisUris.parse("redis://:s3cret@[::1]:7001"), place::get);
+        assertThat(errorLog.address()).isEqualTo("[::1]:7001");
+
+        place.set(new ServerAddress("10.0.0.5", 7002));
+
+        assertThat(errorLog.address()).isEqualTo("10.0.0.5:7002");
+        assertThat(errorLog.failed("is not connected")).hasMessage("Redis at 10.0.0.5:7002 is not connected");
     }
 }

@@ -46,6 +46,7 @@ final class UsherHealthIndicator extends AbstractHealthIndicator {
         detail(builder, "resp2Only", health.resp2Only() ? true : null);
         builder.withDetail("topology", health.topology());
         detail(builder, "primary", health.primary());
+        detail(builder, "primaries", health.primaries().isEmpty() ? null : health.primaries());
         detail(builder, "role", health.role());
         detail(builder, "replicas", health.replicas());
         detail(builder, "unfenced", health.unfenced());

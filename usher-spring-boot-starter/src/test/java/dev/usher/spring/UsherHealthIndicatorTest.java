@@ -49,6 +49,7 @@ class UsherHealthIndicatorTest {
                 .resp2Only(true)
                 .topology(CachesHealth.Topology.SENTINEL)
                 .primary("10.0.0.5:6379")
+                .primaries(Map.of("10.0.0.5:6379", CachesHealth.Redis.UNREACHABLE))
                 .role(CachesHealth.Role.REPLICA)
                 .replicas(null)
                 .unfenced("replicas and no Sentinels")
@@ -73,6 +74,7 @@ class UsherHealthIndicatorTest {
                         entry("resp2Only", true),
                         entry("topology", CachesHealth.Topology.SENTINEL),
                         entry("primary", "10.0.0.5:6379"),
+                        entry("primaries", Map.of("10.0.0.5:6379", CachesHealth.Redis.UNREACHABLE)),
                         entry("role", CachesHealth.Role.REPLICA),
                         entry("unfenced", "replicas and no Sentinels"),
                         entry("riskyEviction", "allkeys-random"),
