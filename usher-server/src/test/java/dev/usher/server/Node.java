@@ -163,7 +163,8 @@ public final class Node implements AutoCloseable {
                     "0",
                     "usher.key-prefix",
                     "pair");
-            List<Node> nodes = startTogether(List.of(DATABASE, through(DATABASE_OF_OTHER, DATABASE)), settings);
+            List<Node> nodes = startTogether(
+                    Shared.REDIS.uri(), List.of(DATABASE, through(DATABASE_OF_OTHER, DATABASE)), settings);
             ONE = nodes.get(0);
             OTHER = nodes.get(1);
             ROWS_AT_START = Map.of(
@@ -197,6 +198,7 @@ public final class Node implements AutoCloseable {
         public static List<Node> startTwo(String database) {
             String url = SERVER.createDatabase(database);
             return startTogether(
+                    Shared.REDIS.uri(),
                     List.of(url, url),
                     with(SETTINGS, Map.of("usher.key-prefix", database, "usher.server.attempts.per-mobile", "0")));
         }
@@ -290,12 +292,12 @@ public final class Node implements AutoCloseable {
     }
 
     /** Not in the class that has the servers: threads cannot enter it before it is there. */
-    private static List<Node> startTogether(List<String> databases, Map<String, String> settings) {
+    static List<Node> startTogether(String redis, List<String> databases, Map<String, String> settings) {
         AtomicInteger turn = new AtomicInteger();
         QuickKeys.meet(databases.size());
         return Together.run(databases.size(), () -> {
                     String database = databases.get(turn.getAndIncrement());
-                    return Map.entry(database, start(Shared.REDIS.uri(), database, settings));
+                    return Map.entry(database, start(redis, database, settings));
                 })
                 .stream()
                 .sorted(Comparator.comparingInt(started -> databases.indexOf(started.getKey())))
@@ -371,19 +373,30 @@ public final class Node implements AutoCloseable {
 
     private static List<String> arguments(String redis, String database, Map<String, String> settings) {
         Map<String, String> all = new HashMap<>(Map.of(
-                "server.port", "0",
-                "spring.data.redis.url", redis,
-                "spring.datasource.url", database,
-                "spring.datasource.username", Shared.POSTGRES.username(),
-                "spring.datasource.password", Shared.POSTGRES.password(),
-                "spring.main.banner-mode", "off",
+                "server.port",
+                "0",
+                // Spring Boot does not know the URL of a Cluster.
+                redis.startsWith("redis-cluster:") ? "usher.redis.url" : "spring.data.redis.url",
+                redis,
+                "spring.datasource.url",
+                database,
+                "spring.datasource.username",
+                Shared.POSTGRES.username(),
+                "spring.datasource.password",
+                Shared.POSTGRES.password(),
+                "spring.main.banner-mode",
+                "off",
                 // Ten connections are more than a test needs, and each is a process of PostgreSQL.
-                "spring.datasource.hikari.minimum-idle", "1",
+                "spring.datasource.hikari.minimum-idle",
+                "1",
                 // The first calls of a JVM can take longer than the default.
-                "usher.redis.command-timeout", "5s",
+                "usher.redis.command-timeout",
+                "5s",
                 // All tests come from one address.
-                "usher.server.attempts.per-address", "0",
-                "usher.server.attempts.registrations-per-address", "0"));
+                "usher.server.attempts.per-address",
+                "0",
+                "usher.server.attempts.registrations-per-address",
+                "0"));
         // A gate holds several logins, which would keep all others waiting.
         all.put("usher.server.passwords.max-at-once", "32");
         // Fewer logins until one is too many.

@@ -8,6 +8,7 @@ import dev.usher.server.Node.Shared;
 import dev.usher.server.Node.User;
 import dev.usher.testkit.MariaDbServer;
 import dev.usher.testkit.PostgresServer;
+import dev.usher.testkit.RedisCluster;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -23,10 +24,21 @@ class RelayIT {
 
     @Test
     void whatIsChangedBySqlIsNewAndAUserWhoIsDisabledBySqlIsRefused() throws SQLException {
+        requireThatPostgresIsRelayed(Shared.REDIS.uri());
+    }
+
+    @Test
+    void onAClusterItIsTheSame() throws SQLException {
+        try (RedisCluster cluster = RedisCluster.builder().start()) {
+            requireThatPostgresIsRelayed(cluster.uri());
+        }
+    }
+
+    private static void requireThatPostgresIsRelayed(String redis) throws SQLException {
         try (PostgresServer postgres = PostgresServer.start(Map.of("wal_level", "logical"))) {
             String url = postgres.createDatabase("relayed");
             Map<String, String> settings = Node.with(Shared.SETTINGS, Map.of("usher.relay.enabled", "true"));
-            try (Node node = Node.start(Shared.REDIS.uri(), url, settings);
+            try (Node node = Node.start(redis, url, settings);
                     Connection connection = DriverManager.getConnection(url, postgres.username(), postgres.password());
                     Statement sql = connection.createStatement()) {
                 String administrator = node.administrator().token();
