@@ -1,0 +1,4 @@
+@NullMarked
+package dev.usher.server.problem;
+
+import org.jspecify.annotations.NullMarked;
