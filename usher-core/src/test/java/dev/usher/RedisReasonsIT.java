@@ -14,13 +14,9 @@ import io.lettuce.core.protocol.CommandType;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -33,8 +29,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The log and health name the failure of a Redis in the same words. */
 @Tag("servers")
 class RedisReasonsIT extends NodesOnRedis {
-
-    private static final String PASSWORD = "changeit";
 
     private final Table table = new Table();
 
@@ -124,9 +118,9 @@ class RedisReasonsIT extends NodesOnRedis {
         int port = freePort();
         try (RedisServer tls = RedisServer.start(
                 "tls-port " + port,
-                "tls-cert-file " + certificates.certificate,
-                "tls-key-file " + certificates.key,
-                "tls-ca-cert-file " + certificates.authority,
+                "tls-cert-file " + certificates.certificate(),
+                "tls-key-file " + certificates.key(),
+                "tls-ca-cert-file " + certificates.authority(),
                 "tls-auth-clients no")) {
             String uri = "rediss://" + tls.host() + ":" + port;
             String address = tls.host() + ":" + port;
@@ -135,7 +129,8 @@ class RedisReasonsIT extends NodesOnRedis {
                             .clientOptions(ClientOptions.builder()
                                     .sslOptions(SslOptions.builder()
                                             .jdkSslProvider()
-                                            .trustManager(certificates.authority.toFile())
+                                            .trustManager(
+                                                    certificates.authority().toFile())
                                             .build())
                                     .build()),
                     address,
@@ -199,67 +194,6 @@ class RedisReasonsIT extends NodesOnRedis {
     private static int freePort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
-        }
-    }
-
-    /** A certificate of an authority of this test's own. */
-    private record Certificates(Path authority, Path certificate, Path key) {
-
-        private static Certificates expired(Path directory) throws Exception {
-            Path store = directory.resolve("keys.p12");
-            keytool(store, "-alias", "authority", "-dname", "CN=authority", "-ext", "bc:c", "-validity", "2");
-            keytool(
-                    store,
-                    "-alias",
-                    "redis",
-                    "-dname",
-                    "CN=redis",
-                    "-ext",
-                    "san=ip:127.0.0.1",
-                    "-signer",
-                    "authority",
-                    "-startdate",
-                    "-3d",
-                    "-validity",
-                    "1");
-            KeyStore keys = KeyStore.getInstance(store.toFile(), PASSWORD.toCharArray());
-            return new Certificates(
-                    pem(
-                            directory,
-                            "CERTIFICATE",
-                            keys.getCertificate("authority").getEncoded()),
-                    pem(directory, "CERTIFICATE", keys.getCertificate("redis").getEncoded()),
-                    pem(
-                            directory,
-                            "PRIVATE KEY",
-                            keys.getKey("redis", PASSWORD.toCharArray()).getEncoded()));
-        }
-
-        private static void keytool(Path store, String... arguments) throws IOException, InterruptedException {
-            List<String> command = new ArrayList<>(List.of(
-                    Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                    "-J-XX:TieredStopAtLevel=1",
-                    "-genkeypair",
-                    "-keyalg",
-                    "EC",
-                    "-storetype",
-                    "PKCS12",
-                    "-storepass",
-                    PASSWORD,
-                    "-keystore",
-                    store.toString()));
-            command.addAll(List.of(arguments));
-            Process keytool =
-                    new ProcessBuilder(command).redirectErrorStream(true).start();
-            String output = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            assertThat(keytool.waitFor()).as(output).isZero();
-        }
-
-        private static Path pem(Path directory, String what, byte[] encoded) throws IOException {
-            return Files.writeString(
-                    Files.createTempFile(directory, "key", ".pem"),
-                    "-----BEGIN " + what + "-----\n" + Base64.getMimeEncoder().encodeToString(encoded) + "\n-----END "
-                            + what + "-----\n");
         }
     }
 }

@@ -30,13 +30,17 @@ record Redirect(String kind, int slot, ServerAddress address) {
 
     /** Whether it says so of this key alone: the server is well, and has other keys. */
     static boolean isOfKey(@Nullable Throwable failure) {
-        return isRedirect(failure) && !DOWN.equals(kindOf(failure));
+        return isRedirect(failure) && !isDown(failure);
     }
 
     /** Whether it says that a slot is on another server than it was, or on none: one that is being moved is still where it was. */
     static boolean isOfMap(@Nullable Throwable failure) {
-        String kind = kindOf(failure);
-        return MOVED.equals(kind) || DOWN.equals(kind);
+        return MOVED.equals(kindOf(failure)) || isDown(failure);
+    }
+
+    /** Whether it says that no server has the slot, as far as this one knows. */
+    static boolean isDown(@Nullable Throwable failure) {
+        return DOWN.equals(kindOf(failure));
     }
 
     static boolean isTryAgain(@Nullable Throwable failure) {

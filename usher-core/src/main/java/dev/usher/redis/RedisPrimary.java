@@ -50,6 +50,12 @@ public final class RedisPrimary implements AutoCloseable {
     /** How long ago the last proof may be of a primary that is well, at least. */
     private static final Duration SETTLED = Duration.ofSeconds(1);
 
+    /** How long a server of a Cluster may send callers elsewhere with what is its own, until the connections to it are made anew. */
+    private static final Duration ASTRAY = Duration.ofSeconds(1);
+
+    /** The same where it knows of no server that has the slot: as a rule the Cluster is down, and all nodes would connect to all servers. */
+    private static final Duration DOWN = Duration.ofSeconds(30);
+
     private static final String NODE_TIMEOUT = "cluster-node-timeout";
 
     private final PrimaryConnector connector;
@@ -78,6 +84,9 @@ public final class RedisPrimary implements AutoCloseable {
     private final GuardProtocol guards;
 
     private volatile @Nullable Duration nodeTimeout;
+
+    /** Since when the server has refused slots that it should have, in {@link System#nanoTime()}, or {@code null} when it does not. */
+    private volatile @Nullable Long refusedSince;
 
     private volatile @Nullable TrackedConnection tracked;
     private volatile @Nullable BatchedReads reads;
@@ -658,6 +667,9 @@ public final class RedisPrimary implements AutoCloseable {
 
         @Override
         public void writeFailed(Throwable failure) {
+            if (Redirect.isOfMap(failure)) {
+                refused(failure);
+            }
             if (RedisLink.isAnswer(failure instanceof CompletionException ? failure.getCause() : failure)) {
                 lookAtRole();
             }
@@ -717,7 +729,23 @@ public final class RedisPrimary implements AutoCloseable {
         }
     }
 
+    /**
+     * The server refuses slots which the others say it has: it has been replaced behind its name, perhaps, and the connections lead to where it was. Those are
+     * healthy, so that nothing else would end them.
+     */
+    private void refused(Throwable failure) {
+        long now = System.nanoTime();
+        Long since = refusedSince;
+        if (since == null) {
+            refusedSince = now;
+        } else if (now - since >= (Redirect.isDown(failure) ? DOWN : ASTRAY).toNanos()) {
+            refusedSince = null;
+            connector.reconnect();
+        }
+    }
+
     private void proven(long sentAt) {
+        refusedSince = null;
         // A replica that has been promoted since its last look has another history, which is not known yet.
         if (!facts.isReplica()) {
             proof.readBack(sentAt);

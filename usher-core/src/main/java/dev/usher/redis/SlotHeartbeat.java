@@ -230,6 +230,7 @@ final class SlotHeartbeat implements Heartbeat {
                             }
                             failed(failure);
                             if (Redirect.isRedirect(failure)) {
+                                server.writeFailed(failure);
                                 return "";
                             }
                             throw failure instanceof CompletionException known

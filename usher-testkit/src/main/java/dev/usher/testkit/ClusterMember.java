@@ -51,11 +51,11 @@ record ClusterMember(RedisServer server, @Nullable FaultProxy proxy, String id, 
         }
 
         /** The line of the server in a file of the Cluster. */
-        String line(String id, boolean isOwn, String primary, int epoch, String slots) {
+        String line(String host, String id, boolean isOwn, String primary, int epoch, String slots) {
             return String.join(
                             " ",
                             id,
-                            LoopbackPort.HOST + ":" + announcedPort() + "@" + (port.number() + BUS),
+                            host + ":" + announcedPort() + "@" + (port.number() + BUS),
                             (isOwn ? "myself," : "") + (primary.equals("-") ? "master" : "slave"),
                             primary,
                             "0 0",

@@ -20,7 +20,7 @@ record ClusterView(Map<String, Node> nodes) {
      * @param primary the id of its primary, or {@code -} when it is one
      * @param slots ranges such as {@code 0-5460}
      */
-    record Node(String id, int port, String primary, List<String> slots, boolean isJoining) {
+    record Node(String id, String primary, List<String> slots, boolean isJoining) {
 
         boolean isPrimary() {
             return primary.equals("-");
@@ -53,7 +53,6 @@ record ClusterView(Map<String, Node> nodes) {
             if (words.length < 8) {
                 throw new IllegalArgumentException("not a line of CLUSTER NODES: " + line);
             }
-            String address = words[1].split("@", 2)[0];
             List<String> slots = new ArrayList<>();
             for (int i = 8; i < words.length; i++) {
                 // Slots that are being moved are in brackets.
@@ -66,7 +65,6 @@ record ClusterView(Map<String, Node> nodes) {
                     words[0],
                     new Node(
                             words[0],
-                            Integer.parseInt(address.substring(address.lastIndexOf(':') + 1)),
                             words[3],
                             List.copyOf(slots),
                             flags.contains("handshake") || flags.contains("noaddr")));

@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
 final class LoopbackPort implements AutoCloseable {
     static final String HOST = "127.0.0.1";
 
+    /** The same machine by IPv6, where there is such a device. */
+    static final String HOST_6 = "::1";
+
     // Below the ephemeral ranges of Linux (32768) and macOS (49152), so that no outgoing connection takes the port of a
     // server that is down; and disjoint from itself plus 10000, where a Redis in cluster mode opens its bus.
     private static final int LOWEST = 12_768;
@@ -147,6 +150,15 @@ final class LoopbackPort implements AutoCloseable {
 
     static InetAddress address() {
         return address(1);
+    }
+
+    /** Whether a server can listen on {@link #HOST_6}. */
+    static boolean hasIpv6() {
+        try (ServerSocket probe = new ServerSocket(0, 1, InetAddress.getByName(HOST_6))) {
+            return probe.isBound();
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     /** An address of the loopback device, of which Linux has many, and macOS one. */

@@ -64,7 +64,8 @@ public final class RedisCluster implements AutoCloseable {
     /** The Cluster as {@code redis-cluster://127.0.0.1:port,127.0.0.1:port} with all of its servers, without a password. */
     public String uri() {
         return members.stream()
-                .map(member -> LoopbackPort.HOST + ":" + member.announcedPort())
+                .map(member -> (settings.host.contains(":") ? "[" + settings.host + "]" : settings.host) + ":"
+                        + member.announcedPort())
                 .collect(
                         Collectors.joining(",", settings.tls.isEmpty() ? "redis-cluster://" : "rediss-cluster://", ""));
     }
@@ -264,14 +265,14 @@ public final class RedisCluster implements AutoCloseable {
     private RedisServer join(@Nullable RedisServer primary) {
         String id = ClusterMember.newId();
         ClusterMember.Place place = ClusterMember.Place.reserve(settings.proxied);
-        String alone = place.line(id, true, "-", 0, "") + "vars currentEpoch 0 lastVoteEpoch 0\n";
+        String alone = place.line(settings.host, id, true, "-", 0, "") + "vars currentEpoch 0 lastVoteEpoch 0\n";
         ClusterMember member =
                 start(place, id, primary == null ? id : memberOf(primary).firstPrimary(), alone);
         String port = Integer.toString(member.announcedPort());
         String bus = Integer.toString(member.server().port() + ClusterMember.BUS);
         members.stream()
                 .filter(other -> !other.equals(member) && other.server().mayAnswer())
-                .forEach(other -> require(other.server(), "CLUSTER", "MEET", LoopbackPort.HOST, port, bus));
+                .forEach(other -> require(other.server(), "CLUSTER", "MEET", settings.host, port, bus));
         await(
                 "not all servers know the server on port " + port,
                 () -> agreed().filter(view -> view.nodes().size() == members.size())
@@ -351,7 +352,7 @@ public final class RedisCluster implements AutoCloseable {
         return node.isPrimary()
                 || primary == null
                 || !serverOf(primary).mayAnswer()
-                || (says(server, "master_port:" + primary.port(), "INFO", "replication")
+                || (says(server, "master_port:" + portOf(serverOf(primary)), "INFO", "replication")
                         && says(server, "master_link_status:up", "INFO", "replication"));
     }
 
@@ -424,12 +425,12 @@ public final class RedisCluster implements AutoCloseable {
     private ClusterMember start(ClusterMember.Place place, String id, String firstPrimary, String nodes) {
         try {
             List<String> directives = new ArrayList<>(settings.directives(place.port()));
-            directives.add("cluster-announce-ip " + LoopbackPort.HOST);
+            directives.add("cluster-announce-ip " + settings.host);
             directives.add((settings.tls.isEmpty() ? "cluster-announce-port " : "cluster-announce-tls-port ")
                     + place.announcedPort());
             directives.add("cluster-announce-bus-port " + (place.port().number() + ClusterMember.BUS));
             ClusterMember member = new ClusterMember(
-                    RedisServer.startClusterNode(place.port(), directives, nodes, servers()),
+                    RedisServer.startClusterNode(settings.host, place.port(), directives, nodes, servers()),
                     place.proxy(),
                     id,
                     firstPrimary);
@@ -446,6 +447,7 @@ public final class RedisCluster implements AutoCloseable {
         private int primaries = 3;
         private int replicas = 1;
         private Duration nodeTimeout = Duration.ofSeconds(1);
+        private String host = LoopbackPort.HOST;
         private String password = "";
         private boolean proxied;
         private final List<String> directives = new ArrayList<>();
@@ -495,6 +497,19 @@ public final class RedisCluster implements AutoCloseable {
                     "tls-replication yes",
                     "tls-cluster yes"));
             return this;
+        }
+
+        /**
+         * On ::1 instead of 127.0.0.1, where {@link #hasIpv6} says that there is one. Not with {@linkplain #proxied proxies}, which have IPv4 addresses.
+         */
+        public Builder ipv6() {
+            this.host = LoopbackPort.HOST_6;
+            return this;
+        }
+
+        /** Whether this machine has the address ::1. */
+        public static boolean hasIpv6() {
+            return LoopbackPort.hasIpv6();
         }
 
         /** Puts a {@link FaultProxy} before every server, whose address the others name. */
@@ -562,6 +577,7 @@ public final class RedisCluster implements AutoCloseable {
                 String slots = SLOTS * share / primaries + "-" + (SLOTS * (share + 1) / primaries - 1);
                 file.append(places.get(i)
                         .line(
+                                host,
                                 ids.get(i),
                                 i == own,
                                 isPrimary ? "-" : ids.get(first + share),

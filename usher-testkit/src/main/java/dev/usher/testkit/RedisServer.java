@@ -49,6 +49,7 @@ public final class RedisServer implements AutoCloseable {
     /** Part of util-linux; macOS has none. */
     private static final Path SETSID = Path.of("/usr/bin/setsid");
 
+    private final String host;
     private final LoopbackPort port;
     private final ServerDirectory directory;
     private final List<String> command;
@@ -59,7 +60,8 @@ public final class RedisServer implements AutoCloseable {
     private boolean frozen;
     private boolean closed;
 
-    private RedisServer(LoopbackPort port, ServerDirectory directory, List<String> command) {
+    private RedisServer(String host, LoopbackPort port, ServerDirectory directory, List<String> command) {
+        this.host = host;
         this.port = port;
         this.directory = directory;
         this.command = command;
@@ -106,22 +108,23 @@ public final class RedisServer implements AutoCloseable {
                 // A replica gets its data at once; Redis 7 would wait five seconds for more replicas.
                 "repl-diskless-sync-delay 0"));
         settings.addAll(List.of(directives));
-        return start(port, settings, List.of(), RedisExecutable::find);
+        return start(LoopbackPort.HOST, port, settings, List.of(), RedisExecutable::find);
     }
 
     /** Starts a Sentinel: a server that watches others. */
     static RedisServer startSentinel(LoopbackPort port, List<String> directives) {
-        return start(port, directives, List.of("--sentinel"), RedisExecutable::find);
+        return start(LoopbackPort.HOST, port, directives, List.of("--sentinel"), RedisExecutable::find);
     }
 
     /**
      * Starts a node of a Cluster, of Redis 7.0 at least unless the system property names a server.
      *
+     * @param host the address that it listens on
      * @param nodes the Cluster as it knows it, in its file, which stays while it is stopped
      * @param siblings the other servers
      */
     static RedisServer startClusterNode(
-            LoopbackPort port, List<String> directives, String nodes, List<RedisServer> siblings) {
+            String host, LoopbackPort port, List<String> directives, String nodes, List<RedisServer> siblings) {
         List<String> settings = new ArrayList<>(List.of(
                 "save \"\"",
                 "appendonly no",
@@ -131,7 +134,7 @@ public final class RedisServer implements AutoCloseable {
         settings.addAll(directives);
         List<Path> others =
                 siblings.stream().map(server -> server.directory.path()).toList();
-        return start(port, settings, List.of(), directory -> {
+        return start(host, port, settings, List.of(), directory -> {
             Files.writeString(directory.resolve(NODES), nodes);
             return RedisExecutable.findForCluster(directory, others);
         });
@@ -143,11 +146,11 @@ public final class RedisServer implements AutoCloseable {
     }
 
     private static RedisServer start(
-            LoopbackPort port, List<String> directives, List<String> options, Preparation preparation) {
+            String host, LoopbackPort port, List<String> directives, List<String> options, Preparation preparation) {
         ServerDirectory directory = ServerDirectory.create("usher-redis-");
         try {
             List<String> settings = new ArrayList<>(List.of(
-                    "bind " + LoopbackPort.HOST,
+                    "bind " + host,
                     "port " + port.number(),
                     "unixsocket " + OwnSocket.NAME,
                     "dir \"" + directory.path() + "\""));
@@ -161,7 +164,7 @@ public final class RedisServer implements AutoCloseable {
             command.add(preparation.prepare(directory.path()).toString());
             command.add(SETTINGS);
             command.addAll(options);
-            RedisServer server = new RedisServer(port, directory, command);
+            RedisServer server = new RedisServer(host, port, directory, command);
             server.shutdownHook.add();
             try {
                 server.launch();
@@ -190,9 +193,9 @@ public final class RedisServer implements AutoCloseable {
         return this;
     }
 
-    /** The address the server listens on, 127.0.0.1. */
+    /** The address the server listens on: 127.0.0.1, or ::1 of a Cluster {@linkplain RedisCluster.Builder#ipv6 with IPv6}. */
     public String host() {
-        return LoopbackPort.HOST;
+        return host;
     }
 
     /** The port the server listens on; the same for the life of this object. */
@@ -202,7 +205,7 @@ public final class RedisServer implements AutoCloseable {
 
     /** The server as {@code redis://127.0.0.1:port}, without a password. */
     public String uri() {
-        return "redis://" + host() + ":" + port();
+        return "redis://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port();
     }
 
     /**
