@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -53,6 +54,7 @@ public final class FaultProxy implements AutoCloseable {
 
     private volatile InetSocketAddress server;
     private volatile Set<InetAddress> unheard = Set.of();
+    private volatile Map<Integer, Integer> renamed = Map.of();
     private @Nullable Listener listener;
     private boolean closed;
 
@@ -97,6 +99,11 @@ public final class FaultProxy implements AutoCloseable {
      */
     public void pointTo(String host, int port) {
         server = new InetSocketAddress(host, port);
+    }
+
+    /** Has servers named by other ports in what the server says over connections that are made from now on: see {@link RenamedPorts}. */
+    void rename(Map<Integer, Integer> ports) {
+        renamed = Map.copyOf(ports);
     }
 
     /** Delays in both directions: see {@link #delay(Direction, Duration)}. */
@@ -257,8 +264,8 @@ public final class FaultProxy implements AutoCloseable {
         while (true) {
             try {
                 Socket client = socket.accept();
-                ProxiedConnection connection =
-                        new ProxiedConnection(client, server, toServer, toClient, connections::remove);
+                ProxiedConnection connection = new ProxiedConnection(
+                        client, server, toServer, toClient, new RenamedPorts(renamed), connections::remove);
                 connections.add(connection);
                 if (unheard.contains(connection.client())) {
                     connection.swallow();

@@ -11,7 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -32,6 +32,7 @@ final class ProxiedConnection {
     private final InetSocketAddress serverAddress;
     private final HeldBytes toServer;
     private final HeldBytes toClient;
+    private final RenamedPorts renamed;
     private final Consumer<ProxiedConnection> whenClosed;
     private final CountDownLatch dialled = new CountDownLatch(1);
     private final AtomicInteger openDirections = new AtomicInteger(2);
@@ -43,24 +44,26 @@ final class ProxiedConnection {
             InetSocketAddress serverAddress,
             Faults toServer,
             Faults toClient,
+            RenamedPorts renamed,
             Consumer<ProxiedConnection> whenClosed) {
         this.client = client;
         this.clientAddress = client.getInetAddress();
         this.serverAddress = serverAddress;
         this.toServer = new HeldBytes(toServer);
         this.toClient = new HeldBytes(toClient);
+        this.renamed = renamed;
         this.whenClosed = whenClosed;
     }
 
     void start(Executor threads) {
-        threads.execute(() -> run(() -> read(client, toServer)));
+        threads.execute(() -> run(() -> read(client, toServer, new RenamedPorts(Map.of()))));
         threads.execute(() -> run(() -> {
             dialled.await();
             write(toServer, server);
         }));
         threads.execute(() -> run(() -> {
             if (dial()) {
-                read(server, toClient);
+                read(server, toClient, renamed);
             }
         }));
         threads.execute(() -> run(() -> write(toClient, client)));
@@ -111,17 +114,24 @@ final class ProxiedConnection {
         }
     }
 
-    private static void read(Socket source, HeldBytes held) throws InterruptedException {
+    private static void read(Socket source, HeldBytes held, RenamedPorts renamed) throws InterruptedException {
         byte[] buffer = new byte[READ_SIZE];
         try {
             InputStream in = source.getInputStream();
             int length;
             while ((length = in.read(buffer)) >= 0) {
-                held.add(Kind.BYTES, ByteBuffer.wrap(Arrays.copyOf(buffer, length)));
+                hold(held, renamed.next(buffer, length));
             }
+            hold(held, renamed.last());
             held.add(Kind.END, NOTHING);
         } catch (IOException e) {
             held.add(Kind.BREAK, NOTHING);
+        }
+    }
+
+    private static void hold(HeldBytes held, byte[] bytes) throws InterruptedException {
+        if (bytes.length > 0) {
+            held.add(Kind.BYTES, ByteBuffer.wrap(bytes));
         }
     }
 

@@ -4,7 +4,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -129,6 +131,22 @@ public final class RedisCluster implements AutoCloseable {
             throw new IllegalStateException("the Cluster was started without proxies");
         }
         return proxy;
+    }
+
+    /**
+     * Starts a proxy before each server, in the order of {@link #servers()}, for one client alone: over them, the servers are named by the addresses of these
+     * proxies, so that the client reaches each of them through its proxy. The caller closes them. Servers that join later have none.
+     */
+    public List<FaultProxy> proxiesForOneClient() {
+        Map<Integer, Integer> ports = new HashMap<>();
+        List<FaultProxy> proxies = new ArrayList<>();
+        for (ClusterMember member : members) {
+            FaultProxy proxy = FaultProxy.inFrontOf(LoopbackPort.HOST, member.announcedPort());
+            ports.put(member.announcedPort(), proxy.port());
+            proxies.add(proxy);
+        }
+        proxies.forEach(proxy -> proxy.rename(ports));
+        return proxies;
     }
 
     // Slots.
