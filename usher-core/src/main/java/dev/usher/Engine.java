@@ -56,9 +56,6 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
     /** How long the end waits for Redis to confirm what the outboxes hold. */
     private static final Duration LAST_ROUND = Duration.ofSeconds(1);
 
-    /** An id that is fenced to show that Redis takes fences. */
-    private static final String NO_USER = "-";
-
     private static final Logger log = LoggerFactory.getLogger(Engine.class);
 
     private final RateLimitedLog pushLog = new RateLimitedLog(log);
@@ -422,8 +419,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         }
         long losses = fences.losses();
         long now = System.nanoTime();
-        String key = new KeySpace(keyPrefix, facets.iterator().next()).keyOf(NO_USER);
-        Overflow all = new Overflow(1, facets, now, now, key);
+        Overflow all = new Overflow(1, facets, now, now);
         CompletableFuture<?>[] flushes = shared.primaries().stream()
                 .map(primary -> new FullFlush(shared, primary, scheduler, keyPrefix, all, offersEnd).run())
                 .toArray(CompletableFuture[]::new);

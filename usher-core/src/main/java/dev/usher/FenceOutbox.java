@@ -7,7 +7,7 @@ import dev.usher.redis.SharedTier;
 import dev.usher.redis.SharedTierException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,7 +24,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -34,8 +33,10 @@ import org.slf4j.LoggerFactory;
 /**
  * Sends fences, and keeps those that Redis has not confirmed until it has.
  *
- * <p>There is room for a limited number. When a change finds none, its key is dropped and its facet is noted: any key of
- * that facet is then pending, until a {@link FullFlush} has fenced them all.
+ * <p>There is room for a limited number, on each primary. When a change finds none, its key is dropped and its facet is noted: any key of
+ * that facet is then pending, until a {@link FullFlush} has fenced all that its primary holds.
+ *
+ * <p>What is pending on one primary is sent apart from the others: one that is away holds up its own fences only.
  *
  * <p>What Redis has confirmed of late is pending again when the connection is lost, for Redis may come back with older data. It is sent again unless the
  * server turns out to be the same one.
@@ -80,14 +81,17 @@ final class FenceOutbox {
     /** How many of the pending keys had been confirmed once: they take no room of changes. */
     private final AtomicInteger suspects = new AtomicInteger();
 
-    /** The changes that found no room, or {@code null}; another object after each change that a flush under way may have missed. */
-    private final AtomicReference<@Nullable Overflow> overflow = new AtomicReference<>();
+    /** In a Cluster, how many changes are pending on each primary, about: counted in each round. */
+    private final ConcurrentMap<RedisPrimary, Integer> counts = new ConcurrentHashMap<>();
 
+    private final PendingFlush<RedisPrimary> flushes;
     private final AtomicBoolean retrying = new AtomicBoolean();
-    private final AtomicBoolean flushing = new AtomicBoolean();
 
-    /** Where the next round begins: a key that is always refused does not hold up the others. */
-    private Iterator<Map.Entry<String, Mark>> unsent = Collections.emptyIterator();
+    /** The primaries that are being sent what is pending. */
+    private final Set<RedisPrimary> rounds = ConcurrentHashMap.newKeySet();
+
+    /** By primary, where its next round begins: a key that is always refused does not hold up the others. */
+    private final Map<RedisPrimary, Iterator<Map.Entry<String, Mark>>> unsent = new HashMap<>();
 
     private final LongAdder overflows = new LongAdder();
     private final LongAdder resent = new LongAdder();
@@ -101,7 +105,7 @@ final class FenceOutbox {
      * An empty outbox.
      *
      * @param keyPrefix what all keys begin with
-     * @param limit how many keys are kept
+     * @param limit how many keys are kept, of each primary
      * @param offersEnd for how long after a change a row from before it may be offered
      * @param nextWarningAt when the next lasting failure is logged, in {@link System#nanoTime()}; of several outboxes, which share it, that
      *     of one
@@ -114,6 +118,7 @@ final class FenceOutbox {
             Duration offersEnd,
             AtomicLong nextWarningAt) {
         this.shared = shared;
+        this.flushes = new PendingFlush<>(shared::primaryOf);
         this.scheduler = scheduler;
         this.keyPrefix = keyPrefix;
         this.limit = limit;
@@ -161,12 +166,18 @@ final class FenceOutbox {
         long now = System.nanoTime();
         Mark earlier = pending.get(key);
         Mark mark = new Mark(earlier == null ? now : earlier.since, Kind.CHANGE);
-        if (earlier == null && pending.size() >= limit + suspects.get()) {
+        if (earlier == null && !hasRoom(key)) {
             overflow(key, now);
         } else {
             pending.put(key, mark);
         }
         return mark;
+    }
+
+    private boolean hasRoom(String key) {
+        // One primary that is away leaves room for the changes of the others.
+        boolean hasRoom = shared.isCluster() && counts.merge(shared.primaryOf(key), 1, Integer::sum) <= limit;
+        return hasRoom || pending.size() < limit + suspects.get();
     }
 
     /**
@@ -224,19 +235,18 @@ final class FenceOutbox {
 
     /** Whether Redis may still hold what a change on this node has made old. */
     boolean isPending(String key) {
-        Overflow overflowed = overflow.get();
-        return (!pending.isEmpty() && pending.containsKey(key)) || (overflowed != null && overflowed.covers(key));
+        return (!pending.isEmpty() && pending.containsKey(key)) || flushes.covers(key);
     }
 
     /** How many changes Redis has not confirmed: several of one key count once, if its key is kept. */
     int size() {
-        Overflow overflowed = overflow.get();
+        Overflow overflowed = flushes.overflow();
         return pending.size() + (overflowed == null ? 0 : overflowed.changes());
     }
 
     /** Whether the keys of some changes are forgotten, and not all that Redis holds of their facets has been fenced yet. */
     boolean isOverflowed() {
-        return overflow.get() != null;
+        return flushes.overflow() != null;
     }
 
     /** Whether something is pending, or may be again when the connection is lost. */
@@ -247,7 +257,7 @@ final class FenceOutbox {
     /** For how long the first of the changes has been pending, or {@code null} when none is. */
     @Nullable Duration oldest() {
         long now = System.nanoTime();
-        Overflow overflowed = overflow.get();
+        Overflow overflowed = flushes.overflow();
         long oldest = overflowed == null ? -1 : now - overflowed.first();
         for (Mark mark : pending.values()) {
             oldest = Math.max(oldest, now - mark.since);
@@ -300,7 +310,7 @@ final class FenceOutbox {
                 recent.takeAll(provenAt(), key -> shared.primaryOf(key).equals(lost));
         suspects.accumulateAndGet(keys.size(), Math::max);
         keys.forEach(key -> pending.putIfAbsent(key, new Mark(now, Kind.SUSPECT)));
-        overflow.updateAndGet(overflowed -> overflowed == null ? null : overflowed.anew());
+        flushes.mayHaveMissed(lost);
         if (size() > 0) {
             retryLater();
         }
@@ -321,7 +331,7 @@ final class FenceOutbox {
                 pending.replace(key, mark, new Mark(mark.since, Kind.LOST));
             }
         });
-        overflow.updateAndGet(overflowed -> overflowed == null ? null : overflowed.anew());
+        flushes.mayHaveMissed();
         if (size() > 0) {
             retryLater();
         }
@@ -362,7 +372,10 @@ final class FenceOutbox {
         }
         unsettled.clear();
         try {
-            sendAll(pending.entrySet().iterator(), BATCH).get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+            CompletableFuture.allOf(pendingByPrimary().keySet().stream()
+                            .map(primary -> sendAll(primary, pending.entrySet().iterator(), BATCH))
+                            .toArray(CompletableFuture[]::new))
+                    .get(until - System.nanoTime(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
@@ -379,7 +392,7 @@ final class FenceOutbox {
                     left.subList(0, Math.min(20, left.size())),
                     left.size() > 20 ? " and others" : "");
         }
-        Overflow overflowed = overflow.get();
+        Overflow overflowed = flushes.overflow();
         if (overflowed != null) {
             log.error(
                     "{} more invalidations did not fit into the outbox, and the caches were closed before Redis was flushed:"
@@ -390,9 +403,7 @@ final class FenceOutbox {
     }
 
     private void overflow(String key, long now) {
-        Overflow before = overflow.getAndUpdate(
-                overflowed -> overflowed == null ? Overflow.of(key, now) : overflowed.and(key, now));
-        if (before == null) {
+        if (flushes.add(key, now, shared.primaries())) {
             overflows.increment();
             log.warn(
                     "{} invalidations are not confirmed, and the outbox is full: entries of the facet {} in Redis are not used"
@@ -410,53 +421,80 @@ final class FenceOutbox {
     }
 
     private void retry() {
+        retrying.set(false);
         flush();
-        if (!unsent.hasNext()) {
-            unsent = pending.entrySet().iterator();
+        Map<RedisPrimary, Integer> all = pendingByPrimary();
+        counts.keySet().retainAll(all.keySet());
+        counts.putAll(all);
+        unsent.keySet().retainAll(all.keySet());
+        all.keySet().forEach(primary -> {
+            if (rounds.add(primary)) {
+                Iterator<Map.Entry<String, Mark>> next = unsent.get(primary);
+                if (next == null || !next.hasNext()) {
+                    next = pending.entrySet().iterator();
+                    unsent.put(primary, next);
+                }
+                var unused = Deadline.of(sendAll(primary, next, PROBE), LONGEST_ROUND, scheduler)
+                        .whenComplete((done, failure) -> {
+                            rounds.remove(primary);
+                            goOn();
+                        });
+            }
+        });
+        goOn();
+    }
+
+    /** Looks again in a moment, if anything is pending. */
+    private void goOn() {
+        if (size() > 0) {
+            warn();
+            retryLater();
+        } else {
+            suspects.set(0);
+            lastError = SILENT;
+            if (warned.compareAndSet(true, false)) {
+                log.info("All pending invalidations have been sent");
+            }
         }
-        var unused = Deadline.of(sendAll(unsent, PROBE), LONGEST_ROUND, scheduler)
-                .whenComplete((done, failure) -> {
-                    retrying.set(false);
-                    if (size() > 0) {
-                        warn();
-                        retryLater();
-                    } else {
-                        suspects.set(0);
-                        lastError = SILENT;
-                        if (warned.compareAndSet(true, false)) {
-                            log.info("All pending invalidations have been sent");
-                        }
-                    }
-                });
+    }
+
+    /** The primaries of pending keys, and how many of these are changes. */
+    private Map<RedisPrimary, Integer> pendingByPrimary() {
+        Map<RedisPrimary, Integer> all = new HashMap<>();
+        pending.forEach((key, mark) -> all.merge(shared.primaryOf(key), mark.is(Kind.CHANGE) ? 1 : 0, Integer::sum));
+        return all;
     }
 
     /** Flushes, where there has been an overflow, from the beginning. */
     private void flush() {
-        Overflow overflowed = overflow.get();
-        if (overflowed != null && flushing.compareAndSet(false, true)) {
-            CompletableFuture<?>[] flushes = shared.primaries().stream()
-                    .map(primary -> new FullFlush(shared, primary, scheduler, keyPrefix, overflowed, offersEnd).run())
-                    .toArray(CompletableFuture[]::new);
-            var unused = CompletableFuture.allOf(flushes).whenComplete((done, failure) -> {
-                if (failure != null) {
-                    lastError = "the flush failed: " + SharedTierException.reasonOf(failure);
-                } else if (overflow.compareAndSet(overflowed, null)) {
-                    log.info(
-                            "The entries of the facets {} have been flushed from Redis; Redis is used for them again",
-                            overflowed.facets());
-                }
-                flushing.set(false);
-            });
-        }
+        shared.primaries().forEach(primary -> {
+            Overflow overflowed = flushes.begin(primary);
+            if (overflowed == null) {
+                return;
+            }
+            var unused = new FullFlush(shared, primary, scheduler, keyPrefix, overflowed, offersEnd)
+                    .run()
+                    .whenComplete((done, failure) -> {
+                        if (failure != null) {
+                            lastError = "the flush failed: " + SharedTierException.reasonOf(failure);
+                        }
+                        if (flushes.end(primary, failure == null, shared.primaries())) {
+                            log.info(
+                                    "The entries of the facets {} have been flushed from Redis; Redis is used for them again",
+                                    overflowed.facets());
+                        }
+                    });
+        });
     }
 
-    /** Sends batch after batch, as long as Redis confirms any; without waiting, so that no renewal of a claim waits behind it. */
-    private CompletableFuture<?> sendAll(Iterator<Map.Entry<String, Mark>> changes, int most) {
+    /** Sends a primary batch after batch, as long as it confirms any; without waiting, so that no renewal of a claim waits behind it. */
+    private CompletableFuture<?> sendAll(RedisPrimary primary, Iterator<Map.Entry<String, Mark>> changes, int most) {
         List<CompletableFuture<Boolean>> sent = new ArrayList<>();
         while (sent.size() < most && changes.hasNext()) {
             Map.Entry<String, Mark> change = changes.next();
-            if (change.getValue().is(Kind.SUSPECT) && unsettled.contains(shared.primaryOf(change.getKey()))) {
-                continue; // it may not be needed
+            if (!shared.primaryOf(change.getKey()).equals(primary)
+                    || (change.getValue().is(Kind.SUSPECT) && unsettled.contains(primary))) {
+                continue; // the latter may not be needed
             }
             sent.add(sendAndConfirm(change.getKey(), change.getValue()).handle((done, failure) -> failure == null));
         }
@@ -468,7 +506,7 @@ final class FenceOutbox {
                                     .count();
                             resent.add(confirmed);
                             return confirmed > 0 && changes.hasNext()
-                                    ? sendAll(changes, BATCH)
+                                    ? sendAll(primary, changes, BATCH)
                                     : CompletableFuture.completedFuture(null);
                         },
                         scheduler);
@@ -488,7 +526,9 @@ final class FenceOutbox {
                 throw new CompletionException(
                         new SharedTierException("the key has come to another primary meanwhile", null));
             }
-            pending.remove(key, mark);
+            if (pending.remove(key, mark) && shared.isCluster()) {
+                counts.computeIfPresent(shared.primaryOf(key), (primary, count) -> count - 1);
+            }
         });
     }
 

@@ -32,6 +32,9 @@ final class FullFlush {
 
     private static final Pattern SPECIAL_IN_PATTERNS = Pattern.compile("[*?\\[\\]\\\\]");
 
+    /** An id that is fenced to show that a primary takes fences; followed by a number, for a primary that does not have its slot. */
+    private static final String NO_USER = "-";
+
     private final SharedTier shared;
     private final RedisPrimary primary;
     private final ScheduledExecutorService scheduler;
@@ -73,16 +76,16 @@ final class FullFlush {
      * @return completed at the end; failed when anything has, and then all is to be done again
      */
     CompletableFuture<?> run() {
-        return fenceOne()
+        return Futures.of(this::fenceOne)
                 .thenComposeAsync(done -> fenceFrom(Keys.START), scheduler)
                 .thenCompose(done -> offersEnd())
                 .thenComposeAsync(done -> fenceFrom(Keys.START), scheduler)
                 .thenCompose(done -> fenceOne());
     }
 
-    /** Shows that this Redis takes fences, even where it holds nothing: a replica may be scanned all the same. */
+    /** Shows that this primary takes fences, even where it holds nothing: a replica may be scanned all the same. */
     private CompletableFuture<Void> fenceOne() {
-        return fence(Set.of(overflow.lastKey()));
+        return fence(Set.of(shared.keyOn(primary, i -> spaces.get(0).keyOf(i == 0 ? NO_USER : NO_USER + i))));
     }
 
     /** One pass: whatever is there from its beginning to its end is found. */

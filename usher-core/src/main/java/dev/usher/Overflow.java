@@ -12,23 +12,17 @@ import java.util.stream.Stream;
  * @param facets their facets
  * @param first the time of the first announcement, in {@link System#nanoTime()}
  * @param last the time of the last announcement
- * @param lastKey the key of the last change; fencing it proves that Redis accepts fences
  */
-record Overflow(int changes, Set<String> facets, long first, long last, String lastKey) {
+record Overflow(int changes, Set<String> facets, long first, long last) {
 
     static Overflow of(String key, long now) {
-        return new Overflow(1, Set.of(KeySpace.facetOf(key)), now, now, key);
+        return new Overflow(1, Set.of(KeySpace.facetOf(key)), now, now);
     }
 
     Overflow and(String key, long now) {
         Set<String> all = Stream.concat(facets.stream(), Stream.of(KeySpace.facetOf(key)))
                 .collect(Collectors.toUnmodifiableSet());
-        return new Overflow(changes + 1, all, first, now, key);
-    }
-
-    /** An equal copy with an identity of its own. */
-    Overflow anew() {
-        return new Overflow(changes, facets, first, last, lastKey);
+        return new Overflow(changes + 1, all, first, now);
     }
 
     /** Whether one of the changes may be of the key. */

@@ -134,7 +134,7 @@ class RedisAccountIT {
         // passes.
         Duration offersEnd = Timing.STANDARD.offersEnd();
         long past = System.nanoTime() - offersEnd.toNanos();
-        Overflow overflow = new Overflow(1, Set.of("profile"), past, past, KEY);
+        Overflow overflow = new Overflow(1, Set.of("profile"), past, past);
         new FullFlush(
                         here.engine().shared(),
                         here.engine().shared().primaryOf("user:42:profile"),

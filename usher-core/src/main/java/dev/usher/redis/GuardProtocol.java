@@ -440,9 +440,14 @@ public final class GuardProtocol {
 
     /** Waits for all answers together, no longer than for one; when one fails or does not come in time, the others are withdrawn. */
     public <T> List<T> awaitAll(List<CompletableFuture<T>> commands) throws SharedTierException {
+        return awaitAll(commands, System.nanoTime());
+    }
+
+    /** As {@link #awaitAll(List)}, for commands that were sent at that moment of {@link System#nanoTime()}. */
+    <T> List<T> awaitAll(List<CompletableFuture<T>> commands, long sentAt) throws SharedTierException {
         CompletableFuture<?>[] all = commands.toArray(CompletableFuture[]::new);
         try {
-            link.await(CompletableFuture.allOf(all));
+            link.awaitSince(CompletableFuture.allOf(all), sentAt);
         } catch (SharedTierException e) {
             commands.forEach(command -> command.cancel(true));
             throw e;

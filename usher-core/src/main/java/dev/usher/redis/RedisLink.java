@@ -213,13 +213,22 @@ final class RedisLink {
 
     /** Waits for an answer. The wait is too short to be broken off by an interrupt, which is passed on afterwards. */
     <T extends @Nullable Object> T await(CompletableFuture<T> answer) throws SharedTierException {
-        return await(answer, timeout);
+        return awaitSince(answer, System.nanoTime());
+    }
+
+    /** As {@link #await(CompletableFuture)}, for a call that was sent at that moment of {@link System#nanoTime()}, beside calls of other servers. */
+    <T extends @Nullable Object> T awaitSince(CompletableFuture<T> answer, long sentAt) throws SharedTierException {
+        return await(answer, timeout, sentAt + timeout.toNanos());
     }
 
     /** As {@link #await(CompletableFuture)}, for a caller that has no more time than this. */
     <T extends @Nullable Object> T await(CompletableFuture<T> answer, Duration atMost) throws SharedTierException {
         Duration patience = atMost.compareTo(timeout) < 0 ? atMost : timeout;
-        long until = System.nanoTime() + patience.toNanos();
+        return await(answer, patience, System.nanoTime() + patience.toNanos());
+    }
+
+    private <T extends @Nullable Object> T await(CompletableFuture<T> answer, Duration patience, long until)
+            throws SharedTierException {
         Runnable withdrawal = () -> answer.cancel(true);
         withdrawals.add(withdrawal);
         boolean interrupted = false;

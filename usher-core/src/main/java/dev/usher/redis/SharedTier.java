@@ -18,6 +18,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Every call is answered or failed within the command timeout, unless it says that it does not wait. Thread-safe.
  */
 public final class SharedTier implements AutoCloseable {
+
+    /** How many keys are tried until one is on a primary: enough for one that has a single slot. */
+    private static final int MAX_KEYS = 16 * ClusterTopology.SLOTS;
 
     private final SlotMap slots;
 
@@ -63,6 +67,31 @@ public final class SharedTier implements AutoCloseable {
     /** The primary that takes the writes of a key. */
     public RedisPrimary primaryOf(String key) {
         return slots.primaryOf(key);
+    }
+
+    /**
+     * The first of some keys that a primary has.
+     *
+     * @throws IllegalStateException when it has none of many, and so no slots
+     */
+    public String keyOn(RedisPrimary primary, IntFunction<String> keys) {
+        for (int i = 0; i < MAX_KEYS; i++) {
+            String key = keys.apply(i);
+            if (primaryOf(key).equals(primary)) {
+                return key;
+            }
+        }
+        throw new IllegalStateException("the primary has no slots any more");
+    }
+
+    /** The slot of a key, in a Cluster. */
+    public static int slotOf(String key) {
+        return ClusterSlots.slotOf(key);
+    }
+
+    /** The address of that primary as {@code host:port}, or {@code null} while none is known. */
+    public @Nullable String addressOf(String key) {
+        return primaryOf(key).standing().address();
     }
 
     /** All primaries, for what is to be asked of each: a scan, a look at the server. */
@@ -173,7 +202,7 @@ public final class SharedTier implements AutoCloseable {
     }
 
     /**
-     * Waits for all answers together, no longer than for one; when any fails or does not come in time, the others are withdrawn.
+     * Waits for all answers together, no longer than for one; when any fails or does not come in time, the others of the same primary are withdrawn.
      *
      * @param keys the key of each command
      * @param commands that have been sent to the primaries of these keys
@@ -183,15 +212,19 @@ public final class SharedTier implements AutoCloseable {
         if (only != null) {
             return only.guards().awaitAll(commands);
         }
-        try {
-            for (Map.Entry<RedisPrimary, List<Integer>> part : partsOf(keys).entrySet()) {
+        long sentAt = System.nanoTime();
+        SharedTierException failure = null;
+        for (Map.Entry<RedisPrimary, List<Integer>> part : partsOf(keys).entrySet()) {
+            try {
                 var unused = part.getKey()
                         .guards()
-                        .awaitAll(part.getValue().stream().map(commands::get).toList());
+                        .awaitAll(part.getValue().stream().map(commands::get).toList(), sentAt);
+            } catch (SharedTierException e) {
+                failure = failure == null ? e : failure;
             }
-        } catch (SharedTierException e) {
-            commands.forEach(command -> command.cancel(true));
-            throw e;
+        }
+        if (failure != null) {
+            throw failure;
         }
         return commands.stream().map(CompletableFuture::join).toList();
     }
