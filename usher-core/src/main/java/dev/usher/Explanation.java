@@ -19,10 +19,23 @@ import org.jspecify.annotations.Nullable;
  * @param <V> the type of the facet's value
  */
 @JsonAutoDetect(fieldVisibility = JsonAutoDetect.Visibility.ANY)
-@JsonPropertyOrder({"key", "near", "shared", "sharedTtl", "guard", "guardTtl", "invalidationPending", "source"})
+@JsonPropertyOrder({
+    "key",
+    "slot",
+    "primary",
+    "near",
+    "shared",
+    "sharedTtl",
+    "guard",
+    "guardTtl",
+    "invalidationPending",
+    "source"
+})
 public final class Explanation<V> {
 
     private final String key;
+    private final @Nullable Integer slot;
+    private final @Nullable String primary;
     private final Holding<V> near;
     private final Holding<V> shared;
     private final @Nullable Duration sharedTtl;
@@ -65,6 +78,8 @@ public final class Explanation<V> {
 
     private Explanation(Builder<V> builder) {
         this.key = builder.key;
+        this.slot = builder.slot;
+        this.primary = builder.primary;
         this.near = builder.near;
         this.shared = builder.shared;
         this.sharedTtl = builder.sharedTtl;
@@ -92,6 +107,16 @@ public final class Explanation<V> {
     /** The entry's key in Redis. */
     public String key() {
         return key;
+    }
+
+    /** In a Redis Cluster, the slot of the key, else {@code null}. */
+    public @Nullable Integer slot() {
+        return slot;
+    }
+
+    /** In a Redis Cluster, the server that has the slot as far as this process knows, as {@code host:port}, else {@code null}. */
+    public @Nullable String primary() {
+        return primary;
     }
 
     /** What this process would answer from memory. */
@@ -140,6 +165,8 @@ public final class Explanation<V> {
      */
     public <W> Explanation<W> map(Function<? super V, ? extends W> view) {
         return Explanation.<W>builder(key)
+                .slot(slot)
+                .primary(primary)
                 .near(view(near, view))
                 .shared(view(shared, view))
                 .sharedTtl(sharedTtl)
@@ -176,6 +203,8 @@ public final class Explanation<V> {
     public boolean equals(@Nullable Object other) {
         return other instanceof Explanation<?> explanation
                 && key.equals(explanation.key)
+                && Objects.equals(slot, explanation.slot)
+                && Objects.equals(primary, explanation.primary)
                 && near.equals(explanation.near)
                 && shared.equals(explanation.shared)
                 && Objects.equals(sharedTtl, explanation.sharedTtl)
@@ -187,12 +216,13 @@ public final class Explanation<V> {
 
     @Override
     public int hashCode() {
-        return Objects.hash(key, near, shared, sharedTtl, guard, guardTtl, invalidationPending, source);
+        return Objects.hash(key, slot, primary, near, shared, sharedTtl, guard, guardTtl, invalidationPending, source);
     }
 
     @Override
     public String toString() {
-        return "Explanation[key=" + key + ", near=" + near + ", shared=" + shared + ", sharedTtl=" + sharedTtl
+        return "Explanation[key=" + key + ", slot=" + slot + ", primary=" + primary + ", near=" + near + ", shared="
+                + shared + ", sharedTtl=" + sharedTtl
                 + ", guard=" + guard + ", guardTtl=" + guardTtl + ", invalidationPending=" + invalidationPending
                 + ", source=" + source + "]";
     }
@@ -201,6 +231,8 @@ public final class Explanation<V> {
     public static final class Builder<V> {
 
         private final String key;
+        private @Nullable Integer slot;
+        private @Nullable String primary;
         private Holding<V> near = new Holding.Nothing<>();
         private Holding<V> shared = new Holding.Nothing<>();
         private @Nullable Duration sharedTtl;
@@ -211,6 +243,18 @@ public final class Explanation<V> {
 
         private Builder(String key) {
             this.key = key;
+        }
+
+        /** Sets {@link Explanation#slot}. */
+        public Builder<V> slot(@Nullable Integer slot) {
+            this.slot = slot;
+            return this;
+        }
+
+        /** Sets {@link Explanation#primary}. */
+        public Builder<V> primary(@Nullable String primary) {
+            this.primary = primary;
+            return this;
         }
 
         /** Sets {@link Explanation#near}. */

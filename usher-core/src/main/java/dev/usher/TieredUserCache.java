@@ -664,6 +664,9 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
         }
         Explanation.Builder<V> explanation =
                 Explanation.<V>builder(key).near(inMemory).source(inSource).invalidationPending(fences.isPending(key));
+        if (shared.isCluster()) {
+            explanation.slot(SharedTier.slotOf(key)).primary(shared.addressOf(key));
+        }
         try {
             Inspection found = shared.inspect(key);
             explanation

@@ -113,6 +113,8 @@ class ReportedJsonTest {
     @Test
     void anExplanation() {
         Explanation<String> explanation = Explanation.<String>builder("user:42:name")
+                .slot(7)
+                .primary("10.0.0.5:6379")
                 .near(new Explanation.Holding.Value<>("Ann"))
                 .sharedTtl(Duration.ofSeconds(1))
                 .guard(Explanation.Guard.FENCE)
@@ -120,7 +122,7 @@ class ReportedJsonTest {
                 .build();
         assertThat(MAPPER.writeValueAsString(explanation))
                 .isEqualTo(
-                        "{\"key\":\"user:42:name\",\"near\":{\"value\":\"Ann\"},\"shared\":{},\"sharedTtl\":\"PT1S\","
+                        "{\"key\":\"user:42:name\",\"slot\":7,\"primary\":\"10.0.0.5:6379\",\"near\":{\"value\":\"Ann\"},\"shared\":{},\"sharedTtl\":\"PT1S\","
                                 + "\"guard\":\"FENCE\",\"guardTtl\":null,\"invalidationPending\":false,"
                                 + "\"source\":{\"reason\":\"why\"}}");
         assertThat(explanation.map(name -> name)).isEqualTo(explanation).hasSameHashCodeAs(explanation);

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The naming strategy of the JSON mapper decides between {@code sharedTtl} and {@code shared_ttl}.
  *
  * @param key the entry's key in Redis
+ * @param slot in a Redis Cluster, the slot of the key, else {@code null}
+ * @param primary in a Redis Cluster, the server that has the slot as far as this process knows, as {@code host:port}, else {@code null}
  * @param near what this process would answer from memory
  * @param shared what Redis holds
  * @param sharedTtl the remaining time to live of the entry in Redis, or {@code null} if there is no entry or it does not expire
@@ -27,6 +29,8 @@ import org.jspecify.annotations.Nullable;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record CacheView(
         String key,
+        @Nullable Integer slot,
+        @Nullable String primary,
         Holding near,
         Holding shared,
         @Nullable Duration sharedTtl,
@@ -40,6 +44,8 @@ public record CacheView(
     public static CacheView of(Explanation<?> explanation) {
         return new CacheView(
                 explanation.key(),
+                explanation.slot(),
+                explanation.primary(),
                 Holding.of(explanation.near()),
                 Holding.of(explanation.shared()),
                 explanation.sharedTtl(),

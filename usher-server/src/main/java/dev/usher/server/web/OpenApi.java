@@ -66,6 +66,8 @@ class OpenApi {
     /** Properties that an answer may lack. */
     private static final List<String> OPTIONAL = List.of(
             "Problem.errors",
+            "CacheView.slot",
+            "CacheView.primary",
             "CacheView.shared_ttl",
             "CacheView.guard_ttl",
             "Holding.value",
