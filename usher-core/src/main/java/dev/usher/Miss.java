@@ -31,6 +31,9 @@ final class Miss<K, V> {
 
     boolean isRefused;
 
+    /** In a Cluster, the server that was asked last for this key does not have it, or not all of it: the source is to be asked, and nothing is stored. */
+    boolean isElsewhere;
+
     /** Redis holds what is loaded, or nothing: in any case nothing older. */
     boolean isSettled;
 

@@ -151,9 +151,13 @@ final class ReadThrough<K, V> {
      * @throws CompletionException with the failure, when that is none of Redis
      */
     private List<Miss<K, V>> unanswered(List<Miss<K, V>> misses, @Nullable Throwable failure) {
-        List<Miss<K, V>> left = failure == null
-                ? List.of()
-                : misses.stream().filter(Miss::isOpen).toList();
+        List<Miss<K, V>> left = failure != null
+                ? misses.stream().filter(Miss::isOpen).toList()
+                : shared.isCluster()
+                        ? misses.stream()
+                                .filter(miss -> miss.isElsewhere && miss.isOpen())
+                                .toList()
+                        : List.of();
         // Claims may have been granted although the answer did not come.
         release(left);
         for (Miss<K, V> miss : misses) {
@@ -162,6 +166,8 @@ final class ReadThrough<K, V> {
         }
         if (failure != null) {
             countSharedError(failure);
+        } else if (!left.isEmpty()) {
+            counters.sharedErrors.increment();
         }
         return left;
     }
@@ -239,15 +245,21 @@ final class ReadThrough<K, V> {
          * @param held how long others hold their claims, at least; zero when none does
          */
         private CompletableFuture<Void> loadOrWait(Duration held) {
-            left = left.stream().filter(Miss::isOpen).toList();
+            left = unclaimed();
             List<Miss<K, V>> inVain =
                     left.stream().filter(claimWaits::isAwaitedInVain).toList();
             return inVain.isEmpty()
                     ? waitForOthers(held)
                     : loadPastClaims(inVain, call).thenCompose(done -> {
-                        left = left.stream().filter(Miss::isOpen).toList();
+                        left = unclaimed();
                         return waitForOthers(held);
                     });
+        }
+
+        private List<Miss<K, V>> unclaimed() {
+            return left.stream()
+                    .filter(miss -> miss.isOpen() && !miss.isElsewhere)
+                    .toList();
         }
 
         private CompletableFuture<Void> waitForOthers(Duration held) {
@@ -289,12 +301,15 @@ final class ReadThrough<K, V> {
         return source.load(misses, call).thenAccept(done -> misses.forEach(miss -> miss.completeLoaded()));
     }
 
-    /** Answers with what Redis holds, and returns the rest. */
+    /** Answers with what Redis holds, and returns the rest, but for users that are elsewhere. */
     private List<Miss<K, V>> completeFound(List<Miss<K, V>> misses, List<@Nullable Entry<V>> entries) {
         List<Miss<K, V>> left = new ArrayList<>(0);
         List<Miss<K, V>> unbelieved = new ArrayList<>(0);
         for (int i = 0; i < misses.size(); i++) {
             Entry<V> entry = entries.get(i);
+            if (misses.get(i).isElsewhere) {
+                continue;
+            }
             if (entry == null) {
                 left.add(misses.get(i));
             } else if (belief.stillIn(misses.get(i).key)) {
@@ -353,6 +368,8 @@ final class ReadThrough<K, V> {
             } else if (claim instanceof Claim.Held others) {
                 miss.heldUnder = others.token();
                 held = held.isZero() || others.left().compareTo(held) < 0 ? others.left() : held;
+            } else if (claim instanceof Claim.Elsewhere) {
+                miss.isElsewhere = true;
             } else if (claim instanceof Claim.Stored other) {
                 stored.add(() -> completeStored(miss, other.value()));
             }

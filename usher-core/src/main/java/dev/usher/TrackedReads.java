@@ -3,10 +3,10 @@ package dev.usher;
 import dev.usher.NearTier.Reservation;
 import dev.usher.redis.Session;
 import dev.usher.redis.SharedTier;
+import dev.usher.redis.StoredValue;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -64,7 +64,7 @@ final class TrackedReads<K, V> {
                 dueIn,
                 steps,
                 // One that is missing is claimed at once; many are claimed by a thread that has nothing else to do.
-                bytes -> bytes.size() == 1 && bytes.get(0) == null,
+                values -> values.size() == 1 && values.get(0).bytes() == null,
                 (miss, bytes) -> decodedOrReplaceable(miss, bytes));
     }
 
@@ -79,10 +79,10 @@ final class TrackedReads<K, V> {
                 misses,
                 dueIn,
                 steps,
-                bytes -> {
+                values -> {
                     for (int i = 0; i < misses.size(); i++) {
-                        if (bytes.get(i) != null
-                                && !Arrays.equals(bytes.get(i), misses.get(i).loadedBytes())) {
+                        byte[] bytes = values.get(i).bytes();
+                        if (bytes != null && !Arrays.equals(bytes, misses.get(i).loadedBytes())) {
                             return false;
                         }
                     }
@@ -103,19 +103,19 @@ final class TrackedReads<K, V> {
             List<Miss<K, V>> misses,
             Duration dueIn,
             Steps steps,
-            Predicate<List<byte @Nullable []>> needsNoStep,
+            Predicate<List<StoredValue>> needsNoStep,
             BiFunction<Miss<K, V>, byte @Nullable [], @Nullable Entry<V>> entryOf) {
         Reading reading = new Reading(misses, reserve(misses, sessions, dueIn), entryOf);
-        BiConsumer<List<byte @Nullable []>, @Nullable Throwable> goOn = (bytes, failure) -> {
+        BiConsumer<List<StoredValue>, @Nullable Throwable> goOn = (values, failure) -> {
             if (failure != null) {
                 reading.fail(failure);
             } else {
-                reading.cache(bytes, needsNoStep.test(bytes) ? Runnable::run : steps);
+                reading.cache(values, needsNoStep.test(values) ? Runnable::run : steps);
             }
         };
         if (misses.size() == 1) {
             var unused = shared.get(misses.get(0).key, steps)
-                    .whenComplete((bytes, failure) -> goOn.accept(Collections.singletonList(bytes), failure));
+                    .whenComplete((bytes, failure) -> goOn.accept(List.of(new StoredValue(bytes, null)), failure));
         } else {
             var unused = shared.getAll(misses.stream().map(miss -> miss.key).toList(), steps)
                     .whenComplete(goOn);
@@ -139,11 +139,11 @@ final class TrackedReads<K, V> {
             this.entryOf = entryOf;
         }
 
-        private void cache(List<byte @Nullable []> bytes, Executor executor) {
+        private void cache(List<StoredValue> values, Executor executor) {
             try {
                 executor.execute(() -> {
                     try {
-                        cache(bytes);
+                        cache(values);
                     } catch (Throwable e) {
                         fail(e);
                     }
@@ -154,10 +154,13 @@ final class TrackedReads<K, V> {
             }
         }
 
-        private void cache(List<byte @Nullable []> bytes) {
+        private void cache(List<StoredValue> values) {
             List<@Nullable Entry<V>> entries = new ArrayList<>(misses.size());
             for (int i = 0; i < misses.size(); i++) {
-                entries.add(entryOf.apply(misses.get(i), bytes.get(i)));
+                Miss<K, V> miss = misses.get(i);
+                StoredValue value = values.get(i);
+                miss.isElsewhere = value.isRefused();
+                entries.add(value.isRefused() ? null : entryOf.apply(miss, value.bytes()));
             }
             keep(misses, reservations, entries);
             complete(entries);

@@ -92,8 +92,8 @@ final class BatchedReads {
         return read;
     }
 
-    /** As {@link #get} for each key. They are a batch already, and are sent at once. */
-    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys) {
+    /** As {@link #get} for each key. They are a batch already, and are sent at once. A key that is refused alone fails no other one. */
+    CompletableFuture<List<StoredValue>> getAll(List<String> keys) {
         if (keys.size() > MAX_BATCH) {
             return getAll(keys.subList(0, MAX_BATCH))
                     .thenCombine(getAll(keys.subList(MAX_BATCH, keys.size())), BatchedReads::joined);
@@ -103,14 +103,14 @@ final class BatchedReads {
             if (ofSlots) {
                 return getEach(keys);
             }
-            return redis.mget(keys.toArray(String[]::new)).toCompletableFuture().thenApply(BatchedReads::bytesOf);
+            return redis.mget(keys.toArray(String[]::new)).toCompletableFuture().thenApply(BatchedReads::valuesOf);
         } catch (RuntimeException e) {
             // The connection is closed for good.
             return CompletableFuture.failedFuture(e);
         }
     }
 
-    private CompletableFuture<List<byte @Nullable []>> getEach(List<String> keys) {
+    private CompletableFuture<List<StoredValue>> getEach(List<String> keys) {
         List<AsyncCommand<String, byte[], byte[]>> commands = new ArrayList<>(keys.size());
         for (String key : keys) {
             commands.add(new AsyncCommand<>(new Command<>(
@@ -120,35 +120,37 @@ final class BatchedReads {
         }
         var unused = connection.dispatch(commands);
         return CompletableFuture.allOf(commands.stream()
-                        .map(command -> command.exceptionally(failure -> {
-                            if (isWrongType(failure)) {
-                                return null;
-                            }
-                            throw failure instanceof CompletionException known
-                                    ? known
-                                    : new CompletionException(failure);
-                        }))
+                        .map(command -> command.handle((value, failure) -> null))
                         .map(CompletionStage::toCompletableFuture)
                         .toArray(CompletableFuture[]::new))
-                .thenApply(done -> {
-                    List<byte @Nullable []> bytes = new ArrayList<>(keys.size());
-                    for (AsyncCommand<String, byte[], byte[]> command : commands) {
-                        bytes.add(command.isCompletedExceptionally() ? null : command.join());
-                    }
-                    return bytes;
-                });
+                .thenApply(done -> commands.stream().map(BatchedReads::valueOf).toList());
     }
 
-    private static List<byte @Nullable []> bytesOf(List<KeyValue<String, byte[]>> values) {
-        List<byte @Nullable []> bytes = new ArrayList<>(values.size());
-        for (KeyValue<String, byte[]> value : values) {
-            bytes.add(value.getValueOrElse(null));
+    /** The answer of a command that is done. */
+    private static StoredValue valueOf(AsyncCommand<String, byte[], byte[]> command) {
+        try {
+            return StoredValue.of(command.join());
+        } catch (CompletionException e) {
+            if (isWrongType(e.getCause())) {
+                return StoredValue.of(null);
+            }
+            if (RedisLink.isAnswer(e.getCause())) {
+                return new StoredValue(null, e.getCause());
+            }
+            throw e; // the connection is lost, for all of them
         }
-        return bytes;
     }
 
-    private static List<byte @Nullable []> joined(List<byte @Nullable []> some, List<byte @Nullable []> others) {
-        List<byte @Nullable []> all = new ArrayList<>(some);
+    private static List<StoredValue> valuesOf(List<KeyValue<String, byte[]>> values) {
+        List<StoredValue> stored = new ArrayList<>(values.size());
+        for (KeyValue<String, byte[]> value : values) {
+            stored.add(StoredValue.of(value.getValueOrElse(null)));
+        }
+        return stored;
+    }
+
+    private static List<StoredValue> joined(List<StoredValue> some, List<StoredValue> others) {
+        List<StoredValue> all = new ArrayList<>(some);
         all.addAll(others);
         return all;
     }
@@ -201,7 +203,8 @@ final class BatchedReads {
         var unused = getAll(batch.stream().map(read -> read.key).toList()).whenComplete((values, failure) -> {
             sendWaiting();
             for (int i = 0; i < batch.size(); i++) {
-                complete(batch.get(i), failure == null ? values.get(i) : null, failure);
+                StoredValue value = failure == null ? values.get(i) : new StoredValue(null, failure);
+                complete(batch.get(i), value.bytes(), value.refusal());
             }
         });
     }

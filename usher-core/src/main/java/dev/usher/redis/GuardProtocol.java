@@ -36,6 +36,7 @@ public final class GuardProtocol {
     private static final String FREE = "FREE";
 
     private static final Claim FREELY_GRANTED = new Claim.Granted(false, true);
+    private static final Claim ELSEWHERE = new Claim.Elsewhere();
 
     /** How many claims or fills one command asks for: it keeps Redis from other commands for a quarter of a millisecond at most. */
     private static final int MAX_TOGETHER = 50;
@@ -89,6 +90,9 @@ public final class GuardProtocol {
          * @param token under which it holds the claim, which stays the same while that is renewed
          */
         record Held(Duration left, String token) implements Claim {}
+
+        /** The key is on another server of the Cluster, or on its way there: nothing is claimed. */
+        record Elsewhere() implements Claim {}
     }
 
     /**
@@ -116,12 +120,34 @@ public final class GuardProtocol {
         byte[][] arguments = first.unreadable == null
                 ? new byte[][] {token, LEASE_MILLIS, FENCE_MILLIS}
                 : new byte[][] {token, LEASE_MILLIS, FENCE_MILLIS, first.unreadable};
-        return this.<List<?>, List<Claim>>run(
-                GuardScript.CLAIM,
-                pairsOf(claims),
-                ScriptOutputType.MULTI,
-                arguments,
-                answers -> answers.stream().map(GuardProtocol::claimIn).toList());
+        return orElsewhere(
+                this.<List<?>, List<Claim>>run(
+                        GuardScript.CLAIM,
+                        pairsOf(claims),
+                        ScriptOutputType.MULTI,
+                        arguments,
+                        answers -> answers.stream().map(GuardProtocol::claimIn).toList()),
+                List.of(ELSEWHERE));
+    }
+
+    /** In a Cluster, where each key is asked for by itself: what stands for an answer that the key is elsewhere. */
+    private <T> CompletableFuture<T> orElsewhere(CompletableFuture<T> answer, T elsewhere) {
+        if (part == null) {
+            return answer;
+        }
+        CompletableFuture<T> known = answer.exceptionally(failure -> {
+            if (!Redirect.isRedirect(failure)) {
+                throw failure instanceof CompletionException wrapped ? wrapped : new CompletionException(failure);
+            }
+            link.note(failure);
+            return elsewhere;
+        });
+        var unused = known.whenComplete((done, failure) -> {
+            if (known.isCancelled()) {
+                answer.cancel(true);
+            }
+        });
+        return known;
     }
 
     private static Claim claimIn(Object answer) {
@@ -207,14 +233,16 @@ public final class GuardProtocol {
         if (first.replaced != null) {
             arguments.add(first.replaced);
         }
-        return this.<List<Long>, List<Fill>>run(
-                GuardScript.FILL,
-                pairsOf(fills),
-                ScriptOutputType.MULTI,
-                arguments.toArray(byte[][]::new),
-                answers -> answers.stream()
-                        .map(answer -> answer == 1 ? Fill.STORED : Fill.REFUSED)
-                        .toList());
+        return orElsewhere(
+                this.<List<Long>, List<Fill>>run(
+                        GuardScript.FILL,
+                        pairsOf(fills),
+                        ScriptOutputType.MULTI,
+                        arguments.toArray(byte[][]::new),
+                        answers -> answers.stream()
+                                .map(answer -> answer == 1 ? Fill.STORED : Fill.REFUSED)
+                                .toList()),
+                List.of(Fill.REFUSED));
     }
 
     /** What has become of what a claimant has found. */
@@ -223,6 +251,8 @@ public final class GuardProtocol {
 
         /** It is not stored, and nothing has changed between the claim and this answer. */
         DROPPED,
+
+        /** It is not stored: something has changed, or the key is on another server of the Cluster. */
         REFUSED
     }
 
@@ -236,12 +266,14 @@ public final class GuardProtocol {
     public CompletableFuture<Fill> absent(String key, String token, byte[] value, boolean overNothing) {
         byte[][] arguments = {bytes(token), value, bytes(AWAITED_ABSENCE), FENCE_MILLIS, bytes(overNothing ? FREE : "")
         };
-        return this.<List<?>, Fill>run(
-                GuardScript.ABSENT, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
-                    case "stored" -> Fill.STORED;
-                    case "dropped" -> Fill.DROPPED;
-                    default -> Fill.REFUSED;
-                });
+        return orElsewhere(
+                this.<List<?>, Fill>run(
+                        GuardScript.ABSENT, key, ScriptOutputType.MULTI, arguments, answer -> switch (word(answer, 0)) {
+                            case "stored" -> Fill.STORED;
+                            case "dropped" -> Fill.DROPPED;
+                            default -> Fill.REFUSED;
+                        }),
+                Fill.REFUSED);
     }
 
     /**

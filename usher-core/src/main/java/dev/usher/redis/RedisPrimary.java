@@ -386,22 +386,39 @@ public final class RedisPrimary implements AutoCloseable {
         return read(timeouts, redis -> redis.get(key));
     }
 
-    /** As {@link #get} for each key, in one round trip. */
-    CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys, Timeouts timeouts) {
-        return read(timeouts, redis -> redis.getAll(keys));
+    /** As {@link #get} for each key, in one round trip. It fails where all keys are refused; one that is refused alone fails no other one. */
+    CompletableFuture<List<StoredValue>> getAll(List<String> keys, Timeouts timeouts) {
+        return read(timeouts, redis -> redis.getAll(keys).thenApply(this::notRefused));
+    }
+
+    private List<StoredValue> notRefused(List<StoredValue> values) {
+        List<Throwable> refusals = values.stream()
+                .map(StoredValue::refusal)
+                .filter(Objects::nonNull)
+                .toList();
+        if (!refusals.isEmpty() && refusals.size() == values.size()) {
+            throw new CompletionException(refusals.get(0));
+        }
+        refusals.forEach(refusal -> {
+            readLink.note(refusal);
+            askAnew(refusal);
+        });
+        return values;
+    }
+
+    /** Has the Cluster asked anew where a key was not where it should be. */
+    private void askAnew(@Nullable Throwable failure) {
+        if (part != null && Redirect.isOfMap(failure)) {
+            part.changed();
+        }
     }
 
     private <T extends @Nullable Object> CompletableFuture<T> read(
             Timeouts timeouts, Function<BatchedReads, CompletableFuture<T>> read) {
         try {
             CompletableFuture<T> answer = read.apply(readsToWaitFor());
-            ClusterPart known = part;
-            if (known != null) {
-                var unused = answer.whenComplete((value, failure) -> {
-                    if (Redirect.isOfMap(failure)) {
-                        known.changed();
-                    }
-                });
+            if (part != null) {
+                var unused = answer.whenComplete((value, failure) -> askAnew(failure));
             }
             return readLink.bounded(answer, timeouts);
         } catch (SharedTierException e) {

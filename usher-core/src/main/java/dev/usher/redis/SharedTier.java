@@ -196,8 +196,8 @@ public final class SharedTier implements AutoCloseable {
         return primaryOf(key).get(key, timeouts);
     }
 
-    /** As {@link #get} for each key, in one round trip to each primary that has any of them. */
-    public CompletableFuture<List<byte @Nullable []>> getAll(List<String> keys, Timeouts timeouts) {
+    /** As {@link #get} for each key, in one round trip to each primary that has any of them. In a Cluster, one key may be refused, and the others not. */
+    public CompletableFuture<List<StoredValue>> getAll(List<String> keys, Timeouts timeouts) {
         return byPrimary(keys, keys, (primary, part) -> primary.getAll(part, timeouts));
     }
 
