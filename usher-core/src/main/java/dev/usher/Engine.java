@@ -164,7 +164,7 @@ final class Engine implements RedisPrimary.Listener, AutoCloseable {
         this.meters = meters;
         this.batchSizes = meters.sharedBatchSizes();
         this.revocations = new SeenRevocations();
-        this.shared = new SharedTier(settings.redis(), keyPrefix, nameOf(node), scheduler, batchSizes, this);
+        this.shared = new SharedTier(settings.redis(), keyPrefix, nameOf(node), scheduler, workers, batchSizes, this);
         this.fences = outboxOf(keyPrefix);
     }
 

@@ -18,11 +18,13 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -65,6 +67,7 @@ final class ClusterSlots implements SlotMap {
 
     private final ClusterConnections connections;
     private final ScheduledExecutorService scheduler;
+    private final Executor workers;
     private final RedisPrimary.Listener listener;
     private final Duration suspicion;
     private final int registerSlot;
@@ -128,15 +131,18 @@ final class ClusterSlots implements SlotMap {
      * Not yet connected.
      *
      * @param settings with the servers that are asked first
+     * @param workers threads that may wait
      */
     ClusterSlots(
             RedisSettings settings,
             String keyPrefix,
             String node,
             ScheduledExecutorService scheduler,
+            Executor workers,
             IntConsumer batchSizes,
             RedisPrimary.Listener listener) {
         this.scheduler = scheduler;
+        this.workers = workers;
         this.listener = listener;
         this.suspicion = settings.times().suspicion();
         this.registerSlot = SlotHash.getSlot(RegisterScripts.keyOf(keyPrefix));
@@ -284,12 +290,11 @@ final class ClusterSlots implements SlotMap {
             primaries.add(primaryOf(key));
             primaries.addAll(fences.elsewhere(key)); // while its slot is moved
         });
-        Acknowledged all = null;
-        for (RedisPrimary primary : primaries) {
-            Acknowledged one = primary.acknowledgeAll(atMost);
-            all = all == null ? one : all.and(one);
-        }
-        Acknowledged known = Objects.requireNonNull(all, "no keys");
+        List<Supplier<Acknowledged>> calls = new ArrayList<>();
+        primaries.forEach(primary -> calls.add(() -> primary.acknowledgeAll(atMost)));
+        Acknowledged known = SideBySide.all(calls, workers).stream()
+                .reduce(Acknowledged::and)
+                .orElseThrow(() -> new IllegalArgumentException("no keys"));
         String isTooNew = takenLately(keys);
         return isTooNew == null ? known : known.and(new Acknowledged(known.replicas(), true, isTooNew));
     }

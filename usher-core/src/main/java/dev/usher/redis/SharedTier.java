@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -39,6 +40,7 @@ public final class SharedTier implements AutoCloseable {
      *
      * @param keyPrefix what all keys begin with
      * @param node this process's name in the register of nodes
+     * @param workers threads that may wait
      * @param batchSizes is told of how many reads are in each call
      * @param listener is told of changes and losses
      */
@@ -47,11 +49,12 @@ public final class SharedTier implements AutoCloseable {
             String keyPrefix,
             String node,
             ScheduledExecutorService scheduler,
+            Executor workers,
             IntConsumer batchSizes,
             RedisPrimary.Listener listener) {
         this.slots = settings.seeds().isEmpty()
                 ? new OnePrimary(new RedisPrimary(settings, keyPrefix, node, scheduler, batchSizes, listener))
-                : new ClusterSlots(settings, keyPrefix, node, scheduler, batchSizes, listener);
+                : new ClusterSlots(settings, keyPrefix, node, scheduler, workers, batchSizes, listener);
     }
 
     /** Connects to all primaries, and waits until the connections stand or the first attempts have failed. */
