@@ -47,12 +47,17 @@ final class ClusterConnections implements AutoCloseable {
         this.node = node;
         this.batchSizes = batchSizes;
         this.listener = listener;
-        this.asking = RedisClient.create(threads);
-        ClientOptions options = settings.clientOptions();
-        asking.setOptions(options.mutate()
-                .autoReconnect(false)
-                .socketOptions(mutated(options.getSocketOptions()))
-                .build());
+        try {
+            this.asking = RedisClient.create(threads);
+            ClientOptions options = settings.clientOptions();
+            asking.setOptions(options.mutate()
+                    .autoReconnect(false)
+                    .socketOptions(mutated(options.getSocketOptions()))
+                    .build());
+        } catch (Throwable e) {
+            Closing.after(e, this::closeThreads);
+            throw e;
+        }
     }
 
     private static SocketOptions mutated(SocketOptions options) {
@@ -136,9 +141,18 @@ final class ClusterConnections implements AutoCloseable {
 
     @Override
     public void close() {
-        new Closing()
+        // The client library waits for its own end, and would leave it to itself.
+        boolean interrupted = Thread.interrupted();
+        Closing closing = new Closing()
                 .step(() -> asking.shutdown(0, 2, TimeUnit.SECONDS))
-                .step(() -> threads.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS))
-                .end();
+                .step(this::closeThreads);
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        closing.end();
+    }
+
+    private void closeThreads() {
+        threads.shutdown(0, 2, TimeUnit.SECONDS).awaitUninterruptibly(2, TimeUnit.SECONDS);
     }
 }

@@ -148,7 +148,12 @@ final class ClusterSlots implements SlotMap {
         this.registerSlot = SlotHash.getSlot(RegisterScripts.keyOf(keyPrefix));
         this.registerPart = new RegisterPart();
         this.connections = new ClusterConnections(settings, keyPrefix, node, scheduler, batchSizes, listener);
-        this.registered = connections.primary(scheduler, registerPart, true);
+        try {
+            this.registered = connections.primary(scheduler, registerPart, true);
+        } catch (Throwable e) {
+            Closing.after(e, connections::close);
+            throw e;
+        }
     }
 
     @Override
