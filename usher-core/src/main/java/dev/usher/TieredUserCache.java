@@ -331,9 +331,10 @@ final class TieredUserCache<K, V> implements UserCache<K, V>, Engine.FacetCache 
                 });
     }
 
-    /** Whether one failure is that of all: users whose rows cannot be read have one each. */
-    private static boolean isOfTheWhole(Map<?, UserUnavailableException> failures) {
-        return failures.values().stream().distinct().count() == 1;
+    /** Whether the queries have failed as a whole, of which there is one for each primary: users whose rows cannot be read have a failure each. */
+    private boolean isOfTheWhole(Map<?, UserUnavailableException> failures) {
+        return failures.values().stream().distinct().count()
+                <= (shared.isCluster() ? shared.primaries().size() : 1);
     }
 
     /**
