@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.redis.GuardProtocol;
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
@@ -78,7 +78,7 @@ class AsyncReadsIT extends NodesOnRedis {
     }
 
     private UserCaches node(Executor executor) {
-        return open(patient(server.uri()).executor(executor));
+        return open(patient(uri()).executor(executor));
     }
 
     private UserCache<Long, UserProfile> cache(Executor executor) {
@@ -124,9 +124,9 @@ class AsyncReadsIT extends NodesOnRedis {
 
     @Test
     void noThreadWaitsForRedis() throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+        try (RedisWay proxy = way()) {
             UserCache<Long, UserProfile> cache = open(UserCaches.builder()
-                            .redis("redis://" + proxy.host() + ":" + proxy.port())
+                            .redis(proxy.uri())
                             .executor(one)
                             .commandTimeout(Duration.ofMinutes(1)))
                     .cache(PATIENT, Long.class, table);
@@ -415,7 +415,7 @@ class AsyncReadsIT extends NodesOnRedis {
     @Test
     void aListIsStoredThoughAllThreadsAreBusyForLongerThanAClaimLives() throws Exception {
         CountDownLatch attached = new CountDownLatch(1);
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(PATIENT, Long.class, ids -> {
+        UserCache<Long, UserProfile> cache = open(patient(uri())).cache(PATIENT, Long.class, ids -> {
             attached.await(); // what is attached to an answer that is there already would run on this test's thread
             return table.load(ids);
         });
@@ -474,9 +474,8 @@ class AsyncReadsIT extends NodesOnRedis {
 
     @Test
     void whatCannotBeStoredIsAnAnswerAllTheSame() throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache = open(UserCaches.builder()
-                            .redis("redis://" + proxy.host() + ":" + proxy.port()))
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = open(UserCaches.builder().redis(proxy.uri()))
                     .cache(PATIENT, Long.class, ids -> {
                         proxy.freeze();
                         return table.load(ids);
@@ -523,10 +522,8 @@ class AsyncReadsIT extends NodesOnRedis {
 
     @Test
     void closedCachesLeaveNoCallerWaiting() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = open(UserCaches.builder()
-                    .redis("redis://" + proxy.host() + ":" + proxy.port())
-                    .commandTimeout(Duration.ofSeconds(2)));
+        try (RedisWay proxy = way()) {
+            UserCaches node = open(UserCaches.builder().redis(proxy.uri()).commandTimeout(Duration.ofSeconds(2)));
             UserCache<Long, UserProfile> cache = node.cache(PATIENT, Long.class, table);
             proxy.freeze();
             ConcurrentLinkedQueue<CompletableFuture<?>> answers = new ConcurrentLinkedQueue<>();

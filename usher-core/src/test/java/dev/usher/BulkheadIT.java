@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.Explanation.Holding;
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,7 +56,7 @@ class BulkheadIT extends NodesOnRedis {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void queriesAndWaitersAreLimitedAndFurtherCallersAreRefusedAtOnce(boolean withRedis) throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+        try (RedisWay proxy = way()) {
             UserCache<Long, UserProfile> cache = narrowBehind(proxy, withRedis);
             List<Future<Optional<UserProfile>>> callers = new ArrayList<>();
             LongStream.range(0, 3).forEach(id -> callers.add(threads.submit(() -> cache.find(id))));
@@ -101,7 +101,7 @@ class BulkheadIT extends NodesOnRedis {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void callersThatWaitForAnotherCallersLoadOfTheSameUserAreCountedToo(boolean withRedis) throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+        try (RedisWay proxy = way()) {
             UserCache<Long, UserProfile> cache = narrowBehind(proxy, withRedis);
             Future<Optional<UserProfile>> leader = threads.submit(() -> cache.find(1L));
             await().until(() -> underWay.get() == 1);
@@ -214,9 +214,9 @@ class BulkheadIT extends NodesOnRedis {
         }
     }
 
-    private UserCache<Long, UserProfile> narrowBehind(FaultProxy proxy, boolean withRedis) {
+    private UserCache<Long, UserProfile> narrowBehind(RedisWay proxy, boolean withRedis) {
         UserCache<Long, UserProfile> cache = open(UserCaches.builder()
-                        .redis("redis://" + proxy.host() + ":" + proxy.port())
+                        .redis(proxy.uri())
                         .commandTimeout(Duration.ofSeconds(5)))
                 .cache(NARROW, Long.class, this::load);
         if (!withRedis) {
@@ -228,7 +228,7 @@ class BulkheadIT extends NodesOnRedis {
 
     /** The cache of another process, whose own source answers. */
     private UserCache<Long, UserProfile> besides(int places, Duration maxWait) {
-        UserCache<Long, UserProfile> cache = open(patient(server.uri()))
+        UserCache<Long, UserProfile> cache = open(patient(uri()))
                 .cache(
                         NARROW.with(NARROW.policy().toBuilder()
                                 .claimWait(Duration.ofMinutes(5))
@@ -251,7 +251,7 @@ class BulkheadIT extends NodesOnRedis {
     }
 
     private TieredUserCache<Long, UserProfile> cacheOf(Facet<UserProfile> facet) {
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(facet, Long.class, this::load);
+        UserCache<Long, UserProfile> cache = open(patient(uri())).cache(facet, Long.class, this::load);
         await().until(() -> cache.stats().nearOpen());
         return (TieredUserCache<Long, UserProfile>) cache;
     }

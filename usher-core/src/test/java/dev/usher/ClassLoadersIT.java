@@ -54,7 +54,7 @@ class ClassLoadersIT extends NodesOnRedis {
     @Test
     void ofTenApplicationsThatHaveEndedNoClassLoaderStays() throws Exception {
         // Netty holds the stack trace of its first use for ever: one for each JVM, not one for each application.
-        new DepartingApplication(server.uri()).run();
+        new DepartingApplication(uri()).run();
         List<WeakReference<ClassLoader>> loaders = new ArrayList<>();
         for (int i = 0; i < 10; i++) {
             loaders.add(startAndClose());
@@ -75,7 +75,7 @@ class ClassLoadersIT extends NodesOnRedis {
                 Thread.currentThread().setContextClassLoader(loader);
                 Class<?> type = loader.loadClass(APPLICATION);
                 assertThat(type.getClassLoader()).isSameAs(loader);
-                ((Runnable) type.getConstructor(String.class).newInstance(server.uri())).run();
+                ((Runnable) type.getConstructor(String.class).newInstance(uri())).run();
                 ended.complete(new WeakReference<>(loader));
             } catch (Throwable e) {
                 ended.completeExceptionally(e);

@@ -9,8 +9,9 @@ import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.turbo.TurboFilter;
 import ch.qos.logback.core.spi.FilterReply;
 import dev.usher.redis.Closing;
+import dev.usher.redis.RedisWay;
 import dev.usher.redis.Session;
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.FaultProxy.Direction;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -27,7 +28,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
@@ -59,10 +59,8 @@ class CloseIT extends NodesOnRedis {
     /** The caller has begun before the shutdown, and reaches the near tier when the node has left the register and is still connected. */
     @Test
     void noCallerIsAnsweredFromMemoryOnceTheNodeHasLeftTheRegister() throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = open(UserCaches.builder()
-                    .redis("redis://" + proxy.host() + ":" + proxy.port())
-                    .commandTimeout(Duration.ofSeconds(5)));
+        try (RedisWay proxy = way()) {
+            UserCaches node = open(UserCaches.builder().redis(proxy.uri()).commandTimeout(Duration.ofSeconds(5)));
             UserCache<Long, UserProfile> cache = node.cache(LASTING, Long.class, table);
             table.put(42L, ANN);
             warm(cache);
@@ -86,7 +84,7 @@ class CloseIT extends NodesOnRedis {
 
     @Test
     void norWithTheLastKnownAnswer() throws Exception {
-        UserCaches node = open(patient(server.uri()));
+        UserCaches node = open(patient(uri()));
         UserCache<Long, UserProfile> cache = node.cache(LASTING, Long.class, table);
         table.put(42L, ANN);
         warm(cache);
@@ -107,7 +105,7 @@ class CloseIT extends NodesOnRedis {
 
     @Test
     void theRestOfALongListIsRefusedOnceTheNodeIsClosed() {
-        UserCaches node = open(patient(server.uri()));
+        UserCaches node = open(patient(uri()));
         UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, ids -> {
             node.close();
             throw new IllegalStateException("the database is down");
@@ -119,9 +117,9 @@ class CloseIT extends NodesOnRedis {
 
     @Test
     void everythingIsClosedWhateverThrows() {
-        UserCaches node = patient(server.uri()).meterRegistry(registry).build();
+        UserCaches node = patient(uri()).meterRegistry(registry).build();
         node.cache(UserProfile.FACET, Long.class, table);
-        await().until(() -> connections() == 2);
+        await().until(() -> connections() == connectionsOfANode());
         AtomicInteger removed = new AtomicInteger();
         registry.config().onMeterRemoved(meter -> {
             throw new IllegalStateException("meter " + removed.incrementAndGet());
@@ -162,8 +160,8 @@ class CloseIT extends NodesOnRedis {
 
     @Test
     void whatIsInterruptedIsClosedAllTheSame() {
-        UserCaches node = patient(server.uri()).build();
-        await().until(() -> connections() == 2);
+        UserCaches node = patient(uri()).build();
+        await().until(() -> connections() == connectionsOfANode());
         Thread.currentThread().interrupt();
         node.close();
         assertThat(Thread.interrupted()).isTrue();
@@ -181,7 +179,7 @@ class CloseIT extends NodesOnRedis {
                 return id;
             }
         });
-        assertNothingIsLeftOf(patient(server.uri()).meterRegistry(registry), IllegalStateException.class);
+        assertNothingIsLeftOf(patient(uri()).meterRegistry(registry), IllegalStateException.class);
     }
 
     /** Lettuce refuses it when it connects: there is no native transport. */
@@ -193,8 +191,7 @@ class CloseIT extends NodesOnRedis {
     @Test
     @SuppressWarnings("NullAway") // as a caller without NullAway may do
     void missingOptionsLeaveNothing() {
-        assertNothingIsLeftOf(
-                patient(server.uri()).meterRegistry(registry).clientOptions(null), NullPointerException.class);
+        assertNothingIsLeftOf(patient(uri()).meterRegistry(registry).clientOptions(null), NullPointerException.class);
     }
 
     /** The first connection is open when the second is refused, and the logger throws. */
@@ -220,7 +217,7 @@ class CloseIT extends NodesOnRedis {
         redis.configSet("maxclients", "2");
         logs.addTurboFilter(full);
         try {
-            assertNothingIsLeftOf(patient(server.uri()).meterRegistry(registry), IllegalStateException.class);
+            assertNothingIsLeftOf(patient(uri()).meterRegistry(registry), IllegalStateException.class);
         } finally {
             logs.getTurboFilterList().remove(full);
             redis.configSet("maxclients", maxClients);
@@ -251,13 +248,17 @@ class CloseIT extends NodesOnRedis {
         }
     }
 
-    /** All connections but that of this test. */
+    /** All connections but those of this test. */
     private static long connections() {
-        return Pattern.compile("^id=", Pattern.MULTILINE)
-                        .matcher(redis.clientList())
-                        .results()
-                        .count()
-                - 1;
+        return redis.clientList()
+                .lines()
+                .filter(line -> line.startsWith("id=") && !line.contains(" name=" + TestRedis.CLIENT + " "))
+                .count();
+    }
+
+    /** Those of a node: two to each server, and two to the one that has the register in a Cluster. */
+    private static long connectionsOfANode() {
+        return TestRedis.isCluster() ? 2L * (testRedis.servers().size() + 1) : 2;
     }
 
     private static Set<String> threads(String prefix) {

@@ -4,11 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.Change.Announcement;
 import dev.usher.CoherenceRun.Group;
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.PostgresServer;
-import dev.usher.testkit.RedisServer;
-import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -42,23 +41,21 @@ class CoherenceIT {
     @Test
     @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run
     void noNodeAnswersOlderThanTheBoundOrGoesBackOrStaysBehind() throws Exception {
-        List<FaultProxy> proxies = new ArrayList<>();
+        List<RedisWay> ways = new ArrayList<>();
         List<CoherenceNode> local = new ArrayList<>();
         List<JavaProcess> processes = new ArrayList<>();
-        RedisClient client = null;
-        try (RedisServer server = RedisServer.start();
+        try (TestRedis server = TestRedis.start();
                 PostgresServer postgres = PostgresServer.start();
                 VersionTable table = new VersionTable(url(postgres))) {
-            client = RedisClient.create(server.uri());
-            RedisCommands<String, String> redis = client.connect().sync();
+            RedisClusterCommands<String, String> redis = server.commands();
             table.create(CoherenceRun.existing());
             // The first node has no proxy: while others are cut off, its changes reach Redis at once.
             List<String> addresses = new ArrayList<>(List.of(server.uri()));
             for (int node = 1; node < run.nodes(); node++) {
                 if (withFaults) {
-                    FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port());
-                    proxies.add(proxy);
-                    addresses.add("redis://" + proxy.host() + ":" + proxy.port());
+                    RedisWay way = server.way();
+                    ways.add(way);
+                    addresses.add(way.uri());
                 } else {
                     addresses.add(server.uri());
                 }
@@ -78,8 +75,8 @@ class CoherenceIT {
             processes.forEach(process -> process.ask("begin"));
             local.forEach(CoherenceNode::begin);
             try (ForeignWriter foreigner =
-                    new ForeignWriter(client, table, CoherenceRun.changes(directory, Change.FOREIGN))) {
-                FaultSchedule faults = withFaults ? new FaultSchedule(server, redis, proxies, run.bound()) : null;
+                    new ForeignWriter(server, table, CoherenceRun.changes(directory, Change.FOREIGN))) {
+                FaultSchedule faults = withFaults ? new FaultSchedule(server, redis, ways, run.bound()) : null;
                 processes.forEach(process -> process.tell("awaitReads"));
                 for (CoherenceNode node : local) {
                     node.awaitReads();
@@ -139,10 +136,7 @@ class CoherenceIT {
         } finally {
             local.forEach(CoherenceNode::close);
             processes.forEach(JavaProcess::close);
-            proxies.forEach(FaultProxy::close);
-            if (client != null) {
-                client.shutdown();
-            }
+            ways.forEach(RedisWay::close);
         }
     }
 
@@ -155,7 +149,10 @@ class CoherenceIT {
     }
 
     private static void noteOld(
-            RedisCommands<String, String> redis, CoherenceChecker checker, List<Range> ranges, List<String> old) {
+            RedisClusterCommands<String, String> redis,
+            CoherenceChecker checker,
+            List<Range> ranges,
+            List<String> old) {
         for (Range range : ranges) {
             for (int id = range.from(); id < range.to(); id++) {
                 String json = redis.get(CoherenceRun.keyOf(id));

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -168,8 +168,8 @@ class EachUserForItselfIT extends NodesOnRedis {
     void whicheverCallAsksOneUnreadableRowMakesOneUserUnavailable(Way how, Place place) {
         way = how;
         gate.countDown();
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
+        try (RedisWay proxy = way()) {
+            UserCaches node = open(patient(proxy.uri()));
             UserCache<Long, String> names = node.cache(NAME, Long.class, sourceFor(place));
             await().until(() -> node.health().nearOpen());
             if (place == Place.WITHOUT_REDIS) {
@@ -225,7 +225,7 @@ class EachUserForItselfIT extends NodesOnRedis {
     @Test
     void aListWithOneUnconfirmedUserIsAnsweredForTheOthers() {
         LongStream.range(1, 10).forEach(id -> redis.set("user:" + id + ":name", "\"user " + id + "\""));
-        UserCaches node = open(patient(server.uri()));
+        UserCaches node = open(patient(uri()));
         UserCache<Long, String> names = node.cache(NAME, Long.class, this::load);
         gate.countDown();
         isBroken = true;
@@ -255,14 +255,14 @@ class EachUserForItselfIT extends NodesOnRedis {
         Map<Long, Lookup<String>> found = names.lookUpAll(all);
         assertThat(found).hasSize(1_200);
         assertThat(found.values()).filteredOn(Lookup::isUnavailable).hasSize(600);
-        assertThat(queries).hasValue(1);
+        assertThat(queries.get()).isBetween(1, testRedis.servers().size());
         assertThat(names.stats().unavailable()).isEqualTo(600);
     }
 
     /** Unreadable rows, however many, are no sign of a failing source: the rest of the list is still loaded from it. */
     @Test
     void aListNamesAllUsersThatAreUnavailable() {
-        UserCache<Long, String> names = open(patient(server.uri())).cache(NAME, Long.class, ids -> {
+        UserCache<Long, String> names = open(patient(uri())).cache(NAME, Long.class, ids -> {
             Map<Long, Exception> failures = new HashMap<>();
             Map<Long, String> found = new HashMap<>();
             for (Long id : ids) {
@@ -297,7 +297,7 @@ class EachUserForItselfIT extends NodesOnRedis {
     }
 
     private UserCache<Long, String> cache() {
-        return open(patient(server.uri())).cache(NAME, Long.class, this::load);
+        return open(patient(uri())).cache(NAME, Long.class, this::load);
     }
 
     private UserSource<Long, String> sourceFor(Place place) {

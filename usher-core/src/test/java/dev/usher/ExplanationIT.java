@@ -8,7 +8,9 @@ import dev.usher.Explanation.Guard;
 import dev.usher.Explanation.Holding;
 import dev.usher.redis.GuardProtocol;
 import dev.usher.redis.KeySpace;
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.RedisServer;
+import io.lettuce.core.cluster.SlotHash;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,9 +31,12 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void aUserThatWasNeverAskedForIsOnlyInTheSource() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
+        RedisServer has = testRedis.serverOf(KEY);
         assertThat(cache.explain(42L))
                 .isEqualTo(Explanation.<UserProfile>builder(KEY)
+                        .slot(TestRedis.isCluster() ? SlotHash.getSlot(KEY) : null)
+                        .primary(TestRedis.isCluster() ? has.host() + ":" + has.port() : null)
                         .source(value("Ann"))
                         .build());
         assertThat(cache.explain(42L).agree()).isTrue();
@@ -40,7 +45,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void aUserThatIsAskedForIsEverywhere() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         warm(cache);
         Explanation<UserProfile> explanation = cache.explain(42L);
         assertThat(explanation.near()).isEqualTo(value("Ann"));
@@ -54,7 +59,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void aChangeWithoutAnAnnouncementShows() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         warm(cache);
         table.put(42L, profile("Anna"));
         assertThat(cache.explain(42L).agree()).isFalse();
@@ -65,7 +70,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void anAbsentUserAndAClaim() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         redis.set("user:7:profile", "null");
         redis.psetex("{user:7:profile}:guard", 5_800, "somebody 99999999999999");
         Explanation<UserProfile> explanation = cache.explain(7L);
@@ -78,7 +83,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void aClaimThatWasGivenUpShowsAsWhatItWasGrantedOver() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         table.failure = new IllegalStateException("the database is gone");
         assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.find(42L));
         await().until(() -> cache.explain(42L).guard() == Guard.NONE);
@@ -107,7 +112,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void anotherTypeIsNoAgreement() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         redis.lpush(KEY, "a list");
         assertThat(cache.explain(42L).shared()).isEqualTo(new Holding.Unknown<>("another type"));
         assertThat(cache.explain(42L).agree()).isFalse();
@@ -115,7 +120,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void lookingStartsNothing() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         warm(cache);
         redis.pexpire(KEY, 60_000);
         warm(cache);
@@ -131,7 +136,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void whatCannotBeReadIsNoAgreement() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         redis.set(KEY, "{\"name\": Ann");
         assertThat(cache.explain(42L).shared()).isInstanceOf(Holding.Unknown.class);
         assertThat(cache.explain(42L).toString()).doesNotContain("\"name\": Ann");
@@ -154,7 +159,7 @@ class ExplanationIT extends NodesOnRedis {
 
     @Test
     void itsTextShowsNoMobileNumber() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         warm(cache);
         assertThat(cache.explain(42L).toString()).contains("Ann").doesNotContain("13800000000");
     }
@@ -175,7 +180,7 @@ class ExplanationIT extends NodesOnRedis {
     }
 
     private UserCaches open(String uri) {
-        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(5)));
+        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private static Holding<UserProfile> value(String name) {

@@ -9,8 +9,8 @@ import dev.usher.Explanation.Guard;
 import dev.usher.redis.GuardProtocol;
 import dev.usher.redis.GuardProtocol.Refresh;
 import dev.usher.redis.NodeRegister;
-import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
 import io.lettuce.core.codec.RedisCodec;
 import io.lettuce.core.codec.StringCodec;
@@ -43,8 +43,7 @@ class ExtremesInRedisIT extends NodesOnRedis {
     private static final String REGISTER = "{user:nodes}";
     private static final String SIGNAL = "{user:nodes}:signal";
 
-    private static RedisClient client;
-    private static RedisCommands<String, byte[]> bytes;
+    private static RedisClusterCommands<String, byte[]> bytes;
     private static UserCaches node;
     private static TieredUserCache<Long, UserProfile> profiles;
     private static TieredUserCache<Long, UserStatus> statusCache;
@@ -52,10 +51,8 @@ class ExtremesInRedisIT extends NodesOnRedis {
 
     @BeforeAll
     static void startNode() {
-        client = RedisClient.create(server.uri());
-        bytes = client.connect(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE))
-                .sync();
-        node = patient(server.uri()).build();
+        bytes = testRedis.commands(RedisCodec.of(StringCodec.UTF8, ByteArrayCodec.INSTANCE));
+        node = patient(uri()).build();
         profiles = (TieredUserCache<Long, UserProfile>) node.cache(
                 UserProfile.FACET.with(
                         UserProfile.FACET.policy().toBuilder().jitter(0).build()),
@@ -75,7 +72,6 @@ class ExtremesInRedisIT extends NodesOnRedis {
     @AfterAll
     static void stopNode() {
         node.close();
-        client.shutdown();
     }
 
     /** But for the register: Redis would not be believed for a while without it. */
@@ -343,15 +339,17 @@ class ExtremesInRedisIT extends NodesOnRedis {
     @Tag("thorough") // after each, Redis is not believed for a while; a register that is lost is in OnRevokedIT
     @ParameterizedTest
     @MethodSource("otherTypes")
+    @StandaloneOnly("It needs a transaction, which goes to one server")
     void aRegisterOfAnotherType(Consumer<String> put) {
         await().until(() -> redis.exists(REGISTER, SIGNAL) == 2);
         List<String> keys = List.copyOf(redis.keys("{user:nodes}*"));
         assertThat(keys).contains(REGISTER, SIGNAL);
         for (String key : keys) {
-            redis.multi(); // the node would write it again in between
+            RedisCommands<String, String> commands = (RedisCommands<String, String>) redis;
+            commands.multi(); // the node would write it again in between
             redis.del(key);
             put.accept(key);
-            redis.exec();
+            commands.exec();
             assertThat(profiles.find(42L)).contains(ANN);
             assertThat(statuses.disable(7L, () -> {})).isNotNull();
             awaitConfirmedReceipt();

@@ -2,7 +2,9 @@ package dev.usher;
 
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.FaultProxy.Direction;
+import dev.usher.testkit.RedisServer;
 import io.lettuce.core.AclSetuserArgs;
+import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.protocol.CommandType;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
@@ -19,29 +21,29 @@ enum Fault {
     REDIS_FROZEN("Redis is frozen") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.redis().freeze();
+            site.redis().forEach(RedisServer::freeze);
             site.letPass(length);
-            site.redis().thaw();
+            site.redis().forEach(RedisServer::thaw);
         }
     },
 
     REDIS_KILLED("Redis is killed, and comes back empty") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.redis().kill();
+            site.redis().forEach(RedisServer::kill);
             site.letPass(length);
-            site.redis().restart();
+            site.redis().forEach(RedisServer::restart);
         }
     },
 
     REDIS_BACK_IN_TIME("Redis is killed, and comes back with what it held a moment before") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.operator().save();
+            site.operators().forEach(each -> each.save());
             site.letPass(SHORTLY);
-            site.redis().kill();
+            site.redis().forEach(RedisServer::kill);
             site.letPass(length);
-            site.redis().restart();
+            site.redis().forEach(RedisServer::restart);
         }
     },
 
@@ -117,18 +119,18 @@ enum Fault {
     OOM("Redis has no memory left (OOM)") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.operator().configSet("maxmemory", "1");
+            site.operators().forEach(each -> each.configSet("maxmemory", "1"));
             site.letPass(length);
-            site.operator().configSet("maxmemory", "0");
+            site.operators().forEach(each -> each.configSet("maxmemory", "0"));
         }
     },
 
     READONLY("Redis has become a replica (READONLY)") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.operator().replicaof(site.redis().host(), UNUSED_PORT);
+            site.operators().forEach(each -> each.replicaof(site.redis().get(0).host(), UNUSED_PORT));
             site.letPass(length);
-            site.operator().replicaofNoOne();
+            site.operators().forEach(RedisCommands::replicaofNoOne);
         }
     },
 
@@ -142,42 +144,42 @@ enum Fault {
     NOAUTH("Redis has a password all of a sudden (NOAUTH)") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.operator().configSet("requirepass", "secret");
+            site.operators().forEach(each -> each.configSet("requirepass", "secret"));
             site.killClients();
             site.letPass(length);
-            site.operator().configSet("requirepass", "");
+            site.operators().forEach(each -> each.configSet("requirepass", ""));
         }
     },
 
     NOPERM("Redis permits neither scripts nor tracking (NOPERM)") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.operator()
-                    .aclSetuser(
+            site.operators()
+                    .forEach(each -> each.aclSetuser(
                             EVERYBODY,
                             AclSetuserArgs.Builder.removeCommand(CommandType.EVAL)
                                     .removeCommand(CommandType.EVALSHA)
-                                    .removeCommand(CommandType.CLIENT));
+                                    .removeCommand(CommandType.CLIENT)));
             site.killClients();
             site.letPass(length);
-            site.operator().aclSetuser(EVERYBODY, AclSetuserArgs.Builder.allCommands());
+            site.operators().forEach(each -> each.aclSetuser(EVERYBODY, AclSetuserArgs.Builder.allCommands()));
         }
     },
 
     MAXCLIENTS("Redis takes no more clients (MAXCLIENTS)") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.operator().configSet("maxclients", "1");
+            site.operators().forEach(each -> each.configSet("maxclients", "1"));
             site.killClients();
             site.letPass(length);
-            site.operator().configSet("maxclients", "10000");
+            site.operators().forEach(each -> each.configSet("maxclients", "10000"));
         }
     },
 
     NOSCRIPT("Redis forgets its scripts all the time (NOSCRIPT)") {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.again(length, Duration.ofMillis(20), () -> site.operator().scriptFlush());
+            site.again(length, Duration.ofMillis(20), () -> site.operators().forEach(each -> each.scriptFlush()));
         }
     },
 
@@ -203,11 +205,11 @@ enum Fault {
     BOTH_KILLED("Redis and the database are killed, and started again", true) {
         @Override
         void happen(FaultSite site, Duration length) {
-            site.redis().kill();
+            site.redis().forEach(RedisServer::kill);
             site.database().kill();
             site.letPass(length);
             site.database().restart();
-            site.redis().restart();
+            site.redis().forEach(RedisServer::restart);
         }
     },
 
@@ -241,6 +243,11 @@ enum Fault {
 
     /** Makes the fault last for about that time; everything is repaired when this returns. */
     abstract void happen(FaultSite site, Duration length);
+
+    /** Whether it can be made on a Cluster: REPLICAOF is refused there, and a server that loads is a part of it only. */
+    boolean isOfClusters() {
+        return this != READONLY && this != LOADING;
+    }
 
     /** Whether some nodes cannot reach the database meanwhile. */
     boolean takesDatabase() {

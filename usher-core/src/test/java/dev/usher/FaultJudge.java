@@ -113,7 +113,13 @@ final class FaultJudge {
     void judgeWhatIsStored(FaultSite site) throws SQLException {
         Map<Long, Integer> profiles = versions(site, "profiles", FaultRun.users());
         Map<Long, Integer> statuses = versions(site, "statuses", FaultRun.STATUSES);
-        RedisCommands<String, String> redis = site.operator();
+        for (RedisCommands<String, String> redis : site.operators()) {
+            judgeWhatIsStored(redis, profiles, statuses);
+        }
+    }
+
+    private void judgeWhatIsStored(
+            RedisCommands<String, String> redis, Map<Long, Integer> profiles, Map<Long, Integer> statuses) {
         for (String key : redis.keys("user:*")) {
             Matcher user = KEY.matcher(key);
             String value = user.matches() ? redis.get(key) : null;

@@ -1,9 +1,10 @@
 package dev.usher;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.FaultProxy.Direction;
 import dev.usher.testkit.RedisServer;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,9 +21,9 @@ final class FaultSchedule {
 
     private static final Duration SHORT = Duration.ofMillis(400);
 
-    private final RedisServer server;
-    private final RedisCommands<String, String> redis;
-    private final List<FaultProxy> proxies;
+    private final List<RedisServer> servers;
+    private final RedisClusterCommands<String, String> redis;
+    private final List<RedisWay> ways;
     private final Duration bound;
     private final SplittableRandom random = new SplittableRandom();
     private final CountDownLatch stopped = new CountDownLatch(1);
@@ -33,12 +34,12 @@ final class FaultSchedule {
     /**
      * Starts the schedule.
      *
-     * @param proxies between Redis and each of the nodes that are to be disturbed
+     * @param ways between Redis and each of the nodes that are to be disturbed
      */
-    FaultSchedule(RedisServer server, RedisCommands<String, String> redis, List<FaultProxy> proxies, Duration bound) {
-        this.server = server;
+    FaultSchedule(TestRedis server, RedisClusterCommands<String, String> redis, List<RedisWay> ways, Duration bound) {
+        this.servers = server.servers();
         this.redis = redis;
-        this.proxies = proxies;
+        this.ways = ways;
         this.bound = bound;
         this.going = thread.submit(this::go);
     }
@@ -71,36 +72,38 @@ final class FaultSchedule {
         Fault[] faults = Fault.values();
         for (int next = 0; !pause(Duration.ofMillis(1000 + random.nextInt(1500))); next++) {
             Fault fault = faults[next % faults.length];
-            FaultProxy proxy = proxies.get(random.nextInt(proxies.size()));
+            RedisWay way = ways.get(random.nextInt(ways.size()));
+            RedisServer server = servers.get(random.nextInt(servers.size()));
             done.add(fault.name());
             Duration longer = bound.multipliedBy(2).plusMillis(random.nextInt(1000));
             switch (fault) {
-                case CUT -> proxies.forEach(FaultProxy::cut);
+                case CUT -> ways.forEach(RedisWay::cut);
                 case SHORT_SILENCE -> {
-                    proxy.freeze();
+                    way.freeze();
                     pause(SHORT);
                 }
                 case LONG_SILENCE -> {
-                    proxy.freeze();
+                    way.freeze();
                     pause(longer);
                 }
                 case LONG_SILENCE_OF_REPLIES -> {
-                    proxy.freeze(Direction.TO_CLIENT);
+                    way.freeze(Direction.TO_CLIENT);
                     pause(longer);
                 }
                 case LONG_SILENCE_OF_COMMANDS -> {
-                    proxy.freeze(Direction.TO_SERVER);
+                    way.freeze(Direction.TO_SERVER);
                     pause(longer);
                 }
                 case REFUSAL -> {
-                    proxy.refuse();
+                    way.refuse();
                     pause(longer);
                 }
                 case DELAY -> {
-                    proxy.delay(Duration.ofMillis(30));
+                    way.delay(Duration.ofMillis(30));
                     pause(longer);
                 }
-                case CUT_WITHIN_A_REPLY -> proxy.cutAfter(Direction.TO_CLIENT, 1000 + random.nextInt(1000));
+                case CUT_WITHIN_A_REPLY ->
+                    way.proxies().forEach(proxy -> proxy.cutAfter(Direction.TO_CLIENT, 1000 + random.nextInt(1000)));
                 case FLUSH -> redis.flushall();
                 case SERVER_FREEZE -> {
                     server.freeze();
@@ -118,7 +121,7 @@ final class FaultSchedule {
                     server.restart();
                 }
             }
-            proxies.forEach(FaultProxy::restore);
+            ways.forEach(RedisWay::restore);
         }
         return null;
     }

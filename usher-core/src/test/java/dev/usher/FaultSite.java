@@ -2,6 +2,8 @@ package dev.usher;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.redis.RedisWay;
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
@@ -19,11 +21,12 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The environment of the faults: a Redis, a database, and the network between them and each node. The first node's connections always
@@ -37,13 +40,13 @@ final class FaultSite implements AutoCloseable {
     private static final int BALLAST = 30;
     private static final int BALLAST_BYTES = 2_100_000;
 
-    private final RedisServer redis = RedisServer.start("user " + OPERATOR + " on nopass ~* &* +@all");
+    private final TestRedis redis = TestRedis.start("user " + OPERATOR + " on nopass ~* &* +@all");
     private final PostgresServer database;
     private final String schema = "site_" + System.nanoTime();
-    private final List<FaultProxy> proxiesOfRedis = new ArrayList<>();
+    private final List<RedisWay> waysToRedis = new ArrayList<>();
     private final List<FaultProxy> proxiesOfDatabase = new ArrayList<>();
     private final RedisClient client;
-    private @Nullable StatefulRedisConnection<String, String> operator;
+    private final Map<RedisServer, StatefulRedisConnection<String, String>> operators = new HashMap<>();
 
     /**
      * A new Redis, and a new schema in a database that is running.
@@ -57,21 +60,18 @@ final class FaultSite implements AutoCloseable {
             statement.execute("create schema " + schema);
         }
         for (int node = 0; node < nodes; node++) {
-            proxiesOfRedis.add(FaultProxy.inFrontOf(redis.host(), redis.port()));
+            waysToRedis.add(redis.way());
             proxiesOfDatabase.add(FaultProxy.inFrontOf(server.host(), server.port()));
         }
         // An operator's client, which no password and no ACL rule of a fault keeps out.
-        client = RedisClient.create(RedisURI.builder()
-                .withHost(redis.host())
-                .withPort(redis.port())
-                .withAuthentication(OPERATOR, "any")
-                .build());
+        client = RedisClient.create();
         // A command of a broken connection must not be repeated over the next one.
         client.setOptions(ClientOptions.builder().autoReconnect(false).build());
     }
 
-    RedisServer redis() {
-        return redis;
+    /** All servers of Redis. */
+    List<RedisServer> redis() {
+        return redis.servers();
     }
 
     PostgresServer database() {
@@ -79,8 +79,7 @@ final class FaultSite implements AutoCloseable {
     }
 
     String redisUri(int node) {
-        FaultProxy proxy = proxiesOfRedis.get(node);
-        return "redis://" + proxy.host() + ":" + proxy.port();
+        return waysToRedis.get(node).uri();
     }
 
     String databaseUrl(int node) {
@@ -100,7 +99,9 @@ final class FaultSite implements AutoCloseable {
 
     /** The proxies between Redis and the disturbed nodes. */
     List<FaultProxy> proxiesOfRedis() {
-        return proxiesOfRedis.subList(1, proxiesOfRedis.size());
+        return waysToRedis.subList(1, waysToRedis.size()).stream()
+                .flatMap(way -> way.proxies().stream())
+                .toList();
     }
 
     /** The proxies between the database and the disturbed nodes. */
@@ -108,13 +109,21 @@ final class FaultSite implements AutoCloseable {
         return proxiesOfDatabase.subList(1, proxiesOfDatabase.size());
     }
 
-    /** Commands of an operator without restrictions. */
-    RedisCommands<String, String> operator() {
-        StatefulRedisConnection<String, String> connection = operator;
+    /** Commands of an operator without restrictions, on each server of Redis. */
+    List<RedisCommands<String, String>> operators() {
+        return redis.servers().stream().map(this::operator).toList();
+    }
+
+    private RedisCommands<String, String> operator(RedisServer server) {
+        StatefulRedisConnection<String, String> connection = operators.get(server);
         if (connection == null || !connection.isOpen()) {
-            connection = client.connect();
+            connection = client.connect(RedisURI.builder()
+                    .withHost(server.host())
+                    .withPort(server.port())
+                    .withAuthentication(OPERATOR, "any")
+                    .build());
             awaitConnected(connection);
-            operator = connection;
+            operators.put(server, connection);
         }
         return connection.sync();
     }
@@ -135,12 +144,14 @@ final class FaultSite implements AutoCloseable {
 
     /** Ends the connections of all nodes; they may come back if Redis lets them. */
     void killClients() {
-        operator().clientKill(KillArgs.Builder.typeNormal().skipme());
+        operators()
+                .forEach(each -> each.clientKill(KillArgs.Builder.typeNormal().skipme()));
     }
 
-    /** Restarts Redis with its entries of the changed users, which takes about that time. */
+    /** Restarts a standalone Redis with its entries of the changed users, which takes about that time. */
     void restartLoading(Duration length) {
-        RedisCommands<String, String> commands = operator();
+        RedisServer server = redis.servers().get(0);
+        RedisCommands<String, String> commands = operator(server);
         commands.del(LongStream.range(FaultRun.Group.COLD.first(), FaultRun.Group.COLD.end())
                 .mapToObj(id -> "user:" + id + ":profile")
                 .toArray(String[]::new));
@@ -157,8 +168,8 @@ final class FaultSite implements AutoCloseable {
         } catch (RedisException e) {
             // Redis closes the connection without an answer.
         }
-        redis.restart();
-        operator().configSet("key-load-delay", "0");
+        server.restart();
+        operator(server).configSet("key-load-delay", "0");
     }
 
     /** Repeats an action, with a pause after each time, for about that time. */
@@ -184,7 +195,7 @@ final class FaultSite implements AutoCloseable {
     @Override
     public void close() {
         client.shutdown(0, 1, TimeUnit.SECONDS);
-        proxiesOfRedis.forEach(FaultProxy::close);
+        waysToRedis.forEach(RedisWay::close);
         proxiesOfDatabase.forEach(FaultProxy::close);
         redis.close();
     }

@@ -2,6 +2,7 @@ package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -45,10 +46,16 @@ class FaultsIT {
     static List<Fault> faults() {
         String chosen = System.getProperty("usher.faults", "");
         return switch (chosen) {
-            case "" -> Thorough.pick(List.of(Fault.values()), SHORT_FORM);
-            case "ALL" -> List.of(Fault.values());
+            case "" -> Thorough.pick(all(), SHORT_FORM);
+            case "ALL" -> all();
             default -> Arrays.stream(chosen.split(",")).map(Fault::valueOf).toList();
         };
+    }
+
+    private static List<Fault> all() {
+        return Arrays.stream(Fault.values())
+                .filter(fault -> !TestRedis.isCluster() || fault.isOfClusters())
+                .toList();
     }
 
     @BeforeAll

@@ -5,7 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.redis.KeySpace;
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisPrimary;
+import dev.usher.redis.RedisWay;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
@@ -22,6 +23,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -47,11 +49,17 @@ class FenceOutboxIT extends NodesOnRedis {
 
     private final Table table = new Table();
     private final ExecutorService threads = Executors.newCachedThreadPool();
-    private FaultProxy proxy;
+    private RedisWay proxy;
+    private static List<Long> alike;
+
+    @BeforeAll
+    static void chooseUsers() {
+        alike = idsAlike("profile", 99);
+    }
 
     @BeforeEach
     void startProxy() {
-        proxy = FaultProxy.inFrontOf(server.host(), server.port());
+        proxy = way();
     }
 
     @AfterEach
@@ -101,7 +109,7 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     @Test
-    @StandaloneOnly
+    @StandaloneOnly("A Cluster refuses REPLICAOF, by which the test gets another replication history")
     void whatRedisHadConfirmedIsSentAgainWhenItMayHaveComeBackWithOlderData() {
         UserCaches here = node(FenceOutbox.LIMIT);
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
@@ -128,13 +136,14 @@ class FenceOutboxIT extends NodesOnRedis {
     void fencesThatAreSentAgainTakeNoRoomOfOthers() {
         UserCaches here = node(3);
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
-        changeAll(cache, 1, 5);
+        List<Long> ids = idsAlike("profile", 9);
+        change(cache, ids.subList(0, 5));
         assertThat(here.engine().fences().size()).isZero();
         proxy.refuse();
         await().until(() -> here.engine().fences().size() == 5);
-        changeAll(cache, 6, 8);
+        change(cache, ids.subList(5, 8));
         assertThat(here.engine().fences().isOverflowed()).isFalse();
-        changeAll(cache, 9, 9);
+        change(cache, ids.subList(8, 9));
         assertThat(here.engine().fences().isOverflowed()).isTrue();
     }
 
@@ -157,41 +166,43 @@ class FenceOutboxIT extends NodesOnRedis {
         UserCaches here = open(builder(3).meterRegistry(registry));
         UserCache<Long, UserProfile> cache = here.cache(PROFILE, Long.class, table);
         UserCache<Long, UserProfile> there = open(UserCaches.builder()
-                        .redis(named(server.uri()))
+                        .redis(uri())
                         .commandTimeout(Duration.ofSeconds(2)))
                 .cache(PROFILE, Long.class, table);
-        for (long id = 1; id <= 50; id++) {
-            table.put(id, OLD);
+        for (long n = 1; n <= 50; n++) {
+            table.put(on(n), OLD);
         }
-        there.findAll(LongStream.rangeClosed(1, 50).boxed().toList());
-        table.put(60L, OLD);
+        there.findAll(
+                LongStream.rangeClosed(1, 50).map(FenceOutboxIT::on).boxed().toList());
+        table.put(on(60), OLD);
         table.holdBackAfterReading();
-        Future<Optional<UserProfile>> claimant = threads.submit(() -> there.find(60L));
+        Future<Optional<UserProfile>> claimant = threads.submit(() -> there.find(on(60)));
         await().until(() -> table.queries.get() == 2);
         table.letOthersThrough();
         Instant readAt = Instant.now();
 
         proxy.refuse();
-        changeAll(cache, 1, 10);
-        changeAll(cache, 60, 62);
+        changeOn(cache, 1, 10);
+        changeOn(cache, 60, 62);
         assertThat(here.engine().fences().isOverflowed()).isTrue();
         assertThat(here.engine().fences().size()).isEqualTo(13);
         assertThat(registry.get("usher.fences.pending").gauge().value()).isEqualTo(13);
         assertThat(registry.get("usher.fences.overflows").functionCounter().count())
                 .isEqualTo(1);
-        assertThat(here.engine().fences().isPending(keyOf(99))).isTrue();
-        assertThat(here.engine().fences().isPending("user:10:status")).isFalse();
+        assertThat(here.engine().fences().isPending(keyOf(on(99)))).isTrue();
+        assertThat(here.engine().fences().isPending("user:" + on(10) + ":status"))
+                .isFalse();
 
         proxy.restore();
         await().until(() -> {
-            assertThat(cache.find(10L)).contains(NEW);
-            assertThat(cache.find(50L)).contains(OLD);
-            return redis.exists(keyOf(50)) == 0;
+            assertThat(cache.find(on(10))).contains(NEW);
+            assertThat(cache.find(on(50))).contains(OLD);
+            return redis.exists(keyOf(on(50))) == 0;
         });
-        assertThat(there.save(61L, OLD, readAt))
+        assertThat(there.save(on(61), OLD, readAt))
                 .as("an offer after the first pass")
                 .isTrue();
-        assertThat(cache.find(61L)).contains(NEW);
+        assertThat(cache.find(on(61))).contains(NEW);
         assertThat(cache.stats().sharedHits()).isZero();
 
         await().until(() -> !here.engine().fences().isOverflowed());
@@ -199,13 +210,13 @@ class FenceOutboxIT extends NodesOnRedis {
         assertThat(claimant.get())
                 .as("the caller that had asked before the change")
                 .contains(OLD);
-        LongStream.rangeClosed(1, 62).forEach(this::assertNotOld);
+        LongStream.rangeClosed(1, 62).map(FenceOutboxIT::on).forEach(this::assertNotOld);
         // The fences in the outbox are confirmed one by one, after the flush.
         await().until(() -> here.engine().fences().size() == 0);
         assertThat(registry.get("usher.fences.oldest.age").gauge().value()).isZero();
-        assertThat(cache.find(60L)).contains(NEW);
+        assertThat(cache.find(on(60))).contains(NEW);
         await().until(() -> here.engine().underWay() == 0);
-        assertThat(cache.find(60L)).contains(NEW);
+        assertThat(cache.find(on(60))).contains(NEW);
         assertThat(cache.stats().sharedHits() + cache.stats().nearHits())
                 .as("Redis is used again")
                 .isPositive();
@@ -216,30 +227,30 @@ class FenceOutboxIT extends NodesOnRedis {
     void aChangeThatFindsNoRoomDuringTheFlushStartsItOver() {
         UserCaches here = node(0);
         here.cache(PROFILE, Long.class, table);
-        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PROFILE, Long.class, table);
-        redis.set(keyOf(9), STORED); // for the first pass
-        here.engine().fences().announce(keyOf(1));
-        await().until(() -> redis.exists(keyOf(9)) == 0);
-        redis.set(keyOf(2), STORED); // for the second pass
+        UserCache<Long, UserProfile> there = open(patient(uri())).cache(PROFILE, Long.class, table);
+        redis.set(keyOf(on(9)), STORED); // for the first pass
+        here.engine().fences().announce(keyOf(on(1)));
+        await().until(() -> redis.exists(keyOf(on(9))) == 0);
+        redis.set(keyOf(on(2)), STORED); // for the second pass
         await().until(() -> requireNonNull(here.engine().fences().oldest()).compareTo(Duration.ofSeconds(2)) > 0);
         Instant readAt = Instant.now();
-        here.engine().fences().announce(keyOf(3));
-        here.engine().fences().announce(keyOf(4));
-        await().until(() -> redis.exists(keyOf(2)) == 0);
-        assertThat(there.save(3L, OLD, readAt)).isTrue();
+        here.engine().fences().announce(keyOf(on(3)));
+        here.engine().fences().announce(keyOf(on(4)));
+        await().until(() -> redis.exists(keyOf(on(2))) == 0);
+        assertThat(there.save(on(3), OLD, readAt)).isTrue();
 
         await().atMost(Duration.ofSeconds(20))
                 .until(() -> !here.engine().fences().isOverflowed());
-        assertNotOld(3);
+        assertNotOld(on(3));
     }
 
     @Test
     void aConnectionThatIsLostDuringTheFlushStartsItOver() {
         UserCaches here = node(0);
-        redis.set(keyOf(9), STORED);
+        redis.set(keyOf(on(9)), STORED);
         redis.configResetstat();
-        here.engine().fences().announce(keyOf(1));
-        await().until(() -> redis.exists(keyOf(9)) == 0);
+        here.engine().fences().announce(keyOf(on(1)));
+        await().until(() -> redis.exists(keyOf(on(9))) == 0);
         assertThat(RedisCalls.of(redis, "scan")).isEqualTo(1);
         proxy.cut(); // the connection is restored before the second pass
         await().atMost(Duration.ofSeconds(20))
@@ -265,9 +276,8 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     @Test
-    @StandaloneOnly
     void aFlushFencesAllOfItsFacetAndNothingElse() throws Exception {
-        UserCaches here = open(patient(server.uri()));
+        UserCaches here = open(patient(uri()));
         Map<String, String> ours = new HashMap<>();
         for (int id = 0; id < 5_000; id++) {
             ours.put(keyOf(id), STORED);
@@ -301,7 +311,7 @@ class FenceOutboxIT extends NodesOnRedis {
     @Test
     void aFlushTakesItsPrefixByTheLetter() throws Exception {
         String prefix = "a[b]?*\\c";
-        UserCaches here = open(patient(server.uri()).keyPrefix(prefix));
+        UserCaches here = open(patient(uri()).keyPrefix(prefix));
         redis.set(prefix + ":1:profile", STORED);
         redis.set("abxyc:1:profile", STORED);
         flush(here, prefix);
@@ -356,16 +366,33 @@ class FenceOutboxIT extends NodesOnRedis {
     }
 
     private UserCaches.Builder builder(int maxFences) {
-        return patient("redis://" + proxy.host() + ":" + proxy.port())
-                .maxFences(maxFences)
-                .timing(SOON);
+        return patient(proxy.uri()).maxFences(maxFences).timing(SOON);
+    }
+
+    /** Of users of one server: of a Cluster, the others need no flush. */
+    private void changeOn(UserCache<Long, UserProfile> cache, long first, long last) {
+        change(
+                cache,
+                LongStream.rangeClosed(first, last)
+                        .map(FenceOutboxIT::on)
+                        .boxed()
+                        .toList());
+    }
+
+    /** The user of this number on one server. */
+    private static long on(long number) {
+        return alike.get((int) number - 1);
     }
 
     private void changeAll(UserCache<Long, UserProfile> cache, long first, long last) {
-        for (long id = first; id <= last; id++) {
+        change(cache, LongStream.rangeClosed(first, last).boxed().toList());
+    }
+
+    private void change(UserCache<Long, UserProfile> cache, List<Long> ids) {
+        ids.forEach(id -> {
             table.put(id, NEW);
             cache.invalidate(id);
-        }
+        });
     }
 
     /** A flush for changes from long ago, so that it does not wait between its passes. */
@@ -373,15 +400,11 @@ class FenceOutboxIT extends NodesOnRedis {
         Overflow overflow = Overflow.of(
                 prefix + ":any:profile",
                 System.nanoTime() - Duration.ofMinutes(1).toNanos());
-        new FullFlush(
-                        node.engine().shared(),
-                        node.engine().shared().primaryOf("user:42:profile"),
-                        node.engine().scheduler(),
-                        prefix,
-                        overflow,
-                        OFFERS_END)
-                .run()
-                .get(20, TimeUnit.SECONDS);
+        for (RedisPrimary primary : node.engine().shared().primaries()) {
+            new FullFlush(node.engine().shared(), primary, node.engine().scheduler(), prefix, overflow, OFFERS_END)
+                    .run()
+                    .get(20, TimeUnit.SECONDS);
+        }
     }
 
     private void assertNotOld(long id) {

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import io.lettuce.core.ClientOptions;
 import io.lettuce.core.protocol.ProtocolVersion;
 import java.nio.charset.StandardCharsets;
@@ -47,8 +47,8 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aChangeWithoutAnAnnouncementIsSeenAndThenByAllNodes() {
-        UserCache<Long, UserProfile> here = cache(server.uri());
-        UserCache<Long, UserProfile> there = cache(server.uri());
+        UserCache<Long, UserProfile> here = cache(uri());
+        UserCache<Long, UserProfile> there = cache(uri());
         warm(here);
         warm(there);
         table.put(42L, ANNA);
@@ -66,22 +66,22 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aUserThatWasNeverAskedForIsStored() {
-        var profiles = new UserProfileCache<>(cache(server.uri()));
+        var profiles = new UserProfileCache<>(cache(uri()));
         assertThat(profiles.findFresh(42L)).contains(ANN);
         assertThat(redis.get(KEY)).contains("Ann");
         assertThat(redis.get(GUARD)).as("no claim is left").isEqualTo("-");
         assertThat(profiles.find(42L)).contains(ANN);
         assertThat(table.queries).hasValue(1);
 
-        var statuses = new UserStatusCache<Long>(open(patient(server.uri()))
-                .cache(UserStatus.FACET, Long.class, ids -> Map.of(42L, UserStatus.DISABLED)));
+        var statuses = new UserStatusCache<Long>(
+                open(patient(uri())).cache(UserStatus.FACET, Long.class, ids -> Map.of(42L, UserStatus.DISABLED)));
         assertThat(statuses.findFresh(42L)).contains(UserStatus.DISABLED);
         assertThat(redis.get("user:42:status")).isEqualTo("0");
     }
 
     @Test
     void eachCallAsksTheSource() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         for (int i = 1; i <= 5; i++) {
             table.put(42L, profile("Ann " + i));
             assertThat(cache.findFresh(42L)).contains(profile("Ann " + i));
@@ -92,7 +92,7 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aDeletedUserIsAbsent() {
-        UserCache<Long, UserProfile> cache = open(patient(server.uri()))
+        UserCache<Long, UserProfile> cache = open(patient(uri()))
                 .cache(PATIENT, Long.class, ids -> table.queries.incrementAndGet() == 1 ? Map.of(42L, ANN) : Map.of());
         warm(cache);
         assertThat(cache.findFresh(42L)).isEmpty();
@@ -103,8 +103,8 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aFailingSourceRemovesNoEntry() {
-        UserCache<Long, UserProfile> here = cache(server.uri());
-        UserCache<Long, UserProfile> there = cache(server.uri());
+        UserCache<Long, UserProfile> here = cache(uri());
+        UserCache<Long, UserProfile> there = cache(uri());
         warm(here);
         String stored = redis.get(KEY);
         table.failure = gone;
@@ -125,7 +125,7 @@ class FindFreshIT extends NodesOnRedis {
     @Test
     void aFailingSourceTakesNoOtherClaim() {
         table.failure = gone;
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         try (SlowClaim slow = new SlowClaim(redis, KEY)) {
             assertThatExceptionOfType(UserUnavailableException.class).isThrownBy(() -> cache.findFresh(42L));
             assertThat(slow.isHeld()).isTrue();
@@ -134,8 +134,8 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void theLastKnownAnswerIsNoExactOne() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache = cache("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = cache(proxy.uri());
             warm(cache);
             proxy.refuse();
             await().until(() -> !cache.stats().nearOpen());
@@ -150,8 +150,8 @@ class FindFreshIT extends NodesOnRedis {
         Table older = new Table();
         older.put(42L, ANN);
         older.holdBackAfterReading();
-        UserCache<Long, UserProfile> there = open(patient(server.uri())).cache(PATIENT, Long.class, older);
-        UserCache<Long, UserProfile> here = cache(server.uri());
+        UserCache<Long, UserProfile> there = open(patient(uri())).cache(PATIENT, Long.class, older);
+        UserCache<Long, UserProfile> here = cache(uri());
         Future<Optional<UserProfile>> loading = threads.submit(() -> there.find(42L));
         await().until(() -> older.queries.get() == 1);
         table.put(42L, ANNA);
@@ -168,8 +168,8 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aChangeDuringTheQueryLeavesNothingOld() {
-        UserCache<Long, UserProfile> there = cache(server.uri());
-        UserCache<Long, UserProfile> here = open(patient(server.uri())).cache(PATIENT, Long.class, ids -> {
+        UserCache<Long, UserProfile> there = cache(uri());
+        UserCache<Long, UserProfile> here = open(patient(uri())).cache(PATIENT, Long.class, ids -> {
             Map<Long, UserProfile> read = table.load(ids);
             if (table.queries.get() == 2) {
                 table.put(42L, ANNA);
@@ -185,7 +185,7 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void anotherClaimantDoesNotStoreAnOlderRowAfterwards() {
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(PATIENT, Long.class, ids -> {
+        UserCache<Long, UserProfile> cache = open(patient(uri())).cache(PATIENT, Long.class, ids -> {
             redis.psetex(GUARD, 6_000, "another " + (System.currentTimeMillis() + 800));
             return table.load(ids);
         });
@@ -214,7 +214,7 @@ class FindFreshIT extends NodesOnRedis {
                 return read;
             }
         };
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())
+        UserCache<Long, UserProfile> cache = open(patient(uri())
                         .clientOptions(ClientOptions.builder()
                                 .protocolVersion(ProtocolVersion.RESP2)
                                 .build()))
@@ -229,7 +229,7 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aForeignEntryWithoutAnEndIsDropped() {
-        UserCache<Long, UserProfile> cache = cache(server.uri());
+        UserCache<Long, UserProfile> cache = cache(uri());
         redis.set(KEY, json("Flask"));
         assertThat(cache.find(42L)).contains(profile("Flask"));
         assertThat(cache.findFresh(42L)).contains(ANN);
@@ -240,8 +240,8 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void withoutRedisThisNodeIsBroughtUpToDate() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache = cache("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = cache(proxy.uri());
             proxy.refuse();
             await().until(() -> !cache.stats().nearOpen());
             assertThat(cache.find(42L)).contains(ANN);
@@ -256,8 +256,8 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void withASilentRedisThisNodeDoesNotAnswerFromBefore() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache = cache("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = cache(proxy.uri());
             warm(cache);
             proxy.freeze();
             table.put(42L, ANNA);
@@ -270,8 +270,8 @@ class FindFreshIT extends NodesOnRedis {
 
     @Test
     void aLaterCallerIsNotAnsweredByAQueryThatHadReadBefore() throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
+        try (RedisWay proxy = way()) {
+            UserCaches node = open(patient(proxy.uri()));
             UserCache<Long, UserProfile> cache = node.cache(
                     PATIENT.with(PATIENT.policy().toBuilder().nearSize(0).build()), Long.class, table);
             proxy.refuse();
@@ -289,7 +289,7 @@ class FindFreshIT extends NodesOnRedis {
     }
 
     private UserCache<Long, UserProfile> cache(String uri) {
-        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(2)))
+        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(2)))
                 .cache(PATIENT, Long.class, table);
     }
 

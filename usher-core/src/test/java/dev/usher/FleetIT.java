@@ -7,7 +7,7 @@ import dev.usher.redis.Fleet;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -49,12 +49,12 @@ class FleetIT extends NodesOnRedis {
     /** A fleet, and what it has cost. */
     private final class Measured implements AutoCloseable {
 
-        private final RedisCommands<String, String> commands;
+        private final RedisClusterCommands<String, String> commands;
         private final UserCaches caches;
         private final UserStatusCache<Long> statuses;
         private final Fleet fleet;
 
-        private Measured(RedisServer at, RedisCommands<String, String> commands, int ofTheProduct, int light) {
+        private Measured(RedisServer at, RedisClusterCommands<String, String> commands, int ofTheProduct, int light) {
             this.commands = commands;
             this.caches = patient(at.uri()).build();
             this.statuses = new UserStatusCache<>(caches.cache(UserStatus.FACET, Long.class, users));
@@ -153,7 +153,7 @@ class FleetIT extends NodesOnRedis {
         BannedUsers usersThere = new BannedUsers();
         UserStatusCache<Long> here = node();
         UserStatusCache<Long> there =
-                new UserStatusCache<>(open(patient(server.uri())).cache(UserStatus.FACET, Long.class, usersThere));
+                new UserStatusCache<>(open(patient(uri())).cache(UserStatus.FACET, Long.class, usersThere));
         letRegisterBeBelieved(BOUND);
         long banned = 42;
         long deleted = 43;
@@ -197,6 +197,6 @@ class FleetIT extends NodesOnRedis {
     }
 
     private UserStatusCache<Long> node() {
-        return new UserStatusCache<>(open(patient(server.uri())).cache(UserStatus.FACET, Long.class, users));
+        return new UserStatusCache<>(open(patient(uri())).cache(UserStatus.FACET, Long.class, users));
     }
 }

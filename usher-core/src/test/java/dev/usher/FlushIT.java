@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -20,8 +20,8 @@ class FlushIT extends NodesOnRedis {
 
     @Test
     void everyNodeForgetsEverythingInEveryFacetOfThePrefix() {
-        UserCaches here = open(patient(server.uri()).timing(SOON));
-        UserCaches there = open(patient(server.uri()).timing(SOON));
+        UserCaches here = open(patient(uri()).timing(SOON));
+        UserCaches there = open(patient(uri()).timing(SOON));
         UserCache<Long, UserProfile> ours = here.cache(UserProfile.FACET, Long.class, table);
         UserCache<Long, UserProfile> theirs = there.cache(UserProfile.FACET, Long.class, table);
         for (long id = 1; id <= 20; id++) {
@@ -48,9 +48,8 @@ class FlushIT extends NodesOnRedis {
 
     @Test
     void aFlushDuringWhichRedisWasLostHasFailed() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches here = open(patient("redis://" + proxy.host() + ":" + proxy.port())
-                    .timing(TRUSTING.withOffersEnd(Duration.ofSeconds(2))));
+        try (RedisWay proxy = way()) {
+            UserCaches here = open(patient(proxy.uri()).timing(TRUSTING.withOffersEnd(Duration.ofSeconds(2))));
             here.cache(UserProfile.FACET, Long.class, table);
             CompletableFuture<Void> flush = here.flush();
             proxy.cut();
@@ -60,8 +59,8 @@ class FlushIT extends NodesOnRedis {
 
     @Test
     void aBookmarkIsTheSameOnAllNodesAndIsNoValue() {
-        UserCaches here = open(patient(server.uri()).timing(SOON));
-        UserCaches there = open(patient(server.uri()).timing(SOON));
+        UserCaches here = open(patient(uri()).timing(SOON));
+        UserCaches there = open(patient(uri()).timing(SOON));
         here.cache(UserProfile.FACET, Long.class, table);
         assertThat(there.bookmark("log").join()).isEmpty();
         here.bookmark("log", Map.of("place", "1", "history", "a")).join();

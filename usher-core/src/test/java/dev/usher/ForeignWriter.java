@@ -2,10 +2,10 @@ package dev.usher;
 
 import dev.usher.Change.Announcement;
 import dev.usher.CoherenceRun.Group;
-import io.lettuce.core.RedisClient;
+import dev.usher.redis.TestRedis;
 import io.lettuce.core.RedisException;
-import io.lettuce.core.api.StatefulRedisConnection;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
+import io.lettuce.core.codec.StringCodec;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.SplittableRandom;
@@ -26,15 +26,14 @@ final class ForeignWriter implements AutoCloseable {
     private static final long TTL_SECONDS = 1800;
 
     private final VersionTable table;
-    private final StatefulRedisConnection<String, String> connection;
+    private final RedisClusterCommands<String, String> redis;
     private final ExecutorService thread = Executors.newSingleThreadExecutor();
     private final Future<?> writing;
     private volatile boolean quiet;
 
-    ForeignWriter(RedisClient client, VersionTable table, Path log) {
+    ForeignWriter(TestRedis server, VersionTable table, Path log) {
         this.table = table;
-        this.connection = client.connect();
-        connection.setTimeout(TIMEOUT);
+        this.redis = server.commands(StringCodec.UTF8, TIMEOUT);
         this.writing = thread.submit(() -> write(Change.Log.create(log)));
     }
 
@@ -66,7 +65,6 @@ final class ForeignWriter implements AutoCloseable {
     }
 
     private boolean announce(int id, int version, Announcement by) {
-        RedisCommands<String, String> redis = connection.sync();
         String key = CoherenceRun.keyOf(id);
         try {
             if (by == Announcement.SETEX) {
@@ -83,6 +81,5 @@ final class ForeignWriter implements AutoCloseable {
     @Override
     public void close() {
         thread.shutdownNow();
-        connection.close();
     }
 }

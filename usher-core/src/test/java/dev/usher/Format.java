@@ -2,7 +2,7 @@ package dev.usher;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.module.ModuleDescriptor.Version;
@@ -107,7 +107,7 @@ record Format(String release, String name, Map<String, Stored> keys) {
     }
 
     /** Writes the keys into Redis, with these variable parts. */
-    void load(RedisCommands<String, String> redis, Map<String, String> variables) {
+    void load(RedisClusterCommands<String, String> redis, Map<String, String> variables) {
         keys.forEach((key, stored) -> {
             if (stored.value == null) {
                 stored.fields.forEach(
@@ -131,7 +131,7 @@ record Format(String release, String name, Map<String, Stored> keys) {
      *
      * @return the values of the variable parts
      */
-    Map<String, String> assertWritten(RedisCommands<String, String> redis) {
+    Map<String, String> assertWritten(RedisClusterCommands<String, String> redis) {
         Map<String, String> variables = new HashMap<>();
         keys.forEach((key, stored) -> {
             Map<String, String> actual =

@@ -80,7 +80,7 @@ class FormatsIT extends NodesOnRedis {
     @BeforeAll
     static void startNode() {
         node = UserCaches.builder()
-                .redis(named(server.uri()))
+                .redis(uri())
                 .commandTimeout(Duration.ofSeconds(1))
                 .build();
         profiles = node.cache(exact(UserProfile.FACET), Long.class, ids -> {

@@ -28,8 +28,8 @@ class FrozenConnectionIT extends NodesOnRedis {
     @Test
     void aProcessThatWakesKeepsItsConnections() throws Exception {
         Set<String> before = clients();
-        try (JavaProcess process = JavaProcess.start(
-                IdleNode.class, directory.resolve("log"), List.of(server.uri(), SILENCE.toString()))) {
+        try (JavaProcess process =
+                JavaProcess.start(IdleNode.class, directory.resolve("log"), List.of(uri(), SILENCE.toString()))) {
             assertThat(process.answer()).isEqualTo("connected");
             await().until(() -> clients().size() == before.size() + 2);
             Set<String> connected = clients();

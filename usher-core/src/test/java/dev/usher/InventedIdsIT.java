@@ -91,7 +91,7 @@ class InventedIdsIT extends NodesOnRedis {
         List<TieredUserCache<Long, UserProfile>> nodes = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
             nodes.add((TieredUserCache<Long, UserProfile>)
-                    open(patient(server.uri())).<Long, UserProfile>cache(UNHURRIED, Long.class, ids -> {
+                    open(patient(uri())).<Long, UserProfile>cache(UNHURRIED, Long.class, ids -> {
                         queries.incrementAndGet();
                         answers.acquire();
                         return Map.of();
@@ -136,7 +136,7 @@ class InventedIdsIT extends NodesOnRedis {
     }
 
     private UserCache<Long, UserProfile> node() {
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, UserProfile> cache = open(patient(uri())).cache(UserProfile.FACET, Long.class, table);
         await().until(() -> cache.stats().nearOpen());
         return cache;
     }

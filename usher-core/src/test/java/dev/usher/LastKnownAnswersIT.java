@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -41,10 +41,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
     private final Map<Long, UserStatus> statusTable = new ConcurrentHashMap<>();
     private final AtomicInteger statusQueries = new AtomicInteger();
     private final ExecutorService threads = Executors.newCachedThreadPool();
-    private final FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port());
-    private final UserCaches node = open(UserCaches.builder()
-            .redis("redis://" + proxy.host() + ":" + proxy.port())
-            .commandTimeout(Duration.ofSeconds(2)));
+    private final RedisWay proxy = way();
+    private final UserCaches node = open(UserCaches.builder().redis(proxy.uri()).commandTimeout(Duration.ofSeconds(2)));
 
     @BeforeEach
     void fill() {
@@ -99,7 +97,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
     void withoutTheSourceWhatIsCachedGoesOnAndAMissIsUnavailable() {
         UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
-        UserCache<Long, UserProfile> elsewhere = open(patient(server.uri())).cache(PROFILE, Long.class, table);
+        UserCache<Long, UserProfile> elsewhere = open(patient(uri())).cache(PROFILE, Long.class, table);
         table.failure = gone;
         assertThat(profiles.lookUp(42L)).isEqualTo(new Lookup<>(Optional.of(ANN), Duration.ZERO));
         assertThat(elsewhere.lookUp(42L)).isEqualTo(new Lookup<>(Optional.of(ANN), Duration.ZERO));
@@ -285,7 +283,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
 
     @Test
     void aCallerWithoutAThreadThatFindsNoRoomGetsTheLastKnownAnswer() throws Exception {
-        UserCaches busy = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
+        UserCaches busy = open(patient(proxy.uri()));
         UserCache<Long, UserProfile> profiles = busy.cache(PROFILE, Long.class, table);
         warm(profiles);
         proxy.refuse();
@@ -322,7 +320,7 @@ class LastKnownAnswersIT extends NodesOnRedis {
         UserCache<Long, UserProfile> profiles = node.cache(PROFILE, Long.class, table);
         warm(profiles);
         long pushes = profiles.stats().nearInvalidations();
-        assertThat(open(patient(server.uri())).cache(PROFILE, Long.class, table).invalidate(42L))
+        assertThat(open(patient(uri())).cache(PROFILE, Long.class, table).invalidate(42L))
                 .isTrue();
         await().until(() -> profiles.stats().nearInvalidations() > pushes);
         loseRedis();
@@ -412,8 +410,8 @@ class LastKnownAnswersIT extends NodesOnRedis {
             return table.queries.get() > before;
         });
         assertThat(redis.exists(KEY)).as("stored").isZero();
-        assertUnavailable(() ->
-                open(patient(server.uri())).cache(PROFILE, Long.class, table).find(42L));
+        assertUnavailable(
+                () -> open(patient(uri())).cache(PROFILE, Long.class, table).find(42L));
 
         table.failure = null;
         assertEndsWithinASecond(profiles);

@@ -184,7 +184,7 @@ class LoadAloneIT extends NodesOnRedis {
     void aSourceThatCannotSayWhetherItMayLoadForOthersBreaksNoThreadOfTheExecutor() throws Exception {
         CompletableFuture<Void> task = new CompletableFuture<>();
         UserCache<Long, String> names = open(UserCaches.builder()
-                        .redis(named(server.uri()))
+                        .redis(uri())
                         .commandTimeout(Duration.ofSeconds(5))
                         .executor(later -> task.completeAsync(() -> {
                             later.run();
@@ -223,8 +223,7 @@ class LoadAloneIT extends NodesOnRedis {
     }
 
     private UserCache<Long, String> cache(@Nullable Executor executor) {
-        UserCaches.Builder builder =
-                UserCaches.builder().redis(named(server.uri())).commandTimeout(Duration.ofSeconds(5));
+        UserCaches.Builder builder = UserCaches.builder().redis(uri()).commandTimeout(Duration.ofSeconds(5));
         return open(executor == null ? builder : builder.executor(executor))
                 .cache(NAME, Long.class, new UserSource<Long, String>() {
                     @Override

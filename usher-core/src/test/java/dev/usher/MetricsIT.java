@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Metrics;
@@ -24,7 +24,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /** Every meter moves when it should, by what it should, and no other meter does. */
@@ -44,7 +43,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void aMissIsALoad() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
 
         cache.find(42L);
         assertMoved(
@@ -59,7 +58,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void whatMemoryHoldsIsAHitOfMemoryAndOfNothingElse() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
         await().until(() -> {
             cache.find(42L);
             return cache.stats().nearHits() > 0;
@@ -72,7 +71,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void whatRedisHoldsIsAHitOfRedis() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
         redis.setex(KEY, 60, JSON);
 
         cache.find(42L);
@@ -82,7 +81,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void anAbsentUserIsCountedAsSuchInEveryTier() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
 
         cache.find(7L);
         await().until(() -> cache.stats().nearInvalidations() == 1); // the push of the absence that was not stored
@@ -117,7 +116,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void aFailedLoadLeavesItsCallerWithoutAnAnswer() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, ids -> {
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, ids -> {
             throw new IllegalStateException("the database is down");
         });
 
@@ -132,9 +131,8 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void aLastKnownAnswerIsCountedAsStale() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache =
-                    metered("redis://" + proxy.host() + ":" + proxy.port(), PATIENT, this::loadUnlessDown);
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = metered(proxy.uri(), PATIENT, this::loadUnlessDown);
             await().until(() -> {
                 cache.findAll(List.of(7L, 42L));
                 return cache.stats().nearPresent() > 0 && cache.stats().nearAbsent() > 0;
@@ -162,7 +160,7 @@ class MetricsIT extends NodesOnRedis {
         CountDownLatch gate = new CountDownLatch(1);
         Facet<UserProfile> narrow = PATIENT.with(
                 PATIENT.policy().toBuilder().maxLoads(1).maxWaitingLoads(0).build());
-        UserCache<Long, UserProfile> cache = metered(server.uri(), narrow, ids -> {
+        UserCache<Long, UserProfile> cache = metered(uri(), narrow, ids -> {
             loading.countDown();
             gate.await();
             return load(ids);
@@ -182,8 +180,8 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void aChangeDuringALoadRefusesTheFill() {
-        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, this::load);
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, ids -> {
+        UserCache<Long, UserProfile> other = node(uri()).cache(PATIENT, Long.class, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, ids -> {
             Map<Long, UserProfile> read = load(ids);
             other.invalidate(42L);
             return read;
@@ -214,7 +212,7 @@ class MetricsIT extends NodesOnRedis {
             }
         };
         UserCache<Long, UserProfile> cache =
-                metered(server.uri(), new Facet<>("profile", broken, PATIENT.policy()), this::load);
+                metered(uri(), new Facet<>("profile", broken, PATIENT.policy()), this::load);
 
         cache.find(42L);
         assertMoved(
@@ -228,7 +226,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void anOfferIsStoredOrRefused() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
 
         cache.save(42L, ANN, Instant.now());
         assertMoved("usher.offers{facet=profile, outcome=stored} 1");
@@ -241,13 +239,13 @@ class MetricsIT extends NodesOnRedis {
     void aMissThatAnotherProcessIsLoadingWaitsForItOnce() throws InterruptedException {
         CountDownLatch loading = new CountDownLatch(1);
         CountDownLatch gate = new CountDownLatch(1);
-        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, ids -> {
+        UserCache<Long, UserProfile> other = node(uri()).cache(PATIENT, Long.class, ids -> {
             loading.countDown();
             gate.await();
             return load(ids);
         });
         UserCache<Long, UserProfile> cache = metered(
-                server.uri(),
+                uri(),
                 PATIENT.with(PATIENT.policy().toBuilder()
                         .claimWait(Duration.ofMinutes(1))
                         .build()),
@@ -269,7 +267,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void anEntryThatCannotBeReadIsCounted() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
         redis.set(KEY, "{broken");
 
         cache.find(42L);
@@ -278,8 +276,8 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void aPushedChangeIsCountedOnce() {
-        UserCache<Long, UserProfile> other = node(server.uri()).cache(PATIENT, Long.class, this::load);
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> other = node(uri()).cache(PATIENT, Long.class, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
         cache.find(42L);
         awaitLoads();
         moved();
@@ -291,7 +289,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void whatIsLoadedBeforeItsEndIsCounted() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
         redis.setex(KEY, 60, JSON); // of a TTL of half an hour
         await().until(() -> {
             cache.find(42L);
@@ -305,9 +303,8 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void withoutRedisTheNearTierIsClosedAndChangesWaitToBeSent() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache =
-                    metered("redis://" + proxy.host() + ":" + proxy.port(), PATIENT, this::load);
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = metered(proxy.uri(), PATIENT, this::load);
             assertThat(gauge("usher.near.open")).isEqualTo(1);
             assertThat(cache.stats().nearOpen()).isTrue();
 
@@ -338,9 +335,8 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void theWatermarkIsAsOldAsTheSilenceOfRedis() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache =
-                    metered("redis://" + proxy.host() + ":" + proxy.port(), PATIENT, this::load);
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = metered(proxy.uri(), PATIENT, this::load);
             await().until(() -> gauge("usher.near.watermark.age") < 0.5);
 
             proxy.freeze();
@@ -355,16 +351,13 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void readsThatWaitAreBatched() throws InterruptedException {
-        for (long id = 1; id <= 20; id++) {
-            redis.setex("user:" + id + ":profile", 60, JSON);
-        }
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache =
-                    metered("redis://" + proxy.host() + ":" + proxy.port(), PATIENT, this::load);
+        List<Long> ids = idsAlike("profile", 20);
+        ids.forEach(id -> redis.setex("user:" + id + ":profile", 60, JSON));
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = metered(proxy.uri(), PATIENT, this::load);
             proxy.freeze();
-            List<Thread> callers = LongStream.rangeClosed(1, 20)
-                    .mapToObj(id -> thread(() -> cache.find(id)))
-                    .toList();
+            List<Thread> callers =
+                    ids.stream().map(id -> thread(() -> cache.find(id))).toList();
             await().until(() -> callers.stream().allMatch(caller -> caller.getState() == Thread.State.TIMED_WAITING));
             assertMovedMeanwhile("usher.shared.batch.size{} 16 of 16");
             assertThat(cache.stats().sharedBatches()).isEqualTo(16);
@@ -382,7 +375,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void theStatisticsAreTheMeters() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
         for (long id = 40; id < 45; id++) {
             for (int i = 0; i < 5; i++) {
                 cache.find(id);
@@ -415,7 +408,7 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void noTagNamesAUser() {
-        UserCache<Long, UserProfile> cache = metered(server.uri(), PATIENT, this::load);
+        UserCache<Long, UserProfile> cache = metered(uri(), PATIENT, this::load);
         cache.find(42L);
         cache.find(7L);
         cache.invalidate(42L);
@@ -434,12 +427,12 @@ class MetricsIT extends NodesOnRedis {
 
     @Test
     void closingRemovesTheMetersAndWithoutARegistryThereAreNone() {
-        metered(server.uri(), PATIENT, this::load);
+        metered(uri(), PATIENT, this::load);
         assertThat(registry.getMeters()).isNotEmpty();
         opened.get(0).close();
         assertThat(registry.getMeters()).isEmpty();
 
-        node(server.uri()).cache(PATIENT, Long.class, this::load).find(42L);
+        node(uri()).cache(PATIENT, Long.class, this::load).find(42L);
         assertThat(registry.getMeters()).isEmpty();
         assertThat(Metrics.globalRegistry.getMeters()).isEmpty();
     }
@@ -448,7 +441,7 @@ class MetricsIT extends NodesOnRedis {
     private UserCache<Long, UserProfile> metered(
             String uri, Facet<UserProfile> facet, UserSource<Long, UserProfile> source) {
         UserCaches caches = open(UserCaches.builder()
-                .redis(named(uri))
+                .redis(uri)
                 .commandTimeout(Duration.ofSeconds(5))
                 .meterRegistry(registry));
         UserCache<Long, UserProfile> cache = caches.cache(facet, Long.class, source);
@@ -457,7 +450,7 @@ class MetricsIT extends NodesOnRedis {
     }
 
     private UserCaches node(String uri) {
-        return open(UserCaches.builder().redis(named(uri)).commandTimeout(Duration.ofSeconds(5)));
+        return open(UserCaches.builder().redis(uri).commandTimeout(Duration.ofSeconds(5)));
     }
 
     private Map<Long, UserProfile> loadUnlessDown(Set<Long> ids) {

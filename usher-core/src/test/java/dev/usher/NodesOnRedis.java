@@ -2,50 +2,41 @@ package dev.usher;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.redis.RedisWay;
 import dev.usher.redis.Scripts;
-import dev.usher.testkit.RedisCluster;
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.Range;
-import io.lettuce.core.RedisClient;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 
-/** A Redis for the tests of a class, empty before each of them, and nodes that are closed after it. */
+/** A Redis for the tests of a class, standalone or a Cluster, empty before each of them, and nodes that are closed after it. */
 abstract class NodesOnRedis {
 
-    /** Names the topology of these tests: a standalone server, unless it is {@code cluster}, for a Cluster with one primary, which has all keys. */
-    static final String TOPOLOGY = "usher.test.topology";
+    static TestRedis testRedis;
 
-    static final String CLUSTER = "cluster";
-
-    private static final boolean ON_CLUSTER = CLUSTER.equals(System.getProperty(TOPOLOGY));
-
+    /** The standalone server, or the first one of the Cluster. */
     static RedisServer server;
-    private static @Nullable RedisCluster cluster;
-    static RedisCommands<String, String> redis;
-    private static RedisClient client;
+
+    /** A client that finds the server of a key. */
+    static RedisClusterCommands<String, String> redis;
 
     final List<UserCaches> opened = new ArrayList<>();
 
     @BeforeAll
     static void startRedis() {
-        if (ON_CLUSTER) {
-            cluster = RedisCluster.builder().primaries(1).replicas(0).start();
-            server = cluster.servers().get(0);
-        } else {
-            server = RedisServer.start();
-        }
-        client = RedisClient.create(server.uri());
-        redis = client.connect().sync();
+        testRedis = TestRedis.start();
+        server = testRedis.servers().get(0);
+        redis = testRedis.commands();
         // No caller waits for a release. A script that Redis does not know is sent a second time, after the next
         // claim.
         redis.scriptLoad(Scripts.renew());
@@ -53,16 +44,27 @@ abstract class NodesOnRedis {
 
     @AfterAll
     static void stopRedis() {
-        client.shutdown();
-        server.close();
-        if (cluster != null) {
-            cluster.close();
-        }
+        testRedis.close();
     }
 
-    /** By which nodes find Redis: the server of these tests is a Cluster, if they run on one. */
-    static String named(String uri) {
-        return ON_CLUSTER && uri.equals(server.uri()) ? uri.replace("redis://", "redis-cluster://") : uri;
+    /** By which nodes find Redis. */
+    static String uri() {
+        return testRedis.uri();
+    }
+
+    /** Ids of users whose keys in a facet are on one server, the smallest ones. */
+    static List<Long> idsAlike(String facet, int count) {
+        RedisServer first = testRedis.serverOf("user:1:" + facet);
+        return LongStream.iterate(1, id -> id + 1)
+                .filter(id -> testRedis.serverOf("user:" + id + ":" + facet).equals(first))
+                .limit(count)
+                .boxed()
+                .toList();
+    }
+
+    /** The way to Redis of a node that has it for itself. */
+    static RedisWay way() {
+        return testRedis.way();
     }
 
     @BeforeEach
@@ -80,17 +82,12 @@ abstract class NodesOnRedis {
     static final Timing TRUSTING = Timing.STANDARD.withSuspicion(Duration.ZERO);
 
     /** Those of other tests: a node that has just come to know a Cluster, and suspects servers, confirms no ban at first. */
-    static final Timing CONFIRMING = ON_CLUSTER ? TRUSTING : Timing.STANDARD;
-
-    /** Whether the server is one of a Cluster. */
-    static boolean isOnCluster() {
-        return ON_CLUSTER;
-    }
+    static final Timing CONFIRMING = TestRedis.isCluster() ? TRUSTING : Timing.STANDARD;
 
     /** Settings of a node whose Redis answers, though a busy machine may let it answer late. */
     static UserCaches.Builder patient(String uri) {
         return UserCaches.builder()
-                .redis(named(uri))
+                .redis(uri)
                 .commandTimeout(Duration.ofSeconds(2))
                 .timing(TRUSTING);
     }

@@ -3,7 +3,7 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,8 +52,8 @@ class OnRevokedIT extends NodesOnRedis {
     void everyNodeHasEndedWhatWasOpenWhenTheReceiptIsConfirmed() {
         Sockets one = new Sockets();
         Sockets other = new Sockets();
-        UserStatusCache<Long> here = statuses(open(patient(server.uri()).onRevoked(one)));
-        UserCaches there = open(patient(server.uri()));
+        UserStatusCache<Long> here = statuses(open(patient(uri()).onRevoked(one)));
+        UserCaches there = open(patient(uri()));
         statuses(there);
         there.onRevoked(other);
         letRegisterBeBelieved(BOUND);
@@ -73,7 +73,7 @@ class OnRevokedIT extends NodesOnRedis {
     @Test
     void aThousandUsersAreOneCallAndOneWait() {
         Sockets sockets = new Sockets();
-        UserStatusCache<Long> node = statuses(open(patient(server.uri()).onRevoked(sockets)));
+        UserStatusCache<Long> node = statuses(open(patient(uri()).onRevoked(sockets)));
         letRegisterBeBelieved(BOUND);
         sockets.open.addAll(rows.keySet());
         sockets.open.add(2000L);
@@ -92,7 +92,7 @@ class OnRevokedIT extends NodesOnRedis {
     void aListenerAsksTheCacheAndIsAnsweredByTheSource() {
         List<Boolean> letIn = new ArrayList<>();
         List<UserStatusCache<Long>> statuses = new CopyOnWriteArrayList<>();
-        UserCaches node = open(patient(server.uri()).onRevoked(users -> {
+        UserCaches node = open(patient(uri()).onRevoked(users -> {
             letIn.add(statuses.get(0).isEnabled(42L));
             return 0;
         }));
@@ -114,7 +114,7 @@ class OnRevokedIT extends NodesOnRedis {
         Sockets sockets = new Sockets();
         AtomicBoolean hangs = new AtomicBoolean();
         CountDownLatch goOn = new CountDownLatch(1);
-        UserStatusCache<Long> node = statuses(open(patient(server.uri())
+        UserStatusCache<Long> node = statuses(open(patient(uri())
                 .onRevoked(users -> {
                     throw new IllegalStateException("its socket is gone");
                 })
@@ -151,10 +151,9 @@ class OnRevokedIT extends NodesOnRedis {
     @Test
     void aNodeThatWasCutOffHearsOfTheRevocationsAfterwards() {
         Sockets sockets = new Sockets();
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserStatusCache<Long> near = statuses(open(patient(server.uri())));
-            statuses(
-                    open(patient("redis://" + proxy.host() + ":" + proxy.port()).onRevoked(sockets)));
+        try (RedisWay proxy = way()) {
+            UserStatusCache<Long> near = statuses(open(patient(uri())));
+            statuses(open(patient(proxy.uri()).onRevoked(sockets)));
             letRegisterBeBelieved(BOUND);
             sockets.open.addAll(List.of(42L, 43L));
             proxy.refuse();
@@ -172,7 +171,7 @@ class OnRevokedIT extends NodesOnRedis {
     @Test
     void aRegisterThatIsLostIsARevocationOfEveryone() {
         Sockets sockets = new Sockets();
-        UserStatusCache<Long> node = statuses(open(patient(server.uri()).onRevoked(sockets)));
+        UserStatusCache<Long> node = statuses(open(patient(uri()).onRevoked(sockets)));
         letRegisterBeBelieved(BOUND);
         int calls = sockets.calls.size();
 
@@ -193,7 +192,7 @@ class OnRevokedIT extends NodesOnRedis {
 
     @Test
     void aBannedUserThatGoesOnAskingCostsAQueryForEachBound() {
-        UserStatusCache<Long> node = statuses(open(patient(server.uri())));
+        UserStatusCache<Long> node = statuses(open(patient(uri())));
         letRegisterBeBelieved(BOUND);
         assertThat(disable(node, 42L).confirmed()).isTrue();
         int before = queries.get();
@@ -220,7 +219,7 @@ class OnRevokedIT extends NodesOnRedis {
     void aTenantsListenersHearOfItsUsersOnly() {
         Sockets homes = new Sockets();
         Sockets tenants = new Sockets();
-        UserCaches home = open(patient(server.uri()).onRevoked(homes));
+        UserCaches home = open(patient(uri()).onRevoked(homes));
         statuses(home);
         UserCaches tenant = home.withPrefix("acme");
         tenant.onRevoked(tenants);

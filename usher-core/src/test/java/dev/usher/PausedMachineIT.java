@@ -30,7 +30,7 @@ class PausedMachineIT extends NodesOnRedis {
     @BeforeEach
     void warm() {
         table.put(42L, new UserProfile("13800000000", "Ann", "", false, "", ""));
-        node = open(patient(server.uri())
+        node = open(patient(uri())
                 .nanoTime(() -> System.nanoTime() - missedNanos.get())
                 .clock(() -> Instant.ofEpochSecond(0, System.nanoTime() - missedNanos.get())
                         .plus(setForward)));

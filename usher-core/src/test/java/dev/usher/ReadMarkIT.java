@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.RedisWay;
 import dev.usher.redis.ServerMoment;
-import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.FaultProxy.Direction;
 import java.time.Duration;
 import java.time.Instant;
@@ -31,7 +31,7 @@ class ReadMarkIT extends NodesOnRedis {
     @ParameterizedTest
     @ValueSource(strings = {"PT0S", "PT-6S", "PT-1H", "PT1H"})
     void howThisMachinesClockIsSetDoesNotCountForAMark(Duration set) {
-        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, UserProfile> cache = node(uri()).cache(UserProfile.FACET, Long.class, table);
         ReadMark young = cache.beforeRead();
         ReadMark old = earlier(cache.beforeRead(), TOO_LONG);
 
@@ -45,7 +45,7 @@ class ReadMarkIT extends NodesOnRedis {
     /** The case that an {@code Instant} cannot exclude, and the reason for marks. */
     @Test
     void aClockThatIsSetBackLetsAnOldRowInByAnInstant() {
-        UserCache<Long, UserProfile> cache = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, UserProfile> cache = node(uri()).cache(UserProfile.FACET, Long.class, table);
         Instant readAt = clock.minus(TOO_LONG);
         ReadMark mark = earlier(cache.beforeRead(), TOO_LONG);
 
@@ -60,9 +60,8 @@ class ReadMarkIT extends NodesOnRedis {
 
     @Test
     void aMarkFromBeforeTheConnectionWasLostIsVoid() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCache<Long, UserProfile> cache =
-                    node("redis://" + proxy.host() + ":" + proxy.port()).cache(UserProfile.FACET, Long.class, table);
+        try (RedisWay proxy = way()) {
+            UserCache<Long, UserProfile> cache = node(proxy.uri()).cache(UserProfile.FACET, Long.class, table);
             ReadMark mark = cache.beforeRead();
             assertThat(cache.save(41L, OLD, mark)).isTrue();
 
@@ -76,15 +75,15 @@ class ReadMarkIT extends NodesOnRedis {
 
     @Test
     void aMarkOfOtherCachesIsRefused() {
-        UserCache<Long, UserProfile> here = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
-        UserCache<Long, UserProfile> there = node(server.uri()).cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, UserProfile> here = node(uri()).cache(UserProfile.FACET, Long.class, table);
+        UserCache<Long, UserProfile> there = node(uri()).cache(UserProfile.FACET, Long.class, table);
         assertThat(here.save(42L, OLD, there.beforeRead())).isFalse();
         assertThat(here.save(42L, OLD, here.beforeRead())).isTrue();
     }
 
     @Test
     void aMarkIsGoodForEveryFacetOfItsCaches() {
-        UserCaches node = node(server.uri());
+        UserCaches node = node(uri());
         UserCache<Long, UserProfile> profiles = node.cache(UserProfile.FACET, Long.class, table);
         UserCache<Long, String> names = node.cache(Facet.of("name", String.class), Long.class, ids -> Map.of());
         ReadMark mark = profiles.beforeRead();
@@ -95,8 +94,8 @@ class ReadMarkIT extends NodesOnRedis {
     /** The server that has stored the row may not have had the fence of a change that came after the query. */
     @Test
     void aRowIsDroppedThatWasStoredWhileTheServerBecameAnother() throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserCaches node = node(proxy.uri());
             UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, table);
             ReadMark mark = cache.beforeRead();
             proxy.freeze(Direction.TO_CLIENT);
@@ -112,10 +111,9 @@ class ReadMarkIT extends NodesOnRedis {
     }
 
     @Test
-    @StandaloneOnly
     void offersThatNoThreadWaitsForGoTogether() throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserCaches node = node(proxy.uri());
             UserCache<Long, UserProfile> profiles = node.cache(UserProfile.FACET, Long.class, table);
             UserCache<Long, UserStatus> statuses = node.cache(UserStatus.FACET, Long.class, ids -> Map.of());
             assertThat(profiles.find(42L)).isEmpty();
@@ -140,8 +138,8 @@ class ReadMarkIT extends NodesOnRedis {
 
     @Test
     void anOfferThatRedisDoesNotAnswerEndsByItself() throws Exception {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches node = node("redis://" + proxy.host() + ":" + proxy.port(), Duration.ofMillis(500));
+        try (RedisWay proxy = way()) {
+            UserCaches node = node(proxy.uri(), Duration.ofMillis(500));
             UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, table);
             ReadMark mark = cache.beforeRead();
             proxy.freeze();
@@ -165,10 +163,8 @@ class ReadMarkIT extends NodesOnRedis {
     }
 
     private UserCaches node(String uri, Duration commandTimeout) {
-        UserCaches node = open(UserCaches.builder()
-                .redis(named(uri))
-                .commandTimeout(commandTimeout)
-                .clock(() -> clock));
+        UserCaches node = open(
+                UserCaches.builder().redis(uri).commandTimeout(commandTimeout).clock(() -> clock));
         await().until(() -> node.engine().shared().now().leastMillis() != ServerMoment.UNKNOWN);
         return node;
     }

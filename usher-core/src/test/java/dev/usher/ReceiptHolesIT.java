@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatNullPointerException;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.RevocationReceipt.Reason;
+import dev.usher.redis.RedisWay;
 import dev.usher.redis.Session;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisServer;
@@ -40,10 +41,10 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void aNodeThatHasNeverSeenRedisRemembersForAWhileWhereStaleAnswersAreAllowed() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
+        try (RedisWay proxy = way()) {
             proxy.refuse();
             UserStatusCache<Long> far = node(uriOf(proxy), FAIL_STATIC, null);
-            UserStatusCache<Long> near = node(server.uri(), FAIL_STATIC, null);
+            UserStatusCache<Long> near = node(uri(), FAIL_STATIC, null);
             await().until(() -> near.stats().nearOpen());
             assertThat(far.isEnabled(42L)).isTrue();
 
@@ -60,8 +61,8 @@ class ReceiptHolesIT extends NodesOnRedis {
     @Test
     void whatANodeRemembersFromBeforeItsConnectionWasLostIsNotDrivenOutByAChange() {
         AtomicBoolean sourceFails = new AtomicBoolean();
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserStatusCache<Long> near = node(server.uri(), FAIL_STATIC, null);
+        try (RedisWay proxy = way()) {
+            UserStatusCache<Long> near = node(uri(), FAIL_STATIC, null);
             UserStatusCache<Long> far = node(uriOf(proxy), FAIL_STATIC, sourceFails);
             await().until(() -> near.stats().nearOpen() && far.stats().nearOpen());
             assertThat(far.isEnabled(42L)).isTrue();
@@ -92,9 +93,9 @@ class ReceiptHolesIT extends NodesOnRedis {
         try (RedisServer lossy = RedisServer.start();
                 FaultProxy writers = FaultProxy.inFrontOf(lossy.host(), lossy.port());
                 FaultProxy silent = FaultProxy.inFrontOf(lossy.host(), lossy.port())) {
-            UserStatusCache<Long> writer = node(uriOf(writers), status, null);
+            UserStatusCache<Long> writer = node("redis://" + writers.host() + ":" + writers.port(), status, null);
             UserStatusCache<Long> reader = node(lossy.uri(), status, null);
-            node(uriOf(silent), status, null);
+            node("redis://" + silent.host() + ":" + silent.port(), status, null);
             await().until(() -> writer.stats().nearOpen());
             assertThat(reader.isEnabled(42L)).isTrue();
             RedisClient client = RedisClient.create(lossy.uri());
@@ -120,8 +121,8 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void nothingIsCommittedForAnIdThatCannotBeInvalidated() {
-        UserStatusCache<String> node = new UserStatusCache<>(
-                open(patient(server.uri())).cache(UserStatus.FACET, String.class, ids -> Map.of()));
+        UserStatusCache<String> node =
+                new UserStatusCache<>(open(patient(uri())).cache(UserStatus.FACET, String.class, ids -> Map.of()));
         AtomicBoolean committed = new AtomicBoolean();
         assertThatIllegalArgumentException().isThrownBy(() -> node.disable("a b", () -> committed.set(true)));
         assertThat(committed).as("committed").isFalse();
@@ -131,7 +132,7 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void nothingIsCommittedWhenTheCachesAreClosed() {
-        UserStatusCache<Long> node = node(server.uri(), UserStatus.FACET, null);
+        UserStatusCache<Long> node = node(uri(), UserStatus.FACET, null);
         opened.get(0).close();
         assertThatIllegalStateException().isThrownBy(() -> disable(node));
         assertThat(rows.get(42L)).isEqualTo(UserStatus.ENABLED);
@@ -139,7 +140,7 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void aCommitThatFailsWhileTheCachesAreClosedSaysWhy() {
-        UserStatusCache<Long> node = node(server.uri(), UserStatus.FACET, null);
+        UserStatusCache<Long> node = node(uri(), UserStatus.FACET, null);
         assertThatIllegalStateException()
                 .isThrownBy(() -> node.disable(42L, () -> {
                     opened.get(0).close();
@@ -170,8 +171,8 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void aRedisThatHangsWhileTheNodesAreWaitedForDoesNotMakeTheReceiptLaterThanTheBound() throws Exception {
-        try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port());
-                FaultProxy writers = FaultProxy.inFrontOf(server.host(), server.port())) {
+        try (RedisWay silent = way();
+                RedisWay writers = way()) {
             node(uriOf(silent), UserStatus.FACET, null);
             UserStatusCache<Long> writer = new UserStatusCache<>(
                     open(UserCaches.builder().redis(uriOf(writers)).commandTimeout(Duration.ofSeconds(8)))
@@ -188,9 +189,9 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     @Test
     void aCallerThatWaitsForTheNodesGetsItsReceiptWhenTheCachesAreClosed() throws Exception {
-        try (FaultProxy silent = FaultProxy.inFrontOf(server.host(), server.port())) {
+        try (RedisWay silent = way()) {
             node(uriOf(silent), UserStatus.FACET, null);
-            UserStatusCache<Long> writer = node(server.uri(), UserStatus.FACET, null);
+            UserStatusCache<Long> writer = node(uri(), UserStatus.FACET, null);
             silent.freeze();
 
             CompletableFuture<RevocationReceipt> receipt = CompletableFuture.supplyAsync(() -> disable(writer));
@@ -239,11 +240,11 @@ class ReceiptHolesIT extends NodesOnRedis {
 
     /** A node whose registration has a short lifetime. */
     private UserStatusCache<Long> shortLived() {
-        return new UserStatusCache<>(open(patient(server.uri()).timing(TRUSTING.withRegisterLife(REGISTER_LIFE)))
+        return new UserStatusCache<>(open(patient(uri()).timing(TRUSTING.withRegisterLife(REGISTER_LIFE)))
                 .cache(UserStatus.FACET, Long.class, ids -> load(ids, null)));
     }
 
-    private static String uriOf(FaultProxy proxy) {
-        return "redis://" + proxy.host() + ":" + proxy.port();
+    private static String uriOf(RedisWay proxy) {
+        return proxy.uri();
     }
 }

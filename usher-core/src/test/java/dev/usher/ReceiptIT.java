@@ -6,7 +6,8 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.usher.RevocationReceipt.Reason;
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
+import dev.usher.redis.TestRedis;
 import io.lettuce.core.AclSetuserArgs;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
@@ -36,7 +37,7 @@ class ReceiptIT extends NodesOnRedis {
     @Test
     void aReceiptNamesEveryNodeAndNoneOfThemLetsTheUserIn() {
         List<UserStatusCache<Long>> nodes =
-                IntStream.range(0, 4).mapToObj(i -> node(server.uri())).toList();
+                IntStream.range(0, 4).mapToObj(i -> node(uri())).toList();
         letRegisterBeBelieved(BOUND);
         nodes.forEach(node -> assertThat(node.isEnabled(42L)).isTrue());
 
@@ -58,9 +59,9 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void aNodeThatIsCutOffIsWaitedOutAndHasClosedItsMemoryByThen() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserStatusCache<Long> near = node(server.uri());
-            UserStatusCache<Long> far = node("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserStatusCache<Long> near = node(uri());
+            UserStatusCache<Long> far = node(proxy.uri());
             letRegisterBeBelieved(BOUND);
             assertThat(far.isEnabled(42L)).isTrue();
             proxy.freeze();
@@ -77,9 +78,9 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void aNodeThatWasKilledCostsOneBanTheBound() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserStatusCache<Long> near = node(server.uri());
-            UserStatusCache<Long> far = node("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserStatusCache<Long> near = node(uri());
+            UserStatusCache<Long> far = node(proxy.uri());
             letRegisterBeBelieved(BOUND);
             proxy.freeze();
             assertThat(disable(near).nodesWaitedOut()).hasSize(1);
@@ -102,11 +103,11 @@ class ReceiptIT extends NodesOnRedis {
     /** The key expires, or is evicted. */
     @Test
     void aNodeThatWasKilledAndWhoseKeyIsGoneCostsOneBanTheBound() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserStatusCache<Long> near = node(server.uri());
+        try (RedisWay proxy = way()) {
+            UserStatusCache<Long> near = node(uri());
             letRegisterBeBelieved(BOUND);
             String nearKey = "{user:nodes}:node:" + members("user").iterator().next();
-            UserStatusCache<Long> far = node("redis://" + proxy.host() + ":" + proxy.port());
+            UserStatusCache<Long> far = node(proxy.uri());
             letRegisterBeBelieved(BOUND);
             assertThat(far.isEnabled(42L)).isTrue();
             proxy.freeze();
@@ -130,7 +131,7 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void aRegisterThatHasJustBegunIsNotTakenForComplete() {
-        UserStatusCache<Long> first = node(server.uri());
+        UserStatusCache<Long> first = node(uri());
         // A heartbeat may begin the register before the ban does.
         long begin = System.nanoTime();
         dropRegister("user");
@@ -142,7 +143,7 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void aNodeThatIsNotInTheRegisterDoesNotAnswerFromMemoryUntilItIsAgain() {
-        UserStatusCache<Long> node = node(server.uri());
+        UserStatusCache<Long> node = node(uri());
         await().until(() -> node.stats().nearOpen());
         // First, since a heartbeat in between would register the node again.
         redis.aclSetuser(
@@ -159,8 +160,8 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void aNodeThatLeavesIsNotWaitedFor() {
-        UserStatusCache<Long> stays = node(server.uri());
-        node(server.uri());
+        UserStatusCache<Long> stays = node(uri());
+        node(uri());
         letRegisterBeBelieved(BOUND);
         opened.get(1).close();
         RevocationReceipt receipt = disable(stays);
@@ -171,8 +172,8 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void aNodeThatIsClosedHasLeftAlsoWhenRedisIsFarAway() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            node("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            node(proxy.uri());
             await().until(() -> !members("user").isEmpty());
             proxy.delay(Duration.ofMillis(100));
 
@@ -184,8 +185,8 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void withoutRedisTheReceiptIsUnconfirmedAtOnceAndTheBanIsPending() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserStatusCache<Long> node = node("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserStatusCache<Long> node = node(proxy.uri());
             assertThat(node.isEnabled(42L)).isTrue();
             proxy.refuse();
             proxy.cut();
@@ -213,8 +214,8 @@ class ReceiptIT extends NodesOnRedis {
         "replica, READONLY"
     })
     void aReceiptSaysWithWhichErrorRedisHasRefusedTheChange(String refusal, String code) {
-        assumeFalse(refusal.equals("replica") && isOnCluster(), "a Cluster refuses REPLICAOF");
-        UserStatusCache<Long> node = node(server.uri());
+        assumeFalse(refusal.equals("replica") && TestRedis.isCluster(), "a Cluster refuses REPLICAOF");
+        UserStatusCache<Long> node = node(uri());
         await().until(() -> node.stats().nearOpen());
         refuse(refusal);
         try {
@@ -280,7 +281,7 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void aChangeThatFailsIsInvalidatedAllTheSame() {
-        UserStatusCache<Long> node = node(server.uri());
+        UserStatusCache<Long> node = node(uri());
         assertThat(node.isEnabled(42L)).isTrue();
         // Committed, although the answer to the commit was lost.
         assertThatIllegalStateException()
@@ -293,9 +294,9 @@ class ReceiptIT extends NodesOnRedis {
 
     @Test
     void anInterruptedCallerGetsItsReceiptAtOnce() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserStatusCache<Long> near = node(server.uri());
-            node("redis://" + proxy.host() + ":" + proxy.port());
+        try (RedisWay proxy = way()) {
+            UserStatusCache<Long> near = node(uri());
+            node(proxy.uri());
             letRegisterBeBelieved(BOUND);
             proxy.freeze();
             Thread.currentThread().interrupt();
@@ -319,7 +320,7 @@ class ReceiptIT extends NodesOnRedis {
 
     private UserStatusCache<Long> node(String uri) {
         return new UserStatusCache<>(open(UserCaches.builder()
-                        .redis(named(uri))
+                        .redis(uri)
                         .commandTimeout(Duration.ofMillis(500))
                         .timing(CONFIRMING))
                 .cache(UserStatus.FACET, Long.class, this::load));

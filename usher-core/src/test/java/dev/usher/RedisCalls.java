@@ -1,6 +1,6 @@
 package dev.usher;
 
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
@@ -10,7 +10,7 @@ final class RedisCalls {
     private RedisCalls() {}
 
     /** Calls of a command since the server was started, or its statistics were reset; without those of heartbeats and of other scripts of the register. */
-    static long of(RedisCommands<String, String> redis, String command) {
+    static long of(RedisClusterCommands<String, String> redis, String command) {
         String figures = redis.info("commandstats");
         // One in each entry and in each look, which has this one as well; tenants are not counted.
         long entries = in(figures, "hmget") - in(figures, "getex");

@@ -1,6 +1,6 @@
 package dev.usher;
 
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -35,7 +35,7 @@ record RedisLoad(long at, double cpuSeconds, long bytesOut, long bytesIn, Map<St
         private static final Command NONE = new Command(0, 0);
     }
 
-    static RedisLoad of(RedisCommands<String, String> redis) {
+    static RedisLoad of(RedisClusterCommands<String, String> redis) {
         String cpu = redis.info("cpu");
         String stats = redis.info("stats");
         Map<String, Command> commands = new TreeMap<>();

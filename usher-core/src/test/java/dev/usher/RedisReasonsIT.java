@@ -48,13 +48,13 @@ class RedisReasonsIT extends NodesOnRedis {
     void theReasonOfARefusedConnectionIsNamed(String standard, String user, String reason) {
         acl("SETUSER", "off", "off", ">secret", "~*", "+@all");
         acl(("SETUSER default " + standard).split(" "));
-        assertIsNamed(node("redis://" + user + server.host() + ":" + server.port()), reason);
+        assertIsNamed(node(uri().replace("://", "://" + user)), reason);
     }
 
     @Test
     void aPasswordThatWasChangedIsNamedWhenAConnectionIsLost() {
         acl("SETUSER", "usher", "on", ">secret", "~*", "+@all");
-        UserCaches node = open(node("redis://usher:secret@" + server.host() + ":" + server.port()));
+        UserCaches node = open(node(testRedis.uriAs("usher:secret")));
         UserCache<Long, UserProfile> cache = node.cache(UserProfile.FACET, Long.class, table);
         await().until(() -> cache.stats().nearOpen());
         List<String> lines = LogLines.of("dev.usher", () -> {
@@ -74,7 +74,7 @@ class RedisReasonsIT extends NodesOnRedis {
         String maxClients = redis.configGet("maxclients").get("maxclients");
         redis.configSet("maxclients", "2");
         try {
-            assertIsNamed(node(server.uri()), "cannot be reached: max number of clients");
+            assertIsNamed(node(uri()), "cannot be reached: max number of clients");
         } finally {
             redis.configSet("maxclients", maxClients);
         }
@@ -100,7 +100,7 @@ class RedisReasonsIT extends NodesOnRedis {
         acl(("SETUSER usher reset on >secret ~* +@all " + rules).split(" "));
         boolean subcommandsAreNamed = !redis.info("server").contains("redis_version:6.");
         assertIsNamed(
-                node("redis://usher:secret@" + server.host() + ":" + server.port()),
+                node(testRedis.uriAs("usher:secret")),
                 subcommandsAreNamed ? reason.replace("(client)", "(client|tracking)") : reason);
     }
 

@@ -157,7 +157,7 @@ class RefreshAheadIT extends NodesOnRedis {
     void anExecutorThatFailsNowAndThenFailsNoCallerAndIsUsedAgain() {
         AtomicInteger failures = new AtomicInteger();
         UserCaches caches = open(UserCaches.builder()
-                .redis(named(server.uri()))
+                .redis(uri())
                 .commandTimeout(Duration.ofSeconds(5))
                 .executor(task -> {
                     if (failures.incrementAndGet() <= 10) {
@@ -178,7 +178,7 @@ class RefreshAheadIT extends NodesOnRedis {
     @Test
     void aSourceThatCannotSayWhetherItMayLoadIsAskedAgain() {
         AtomicInteger failures = new AtomicInteger();
-        UserCaches caches = open(UserCaches.builder().redis(named(server.uri())).commandTimeout(Duration.ofSeconds(5)));
+        UserCaches caches = open(UserCaches.builder().redis(uri()).commandTimeout(Duration.ofSeconds(5)));
         CachePolicy brief = HOURLY.policy().toBuilder()
                 .ttl(Duration.ofMillis(800))
                 .jitter(0)
@@ -206,7 +206,7 @@ class RefreshAheadIT extends NodesOnRedis {
     @Test
     void aRefreshOnTheThreadOfAnAnsweredCallerDoesNotRemoveItsAnswer() {
         UserCaches caches = open(UserCaches.builder()
-                .redis(named(server.uri()))
+                .redis(uri())
                 .commandTimeout(Duration.ofSeconds(5))
                 .executor(Runnable::run));
         UserCache<Long, UserProfile> cache = caches.cache(HOURLY, Long.class, ids -> {
@@ -263,7 +263,7 @@ class RefreshAheadIT extends NodesOnRedis {
     }
 
     private UserCache<Long, UserProfile> cache(Facet<UserProfile> facet) {
-        UserCaches caches = open(UserCaches.builder().redis(named(server.uri())).commandTimeout(Duration.ofSeconds(5)));
+        UserCaches caches = open(UserCaches.builder().redis(uri()).commandTimeout(Duration.ofSeconds(5)));
         return caches.cache(facet, Long.class, table);
     }
 

@@ -33,7 +33,7 @@ class RenewedCredentialsIT extends NodesOnRedis {
         command(CommandType.ACL, "SETUSER", "usher", "on", ">old-s3cret", "~*", "+@all");
         AtomicReference<String> password = new AtomicReference<>("old-s3cret");
         List<String> lines = LogLines.of("dev.usher", () -> {
-            UserCaches node = open(patient(server.uri())
+            UserCaches node = open(patient(uri())
                     .credentials(RedisCredentialsProvider.from(() -> RedisCredentials.just("usher", password.get()))));
             await().until(() -> node.health().isWell());
             List<String> before = connections();
@@ -54,7 +54,7 @@ class RenewedCredentialsIT extends NodesOnRedis {
         command(CommandType.ACL, "SETUSER", "usher", "on", ">old-s3cret", "~*", "+@all");
         command(CommandType.ACL, "SETUSER", "usher2", "on", ">new-s3cret", "~*", "+@all");
         Renewed renewed = new Renewed(RedisCredentials.just("usher", "old-s3cret"));
-        UserCaches node = open(patient(server.uri()).credentials(renewed));
+        UserCaches node = open(patient(uri()).credentials(renewed));
         await().until(() -> node.health().isWell());
         List<String> before = connections();
         assertThat(before).hasSize(2);

@@ -3,7 +3,7 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -86,7 +86,7 @@ class RepeatedLinesIT extends NodesOnRedis {
     @ParameterizedTest
     @MethodSource("rows")
     void aFaultThatEachCallMeetsIsSaidOnceForEachFacet(Row row) {
-        UserCaches node = open(patient(server.uri()));
+        UserCaches node = open(patient(uri()));
         UserCache<Long, String> first = node.cache(facet("first"), Long.class, RepeatedLinesIT::load);
         UserCache<Long, String> second = node.cache(facet("second"), Long.class, RepeatedLinesIT::load);
         assertThat(first.find(0L)).contains("right");
@@ -111,7 +111,7 @@ class RepeatedLinesIT extends NodesOnRedis {
         Facet<String> hourly = facet("hourly");
         List<Long> users = LongStream.range(0, 20).boxed().toList();
         boolean[] breaks = {false};
-        UserCache<Long, String> cache = open(patient(server.uri()))
+        UserCache<Long, String> cache = open(patient(uri()))
                 .cache(
                         hourly.with(hourly.policy().toBuilder()
                                 .ttl(Duration.ofHours(1))
@@ -141,8 +141,8 @@ class RepeatedLinesIT extends NodesOnRedis {
 
     @Test
     void changesOfManyTenantsThatCannotBeSentAreSaidOnce() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches home = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
+        try (RedisWay proxy = way()) {
+            UserCaches home = open(patient(proxy.uri()));
             List<UserCache<Long, String>> tenants = LongStream.range(0, 20)
                     .mapToObj(
                             i -> home.withPrefix("tenant-" + i).cache(facet("name"), Long.class, RepeatedLinesIT::load))

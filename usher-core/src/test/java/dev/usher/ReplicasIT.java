@@ -42,7 +42,7 @@ class ReplicasIT extends NodesOnRedis {
 
     @Test
     void aBanThatTheReplicaHasIsConfirmedOnThePrimary() {
-        UserStatusCache<Long> node = node(patient(server.uri()));
+        UserStatusCache<Long> node = node(patient(uri()));
         letRegisterBeBelieved(BOUND);
 
         RevocationReceipt receipt = disable(node);
@@ -57,7 +57,7 @@ class ReplicasIT extends NodesOnRedis {
 
     @Test
     void aBanThatTheReplicaDoesNotHaveSaysSo() {
-        UserStatusCache<Long> node = node(patient(server.uri()));
+        UserStatusCache<Long> node = node(patient(uri()));
         letRegisterBeBelieved(BOUND);
         proxy.freeze();
 
@@ -73,7 +73,7 @@ class ReplicasIT extends NodesOnRedis {
     /** It may have been promoted: this server would not know. */
     @Test
     void aBanIsNotConfirmedByAServerThatHasLostItsReplica() {
-        UserStatusCache<Long> node = node(patient(server.uri()));
+        UserStatusCache<Long> node = node(patient(uri()));
         letRegisterBeBelieved(BOUND);
         proxy.refuse();
         await().until(() -> redis.info("replication").contains("connected_slaves:0"));
@@ -87,7 +87,7 @@ class ReplicasIT extends NodesOnRedis {
 
     @Test
     void asManyReplicasAreWaitedForAsAreAskedFor() {
-        UserStatusCache<Long> node = node(patient(server.uri()).awaitReplicas(2));
+        UserStatusCache<Long> node = node(patient(uri()).awaitReplicas(2));
         letRegisterBeBelieved(BOUND);
 
         RevocationReceipt receipt = disable(node);
@@ -102,7 +102,7 @@ class ReplicasIT extends NodesOnRedis {
     @Test
     void withoutTheReplicaANodeWhoseHeartbeatsWaitForItAsksTheSource() {
         UserCaches waiting = open(waiting());
-        UserCaches other = open(patient(server.uri()));
+        UserCaches other = open(patient(uri()));
         UserStatusCache<Long> here = statuses(waiting);
         UserStatusCache<Long> there = statuses(other);
         letRegisterBeBelieved(BOUND);
@@ -162,7 +162,7 @@ class ReplicasIT extends NodesOnRedis {
 
     /** Its heartbeats wait for less than the bound: not to be acknowledged is more than to be late. */
     private static UserCaches.Builder waiting() {
-        return patient(server.uri()).commandTimeout(Duration.ofMillis(300)).awaitAllReplicas();
+        return patient(uri()).commandTimeout(Duration.ofMillis(300)).awaitAllReplicas();
     }
 
     private static boolean isSeenWithinBound(UserCaches node) {

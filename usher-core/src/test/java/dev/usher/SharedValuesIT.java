@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import dev.usher.testkit.FaultProxy;
+import dev.usher.redis.RedisWay;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -133,7 +133,7 @@ class SharedValuesIT extends NodesOnRedis {
     @ParameterizedTest(name = "{0}, {1} users in memory")
     @MethodSource("waysAndTiers")
     void aValueIsTheSameForLaterCallers(Way way, int nearSize) {
-        assertThatNoChangeIsSeen(way, patient(server.uri()), badges(nearSize), Badges.make(), Badges.make());
+        assertThatNoChangeIsSeen(way, patient(uri()), badges(nearSize), Badges.make(), Badges.make());
     }
 
     @ParameterizedTest
@@ -142,7 +142,7 @@ class SharedValuesIT extends NodesOnRedis {
         Facet<Bean> beans = Facet.of("beans", Bean.class).copyOnRead();
         assertThatNoChangeIsSeen(
                 way,
-                patient(server.uri()),
+                patient(uri()),
                 beans.with(beans.policy().toBuilder()
                         .stalenessBound(Duration.ofMinutes(1))
                         .build()),
@@ -153,14 +153,10 @@ class SharedValuesIT extends NodesOnRedis {
     @ParameterizedTest
     @EnumSource(Way.class)
     void withoutRedisToo(Way way) throws Exception {
-        try (FaultProxy nowhere = FaultProxy.inFrontOf(server.host(), server.port())) {
+        try (RedisWay nowhere = way()) {
             nowhere.refuse();
             assertThatNoChangeIsSeen(
-                    way,
-                    UserCaches.builder().redis("redis://" + nowhere.host() + ":" + nowhere.port()),
-                    badges(1000),
-                    Badges.make(),
-                    Badges.make());
+                    way, UserCaches.builder().redis(nowhere.uri()), badges(1000), Badges.make(), Badges.make());
         }
     }
 
@@ -185,7 +181,7 @@ class SharedValuesIT extends NodesOnRedis {
     void callersThatWaitForOneLoadGetCopiesOfTheirOwn() {
         CountDownLatch gate = new CountDownLatch(1);
         Facet<Bean> beans = Facet.of("beans", Bean.class).copyOnRead();
-        UserCaches node = open(patient(server.uri()));
+        UserCaches node = open(patient(uri()));
         UserCache<Long, Bean> cache = node.cache(beans, Long.class, ids -> {
             gate.await();
             return Map.of(42L, new Bean());
@@ -229,7 +225,7 @@ class SharedValuesIT extends NodesOnRedis {
     @ParameterizedTest
     @MethodSource("misfits")
     void aFacetThatDoesNotFitIsSaidOnceAndAsksTheSourceOnly(Facet<Object> facet, Object row, String remedy) {
-        UserCaches node = open(patient(server.uri()));
+        UserCaches node = open(patient(uri()));
         AtomicInteger queries = new AtomicInteger();
         UserCache<Long, Object> cache = node.cache(facet, Long.class, ids -> {
             queries.incrementAndGet();
@@ -265,7 +261,7 @@ class SharedValuesIT extends NodesOnRedis {
         tools.jackson.databind.json.JsonMapper mapper = tools.jackson.databind.json.JsonMapper.builder()
                 .addModule(new tools.jackson.module.kotlin.KotlinModule.Builder().build())
                 .build();
-        UserCaches node = open(patient(server.uri()).jsonMapper(mapper));
+        UserCaches node = open(patient(uri()).jsonMapper(mapper));
         AtomicInteger queries = new AtomicInteger();
         @SuppressWarnings("rawtypes")
         UserCache<Long, kotlin.Pair> pairs = node.cache(Facet.of("pair", kotlin.Pair.class), Long.class, ids -> {

@@ -4,7 +4,7 @@ import dev.usher.redis.GuardProtocol;
 import dev.usher.redis.KeySpace;
 import dev.usher.redis.Scripts;
 import io.lettuce.core.ScriptOutputType;
-import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -17,11 +17,11 @@ final class SlowClaim implements AutoCloseable {
     private static final String FENCE = Long.toString(GuardProtocol.FENCE.toMillis());
 
     private final ScheduledExecutorService renewals = Executors.newSingleThreadScheduledExecutor();
-    private final RedisCommands<String, String> redis;
+    private final RedisClusterCommands<String, String> redis;
     private final String guard;
 
     /** Claims an entry that is missing, under the token {@code slow}. */
-    SlowClaim(RedisCommands<String, String> redis, String key) {
+    SlowClaim(RedisClusterCommands<String, String> redis, String key) {
         this.redis = redis;
         this.guard = KeySpace.guardOf(key);
         String[] keys = {key, guard};

@@ -3,8 +3,8 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.redis.GuardProtocol;
+import dev.usher.redis.TestRedis;
 import dev.usher.testkit.PostgresServer;
-import dev.usher.testkit.RedisServer;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -27,7 +27,7 @@ class StampedeIT {
 
     @Test
     void twoProcessesWithAHundredCallersEachCauseOneQueryAndNoCallerWaitsLong() throws Exception {
-        try (RedisServer redis = RedisServer.start();
+        try (TestRedis redis = TestRedis.start();
                 PostgresServer postgres = PostgresServer.start();
                 Connection database = DriverManager.getConnection(url(postgres))) {
             prepare(database);
@@ -82,7 +82,7 @@ class StampedeIT {
     /** A {@link StampedeNode} in a process of its own. */
     private record Node(Process process, BufferedReader out, BufferedWriter in) implements AutoCloseable {
 
-        static Node start(RedisServer redis, PostgresServer postgres, long warmUp) throws IOException {
+        static Node start(TestRedis redis, PostgresServer postgres, long warmUp) throws IOException {
             List<String> command = new ArrayList<>();
             command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
             command.addAll(List.of("-cp", System.getProperty("java.class.path"), "-Xmx256m"));

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
+import dev.usher.redis.RedisWay;
 import dev.usher.redis.Session;
-import dev.usher.testkit.FaultProxy;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
@@ -41,7 +41,7 @@ class TenantsIT extends NodesOnRedis {
     @Tag("thorough")
     @Test
     void aThousandTenantsCostNoMoreConnectionsAndHeartbeatsThanOne() {
-        UserCaches home = open(patient(server.uri()));
+        UserCaches home = open(patient(uri()));
         UserStatusCache<Long> own = statusesOf(home);
         await().until(() -> own.stats().nearOpen());
         long connections = connections();
@@ -63,8 +63,8 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void aTenantsReceiptIsConfirmedByTheNodesOfItsHome() {
-        UserCaches one = open(patient(server.uri()));
-        UserCaches other = open(patient(server.uri()));
+        UserCaches one = open(patient(uri()));
+        UserCaches other = open(patient(uri()));
         UserStatusCache<Long> here = statusesOf(one.withPrefix("acme"));
         UserStatusCache<Long> there = statusesOf(other.withPrefix("acme"));
         letRegistersBeBelieved();
@@ -80,9 +80,9 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void aProcessWithThePrefixAsItsOwnIsWaitedFor() {
-        UserStatusCache<Long> tenant = statusesOf(open(patient(server.uri())).withPrefix("acme"));
+        UserStatusCache<Long> tenant = statusesOf(open(patient(uri())).withPrefix("acme"));
         letRegistersBeBelieved();
-        UserStatusCache<Long> own = statusesOf(open(patient(server.uri()).keyPrefix("acme")));
+        UserStatusCache<Long> own = statusesOf(open(patient(uri()).keyPrefix("acme")));
         await().until(() -> answersFromMemory(own) && answersFromMemory(tenant));
 
         RevocationReceipt receipt = disable(tenant);
@@ -94,8 +94,8 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void aProcessWithThePrefixAsItsOwnWaitsForTenants() {
-        UserStatusCache<Long> own = statusesOf(open(patient(server.uri()).keyPrefix("acme")));
-        UserStatusCache<Long> tenant = statusesOf(open(patient(server.uri())).withPrefix("acme"));
+        UserStatusCache<Long> own = statusesOf(open(patient(uri()).keyPrefix("acme")));
+        UserStatusCache<Long> tenant = statusesOf(open(patient(uri())).withPrefix("acme"));
         letRegistersBeBelieved();
         await().until(() -> answersFromMemory(own) && answersFromMemory(tenant));
 
@@ -108,9 +108,9 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void tenantsOfDifferentHomesWaitForEachOther() {
-        UserStatusCache<Long> one = statusesOf(open(patient(server.uri())).withPrefix("acme"));
+        UserStatusCache<Long> one = statusesOf(open(patient(uri())).withPrefix("acme"));
         UserStatusCache<Long> other =
-                statusesOf(open(patient(server.uri()).keyPrefix("home")).withPrefix("acme"));
+                statusesOf(open(patient(uri()).keyPrefix("home")).withPrefix("acme"));
         letRegistersBeBelieved();
         await().until(() -> answersFromMemory(one) && answersFromMemory(other));
 
@@ -123,7 +123,7 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void aMarkThatIsLostIsSetAgainAndNothingFromBeforeIsAnsweredFromMemory() {
-        UserCaches home = open(patient(server.uri()));
+        UserCaches home = open(patient(uri()));
         UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
         letRegistersBeBelieved();
         await().until(() -> answersFromMemory(tenant));
@@ -142,7 +142,7 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void aMarkThatIsLostClosesWhatIsCachedOfItsTenantOnly() {
-        UserCaches home = open(patient(server.uri()));
+        UserCaches home = open(patient(uri()));
         UserStatusCache<Long> own = statusesOf(home);
         UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
         UserStatusCache<Long> other = statusesOf(home.withPrefix("globex"));
@@ -163,7 +163,7 @@ class TenantsIT extends NodesOnRedis {
     @Test
     void aMarkThatIsUsedIsExtendedAndNothingIsClosed() {
         Duration life = Duration.ofSeconds(8);
-        UserCaches home = open(patient(server.uri()).timing(TRUSTING.withMarkLife(life)));
+        UserCaches home = open(patient(uri()).timing(TRUSTING.withMarkLife(life)));
         UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
         await().until(() -> answersFromMemory(tenant));
         Session session = sessionOf(home, "acme");
@@ -183,7 +183,7 @@ class TenantsIT extends NodesOnRedis {
                 "{acme:nodes}",
                 Map.of("#epoch", "before", "#home:gone", "name 1000", "crashed", "1 1000 before status=5000"));
 
-        UserStatusCache<Long> tenant = statusesOf(open(patient(server.uri())).withPrefix("acme"));
+        UserStatusCache<Long> tenant = statusesOf(open(patient(uri())).withPrefix("acme"));
 
         await().until(() -> answersFromMemory(tenant));
         assertThat(redis.hkeys("{acme:nodes}")).containsExactlyInAnyOrder("#epoch", MARK);
@@ -194,7 +194,7 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void homesThatHaveLongBeenSilentAreDroppedByNodesWithThePrefixAsTheirOwn() {
-        UserStatusCache<Long> own = statusesOf(open(patient(server.uri()).keyPrefix("acme")));
+        UserStatusCache<Long> own = statusesOf(open(patient(uri()).keyPrefix("acme")));
         await().until(() -> answersFromMemory(own));
         String epoch = redis.hget("{acme:nodes}", "#epoch");
         redis.hset("{acme:nodes}", "#home:gone", "name 1000");
@@ -209,7 +209,7 @@ class TenantsIT extends NodesOnRedis {
     void aRegisterOfAnotherTypeIsReplaced() {
         redis.set("{acme:nodes}", "not a hash");
 
-        UserStatusCache<Long> tenant = statusesOf(open(patient(server.uri())).withPrefix("acme"));
+        UserStatusCache<Long> tenant = statusesOf(open(patient(uri())).withPrefix("acme"));
 
         await().until(() -> answersFromMemory(tenant));
     }
@@ -223,7 +223,7 @@ class TenantsIT extends NodesOnRedis {
             account.add(rule);
         }
         redis.dispatch(CommandType.ACL, new StatusOutput<>(StringCodec.UTF8), account);
-        UserCaches home = open(patient(server.uri().replace("://", "://tenants:secret@")));
+        UserCaches home = open(patient(uri().replace("://", "://tenants:secret@")));
         UserStatusCache<Long> own = statusesOf(home);
         UserStatusCache<Long> tenant = statusesOf(home.withPrefix("acme"));
         letRegistersBeBelieved();
@@ -239,7 +239,7 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void ofTwoPrefixesThatCannotBeToldApartOneIsRefused() {
-        UserCaches home = open(patient(server.uri()));
+        UserCaches home = open(patient(uri()));
         for (int i = 0; i < 300; i++) {
             String prefix = "acme" + i;
             AtomicInteger added = new AtomicInteger();
@@ -259,7 +259,7 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void aTenantThatIsOpenedAgainWhileItIsClosedIsCachedInMemory() {
-        UserCaches home = open(patient(server.uri()));
+        UserCaches home = open(patient(uri()));
         for (int i = 0; i < Thorough.pick(300, 30); i++) {
             UserCaches tenant = home.withPrefix("acme");
             AtomicReference<UserCaches> again = new AtomicReference<>();
@@ -298,7 +298,7 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void tenantsThatAreAddedOneAfterTheOtherDoNotStopTheWatermark() {
-        UserCaches home = open(patient(server.uri()));
+        UserCaches home = open(patient(uri()));
         UserStatusCache<Long> own = statusesOf(home);
         await().until(() -> answersFromMemory(own));
         AtomicInteger added = new AtomicInteger();
@@ -316,8 +316,8 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void whatATenantCouldNotSendIsSentAfterItsEndAndNotBelievedByItsSuccessor() {
-        try (FaultProxy proxy = FaultProxy.inFrontOf(server.host(), server.port())) {
-            UserCaches home = open(patient("redis://" + proxy.host() + ":" + proxy.port()));
+        try (RedisWay proxy = way()) {
+            UserCaches home = open(patient(proxy.uri()));
             UserCaches tenant = home.withPrefix("acme");
             UserStatusCache<Long> statuses = statusesOf(tenant);
             await().until(() -> answersFromMemory(statuses));
@@ -337,7 +337,7 @@ class TenantsIT extends NodesOnRedis {
 
     @Test
     void aTenantIsClosedByItselfAndWithItsHome() {
-        UserCaches home = open(patient(server.uri()));
+        UserCaches home = open(patient(uri()));
         UserCaches tenant = home.withPrefix("acme");
         UserStatusCache<Long> statuses = statusesOf(tenant);
         assertThatIllegalStateException().isThrownBy(() -> home.withPrefix("acme"));

@@ -138,7 +138,7 @@ class TieredUserCacheIT extends NodesOnRedis {
 
     @Test
     void aPrefixKeepsApplicationsApart() {
-        UserCaches other = open(patient(server.uri()).keyPrefix("shop:user"));
+        UserCaches other = open(patient(uri()).keyPrefix("shop:user"));
         UserCache<String, UserProfile> shop = other.cache(PROFILE, String.class, ids -> Map.of("a-1", ANN));
         assertThat(shop.find("a-1")).contains(ANN);
         awaitLoads();
@@ -802,7 +802,7 @@ class TieredUserCacheIT extends NodesOnRedis {
     }
 
     private UserCaches node() {
-        return open(patient(server.uri()).commandTimeout(Duration.ofSeconds(10)));
+        return open(patient(uri()).commandTimeout(Duration.ofSeconds(10)));
     }
 
     private static void client(RedisClient operator, String... arguments) {

@@ -66,7 +66,7 @@ class VirtualThreadsIT extends NodesOnRedis {
     /** Where virtual threads were pinned while each caller asked for a user. */
     private List<String> pinnedWhile(LongUnaryOperator ids) throws Exception {
         loadClasses();
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(ROOMY, Long.class, table);
+        UserCache<Long, UserProfile> cache = open(patient(uri())).cache(ROOMY, Long.class, table);
         Path file = directory.resolve("pinned.jfr");
         try (Recording recording = new Recording()) {
             recording.enable("jdk.VirtualThreadPinned").withThreshold(Duration.ZERO);
@@ -95,7 +95,7 @@ class VirtualThreadsIT extends NodesOnRedis {
         Table other = new Table();
         long last = MANY + 10;
         LongStream.rangeClosed(MANY + 1, last).forEach(id -> other.put(id, profile(id)));
-        UserCache<Long, UserProfile> cache = open(patient(server.uri())).cache(ROOMY, Long.class, other);
+        UserCache<Long, UserProfile> cache = open(patient(uri())).cache(ROOMY, Long.class, other);
         ExecutorService callers = virtualThreads();
         try {
             List<Future<Optional<UserProfile>>> answers = new ArrayList<>();

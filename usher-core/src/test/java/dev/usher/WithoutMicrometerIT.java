@@ -22,7 +22,7 @@ class WithoutMicrometerIT extends NodesOnRedis {
                 .filter(entry -> !entry.contains("micrometer"))
                 .collect(Collectors.joining(File.pathSeparator));
         Path log = logs.resolve("node.log");
-        try (JavaProcess node = JavaProcess.start(NodeWithoutMicrometer.class, without, log, List.of(server.uri()))) {
+        try (JavaProcess node = JavaProcess.start(NodeWithoutMicrometer.class, without, log, List.of(uri()))) {
             assertThat(node.answer()).isEqualTo("{42=user 42, 43=user 43}, loaded: 3, well: true");
         }
     }

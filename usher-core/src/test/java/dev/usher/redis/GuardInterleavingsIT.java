@@ -18,7 +18,6 @@ import dev.usher.redis.GuardModel.Guard;
 import dev.usher.redis.GuardModel.Outcome;
 import dev.usher.redis.GuardModel.Participant;
 import dev.usher.redis.GuardModel.Stored;
-import dev.usher.testkit.RedisServer;
 import io.lettuce.core.LettuceFutures;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisFuture;
@@ -71,21 +70,26 @@ class GuardInterleavingsIT {
     /** A scenario to explore. */
     private record Exploration(List<Stored> starts, List<Participant> participant, Map<Chance, Integer> chances) {}
 
-    private static RedisServer server;
+    private static TestRedis testRedis;
     private static RedisClient client;
+
+    /** Keys of one server, as many as have been needed. */
+    private static final List<String> KEYS = new ArrayList<>();
+
+    private static long users;
     private static StatefulRedisConnection<String, String> connection;
 
     @BeforeAll
     static void start() {
-        server = RedisServer.start();
-        client = RedisClient.create(server.uri());
+        testRedis = TestRedis.start();
+        client = RedisClient.create(testRedis.servers().get(0).uri());
         connection = client.connect();
     }
 
     @AfterAll
     static void stop() {
         client.shutdown();
-        server.close();
+        testRedis.close();
     }
 
     @Test
@@ -488,7 +492,7 @@ class GuardInterleavingsIT {
             List<RedisFuture<?>> answers = new ArrayList<>();
             List<RedisFuture<?>> states = new ArrayList<>();
             for (int i = 0; i < calls.size(); i++) {
-                String key = "user:" + i + ":profile";
+                String key = keyOf(i);
                 restore(redis, key, calls.get(i).from(), now);
                 answers.add(send(redis, key, calls.get(i), now));
                 states.add(redis.get(key));
@@ -514,6 +518,16 @@ class GuardInterleavingsIT {
                         isFree(answer)));
             }
             return outcomes;
+        }
+
+        private static String keyOf(int number) {
+            while (KEYS.size() <= number) {
+                String key = "user:" + users++ + ":profile";
+                if (testRedis.serverOf(key).equals(testRedis.servers().get(0))) {
+                    KEYS.add(key);
+                }
+            }
+            return KEYS.get(number);
         }
 
         private static void restore(RedisAsyncCommands<String, String> redis, String key, Stored stored, long now) {

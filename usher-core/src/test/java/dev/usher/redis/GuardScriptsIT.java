@@ -18,6 +18,7 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.cluster.api.sync.RedisClusterCommands;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -30,6 +31,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntConsumer;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -48,29 +50,38 @@ class GuardScriptsIT {
     private static final byte[] VALUE = "value".getBytes(UTF_8);
     private static final Timeouts TIMEOUTS = (nanos, task) -> () -> {};
 
-    private static RedisServer server;
-    private static RedisClient client;
+    private static TestRedis testRedis;
     private static ScheduledExecutorService scheduler;
-    private static RedisCommands<String, String> redis;
-    private static RedisPrimary primary;
+    private static RedisClusterCommands<String, String> redis;
+    private static SharedTier shared;
     private static GuardProtocol guards;
+
+    /** On the server of the others: what is answered comes after what was sent before. */
+    private static String later;
 
     @BeforeAll
     static void start() {
-        server = RedisServer.start();
-        client = RedisClient.create(server.uri());
-        redis = client.connect().sync();
+        testRedis = TestRedis.start();
+        redis = testRedis.commands();
         scheduler = Executors.newSingleThreadScheduledExecutor();
-        primary = primary(server);
-        guards = primary.guards();
+        List<RedisURI> seeds = TestRedis.isCluster() ? RedisUris.cluster(testRedis.uri()) : List.of();
+        RedisURI uri = seeds.isEmpty() ? RedisURI.create(testRedis.uri()) : seeds.get(0);
+        shared =
+                new SharedTier(settings(uri, seeds), "user", "node", scheduler, Runnable::run, size -> {}, new Quiet());
+        shared.open();
+        guards = shared.guards(KEY);
+        later = LongStream.iterate(1, id -> id + 1)
+                .mapToObj(id -> "user:" + id + ":profile")
+                .filter(key -> testRedis.serverOf(key).equals(testRedis.serverOf(KEY)))
+                .findFirst()
+                .orElseThrow();
     }
 
     @AfterAll
     static void stop() {
-        primary.close();
+        shared.close();
         scheduler.shutdownNow();
-        client.shutdown();
-        server.close();
+        testRedis.close();
     }
 
     @BeforeEach
@@ -124,7 +135,7 @@ class GuardScriptsIT {
 
     @Test
     void aFenceAndADeadClaimCanBeClaimed() throws Exception {
-        fence(primary);
+        fence();
         assertThat(claim(KEY, "t1", null)).isInstanceOf(Claim.Granted.class);
         passDeadlineOf("t1");
         assertThat(claim(KEY, "t2", null)).isInstanceOf(Claim.Granted.class);
@@ -158,7 +169,7 @@ class GuardScriptsIT {
         passDeadlineOf("t1");
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).as("past its deadline").isFalse();
         claim(KEY, "t3", null);
-        fence(primary);
+        fence();
         assertThat(fill(KEY, "t3", VALUE, TTL, null)).as("fenced").isFalse();
         assertThat(redis.exists(KEY)).isZero();
     }
@@ -194,7 +205,7 @@ class GuardScriptsIT {
         assertThat(isStored(guards, KEY, System.nanoTime())).as("a value").isFalse();
         assertThat(redis.get(KEY)).isEqualTo("other");
         redis.del(KEY);
-        fence(primary);
+        fence();
         assertThat(isStored(guards, KEY, System.nanoTime())).as("a fence").isFalse();
         redis.del(GUARD);
         claim(KEY, "t1", null);
@@ -227,13 +238,13 @@ class GuardScriptsIT {
     @Test
     void anOfferThatLayInAFrozenServersBufferIsJudgedWhenItIsRead() throws Exception {
         long tooOldFrom = serverTime() + 200;
-        server.freeze();
+        testRedis.serverOf(KEY).freeze();
         Future<Long> offer = scheduler.submit(() -> offerUntil(tooOldFrom));
         try {
             await().until(() -> System.currentTimeMillis() > tooOldFrom);
             assertThat(offer).isNotDone();
         } finally {
-            server.thaw();
+            testRedis.serverOf(KEY).thaw();
         }
         assertThat(offer.get(10, TimeUnit.SECONDS)).isEqualTo(0);
         assertThat(redis.exists(KEY)).isZero();
@@ -248,11 +259,7 @@ class GuardScriptsIT {
             fence(primary);
             forgetful.kill();
             forgetful.restart(); // without the fence
-            await().ignoreExceptions()
-                    .until(() -> primary.getAll(List.of(KEY), (nanos, task) -> () -> {})
-                                    .join()
-                                    .get(0)
-                            == null);
+            await().ignoreExceptions().until(() -> primary.get(KEY, TIMEOUTS).join() == null);
             assertThat(isStored(primary.guards(), KEY, readAt)).isFalse();
             await().ignoreExceptions().until(() -> isStored(primary.guards(), KEY, System.nanoTime()));
         }
@@ -261,11 +268,11 @@ class GuardScriptsIT {
     @Test
     void aFenceDropsTheValueWhateverItIs() throws Exception {
         redis.set(KEY, "value");
-        fence(primary);
+        fence();
         assertThat(redis.exists(KEY)).isZero();
         assertFence();
         redis.hset(KEY, "a", "b");
-        fence(primary);
+        fence();
         assertThat(redis.exists(KEY)).isZero();
     }
 
@@ -274,14 +281,14 @@ class GuardScriptsIT {
         redis.set(GUARD, "t1 " + (serverTime() + 100));
         guards.renew(KEY, "t2");
         guards.renew(KEY, "t1");
-        claim("user:1:profile", "after the renewals", null);
+        claim(later, "after the renewals", null);
         assertThat(redis.get(GUARD)).startsWith("t1 ");
         assertThat(Long.parseLong(redis.get(GUARD).substring(3)) - serverTime()).isGreaterThan(200);
         assertThat(redis.pttl(GUARD)).isGreaterThan(GuardProtocol.FENCE.toMillis());
 
-        fence(primary);
+        fence();
         guards.renew(KEY, "t1");
-        claim("user:1:profile", "after the renewals", null);
+        claim(later, "after the renewals", null);
         assertFence();
     }
 
@@ -298,7 +305,7 @@ class GuardScriptsIT {
     void aClaimKnowsWhetherItWasGrantedOverNothing() throws Exception {
         assertThat(claim(KEY, "t1", null)).isEqualTo(new Claim.Granted(false, true));
         assertThat(claim(KEY, "t1", null)).as("over itself").isEqualTo(new Claim.Granted(false, false));
-        fence(primary);
+        fence();
         assertThat(claim(KEY, "t2", null)).as("over a fence").isEqualTo(new Claim.Granted(false, false));
         redis.del(GUARD);
         redis.hset(KEY, "a", "b");
@@ -309,11 +316,11 @@ class GuardScriptsIT {
     void aClaimOverNothingThatIsGivenUpLeavesNothing() throws Exception {
         claim(KEY, "t1", null);
         guards.release(KEY, "t2", true);
-        claim("user:1:profile", "after the release", null);
+        claim(later, "after the release", null);
         assertThat(redis.get(GUARD)).as("another's").startsWith("t1 ");
 
         guards.release(KEY, "t1", true);
-        claim("user:1:profile", "after the release", null);
+        claim(later, "after the release", null);
         assertThat(redis.exists(GUARD)).isZero();
         assertThat(fill(KEY, "t1", VALUE, TTL, null)).isFalse();
     }
@@ -328,7 +335,7 @@ class GuardScriptsIT {
 
     @Test
     void anAbsenceLeavesAFenceWhereTheClaimWasGrantedOverOne() throws Exception {
-        fence(primary);
+        fence();
         claim(KEY, "t1", null);
         assertThat(absent("t1", false)).isEqualTo(Fill.DROPPED);
         assertThat(redis.exists(KEY)).isZero();
@@ -358,7 +365,7 @@ class GuardScriptsIT {
         redis.set(KEY, "by the Flask service");
         assertThat(absent("t1", true)).as("the user exists").isEqualTo(Fill.REFUSED);
         redis.del(KEY);
-        fence(primary);
+        fence();
         assertThat(absent("t1", true)).as("fenced").isEqualTo(Fill.REFUSED);
         assertFence();
     }
@@ -408,11 +415,11 @@ class GuardScriptsIT {
                 new Claiming(KEY, "t1", null),
                 new Claiming(OTHER_KEY, "t2", null),
                 new Claiming("user:44:profile", "t1", null));
-        assertThat(answerOf(guards.claim(claims, TIMEOUTS))).containsOnly(new Claim.Granted(false, true));
+        assertThat(answerOf(shared.claim(claims, TIMEOUTS))).containsOnly(new Claim.Granted(false, true));
         assertThat(claims)
                 .allSatisfy(claiming ->
                         assertThat(redis.get(KeySpace.guardOf(claiming.key()))).startsWith(claiming.token() + " "));
-        assertThat(answerOf(guards.fill(
+        assertThat(answerOf(shared.fill(
                         claims.stream().map(GuardScriptsIT::fillingOf).toList(), TIMEOUTS)))
                 .containsOnly(Fill.STORED);
     }
@@ -439,22 +446,25 @@ class GuardScriptsIT {
             }
         }
         redis.configResetstat();
-        List<Claim> answers = answerOf(guards.claim(together, TIMEOUTS));
-        assertThat(redis.info("commandstats")
-                        .lines()
-                        .filter(line -> line.startsWith("cmdstat_evalsha:"))
-                        .map(line -> line.replaceAll(".*calls=(\\d+),.*", "$1"))
-                        .mapToInt(Integer::parseInt)
-                        .sum())
+        List<Claim> answers = answerOf(shared.claim(together, TIMEOUTS));
+        assertThat(
+                        TestRedis.isCluster()
+                                ? 0
+                                : redis.info("commandstats")
+                                        .lines()
+                                        .filter(line -> line.startsWith("cmdstat_evalsha:"))
+                                        .map(line -> line.replaceAll(".*calls=(\\d+),.*", "$1"))
+                                        .mapToInt(Integer::parseInt)
+                                        .sum())
                 .as("50 at a time, and 7 that replace something")
                 .isLessThan(11);
         // Sent one after the other without waiting, for the claims last less than a second.
-        List<Claim> expected = answersOf(alone, claiming -> guards.claim(List.of(claiming), TIMEOUTS));
+        List<Claim> expected = answersOf(alone, claiming -> shared.claim(List.of(claiming), TIMEOUTS));
         assertThat(answers).usingRecursiveComparison().ignoringFields("left").isEqualTo(expected);
 
         List<Fill> fills = answerOf(
-                guards.fill(together.stream().map(GuardScriptsIT::fillingOf).toList(), TIMEOUTS));
-        List<Fill> expectedFills = answersOf(alone, claiming -> guards.fill(List.of(fillingOf(claiming)), TIMEOUTS));
+                shared.fill(together.stream().map(GuardScriptsIT::fillingOf).toList(), TIMEOUTS));
+        List<Fill> expectedFills = answersOf(alone, claiming -> shared.fill(List.of(fillingOf(claiming)), TIMEOUTS));
         assertThat(fills).isEqualTo(expectedFills).contains(Fill.STORED, Fill.REFUSED);
         for (int i = 0; i < 100; i++) {
             String mine = "user:" + (2000 + i) + ":profile";
@@ -526,7 +536,7 @@ class GuardScriptsIT {
         fill(KEY, "t1", VALUE, TTL, null);
         assertFence();
         assertThat(refresh("t2", TTL)).isInstanceOf(Refresh.Granted.class);
-        fence(primary);
+        fence();
         assertThat(fill(KEY, "t2", VALUE, TTL, VALUE)).isFalse();
         assertThat(refresh("t3", TTL)).isInstanceOf(Refresh.Unneeded.class);
         assertThat(redis.exists(KEY)).isZero();
@@ -579,7 +589,7 @@ class GuardScriptsIT {
         redis.set(KEY, "old");
         redis.configSet("maxmemory", "1");
         try {
-            fence(primary);
+            fence();
             assertThat(redis.exists(KEY)).isZero();
             assertFence();
             assertThatExceptionOfType(SharedTierException.class)
@@ -639,22 +649,22 @@ class GuardScriptsIT {
         return guards.offer(key, VALUE, TTL, guards.momentAt(readAt)).join() == Offer.STORED;
     }
 
+    private static RedisSettings settings(RedisURI uri, List<RedisURI> seeds) {
+        return new RedisSettings(
+                uri,
+                seeds,
+                ClientOptions.create(),
+                Duration.ofSeconds(10),
+                new RedisSettings.Times(
+                        Duration.ofSeconds(2), Duration.ofSeconds(10), Duration.ofHours(24), Duration.ZERO),
+                InstantSource.system(),
+                System::nanoTime,
+                RedisSettings.AwaitReplicas.AUTO);
+    }
+
     private static RedisPrimary primary(RedisServer server) {
         RedisPrimary primary = new RedisPrimary(
-                new RedisSettings(
-                        RedisURI.create(server.uri()),
-                        ClientOptions.create(),
-                        Duration.ofSeconds(10),
-                        new RedisSettings.Times(
-                                Duration.ofSeconds(2), Duration.ofSeconds(10), Duration.ofHours(24), Duration.ZERO),
-                        InstantSource.system(),
-                        System::nanoTime,
-                        RedisSettings.AwaitReplicas.AUTO),
-                "user",
-                "node",
-                scheduler,
-                size -> {},
-                new Quiet());
+                settings(RedisURI.create(server.uri()), List.of()), "user", "node", scheduler, size -> {}, new Quiet());
         primary.open();
         return primary;
     }
@@ -678,6 +688,10 @@ class GuardScriptsIT {
 
         @Override
         public void identified(RedisPrimary primary, boolean hasAll) {}
+    }
+
+    private static void fence() throws SharedTierException {
+        shared.awaitAll(List.of(KEY), List.of(shared.sendFence(KEY)));
     }
 
     private static void fence(RedisPrimary primary) throws SharedTierException {
@@ -712,7 +726,7 @@ class GuardScriptsIT {
     }
 
     private static Claim claim(String key, String token, byte @Nullable [] unreadable) throws SharedTierException {
-        return answerOf(guards.claim(List.of(new Claiming(key, token, unreadable)), TIMEOUTS))
+        return answerOf(shared.claim(List.of(new Claiming(key, token, unreadable)), TIMEOUTS))
                 .get(0);
     }
 
@@ -727,7 +741,7 @@ class GuardScriptsIT {
 
     private static boolean fill(String key, String token, byte[] value, Duration ttl, byte @Nullable [] replaced)
             throws SharedTierException {
-        return answerOf(guards.fill(List.of(new Filling(key, token, value, ttl, replaced)), TIMEOUTS))
+        return answerOf(shared.fill(List.of(new Filling(key, token, value, ttl, replaced)), TIMEOUTS))
                         .get(0)
                 == Fill.STORED;
     }
@@ -737,12 +751,16 @@ class GuardScriptsIT {
     }
 
     private static <T> T answerOf(CompletableFuture<T> command) throws SharedTierException {
-        return guards.awaitAll(List.of(command)).get(0);
+        return shared.awaitAll(List.of(KEY), List.of(command)).get(0);
     }
 
     private static <R> List<R> answersOf(List<Claiming> each, Function<Claiming, CompletableFuture<List<R>>> command)
             throws SharedTierException {
-        return guards.awaitAll(each.stream().map(command).toList()).stream()
+        return shared
+                .awaitAll(
+                        each.stream().map(Claiming::key).toList(),
+                        each.stream().map(command).toList())
+                .stream()
                 .flatMap(List::stream)
                 .toList();
     }
