@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /**
  * What one server of a Cluster knows of all of them.
@@ -28,6 +29,10 @@ record ClusterView(Map<String, Node> nodes) {
 
         boolean has(int slot) {
             return slots.stream().anyMatch(range -> first(range) <= slot && slot <= last(range));
+        }
+
+        IntStream allSlots() {
+            return slots.stream().flatMapToInt(range -> IntStream.rangeClosed(first(range), last(range)));
         }
 
         private static int first(String range) {

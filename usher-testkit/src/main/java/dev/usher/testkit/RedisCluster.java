@@ -9,9 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * role that it had; as a primary, it takes writes after two seconds. A primary that loses its last slot becomes a replica of the server that has got it.
  *
  * <p>Thread-safe, as long as one thread at a time changes the Cluster. Methods that must wait give up with an {@link IllegalStateException} after 30 s,
- * and the message ends with what the servers have logged. "All servers" are those that run and are not frozen.
+ * and the message ends with what the servers have logged. "All servers" are those that run, and are not frozen or isolated.
  */
 public final class RedisCluster implements AutoCloseable {
 
@@ -43,6 +45,7 @@ public final class RedisCluster implements AutoCloseable {
 
     private final Builder settings;
     private final List<ClusterMember> members = new CopyOnWriteArrayList<>();
+    private volatile Set<ClusterMember> isolated = Set.of();
 
     private RedisCluster(Builder settings) {
         this.settings = settings;
@@ -110,6 +113,16 @@ public final class RedisCluster implements AutoCloseable {
         return primaryOf(slotOf(key));
     }
 
+    /** The slots of a server, as soon as all servers agree on them; none of a replica. */
+    public Set<Integer> slotsOf(RedisServer server) {
+        String id = memberOf(server).id();
+        return awaitAgreement().nodes().values().stream()
+                .filter(node -> node.id().equals(id))
+                .flatMapToInt(ClusterView.Node::allSlots)
+                .boxed()
+                .collect(Collectors.toSet());
+    }
+
     /** The port by which the others name a server: that of its proxy if it has one, else its own. */
     public int portOf(RedisServer server) {
         return memberOf(server).announcedPort();
@@ -121,7 +134,7 @@ public final class RedisCluster implements AutoCloseable {
     }
 
     /**
-     * The proxy that stands before a server, for clients and replicas, not for what the servers agree on.
+     * The proxy that stands before a server, for clients and replicas; another one stands before the port by which the servers agree.
      *
      * @throws IllegalStateException if the Cluster was not started {@linkplain Builder#proxied() with proxies}
      */
@@ -147,6 +160,29 @@ public final class RedisCluster implements AutoCloseable {
         }
         proxies.forEach(proxy -> proxy.rename(ports));
         return proxies;
+    }
+
+    /**
+     * Parts the network between some servers and the others, until {@link #heal}: replicas, and what the servers agree on. Clients reach all of them.
+     *
+     * @throws IllegalStateException if the Cluster was not started {@linkplain Builder#proxied() with proxies}, or not on Linux
+     */
+    public void isolate(RedisServer... side) {
+        Set<ClusterMember> here = Stream.of(side).map(this::memberOf).collect(Collectors.toSet());
+        for (ClusterMember member : members) {
+            member.place()
+                    .unhear(members.stream()
+                            .filter(other -> here.contains(other) != here.contains(member))
+                            .map(other -> other.place().source())
+                            .collect(Collectors.toSet()));
+        }
+        isolated = here;
+    }
+
+    /** Ends the effect of {@link #isolate}. */
+    public void heal() {
+        isolated = Set.of();
+        members.forEach(member -> member.place().unhear(Set.of()));
     }
 
     // Slots.
@@ -197,16 +233,25 @@ public final class RedisCluster implements AutoCloseable {
 
     /** Takes a slot from its server, which keeps its keys, and gives it to another one, which does not have them. Returns when all servers know it. */
     public void reassignSlot(int slot, RedisServer to) {
-        RedisServer from = primaryOf(slot);
-        String text = Integer.toString(slot);
-        require(from, "CLUSTER", "DELSLOTS", text);
+        reassignSlots(Set.of(slot), to);
+    }
+
+    /** As {@link #reassignSlot}, of some slots of one server. */
+    public void reassignSlots(Set<Integer> slots, RedisServer to) {
+        RedisServer from = primaryOf(slots.iterator().next());
+        String[] numbers = slots.stream().map(slot -> Integer.toString(slot)).toArray(String[]::new);
+        require(from, of("DELSLOTS", numbers));
         if (!to.equals(from)) {
             // It may have heard of it meanwhile.
-            ask(to, "CLUSTER", "DELSLOTS", text);
+            ask(to, of("DELSLOTS", numbers));
         }
-        require(to, "CLUSTER", "ADDSLOTS", text);
+        require(to, of("ADDSLOTS", numbers));
         ask(to, "CLUSTER", "BUMPEPOCH");
-        awaitOwner(slot, to);
+        slots.forEach(slot -> awaitOwner(slot, to));
+    }
+
+    private static String[] of(String command, String[] slots) {
+        return Stream.concat(Stream.of("CLUSTER", command), Stream.of(slots)).toArray(String[]::new);
     }
 
     void awaitOwner(int slot, RedisServer owner) {
@@ -282,14 +327,14 @@ public final class RedisCluster implements AutoCloseable {
 
     private RedisServer join(@Nullable RedisServer primary) {
         String id = ClusterMember.newId();
-        ClusterMember.Place place = ClusterMember.Place.reserve(settings.proxied);
+        ClusterMember.Place place = ClusterMember.Place.reserve(settings.proxied, members.size());
         String alone = place.line(settings.host, id, true, "-", 0, "") + "vars currentEpoch 0 lastVoteEpoch 0\n";
         ClusterMember member =
                 start(place, id, primary == null ? id : memberOf(primary).firstPrimary(), alone);
         String port = Integer.toString(member.announcedPort());
-        String bus = Integer.toString(member.server().port() + ClusterMember.BUS);
+        String bus = Integer.toString(place.announcedBus());
         members.stream()
-                .filter(other -> !other.equals(member) && other.server().mayAnswer())
+                .filter(other -> !other.equals(member) && isHeard(other))
                 .forEach(other -> require(other.server(), "CLUSTER", "MEET", settings.host, port, bus));
         await(
                 "not all servers know the server on port " + port,
@@ -311,9 +356,7 @@ public final class RedisCluster implements AutoCloseable {
         }
         members.remove(member);
         member.close();
-        members.stream()
-                .filter(other -> other.server().mayAnswer())
-                .forEach(other -> ask(other.server(), "CLUSTER", "FORGET", member.id()));
+        members.stream().filter(this::isHeard).forEach(other -> ask(other.server(), "CLUSTER", "FORGET", member.id()));
         await(
                 "a server still knows the one on port " + server.port(),
                 () -> agreed().filter(view -> !view.nodes().containsKey(member.id()))
@@ -337,7 +380,7 @@ public final class RedisCluster implements AutoCloseable {
     private Optional<ClusterView> agreed() {
         ClusterView first = null;
         for (ClusterMember member : members) {
-            if (member.server().mayAnswer()) {
+            if (isHeard(member)) {
                 List<String> answer = member.server().askWithPassword(settings.password, "CLUSTER", "NODES");
                 if (answer.size() != 1 || answer.get(0).startsWith("-")) {
                     return Optional.empty();
@@ -352,12 +395,16 @@ public final class RedisCluster implements AutoCloseable {
         return Optional.ofNullable(first);
     }
 
+    private boolean isHeard(ClusterMember member) {
+        return member.server().mayAnswer() && !isolated.contains(member);
+    }
+
     private boolean isInOrder() {
         ClusterView view = agreed().orElse(null);
         return view != null
                 && members.stream()
+                        .filter(this::isHeard)
                         .map(ClusterMember::server)
-                        .filter(RedisServer::mayAnswer)
                         .allMatch(server -> says(server, "cluster_state:ok", "CLUSTER", "INFO")
                                 && isCopy(
                                         server,
@@ -369,7 +416,7 @@ public final class RedisCluster implements AutoCloseable {
         ClusterView.Node primary = view.nodes().get(node.primary());
         return node.isPrimary()
                 || primary == null
-                || !serverOf(primary).mayAnswer()
+                || !isHeard(memberOf(serverOf(primary)))
                 || (says(server, "master_port:" + portOf(serverOf(primary)), "INFO", "replication")
                         && says(server, "master_link_status:up", "INFO", "replication"));
     }
@@ -381,7 +428,7 @@ public final class RedisCluster implements AutoCloseable {
 
     private String askAny(String... words) {
         return members.stream()
-                .filter(member -> member.server().mayAnswer())
+                .filter(this::isHeard)
                 .map(member -> ask(member.server(), words))
                 .filter(answer -> answer.size() == 1 && !answer.get(0).startsWith("-"))
                 .map(answer -> answer.get(0))
@@ -443,13 +490,10 @@ public final class RedisCluster implements AutoCloseable {
     private ClusterMember start(ClusterMember.Place place, String id, String firstPrimary, String nodes) {
         try {
             List<String> directives = new ArrayList<>(settings.directives(place.port()));
-            directives.add("cluster-announce-ip " + settings.host);
-            directives.add((settings.tls.isEmpty() ? "cluster-announce-port " : "cluster-announce-tls-port ")
-                    + place.announcedPort());
-            directives.add("cluster-announce-bus-port " + (place.port().number() + ClusterMember.BUS));
+            directives.addAll(place.directives(settings.host, !settings.tls.isEmpty()));
             ClusterMember member = new ClusterMember(
                     RedisServer.startClusterNode(settings.host, place.port(), directives, nodes, servers()),
-                    place.proxy(),
+                    place,
                     id,
                     firstPrimary);
             members.add(member);
@@ -568,7 +612,7 @@ public final class RedisCluster implements AutoCloseable {
             List<String> ids = new ArrayList<>();
             try {
                 for (int i = 0; i < count; i++) {
-                    places.add(ClusterMember.Place.reserve(proxied));
+                    places.add(ClusterMember.Place.reserve(proxied, i));
                     ids.add(ClusterMember.newId());
                 }
                 // Those that begin as primaries first: the others would find them away, and wait for a second.

@@ -6,11 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.usher.testkit.RedisCluster.Failover;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -46,6 +49,7 @@ class RedisClusterIT {
     void aSlotIsMovedKeyByKey() throws IOException {
         try (RedisCluster cluster = RedisCluster.builder().replicas(0).start()) {
             RedisServer from = cluster.primaryOf(KEY);
+            assertThat(cluster.slotsOf(from)).contains(cluster.slotOf(KEY));
             RedisServer to = other(cluster, from);
             assertThat(ask(from, "SET " + KEY + " value", "SET " + SAME_SLOT + " -"))
                     .isEqualTo("+OK");
@@ -175,6 +179,30 @@ class RedisClusterIT {
             assertThat(port).isEqualTo(cluster.proxyOf(owner).port()).isNotEqualTo(owner.port());
             assertThat(cluster.uri()).contains(":" + port);
             assertThat(ask(other(cluster, owner), "EXISTS " + KEY)).endsWith("127.0.0.1:" + port);
+        }
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void anIsolatedPrimaryGoesOnForItsNodeTimeoutWhileAnotherServerTakesItsPlace() throws IOException {
+        try (RedisCluster cluster = RedisCluster.builder()
+                .proxied()
+                .nodeTimeout(Duration.ofSeconds(3))
+                .start()) {
+            RedisServer old = cluster.primaryOf(KEY);
+            RedisServer replica = cluster.replicasOf(old).get(0);
+            cluster.isolate(old);
+            cluster.failOver(replica, Failover.FORCE);
+            assertThat(cluster.primaryOf(KEY)).isSameAs(replica);
+            assertThat(ask(old, "SET " + KEY + " old")).isEqualTo("+OK");
+            assertThat(ask(replica, "SET " + KEY + " new")).isEqualTo("+OK");
+            Awaitility.await()
+                    .untilAsserted(
+                            () -> assertThat(ask(old, "SET " + KEY + " old")).startsWith("-CLUSTERDOWN"));
+
+            cluster.heal();
+            cluster.awaitReplicas();
+            assertThat(cluster.replicasOf(replica)).containsExactly(old);
         }
     }
 
