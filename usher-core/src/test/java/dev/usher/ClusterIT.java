@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.RevocationReceipt.Grade;
+import dev.usher.redis.RedisPrimary;
+import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisCluster;
 import dev.usher.testkit.RedisCluster.Failover;
 import dev.usher.testkit.RedisServer;
@@ -11,6 +13,10 @@ import dev.usher.testkit.SlotMove;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.api.sync.RedisCommands;
+import io.lettuce.core.codec.StringCodec;
+import io.lettuce.core.output.StatusOutput;
+import io.lettuce.core.protocol.CommandArgs;
+import io.lettuce.core.protocol.CommandType;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -446,6 +452,84 @@ class ClusterIT {
             RevocationReceipt receipt = cache.disable(id, () -> statuses.put(id, UserStatus.DISABLED));
             assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.CONFIRMED);
         });
+    }
+
+    /** What stands for no user has expired, and is not swept yet: a server then says that it is elsewhere, and pushes nothing. */
+    @Test
+    @Tag("thorough")
+    void aUserThatWasMissingIsFoundWithinTheBoundThoughItsAbsenceHasExpiredDuringAMove() {
+        RedisCluster cluster = open(RedisCluster.builder()
+                .replicas(0)
+                .directives("enable-debug-command yes")
+                .start());
+        UserCache<Long, UserProfile> here = cacheOf(node(cluster));
+        UserCache<Long, UserProfile> there = cacheOf(node(cluster));
+        RedisServer from = cluster.primaryOf(KEY);
+        var off = ask(
+                from,
+                redis -> redis.dispatch(
+                        CommandType.DEBUG,
+                        new StatusOutput<>(StringCodec.UTF8),
+                        new CommandArgs<>(StringCodec.UTF8)
+                                .add("SET-ACTIVE-EXPIRE")
+                                .add(0)));
+        long life = 2000;
+        var unusedToo = ask(from, redis -> redis.psetex(KEY, life, "null"));
+        keepInMemory(here);
+        cluster.beginMove(cluster.slotOf(KEY), other(cluster, from));
+        long until = nowOf(from) + life;
+        await().until(() -> nowOf(from) > until);
+        UserProfile created = profile();
+        table.put(42L, created);
+        assertThat(there.invalidate(42L)).isTrue();
+
+        await().atMost(BOUND.plusSeconds(1))
+                .untilAsserted(() -> assertThat(here.find(42L)).contains(created));
+    }
+
+    private static long nowOf(RedisServer server) {
+        List<String> time = ask(server, RedisCommands::time);
+        return Long.parseLong(time.get(0)) * 1000 + Long.parseLong(time.get(1)) / 1000;
+    }
+
+    /** The primary before has confirmed it when another one has the slot already, with an old value. */
+    @Test
+    @Tag("thorough")
+    void aFenceThatIsConfirmedByThePrimaryBeforeIsSentAgain() throws Exception {
+        RedisCluster cluster = open(RedisCluster.builder()
+                .replicas(0)
+                .proxied()
+                .directives("cluster-require-full-coverage no")
+                .start());
+        UserCache<Long, UserProfile> here = cacheOf(node(cluster));
+        UserCaches thereNode = node(cluster);
+        UserCache<Long, UserProfile> there = cacheOf(thereNode);
+        table.put(42L, profile());
+        keepInMemory(here);
+        int slot = cluster.slotOf(KEY);
+        RedisServer withOldValue = cluster.primaryOf(KEY);
+        assertThat(keysOf(withOldValue)).contains(KEY);
+        RedisServer before = other(cluster, withOldValue);
+        cluster.reassignSlot(slot, before);
+        assertChangeIsSeen(here, there);
+        assertThat(keysOf(withOldValue)).contains(KEY);
+        RedisPrimary known = thereNode.engine().shared().primaryOf(KEY);
+
+        FaultProxy answers = cluster.proxyOf(before);
+        var unused = ask(before, redis -> redis.del(KEY, GUARD));
+        answers.freeze(FaultProxy.Direction.TO_CLIENT);
+        UserProfile after = profile();
+        table.put(42L, after);
+        Thread writer = new Thread(() -> there.invalidate(42L));
+        writer.start();
+        await().until(() -> keysOf(before).contains(GUARD));
+        cluster.reassignSlot(slot, withOldValue);
+        await().until(() -> !thereNode.engine().shared().primaryOf(KEY).equals(known));
+        answers.thaw();
+        writer.join();
+
+        await().untilAsserted(() -> assertThat(keysOf(withOldValue)).contains(GUARD));
+        await().untilAsserted(() -> assertThat(here.find(42L)).contains(after));
     }
 
     /** Of each read, all changes count that were confirmed a bound before it. */

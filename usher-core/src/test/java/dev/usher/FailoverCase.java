@@ -1,10 +1,18 @@
 package dev.usher;
 
+import dev.usher.testkit.RedisCluster;
+import dev.usher.testkit.RedisCluster.Failover;
 import dev.usher.testkit.RedisServer;
 import dev.usher.testkit.SentinelGroup;
+import dev.usher.testkit.SlotMove;
 import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 
-/** A way in which a primary is replaced, or loses a replica. */
+/** A way in which a primary is replaced, loses a replica, or loses slots. */
 enum FailoverCase {
     PRIMARY_KILLED("the primary is killed", Servers.SENTINELS) {
         @Override
@@ -138,14 +146,224 @@ enum FailoverCase {
         boolean isGateFenced() {
             return true;
         }
+    },
+
+    SLOTS_MOVED("slots of a Cluster are moved key by key", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer from = site.otherThan(site.primaryOfRegister());
+            Map<Integer, List<String>> slots = site.slotsWithUsers(from, USERS);
+            RedisServer to = site.otherThan(from);
+            long began = System.nanoTime();
+            List<SlotMove> moves = slots.keySet().stream()
+                    .map(slot -> site.cluster().beginMove(slot, to))
+                    .toList();
+            for (SlotMove move : moves) {
+                for (String key : Objects.requireNonNull(slots.get(move.slot()))) {
+                    site.pause(BETWEEN_KEYS);
+                    move.moveKeys(key);
+                }
+            }
+            site.requireConfirmed(slots.keySet(), began);
+            moves.forEach(move -> {
+                move.moveKeys();
+                move.end();
+            });
+            return System.nanoTime();
+        }
+    },
+
+    SLOTS_TAKEN("slots of a Cluster are taken without their keys", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer from = site.otherThan(site.primaryOfRegister());
+            Map<Integer, List<String>> slots = site.slotsWithUsers(from, USERS);
+            RedisServer to = site.otherThan(from);
+            slots.keySet().forEach(slot -> {
+                site.pause(BETWEEN_KEYS);
+                site.cluster().takeSlot(slot, to);
+            });
+            return System.nanoTime();
+        }
+    },
+
+    SLOTS_GIVEN_BACK(
+            "slots of a Cluster are given away without their keys, and back to the primary that still has them, and a node is frozen",
+            Servers.CLUSTER_IN_PARTS) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer from = site.otherThan(site.primaryOfRegister());
+            Set<Integer> slots = site.slotsWithUsers(from, RedisCluster.SLOTS).keySet();
+            RedisServer to = site.otherThan(from);
+            site.cluster().reassignSlots(slots, to);
+            site.pause(LAGS);
+            // What it has changed meanwhile it announces again only when it goes on.
+            site.freezeNode(0);
+            site.cluster().reassignSlots(slots, from);
+            for (int i = 0; i < LOOKS; i++) {
+                site.pause(FROZEN.dividedBy(LOOKS));
+                site.ask(1, "readChanged");
+            }
+            site.thawNode(0);
+            return System.nanoTime();
+        }
+
+        @Override
+        boolean isJudgedByTime() {
+            return false;
+        }
+    },
+
+    THREE_RESHARDS("slots of a Cluster are moved three times in a row, the register's among them", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer first = site.primaryOfRegister();
+            RedisServer second = site.otherThan(first);
+            RedisServer third = site.otherThan(first, second);
+            Set<Integer> slots =
+                    new LinkedHashSet<>(site.slotsWithUsers(first, USERS / 2).keySet());
+            slots.add(site.slotOfRegister());
+            for (RedisServer to : List.of(second, third, first)) {
+                slots.forEach(slot -> site.cluster().moveSlot(slot, to));
+            }
+            return System.nanoTime();
+        }
+    },
+
+    CLUSTER_PRIMARY_KILLED("a primary of a Cluster, with the register, is killed", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer old = site.primaryOfRegister();
+            site.probeOn(old);
+            return site.untilReplaced(site.cluster().replicasOf(old), old::kill);
+        }
+
+        @Override
+        void end(FailoverSite site) {
+            site.restartKilled();
+        }
+    },
+
+    CLUSTER_FAILOVER("a failover in a Cluster is asked for (CLUSTER FAILOVER), with the register", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer old = site.primaryOfRegister();
+            site.probeOn(old);
+            List<RedisServer> replicas = site.cluster().replicasOf(old);
+            return site.untilReplaced(replicas, () -> site.cluster().failOver(replicas.get(0), Failover.ORDERLY));
+        }
+    },
+
+    CLUSTER_PRIMARY_FROZEN("a primary of a Cluster is frozen, replaced, and thawed", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer old = site.otherThan(site.primaryOfRegister());
+            site.probeOn(old);
+            long replacedAt = site.untilReplaced(site.cluster().replicasOf(old), old::freeze);
+            old.thaw();
+            return replacedAt;
+        }
+    },
+
+    LAGGING_REPLICA_PROMOTED(
+            "a primary of a Cluster is killed, and its replica lacks its last writes", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer old = site.otherThan(site.primaryOfRegister());
+            site.probeOn(old);
+            List<RedisServer> replicas = site.cluster().replicasOf(old);
+            site.holdBack(replicas.get(0), old);
+            site.pause(LAGS);
+            return site.untilReplaced(replicas, old::kill);
+        }
+
+        @Override
+        void end(FailoverSite site) {
+            site.restartKilled();
+        }
+    },
+
+    CLUSTER_DOWN_IN_PART(
+            "a primary of a Cluster and its replica are killed, and come back empty", Servers.CLUSTER_IN_PARTS) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer primary = site.otherThan(site.primaryOfRegister());
+            site.probeOn(primary);
+            RedisServer replica = site.cluster().replicasOf(primary).get(0);
+            replica.kill();
+            primary.kill();
+            site.pause(AWAY);
+            primary.restart();
+            replica.restart();
+            site.cluster().awaitReplicas();
+            return System.nanoTime();
+        }
+    },
+
+    CLUSTER_DOWN("all servers of a Cluster are frozen, and thawed", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            List<RedisServer> servers = site.cluster().servers();
+            servers.forEach(RedisServer::freeze);
+            site.pause(AWAY);
+            servers.forEach(RedisServer::thaw);
+            site.cluster().awaitReplicas();
+            return System.nanoTime();
+        }
+
+        // Their connections stand.
+        @Override
+        boolean replaces() {
+            return false;
+        }
+    },
+
+    PRIMARY_ADDED("a primary is added to a Cluster, gets slots, gives them back, and is removed", Servers.CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer from = site.primaryOfRegister();
+            Map<Integer, List<String>> slots = site.slotsWithUsers(from, USERS / 2);
+            RedisServer joined = site.cluster().addPrimary();
+            slots.keySet().forEach(slot -> site.cluster().moveSlot(slot, joined));
+            return System.nanoTime();
+        }
+
+        @Override
+        void end(FailoverSite site) {
+            List<RedisServer> servers = site.cluster().servers();
+            RedisServer joined = servers.get(servers.size() - 1);
+            RedisServer back = site.primaryOfRegister();
+            site.cluster().slotsOf(joined).forEach(slot -> site.cluster().moveSlot(slot, back));
+            site.cluster().remove(joined);
+        }
     };
+
+    /** Of so many users' slots, each in both facets, something happens to a slot: of those of one primary, which has a third of them. */
+    private static final int USERS = 12;
+
+    private static final Duration BETWEEN_KEYS = Duration.ofMillis(100);
+
+    /** Longer than the bound of the gate. */
+    private static final Duration LAGS = Duration.ofMillis(1500);
+
+    private static final int LOOKS = 5;
+
+    /** Shorter than a primary is suspect to which slots have come. */
+    private static final Duration FROZEN = Duration.ofSeconds(1);
+
+    /** Longer than {@code cluster-node-timeout} and the bound of the gate. */
+    private static final Duration AWAY = Duration.ofSeconds(3);
 
     /** What the nodes are connected to. */
     enum Servers {
         SENTINELS,
         SLOW_SENTINELS,
         PROXIED_SENTINELS,
-        ENDPOINT
+        ENDPOINT,
+        CLUSTER,
+
+        /** A Cluster that answers for the slots that are there. */
+        CLUSTER_IN_PARTS
     }
 
     private final String what;
@@ -175,9 +393,18 @@ enum FailoverCase {
         return servers;
     }
 
+    /** Whether calls are to be answered in time. */
+    boolean isJudgedByTime() {
+        return isFenced();
+    }
+
     /** Whether there is another primary then. */
     boolean replaces() {
         return true;
+    }
+
+    boolean isOnCluster() {
+        return servers == Servers.CLUSTER || servers == Servers.CLUSTER_IN_PARTS;
     }
 
     /** Whether no node believes a primary that has been replaced. */

@@ -1,6 +1,7 @@
 package dev.usher;
 
 import dev.usher.FailoverRun.Records;
+import dev.usher.RevocationReceipt.Grade;
 import dev.usher.redis.Session;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -53,7 +54,10 @@ final class FailoverNode implements AutoCloseable {
     /** The number of calls without an answer, by the message of the exception. */
     private final ConcurrentMap<String, Long> unavailable = new ConcurrentHashMap<>();
 
-    private @Nullable Session sessionBefore;
+    private long profileProbe;
+    private long gateProbe;
+    private List<@Nullable Session> sessionsBefore = List.of();
+    private @Nullable Reader onDemand;
     private volatile boolean quiet;
 
     FailoverNode(FailoverRun run, int node, String redis, String database, Path directory) {
@@ -85,13 +89,19 @@ final class FailoverNode implements AutoCloseable {
      *   <dd>answers the time of this process
      *   <dt>{@code warm}
      *   <dd>has all users in memory
+     *   <dt>{@code awaitConfirmed}
+     *   <dd>bans a user without changing it, until a receipt is confirmed: this node has then known the servers for long enough
      *   <dt>{@code begin}
      *   <dd>begins to read and to change
-     *   <dt>{@code changeProbe}
-     *   <dd>changes the probe in both facets
-     *   <dt>{@code awaitProbe}, {@code new} or {@code any}, and a number of seconds
-     *   <dd>answers when this node had the changed probe in memory, of another session than at the beginning or of any, in the facet of profiles and in that of
+     *   <dt>{@code probes} and two users
+     *   <dd>the probes of profiles and of the gate, and the sessions that they are in now
+     *   <dt>{@code changeProbes}
+     *   <dd>changes the probe of each facet
+     *   <dt>{@code awaitProbes}, {@code new} or {@code any}, and a number of seconds
+     *   <dd>answers when this node had the changed probe in memory, of another session than before or of any, in the facet of profiles and in that of
      *       the gate, or -1 where that takes longer
+     *   <dt>{@code readChanged}
+     *   <dd>reads every changed user once, beside the other threads
      *   <dt>{@code quiet}
      *   <dd>ends reading and changing, and answers the number of changes that could not be announced
      *   <dt>{@code banLast}
@@ -107,9 +117,12 @@ final class FailoverNode implements AutoCloseable {
         return switch (words[0]) {
             case "clock" -> Long.toString(System.nanoTime());
             case "warm" -> warm();
+            case "awaitConfirmed" -> awaitConfirmed();
             case "begin" -> begin();
-            case "changeProbe" -> changeProbe();
-            case "awaitProbe" -> awaitProbe(words[1].equals("new"), Duration.ofSeconds(Long.parseLong(words[2])));
+            case "probes" -> probes(Long.parseLong(words[1]), Long.parseLong(words[2]));
+            case "changeProbes" -> changeProbes();
+            case "awaitProbes" -> awaitProbes(words[1].equals("new"), Duration.ofSeconds(Long.parseLong(words[2])));
+            case "readChanged" -> readChanged();
             case "quiet" -> quiet();
             case "banLast" -> banLast();
             case "readLast" -> readLast();
@@ -122,27 +135,44 @@ final class FailoverNode implements AutoCloseable {
     }
 
     private String warm() {
-        for (UserCache<Long, UserProfile> cache : List.of(profiles, gates)) {
-            for (int from = 0; from < run.users(); from += LIST) {
-                List<Long> ids = LongStream.range(from, Math.min(run.users(), from + LIST))
-                        .boxed()
-                        .toList();
-                // Twice: what has been loaded is in memory when it has been read back.
-                cache.findAll(ids);
-                cache.findAll(ids);
-            }
-        }
-        profileProbes.find((long) run.probe());
-        gateProbes.find((long) run.probe());
+        List.of(profiles, gates).forEach(cache -> warm(cache, 0, run.users()));
+        List.of(profileProbes, gateProbes).forEach(cache -> warm(cache, run.firstProbe(), run.allUsers()));
         return "warm";
     }
 
-    private @Nullable Session session() {
-        return caches.engine().shared().session(profiles.keyOf((long) run.probe()));
+    private static void warm(UserCache<Long, UserProfile> cache, int first, int end) {
+        for (int from = first; from < end; from += LIST) {
+            List<Long> ids =
+                    LongStream.range(from, Math.min(end, from + LIST)).boxed().toList();
+            // Twice: what has been loaded is in memory when it has been read back.
+            cache.findAll(ids);
+            cache.findAll(ids);
+        }
+    }
+
+    private String awaitConfirmed() {
+        RevocationReceipt receipt;
+        do {
+            receipt = gateProbes.revoke((long) run.rehearsed());
+        } while (receipt.grade() != Grade.CONFIRMED);
+        return receipt.grade().name();
+    }
+
+    private String probes(long profile, long gate) {
+        profileProbe = profile;
+        gateProbe = gate;
+        sessionsBefore = sessions();
+        return "known";
+    }
+
+    private List<@Nullable Session> sessions() {
+        List<@Nullable Session> sessions = new ArrayList<>();
+        sessions.add(caches.engine().shared().session(profileProbes.keyOf(profileProbe)));
+        sessions.add(caches.engine().shared().session(gateProbes.keyOf(gateProbe)));
+        return sessions;
     }
 
     private String begin() {
-        sessionBefore = session();
         long began = System.nanoTime();
         long interval = Duration.ofSeconds(run.readers()).toNanos() / run.readsPerSecond();
         for (int reader = 0; reader < run.readers(); reader++) {
@@ -150,6 +180,7 @@ final class FailoverNode implements AutoCloseable {
             long first = began + reader * interval / run.readers();
             working.add(threads.submit(() -> one.read(first, interval)));
         }
+        onDemand = new Reader(run.readers());
         working.add(threads.submit(profileWriter::write));
         working.add(threads.submit(gateWriter::write));
         return "reading";
@@ -203,34 +234,35 @@ final class FailoverNode implements AutoCloseable {
         }
     }
 
-    private String changeProbe() {
-        FaultWriter.raise(profileTable, run.probe(), 1);
-        FaultWriter.raise(gateTable, run.probe(), 1);
-        profileProbes.invalidate((long) run.probe());
-        gateProbes.invalidate((long) run.probe());
+    private String changeProbes() {
+        FaultWriter.raise(profileTable, (int) profileProbe, 1);
+        FaultWriter.raise(gateTable, (int) gateProbe, 1);
+        profileProbes.invalidate(profileProbe);
+        gateProbes.invalidate(gateProbe);
         return "changed";
     }
 
-    private String awaitProbe(boolean isOfAnotherSession, Duration atMost) {
+    private String awaitProbes(boolean areOfOtherSessions, Duration atMost) {
         long givesUpAt = System.nanoTime() + atMost.toNanos();
         long profile = -1;
         long gate = -1;
         while ((profile < 0 || gate < 0) && System.nanoTime() - givesUpAt < 0) {
-            if (!isOfAnotherSession || !Objects.equals(session(), sessionBefore)) {
-                profile = profile < 0 && hasProbe(profileProbes) ? System.nanoTime() : profile;
-                gate = gate < 0 && hasProbe(gateProbes) ? System.nanoTime() : gate;
-            }
+            List<@Nullable Session> now = sessions();
+            boolean mayProfile = !areOfOtherSessions || !Objects.equals(now.get(0), sessionsBefore.get(0));
+            boolean mayGate = !areOfOtherSessions || !Objects.equals(now.get(1), sessionsBefore.get(1));
+            profile = profile < 0 && mayProfile && has(profileProbes, profileProbe) ? System.nanoTime() : profile;
+            gate = gate < 0 && mayGate && has(gateProbes, gateProbe) ? System.nanoTime() : gate;
             FaultNode.pause(LOOK);
         }
         return profile + " " + gate;
     }
 
-    /** Whether the changed probe is in memory, or could not be read before and is there now. */
-    private boolean hasProbe(UserCache<Long, UserProfile> cache) {
+    /** Whether a changed probe is in memory, or could not be read before and is there now. */
+    private static boolean has(UserCache<Long, UserProfile> cache, long probe) {
         try {
             boolean isOpen = cache.stats().nearOpen();
             long hits = cache.stats().nearHits();
-            int version = VersionTable.versionOf(run.probe(), cache.find((long) run.probe()));
+            int version = VersionTable.versionOf((int) probe, cache.find(probe));
             return isOpen && cache.stats().nearHits() > hits && version == 1;
         } catch (UserUnavailableException e) {
             return false;
@@ -245,6 +277,15 @@ final class FailoverNode implements AutoCloseable {
             work.get();
         }
         return Integer.toString(profileWriter.unsent() + gateWriter.unsent());
+    }
+
+    private String readChanged() {
+        Reader reader = Objects.requireNonNull(onDemand);
+        for (int id = 0; id < FailoverRun.CHANGED; id++) {
+            read(gates, reader.gateReads, id);
+            read(profiles, reader.profileReads, id);
+        }
+        return "read";
     }
 
     private String banLast() {

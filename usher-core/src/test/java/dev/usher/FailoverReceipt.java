@@ -23,6 +23,10 @@ record FailoverReceipt(
     private static final List<Reason> REASONS = List.of(Reason.values());
     private static final long NO_REASON = -1;
 
+    long askedAt() {
+        return returnedAt - took.toNanos();
+    }
+
     /** The receipts of one announcer. */
     static final class Log {
 

@@ -8,7 +8,7 @@ import java.util.List;
  * The parameters that all processes of a failover share.
  *
  * <p>There are two facets, with the bounds that profiles and statuses have by default. The one that fails closed is called the gate: its values have a version,
- * so that each answer can be judged, and each of its changes is announced as a ban is.
+ * so that each answer can be judged, and the changes of half its users are announced as a ban is.
  *
  * @param before how long the nodes read before the failover
  * @param after how long they read after the first answer of the new primary; a partition of the network, or a name that leads to two servers, lasts as long
@@ -22,12 +22,19 @@ record FailoverRun(Duration before, Duration after, Duration quiet, int readsPer
     static final int NODES = 3;
 
     private static final int READS_OF_A_THREAD = 10;
+    /** So many that some are on each primary of a Cluster, in each facet. */
+    private static final int PROBES = 500;
 
     /** How many queries the database answers in a second, for all nodes together. */
     static final int QUERIES_PER_SECOND = 500;
 
     /** Users from 0 to this, exclusive, are changed while they are read, each by one node. */
     static final int CHANGED = 60;
+
+    /** Whether a change of a user in the gate is announced as a ban. Others are not in quarantine then. */
+    static boolean isBanned(int id) {
+        return id >= CHANGED || id / NODES % 2 == 0;
+    }
 
     /** The users after those are banned in the last moments of a primary. */
     static final int BANNED_LAST = 4;
@@ -40,9 +47,19 @@ record FailoverRun(Duration before, Duration after, Duration quiet, int readsPer
         return readsPerSecond / READS_OF_A_THREAD;
     }
 
-    /** The user that is changed when the failover is over: every node has to see that change. */
-    int probe() {
+    /** The users of which one is changed in each facet when the failover is over: every node has to see that change. On a Cluster, some of them are on each primary. */
+    int firstProbe() {
         return users;
+    }
+
+    /** A user that is banned before the load, and never changed. */
+    int rehearsed() {
+        return allUsers() - 1;
+    }
+
+    /** How many users there are with the probes. */
+    int allUsers() {
+        return users + PROBES;
     }
 
     Facet<UserProfile> profiles() {
@@ -53,13 +70,13 @@ record FailoverRun(Duration before, Duration after, Duration quiet, int readsPer
         return new Facet<>("gate", UserProfile.FACET.codec(), UserStatus.FACET.policy());
     }
 
-    /** A facet like {@link #profiles}, for the probe only. */
+    /** A facet like {@link #profiles}, for the probes only. */
     Facet<UserProfile> profileProbes() {
         return new Facet<>(
                 "profile-probe", UserProfile.FACET.codec(), profiles().policy());
     }
 
-    /** A facet like {@link #gates}, for the probe only. */
+    /** A facet like {@link #gates}, for the probes only. */
     Facet<UserProfile> gateProbes() {
         return new Facet<>("gate-probe", UserProfile.FACET.codec(), gates().policy());
     }

@@ -3,6 +3,7 @@ package dev.usher;
 import dev.usher.CoherenceChecker.Rule;
 import dev.usher.CoherenceChecker.Spread;
 import dev.usher.FailoverRun.Records;
+import dev.usher.FailoverSite.BansToConfirm;
 import dev.usher.RevocationReceipt.Grade;
 import dev.usher.testkit.PostgresServer;
 import java.nio.file.Path;
@@ -44,11 +45,11 @@ final class FailoverTrial implements AutoCloseable {
         this.out = out;
         this.directory = directory;
         this.verdict = new FailoverVerdict(what);
-        this.site = new FailoverSite(what.servers(), database);
+        this.site = new FailoverSite(run, what.servers(), database);
     }
 
     FailoverVerdict verdict() throws Exception {
-        site.startNodes(run, directory, out);
+        site.startNodes(directory, out);
         site.askAll("begin");
         letPass(run.before());
         long from = System.nanoTime();
@@ -105,11 +106,11 @@ final class FailoverTrial implements AutoCloseable {
 
     /** Waits until all nodes have a change from after a moment in memory. */
     private long awaitCoherence(long moment) {
-        site.nodes().get(0).ask("changeProbe");
+        site.nodes().get(0).ask("changeProbes");
         long profiles = 0;
         long gates = 0;
         for (String opened :
-                site.askAll("awaitProbe " + (what.replaces() ? "new " : "any ") + LONGEST_RECOVERY.toSeconds())) {
+                site.askAll("awaitProbes " + (what.replaces() ? "new " : "any ") + LONGEST_RECOVERY.toSeconds())) {
             String[] at = opened.split(" ");
             profiles = later(profiles, Long.parseLong(at[0]), moment);
             gates = later(gates, Long.parseLong(at[1]), moment);
@@ -167,6 +168,14 @@ final class FailoverTrial implements AutoCloseable {
                 verdict.reasons.merge(receipt.reason().name(), 1L, Long::sum);
             }
         }
+        BansToConfirm toConfirm = site.toConfirm();
+        if (toConfirm != null) {
+            receipts.stream()
+                    .filter(receipt -> toConfirm.users().contains(receipt.id())
+                            && receipt.askedAt() - toConfirm.from() > 0
+                            && receipt.returnedAt() - toConfirm.to() < 0)
+                    .forEach(verdict.duringReshard::add);
+        }
         for (Grade grade : Grade.values()) {
             Map<Long, FailoverReceipt> graded = receipts.stream()
                     .filter(receipt -> receipt.grade() == grade)
@@ -220,7 +229,7 @@ final class FailoverTrial implements AutoCloseable {
     }
 
     private List<ReadLog> logs(Records records, int node) {
-        return IntStream.range(0, run.readers())
+        return IntStream.rangeClosed(0, run.readers())
                 .mapToObj(reader -> ReadLog.open(records.of(directory, node, reader)))
                 .toList();
     }

@@ -4,6 +4,7 @@ import dev.usher.CoherenceChecker.Spread;
 import dev.usher.RevocationReceipt.Grade;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -34,6 +35,9 @@ final class FailoverVerdict {
 
     /** Why receipts are not confirmed. */
     final Map<String, Long> reasons = new TreeMap<>();
+
+    /** The receipts of bans of users whose slots were being moved. */
+    final List<FailoverReceipt> duringReshard = new ArrayList<>();
 
     long reads;
     long changes;
@@ -68,6 +72,17 @@ final class FailoverVerdict {
         if (examples.size() < EXAMPLES) {
             examples.add(violation.toString());
         }
+    }
+
+    static boolean isConfirmed(FailoverReceipt receipt) {
+        return receipt.grade() == Grade.CONFIRMED;
+    }
+
+    Duration longestDuringReshard() {
+        return duringReshard.stream()
+                .map(FailoverReceipt::took)
+                .max(Comparator.naturalOrder())
+                .orElse(Duration.ZERO);
     }
 
     long broken(Grade grade) {
@@ -131,6 +146,15 @@ final class FailoverVerdict {
                 details.add(String.format(Locale.ROOT, "%s: no answer %,d times: %s", what, times, why)));
         reasons.forEach((why, times) ->
                 details.add(String.format(Locale.ROOT, "%s: %,d receipts not confirmed: %s", what, times, why)));
+        if (!duringReshard.isEmpty()) {
+            details.add(String.format(
+                    Locale.ROOT,
+                    "%s: %d bans during a reshard, %d of them confirmed, the longest after %d ms",
+                    what,
+                    duringReshard.size(),
+                    duringReshard.stream().filter(FailoverVerdict::isConfirmed).count(),
+                    longestDuringReshard().toMillis()));
+        }
         examples.forEach(example -> details.add(what + ": " + example));
         return details;
     }

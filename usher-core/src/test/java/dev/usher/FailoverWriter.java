@@ -7,7 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Changes the users of one node, in one facet, and announces each change as a ban, or as any other change. */
+/** Changes the users of one node, in one facet, and announces each change as a ban, or as any other change: those of the gate as the one or the other, by user. */
 final class FailoverWriter extends FaultWriter {
 
     private static final Duration MEAN_PAUSE = Duration.ofMillis(100);
@@ -49,6 +49,9 @@ final class FailoverWriter extends FaultWriter {
     static FailoverWriter ofGates(int node, Path directory, CountingTable table, UserCache<Long, UserProfile> gates) {
         FailoverReceipt.Log receipts = FailoverReceipt.Log.create(Records.RECEIPTS.of(directory, node));
         return new FailoverWriter(node, Records.GATE_CHANGES.of(directory, node), table, gates, (id, version) -> {
+            if (!FailoverRun.isBanned(id)) {
+                return gates.invalidate((long) id);
+            }
             RevocationReceipt receipt = gates.revoke((long) id);
             receipts.add(id, version, receipt);
             return receipt.grade() != Grade.UNCONFIRMED;

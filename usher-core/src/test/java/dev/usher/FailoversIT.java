@@ -11,11 +11,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.assertj.core.api.SoftAssertions;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -25,12 +27,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Primaries that are replaced while three nodes in processes of their own read, change and ban users, over a database that answers 500 queries a second: no
+ * Primaries that are replaced, and slots of a Cluster that move, while three nodes in processes of their own read, change and ban users, over a database that answers 500 queries a second: no
  * call is without an answer, and {@link CoherenceChecker} checks every single answer. Where nothing tells the nodes that the primary has been replaced, wrong
  * answers are counted; but none is older than a change whose receipt is confirmed.
  *
  * <p>The long form, {@code ./usher dev failovers}, also requires the times of the design; {@code ./usher dev failovers PRIMARY_KILLED,PRIMARY_ALONE 60} takes
- * some of them, each under load for a minute. The results are also in {@code target/failovers.txt}.
+ * some of them, each under load for a minute, and {@code ./usher dev failovers cluster} those on a Cluster. The results are also in {@code target/failovers.txt}.
  */
 @Tag("servers")
 @EnabledOnOs(OS.LINUX) // one clock for all processes, and servers with addresses of their own
@@ -39,9 +41,20 @@ class FailoversIT {
     private static final Path REPORT = Path.of("target", "failovers.txt");
 
     private static final String CHOSEN = System.getProperty("usher.failovers", "");
+    /** The only rule to be taken out, or all where there is none. */
+    private static final String RULE = System.getProperty("usher.failovers.rule", "");
+
+    private static final int SECONDS = Integer.getInteger("usher.failovers.seconds", 20);
+
+    /** Whether it is done in the thorough form at most, and times are not required. */
+    private static final boolean IS_SHORT = CHOSEN.isEmpty() || SECONDS == 0;
+
     private static final Duration MAX_P99 = Duration.ofMillis(150);
     private static final Duration MAX_TIME = Duration.ofSeconds(1);
     private static final Duration MAX_CLOSED = Duration.ofSeconds(2);
+
+    /** The staleness bound of the gate. */
+    private static final Duration MAX_BAN = Duration.ofSeconds(1);
 
     /** One call of so many may stay without an answer beside the tests of another module, where a query can be late by a second; none in the long form. */
     private static final long FEW = 100;
@@ -51,6 +64,9 @@ class FailoversIT {
 
     private static final FailoverRun THOROUGH_FORM =
             new FailoverRun(Duration.ofSeconds(1), Duration.ofSeconds(3), QUIET, 500, 2000);
+
+    private static final FailoverRun ON_A_CLUSTER =
+            new FailoverRun(Duration.ofMillis(500), Duration.ofSeconds(1), Duration.ofMillis(1100), 500, 2000);
 
     /** Long enough for a node that believes the wrong server to do so. */
     private static final FailoverRun WITHOUT_A_RULE =
@@ -67,19 +83,22 @@ class FailoversIT {
         return switch (CHOSEN) {
             case "" -> Thorough.pick(List.of(FailoverCase.values()), List.of(FailoverCase.PRIMARY_FROZEN));
             case "ALL" -> List.of(FailoverCase.values());
+            case "CLUSTER" ->
+                Arrays.stream(FailoverCase.values())
+                        .filter(FailoverCase::isOnCluster)
+                        .toList();
             default ->
                 Arrays.stream(CHOSEN.split(",")).map(FailoverCase::valueOf).toList();
         };
     }
 
-    private static FailoverRun run() {
-        if (CHOSEN.isEmpty()) {
+    private static FailoverRun run(FailoverCase what) {
+        if (IS_SHORT) {
             return Thorough.pick(
-                    THOROUGH_FORM,
+                    what.isOnCluster() ? ON_A_CLUSTER : THOROUGH_FORM,
                     new FailoverRun(Duration.ofMillis(500), Duration.ofSeconds(1), Duration.ofMillis(1100), 300, 2000));
         }
-        Duration after = Duration.ofSeconds(Integer.getInteger("usher.failovers.seconds", 20));
-        return new FailoverRun(Duration.ofSeconds(5), after, QUIET, 2000, 10_000);
+        return new FailoverRun(Duration.ofSeconds(5), Duration.ofSeconds(SECONDS), QUIET, 2000, 10_000);
     }
 
     @BeforeAll
@@ -101,19 +120,22 @@ class FailoversIT {
     @Timeout(value = 30, unit = TimeUnit.MINUTES) // for the long run
     void everyPromiseHoldsWhen(FailoverCase what) throws Exception {
         progress.begin(what);
-        try (FailoverTrial trial = new FailoverTrial(run(), what, Map.of(), database, directory)) {
+        try (FailoverTrial trial = new FailoverTrial(run(what), what, Map.of(), database, directory)) {
             FailoverVerdict verdict = trial.verdict();
             report.add(verdict.line(), verdict.details());
             SoftAssertions softly = new SoftAssertions();
             softly.assertThat(verdict.failed)
                     .as("calls without an answer: %s", verdict.details())
-                    .isLessThanOrEqualTo(CHOSEN.isEmpty() ? verdict.reads / FEW : 0);
+                    .isLessThanOrEqualTo(IS_SHORT ? verdict.reads / FEW : 0);
             softly.assertThat(verdict.unsent)
                     .as("changes that were not announced")
                     .isZero();
             softly.assertThat(verdict.broken(Grade.CONFIRMED))
                     .as("answers older than a confirmed receipt: %s", verdict.details())
                     .isZero();
+            softly.assertThat(verdict.duringReshard)
+                    .as("bans during a reshard: %s", verdict.details())
+                    .allMatch(FailoverVerdict::isConfirmed);
             if (what.isGateFenced()) {
                 softly.assertThat(verdict.gateViolations)
                         .as("%s", verdict.details())
@@ -124,9 +146,12 @@ class FailoversIT {
                         .as("%s", verdict.details())
                         .isEmpty();
             }
-            if (!CHOSEN.isEmpty() && what.isFenced()) {
+            if (!IS_SHORT && what.isJudgedByTime()) {
                 softly.assertThat(verdict.times.p99()).as("p99").isLessThanOrEqualTo(MAX_P99);
                 softly.assertThat(verdict.times.longest()).as("longest").isLessThanOrEqualTo(MAX_TIME);
+                softly.assertThat(verdict.longestDuringReshard())
+                        .as("bans during a reshard")
+                        .isLessThanOrEqualTo(MAX_BAN);
                 softly.assertThat(verdict.profilesOpen).as("memory closed").isLessThanOrEqualTo(MAX_CLOSED);
             }
             softly.assertAll();
@@ -135,16 +160,37 @@ class FailoversIT {
         }
     }
 
+    /**
+     * A rule that is taken out on some nodes.
+     *
+     * @param isOfGate whether it is answers of the gate that are wrong then, or profiles
+     */
+    private record Out(String rule, List<Integer> nodes, FailoverCase in, FailoverRun run, boolean isOfGate) {}
+
+    static List<Out> out() {
+        List<Integer> all = List.of(0, 1, 2);
+        return Stream.of(
+                new Out("READ_BACK", List.of(2), FailoverCase.ENDPOINT_HALF_MOVED, WITHOUT_A_RULE, true),
+                new Out("SLOT_LOOK", all, FailoverCase.SLOTS_TAKEN, WITHOUT_A_RULE, false),
+                new Out("MOVED_AGAIN", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, false),
+                new Out("MOVED_SUSPECT", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, true))
+                .filter(out -> RULE.isEmpty() || RULE.equals(out.rule()))
+                .toList();
+    }
+
     /** A rule that keeps these answers right, taken out: then some answers are wrong. */
     @Tag("thorough")
-    @Test
-    void aRuleThatIsTakenOut() throws Exception {
-        Map<Integer, String> out = Map.of(2, "READ_BACK");
-        try (FailoverTrial trial =
-                new FailoverTrial(WITHOUT_A_RULE, FailoverCase.ENDPOINT_HALF_MOVED, out, database, directory)) {
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("out")
+    void aRuleThatIsTakenOut(Out out) throws Exception {
+        Map<Integer, String> byNode =
+                out.nodes().stream().collect(Collectors.toMap(Function.identity(), node -> out.rule()));
+        try (FailoverTrial trial = new FailoverTrial(out.run(), out.in(), byNode, database, directory)) {
             FailoverVerdict verdict = trial.verdict();
-            report.add(out + " is out: " + verdict.line(), List.of());
-            assertThat(verdict.gateViolations).as("%s", verdict.details()).isNotEmpty();
+            report.add(out.rule() + " is out: " + verdict.line(), List.of());
+            assertThat(out.isOfGate() ? verdict.gateViolations : verdict.profileViolations)
+                    .as("%s", verdict.details())
+                    .isNotEmpty();
         }
     }
 }

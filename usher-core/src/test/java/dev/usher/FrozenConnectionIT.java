@@ -33,9 +33,9 @@ class FrozenConnectionIT extends NodesOnRedis {
             assertThat(process.answer()).isEqualTo("connected");
             await().until(() -> clients().size() == before.size() + 2);
             Set<String> connected = clients();
-            send("STOP", process);
+            process.signal("STOP");
             await().pollDelay(SILENCE.multipliedBy(2)).until(() -> true);
-            send("CONT", process);
+            process.signal("CONT");
             await().pollDelay(SILENCE.multipliedBy(3).dividedBy(2))
                     .until(() -> clients().size() >= connected.size());
             assertThat(clients()).isEqualTo(connected);
@@ -47,10 +47,5 @@ class FrozenConnectionIT extends NodesOnRedis {
                 .lines()
                 .map(line -> line.substring(0, line.indexOf(' ')))
                 .collect(Collectors.toSet());
-    }
-
-    private static void send(String signal, JavaProcess process) throws Exception {
-        Process kill = new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start();
-        assertThat(kill.waitFor()).isZero();
     }
 }

@@ -57,7 +57,7 @@ class FrozenNodeIT {
                 for (int round = 0; round < ROUNDS + caughtInARead; round++) {
                     int from = log.size();
                     await().until(() -> log.size() > from + 100);
-                    send("STOP", process);
+                    process.signal("STOP");
                     await().until(() -> isStopped(process));
                     long stoppedAt = System.nanoTime();
                     int atTheStop = log.size();
@@ -66,7 +66,7 @@ class FrozenNodeIT {
                     letPass(BOUND.plusMillis(300));
                     assertThat(log.size()).as("the process is stopped").isEqualTo(atTheStop);
                     long wokenAt = System.nanoTime();
-                    send("CONT", process);
+                    process.signal("CONT");
                     await().until(() -> log.size() > atTheStop + 100);
                     // The end of the pause counts, not its beginning.
                     assertThat(log.answered(atTheStop)).isGreaterThan(wokenAt);
@@ -92,11 +92,6 @@ class FrozenNodeIT {
                 }
             }
         }
-    }
-
-    private static void send(String signal, JavaProcess process) throws IOException, InterruptedException {
-        Process kill = new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start();
-        assertThat(kill.waitFor()).isZero();
     }
 
     /** Whether every thread of the process has been stopped: the kernel says so thread by thread. */

@@ -122,6 +122,23 @@ final class JavaProcess implements AutoCloseable {
         }
     }
 
+    /** Sends it a signal, such as STOP, which freezes it, and CONT. */
+    void signal(String name) {
+        try {
+            int status = new ProcessBuilder("kill", "-" + name, Long.toString(pid()))
+                    .start()
+                    .waitFor();
+            if (status != 0) {
+                throw new IllegalStateException(process + " got no signal " + name);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot send a signal to " + process, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted", e);
+        }
+    }
+
     /** Ends the input of the process. */
     void endInput() {
         try {

@@ -88,9 +88,9 @@ class ReceiptTimesIT {
                     .hasSizeGreaterThan(RECEIPTS * 8 / 10);
 
             int few = Math.max(2, RECEIPTS / 20);
-            send("STOP", processes.get(0));
+            processes.get(0).signal("STOP");
             requireOnlyTheFirstWaits("one frozen", processes.get(0), revoke(table, writer, few));
-            send("CONT", processes.get(0));
+            processes.get(0).signal("CONT");
             awaitAll(table, writer);
 
             proxy.freeze();
@@ -202,11 +202,6 @@ class ReceiptTimesIT {
 
     private Path reads(int node) {
         return directory.resolve("reads-" + node);
-    }
-
-    private static void send(String signal, JavaProcess process) throws IOException, InterruptedException {
-        Process kill = new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).start();
-        assertThat(kill.waitFor()).isZero();
     }
 
     private static void letPass(Duration duration) throws InterruptedException {

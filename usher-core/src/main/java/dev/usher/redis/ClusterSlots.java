@@ -256,7 +256,7 @@ final class ClusterSlots implements SlotMap {
         ClusterMember member = state.bySlot[slot];
         long moved = movedAt[slot];
         return member != null
-                && (moved == 0 || System.nanoTime() - moved >= suspicion.toNanos())
+                && (moved == 0 || System.nanoTime() - moved >= suspicion.toNanos() || Rule.MOVED_SUSPECT.isOut())
                 && member.primary().isBelieved(key, boundNanos)
                 && registered.isProven(boundNanos);
     }
@@ -313,7 +313,7 @@ final class ClusterSlots implements SlotMap {
         long now = System.nanoTime();
         boolean isLate = isTakenWithin(registerSlot, needed, now)
                 || keys.stream().anyMatch(key -> isTakenWithin(slotOf(key), needed, now));
-        return isLate
+        return isLate && !Rule.LAG.isOut()
                 ? "the primary has had the slot for less than " + needed.toMillis()
                         + " ms, as far as this node knows: the one before may be believed for so long (cluster-node-timeout and a bound)"
                 : null;
@@ -352,7 +352,7 @@ final class ClusterSlots implements SlotMap {
 
     @Override
     public boolean hasMovedSince(String key, long before) {
-        return losses != before && lostAt[slotOf(key)] > before;
+        return losses != before && lostAt[slotOf(key)] > before && !Rule.MOVED_UNDER_WAY.isOut();
     }
 
     @Override
@@ -564,8 +564,10 @@ final class ClusterSlots implements SlotMap {
             registerLostAt = loss;
         }
         losses = loss;
-        registered.register().quarantine().fencesLost();
-        listener.moved(key -> moved.get(slotOf(key)));
+        if (!Rule.MOVED_AGAIN.isOut()) {
+            registered.register().quarantine().fencesLost();
+            listener.moved(key -> moved.get(slotOf(key)));
+        }
         log.debug("{} slots are on other primaries than before", moved.cardinality());
     }
 

@@ -16,7 +16,22 @@ enum Rule {
     GUARD_FIRST,
 
     /** Memory of a facet that fails closed is open only while this node hears of revocations, on whatever primary they are. */
-    REGISTER_BOUND;
+    REGISTER_BOUND,
+
+    /** When a slot has come to another primary, the fences of the last minute are sent again. */
+    MOVED_AGAIN,
+
+    /** For a while, what another primary says of a slot that has come to it is not believed, in facets that fail closed. */
+    MOVED_SUSPECT,
+
+    /** A fence that was under way while its slot came to another primary is not confirmed. */
+    MOVED_UNDER_WAY,
+
+    /** A user that was missing is in memory for the staleness bound at most. */
+    ABSENT_FOR_BOUND,
+
+    /** No ban is confirmed while the primary that had the slot before may be believed. */
+    LAG;
 
     /** The system property that names the rule that is out, by which tests start such a process. */
     static final String OUT = "dev.usher.redis.Rule.out";

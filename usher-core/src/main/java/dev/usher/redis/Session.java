@@ -91,7 +91,7 @@ public final class Session {
 
     /** Whether it may not be told of a user that was missing and has come to be: then an absence is answered for the staleness bound at most. */
     public boolean hearsOfNoNewcomers() {
-        return ofSlots;
+        return ofSlots && !Rule.ABSENT_FOR_BOUND.isOut();
     }
 
     /** The same watermark, for what is read from now on. */

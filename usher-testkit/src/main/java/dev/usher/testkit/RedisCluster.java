@@ -247,7 +247,7 @@ public final class RedisCluster implements AutoCloseable {
         }
         require(to, of("ADDSLOTS", numbers));
         ask(to, "CLUSTER", "BUMPEPOCH");
-        slots.forEach(slot -> awaitOwner(slot, to));
+        awaitOwner(slots, to);
     }
 
     private static String[] of(String command, String[] slots) {
@@ -255,11 +255,16 @@ public final class RedisCluster implements AutoCloseable {
     }
 
     void awaitOwner(int slot, RedisServer owner) {
+        awaitOwner(Set.of(slot), owner);
+    }
+
+    private void awaitOwner(Set<Integer> slots, RedisServer owner) {
         String id = idOf(owner);
         await(
-                "not all servers know that the server on port " + owner.port() + " has the slot " + slot,
-                () -> agreed().flatMap(view -> view.ownerOf(slot))
-                        .filter(node -> node.id().equals(id))
+                "not all servers know that the server on port " + owner.port() + " has the slots " + slots,
+                () -> agreed().filter(view -> slots.stream().allMatch(slot -> view.ownerOf(slot)
+                                .filter(node -> node.id().equals(id))
+                                .isPresent()))
                         .isPresent());
     }
 
