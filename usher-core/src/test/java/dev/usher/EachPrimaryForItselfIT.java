@@ -233,6 +233,36 @@ class EachPrimaryForItselfIT {
         });
     }
 
+    /** Each primary waits for its replica for half of the command timeout, and then the one with the register does. */
+    @Test
+    void aBanOfUsersOnAllPrimariesWaitsForTheirReplicasAtTheSameTime() {
+        Duration timeout = Duration.ofSeconds(4);
+        Facet<UserStatus> facet = UserStatus.FACET.with(UserStatus.FACET.policy().toBuilder()
+                .stalenessBound(timeout.multipliedBy(2))
+                .build());
+        try (RedisCluster replicated = RedisCluster.builder().start();
+                UserCaches node = NodesOnRedis.patient(replicated.uri())
+                        .commandTimeout(timeout)
+                        .build()) {
+            UserStatusCache<Long> statuses = new UserStatusCache<>(node.cache(facet, Long.class, ids -> Map.of()));
+            Set<RedisServer> primaries = new HashSet<>();
+            List<Long> ids = LongStream.rangeClosed(1, 90)
+                    .filter(id -> primaries.add(replicated.primaryOf("user:" + id + ":status")))
+                    .boxed()
+                    .toList();
+            assertThat(ids).hasSize(3);
+            // The connections are there that wait.
+            await().atMost(Duration.ofSeconds(30))
+                    .until(() -> statuses.disableAll(ids, () -> {}).confirmed());
+
+            primaries.forEach(primary -> replicated.replicasOf(primary).get(0).freeze());
+            RevocationReceipt receipt = statuses.disableAll(ids, () -> {});
+
+            assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(RevocationReceipt.Grade.ON_PRIMARY);
+            assertThat(receipt.took()).as(receipt.toString()).isLessThan(timeout.plus(timeout.dividedBy(2)));
+        }
+    }
+
     // Absent users.
 
     /** What of other primaries becomes of a key that is missing, no server pushes. */

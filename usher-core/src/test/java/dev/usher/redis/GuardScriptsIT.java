@@ -424,8 +424,16 @@ class GuardScriptsIT {
                 .containsOnly(Fill.STORED);
     }
 
+    /** Claims last less than a second, which may pass on a busy machine. */
     @Test
-    void manyClaimsAndFillsAreAnsweredAsEachByItself() throws Exception {
+    void manyClaimsAndFillsAreAnsweredAsEachByItself() {
+        await().untilAsserted(() -> {
+            flush();
+            assertManyAreAnsweredAsEachByItself();
+        });
+    }
+
+    private static void assertManyAreAnsweredAsEachByItself() throws Exception {
         List<Consumer<String>> states = List.of(
                 key -> {},
                 key -> redis.set(key, "value"),
