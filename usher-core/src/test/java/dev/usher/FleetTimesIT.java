@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.CoherenceChecker.Spread;
 import dev.usher.redis.Fleet;
 import dev.usher.redis.NodeRegister;
+import dev.usher.testkit.RedisCluster;
 import dev.usher.testkit.RedisServer;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
@@ -13,8 +14,11 @@ import io.lettuce.core.api.sync.RedisCommands;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
@@ -23,10 +27,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * What a fleet of nodes costs one Redis, and how long a ban over all of them takes. One is a whole node, which bans; some have the connections and the heartbeats of
+ * What a fleet of nodes costs one Redis, or each primary of a Cluster, and how long a ban over all of them takes. One is a whole node, which bans; some have the connections and the heartbeats of
  * the product; and the others only send what these send, so that the machine has time for Redis.
  *
- * <p>{@code ./usher dev fleet} measures a thousand nodes, and fails when a target is missed.
+ * <p>{@code ./usher dev fleet} measures a thousand nodes, and fails when a target is missed; {@code ./usher dev fleet cluster} does so on a Cluster.
  */
 @Tag("thorough") // measures; FleetIT counts in mvn verify
 class FleetTimesIT {
@@ -99,6 +103,73 @@ class FleetTimesIT {
         } finally {
             client.shutdown();
         }
+    }
+
+    /** Each node has heartbeats on all primaries, and its entry on one. */
+    @Test
+    @Timeout(value = 10, unit = TimeUnit.MINUTES)
+    void aFleetOnACluster() throws Exception {
+        RedisClient client = RedisClient.create();
+        try (RedisCluster cluster = RedisCluster.builder().replicas(0).start();
+                UserCaches caches = UserCaches.builder()
+                        .redis(cluster.uri())
+                        .commandTimeout(Duration.ofSeconds(5))
+                        .build()) {
+            UserStatusCache<Long> statuses = new UserStatusCache<>(caches.cache(UserStatus.FACET, Long.class, users));
+            RedisServer ofRegister = cluster.primaryOf("{user:nodes}");
+            Map<String, RedisCommands<String, String>> primaries = new LinkedHashMap<>();
+            for (RedisServer primary : cluster.primaries()) {
+                primaries.put(
+                        primary.equals(ofRegister) ? "with the register" : "on port " + primary.port(),
+                        client.connect(RedisURI.create(primary.uri())).sync());
+            }
+            try (Fleet fleet = Fleet.start(
+                    cluster.uri(), "user", OF_THE_PRODUCT, NODES - OF_THE_PRODUCT, UserStatus.FACET.name(), BOUND)) {
+                NodeRegister register = caches.engine().shared().register();
+                await().atMost(Duration.ofSeconds(60)).until(() -> register.isComplete(BOUND));
+                // As the node knows the primaries for so long, it confirms.
+                await().atMost(Duration.ofSeconds(60))
+                        .until(() -> banOne(statuses).confirmed());
+                print(
+                        "a fleet of %,d nodes on a Cluster of three, which shares %d cores with them; the load of the machine is %.1f",
+                        NODES + 1,
+                        Runtime.getRuntime().availableProcessors(),
+                        ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
+
+                letPass(Duration.ofSeconds(2));
+                Map<String, RedisLoad> before = loadOf(primaries);
+                letPass(REST);
+                report("at rest", before, loadOf(primaries));
+
+                List<RevocationReceipt> receipts = new ArrayList<>();
+                Map<String, RedisLoad> rested = loadOf(primaries);
+                for (int ban = 0; ban < BANS; ban++) {
+                    long at = System.nanoTime();
+                    receipts.add(banOne(statuses));
+                    letPass(Duration.ofSeconds(1).minusNanos(System.nanoTime() - at));
+                }
+                report("with a ban a second", rested, loadOf(primaries));
+                print("  a ban: %s", spreadOf(receipts));
+                assertThat(receipts)
+                        .allSatisfy(receipt -> assertThat(receipt.confirmed()).isTrue());
+                if (IS_MEASURED) {
+                    assertThat(receipts).allSatisfy(this::requireConfirmedByAll);
+                }
+            }
+        } finally {
+            client.shutdown();
+        }
+    }
+
+    private static Map<String, RedisLoad> loadOf(Map<String, RedisCommands<String, String>> primaries) {
+        Map<String, RedisLoad> loads = new LinkedHashMap<>();
+        primaries.forEach((name, primary) -> loads.put(name, RedisLoad.of(primary)));
+        return loads;
+    }
+
+    private static void report(String how, Map<String, RedisLoad> before, Map<String, RedisLoad> after) {
+        before.forEach(
+                (name, load) -> report(how + ", the primary " + name, load, Objects.requireNonNull(after.get(name))));
     }
 
     private double rest(RedisCommands<String, String> redis) throws InterruptedException {

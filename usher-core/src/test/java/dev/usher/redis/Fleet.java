@@ -41,7 +41,7 @@ public final class Fleet implements AutoCloseable {
             .eventBus(new NoEvents())
             .build();
     private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1);
-    private final List<RedisPrimary> nodes = new ArrayList<>();
+    private final List<SlotMap> nodes = new ArrayList<>();
     private final LongAdder revocations = new LongAdder();
     private @Nullable LightNodes light;
 
@@ -51,8 +51,9 @@ public final class Fleet implements AutoCloseable {
     }
 
     /**
-     * Starts nodes, and waits until each has read back a heartbeat.
+     * Starts nodes, and waits until each has read back a heartbeat, on each primary.
      *
+     * @param uri of a server, or of a Cluster
      * @param prefix what all keys begin with
      * @param size how many are the product's own
      * @param lightNodes how many others there are
@@ -62,8 +63,10 @@ public final class Fleet implements AutoCloseable {
     public static Fleet start(String uri, String prefix, int size, int lightNodes, String facet, Duration bound) {
         Fleet fleet = new Fleet();
         try {
+            List<RedisURI> servers = RedisUris.isCluster(uri) ? RedisUris.cluster(uri) : List.of(RedisUris.parse(uri));
             RedisSettings settings = new RedisSettings(
-                    RedisURI.create(uri),
+                    servers.get(0),
+                    RedisUris.isCluster(uri) ? servers : List.of(),
                     ClientOptions.create(),
                     Duration.ofSeconds(5),
                     new RedisSettings.Times(
@@ -79,7 +82,13 @@ public final class Fleet implements AutoCloseable {
             }
             fleet.connect();
             if (lightNodes > 0) {
-                LightNodes light = new LightNodes(uri, prefix, lightNodes, facet, bound);
+                LightNodes light = new LightNodes(
+                        fleet.registerOf(uri, prefix),
+                        prefix,
+                        lightNodes,
+                        facet,
+                        bound,
+                        RedisUris.isCluster(uri) ? fleet.primaries(prefix) : List.of());
                 fleet.light = light;
                 await().atMost(Duration.ofSeconds(60)).until(() -> light.open() == lightNodes);
             }
@@ -90,11 +99,37 @@ public final class Fleet implements AutoCloseable {
         }
     }
 
-    private RedisPrimary nodeOf(RedisSettings settings, String prefix, String name, String facet, Duration bound) {
-        RedisPrimary node = new RedisPrimary(settings, prefix, name, timer, size -> {}, new Idle(), sharedThreads());
-        node.register().bound(bound);
-        node.register().limit(facet, bound);
+    private SlotMap nodeOf(RedisSettings settings, String prefix, String name, String facet, Duration bound) {
+        SlotMap node = settings.seeds().isEmpty()
+                ? new OnePrimary(new RedisPrimary(
+                        settings, prefix, name, timer, size -> {}, new Idle(), sharedThreads(), null, true))
+                : new ClusterSlots(settings, prefix, name, timer, size -> {}, new Idle());
+        NodeRegister register = node.registered().register();
+        register.bound(bound);
+        register.limit(facet, bound);
         return node;
+    }
+
+    /** Of a Cluster, each primary with a hash tag in its slots. */
+    private List<LightNodes.Part> primaries(String prefix) {
+        SlotMap known = nodes.get(0);
+        return known.primaries().stream()
+                .map(primary -> {
+                    int i = 0;
+                    while (!known.primaryOf(prefix + ":beat:" + i).equals(primary)) {
+                        i++;
+                    }
+                    return new LightNodes.Part(primary.clusterAddress(), prefix + ":beat:" + i);
+                })
+                .toList();
+    }
+
+    /** Where the register is. */
+    private ServerAddress registerOf(String uri, String prefix) {
+        RedisURI one = RedisUris.isCluster(uri) ? null : RedisUris.parse(uri);
+        return one == null
+                ? nodes.get(0).primaryOf(RegisterScripts.keyOf(prefix)).clusterAddress()
+                : new ServerAddress(one.getHost(), one.getPort());
     }
 
     private ClientResources.Builder sharedThreads() {
@@ -122,14 +157,17 @@ public final class Fleet implements AutoCloseable {
     /** How many nodes have a tracked session, in which their heartbeats are read back. */
     public long open() {
         LightNodes others = light;
-        return nodes.stream().filter(node -> node.session() != null).count() + (others == null ? 0 : others.open());
+        return nodes.stream()
+                        .filter(node -> node.all().stream().allMatch(primary -> primary.session() != null))
+                        .count()
+                + (others == null ? 0 : others.open());
     }
 
     /** Ends a node as {@code kill -9} does: it stays in the register. */
     public void kill(int node) {
         // The client library waits for threads that it does not end.
         new Thread(nodes.get(node)::close, "killed").start();
-        await().until(() -> nodes.get(node).session() == null);
+        await().until(() -> nodes.get(node).registered().session() == null);
     }
 
     /** How often a node has been told of users that were revoked. */

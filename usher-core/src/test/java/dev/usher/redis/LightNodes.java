@@ -1,6 +1,5 @@
 package dev.usher.redis;
 
-import io.lettuce.core.RedisURI;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -23,8 +22,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Many nodes that cost the test's machine next to nothing: each has the two connections of an idle node, sends over them what the product sends, at the same times, and
- * all run on one thread. {@code FleetIT} compares what both ask of Redis.
+ * Many nodes that cost the test's machine next to nothing: each has the two connections of an idle node, and on a Cluster two more to each primary, sends over them what
+ * the product sends, at the same times, and all run on one thread. {@code FleetIT} compares what both ask of Redis.
  */
 final class LightNodes implements AutoCloseable {
 
@@ -34,9 +33,19 @@ final class LightNodes implements AutoCloseable {
     private static final Duration LOOK = Duration.ofSeconds(10);
     private static final Duration EVICTION_LOOK = Duration.ofMinutes(1);
     private static final Duration SILENCE = Duration.ofSeconds(10);
+    private static final Duration MAP_LOOK = Duration.ofSeconds(5);
+    private static final String STAYS = "1000000";
     private static final int KEYS = 7;
 
+    /**
+     * A primary of a Cluster.
+     *
+     * @param tag a hash tag in one of its slots
+     */
+    record Part(ServerAddress address, String tag) {}
+
     private final InetSocketAddress address;
+    private final List<Part> parts;
     private final String prefix;
     private final String limitsText;
     private final Duration bound;
@@ -48,9 +57,15 @@ final class LightNodes implements AutoCloseable {
     private volatile boolean closed;
     private volatile @Nullable Throwable failure;
 
-    LightNodes(String uri, String prefix, int size, String facet, Duration bound) {
-        RedisURI at = RedisURI.create(uri);
-        this.address = new InetSocketAddress(at.getHost(), at.getPort());
+    /**
+     * Starts them.
+     *
+     * @param at where the register is
+     * @param parts of a Cluster, else none
+     */
+    LightNodes(ServerAddress at, String prefix, int size, String facet, Duration bound, List<Part> parts) {
+        this.address = new InetSocketAddress(at.host(), at.port());
+        this.parts = parts;
         this.prefix = prefix;
         this.limitsText = facet + '=' + bound.toMillis();
         this.bound = bound;
@@ -86,8 +101,7 @@ final class LightNodes implements AutoCloseable {
         try {
             thread.join();
             for (Node node : nodes) {
-                node.scripts.channel.close();
-                node.tracked.channel.close();
+                node.close();
             }
             selector.close();
         } catch (InterruptedException e) {
@@ -130,9 +144,9 @@ final class LightNodes implements AutoCloseable {
         private final ByteArrayOutputStream unsent = new ByteArrayOutputStream();
         private final Consumer<List<@Nullable Object>> onPush;
 
-        private Connection(Consumer<List<@Nullable Object>> onPush) throws IOException {
+        private Connection(InetSocketAddress to, Consumer<List<@Nullable Object>> onPush) throws IOException {
             this.onPush = onPush;
-            this.channel = SocketChannel.open(address);
+            this.channel = SocketChannel.open(to);
             channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
             channel.configureBlocking(false);
             channel.register(selector, SelectionKey.OP_READ, this);
@@ -189,6 +203,92 @@ final class LightNodes implements AutoCloseable {
         }
     }
 
+    /** What {@link SlotHeartbeat} and {@link TrackedConnection} do on a primary of a Cluster where nothing fails, and {@link ClusterSlots} asks it. */
+    private final class OnPrimary {
+
+        private final String key;
+        private final AnswerLimits limits;
+        private final Connection scripts;
+        private final Connection tracked;
+        private long marks;
+        private boolean isBeating;
+        private boolean isOpen;
+        private long beatAt = System.nanoTime() - LOOK.toNanos();
+        private long scriptsPulsedAt = beatAt;
+        private long trackedPulsedAt = beatAt;
+        private long clockAt = System.nanoTime() + LOOK.toNanos();
+        private long mapAt = System.nanoTime() + MAP_LOOK.toNanos();
+        private long evictionAt = System.nanoTime() + EVICTION_LOOK.toNanos();
+
+        private OnPrimary(Part part, String name, AnswerLimits limits) throws IOException {
+            InetSocketAddress at =
+                    new InetSocketAddress(part.address().host(), part.address().port());
+            this.key = "{" + part.tag() + "}:" + name;
+            this.limits = limits;
+            this.scripts = new Connection(at, push -> {});
+            this.tracked = new Connection(at, push -> {});
+            scripts.add(info -> {}, "INFO", "replication");
+            scripts.send();
+            tracked.add(answer -> {}, "CLIENT", "TRACKING", "on");
+            tracked.send();
+        }
+
+        private void tick() throws IOException {
+            long now = System.nanoTime();
+            if (now - beatAt >= limits.beatNanos() - EARLY.toNanos() && !isBeating) {
+                beatAt = now;
+                isBeating = true;
+                String mark = "light." + ++marks;
+                scripts.add(answer -> look(mark), "EVALSHA", GuardScript.BEAT.sha1(), "1", key, mark, STAYS);
+            }
+            if (now - scriptsPulsedAt >= limits.pulseNanos() - PULSE_EARLY.toNanos()) {
+                scriptsPulsedAt = now;
+                scripts.add(answer -> {}, "TIME");
+            }
+            if (now - clockAt >= 0) {
+                clockAt = now + LOOK.toNanos();
+                scripts.add(answer -> {}, "TIME");
+                scripts.add(answer -> {}, "INFO", "server");
+                scripts.add(answer -> {}, "INFO", "replication");
+            }
+            if (now - mapAt >= 0) {
+                mapAt = now + MAP_LOOK.toNanos();
+                scripts.add(answer -> {}, "CLUSTER", "NODES");
+            }
+            if (now - evictionAt >= 0) {
+                evictionAt = now + EVICTION_LOOK.toNanos();
+                scripts.add(answer -> {}, "INFO", "memory");
+            }
+            scripts.send();
+        }
+
+        private void look(String mark) {
+            long now = System.nanoTime();
+            tracked.add(answer -> {}, "CLUSTER", "SLOTS");
+            tracked.add(
+                    answer -> {
+                        isBeating = false;
+                        if (!mark.equals(answer)) {
+                            throw new IllegalStateException(key + " was answered " + answer);
+                        }
+                        isOpen = true;
+                    },
+                    "GETEX",
+                    key,
+                    "PX",
+                    STAYS);
+            if (now - trackedPulsedAt >= RedisLink.PULSE.minus(PULSE_EARLY).toNanos()) {
+                trackedPulsedAt = now;
+                tracked.add(answer -> {}, "PING");
+            }
+            try {
+                tracked.send();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
     /** What {@link NodeRegister}, {@link NodeEntry} and {@link TrackedConnection} do where nothing fails. */
     private final class Node {
 
@@ -225,19 +325,36 @@ final class LightNodes implements AutoCloseable {
         private long clockAt = System.nanoTime() + LOOK.toNanos();
         private long evictionAt = System.nanoTime() + EVICTION_LOOK.toNanos();
 
+        private final List<OnPrimary> primaries = new ArrayList<>();
+
         private Node(String name) throws IOException {
             this.name = name;
             this.keys = new RegisterScripts(prefix, name);
             limits.bound(bound);
-            this.scripts = new Connection(push -> {});
-            this.tracked = new Connection(this::pushed);
+            this.scripts = new Connection(address, push -> {});
+            this.tracked = new Connection(address, this::pushed);
             scripts.add(info -> history = Replication.parse((String) info).history(), "INFO", "replication");
             scripts.send();
             tracked.add(answer -> {}, "CLIENT", "TRACKING", "on");
             tracked.send();
+            for (Part part : parts) {
+                primaries.add(new OnPrimary(part, name, limits));
+            }
+        }
+
+        private void close() throws IOException {
+            scripts.channel.close();
+            tracked.channel.close();
+            for (OnPrimary primary : primaries) {
+                primary.scripts.channel.close();
+                primary.tracked.channel.close();
+            }
         }
 
         private void tick() throws IOException {
+            for (OnPrimary primary : primaries) {
+                primary.tick();
+            }
             long now = System.nanoTime();
             if (history == null) {
                 return;
@@ -390,7 +507,7 @@ final class LightNodes implements AutoCloseable {
             }
             long shown = Long.parseLong(words[3]);
             isCounted = shown == number && own.startsWith(mark + ' ');
-            if (isCounted && !isOpen) {
+            if (isCounted && !isOpen && primaries.stream().allMatch(primary -> primary.isOpen)) {
                 isOpen = true;
                 open.incrementAndGet();
             }
