@@ -35,6 +35,9 @@ import picocli.CommandLine.Spec;
         })
 final class BenchCommand implements Callable<Integer> {
 
+    private static final int LAST_ON_A_CLUSTER = Row.STAMPEDES.number();
+    private static final String TESTKIT_REDIS = "usher.testkit.redis";
+
     @Spec
     @SuppressWarnings("NullAway.Init")
     private CommandSpec spec;
@@ -50,6 +53,12 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = "ROW",
             description = "Only these rows, by their numbers from 1 to 11, as in --rows 1,2.")
     private Set<Integer> rows = new TreeSet<>();
+
+    @Option(
+            names = "--cluster",
+            description =
+                    "Rows 1 to 4 on one server, on a Redis Cluster of one primary and on one of three, beside raw Lettuce and Caffeine, all on Redis 7.0.")
+    private boolean cluster;
 
     @Option(
             names = "--output",
@@ -78,20 +87,33 @@ final class BenchCommand implements Callable<Integer> {
                         spec.commandLine(), "there is no row " + row + "; they go from 1 to " + Row.values().length);
             }
         }
+        if (cluster && rows.stream().anyMatch(row -> row > LAST_ON_A_CLUSTER)) {
+            throw new ParameterException(
+                    spec.commandLine(), "on a Cluster there are the rows from 1 to " + LAST_ON_A_CLUSTER);
+        }
+        if (cluster && System.getProperty(TESTKIT_REDIS) == null) {
+            System.setProperty(TESTKIT_REDIS, "7.0"); // that of the Clusters
+        }
+        List<Topology> topologies = cluster ? List.of(Topology.values()) : List.of(Topology.SERVER);
         Plan plan = quick ? Plan.quick() : Plan.full();
         Instant begun = Instant.now();
         String redis;
         try (RedisServer server = RedisServer.start()) {
             redis = RedisFigures.of(server.uri()).version();
-            if (!isRight(server, plan)) {
+            if (!isRight(server, cluster ? plan.on(Topology.SERVER) : plan)) {
                 return CommandLine.ExitCode.SOFTWARE;
             }
         }
         List<Section> sections = new ArrayList<>();
         for (Row row : Row.values()) {
-            if (rows.isEmpty() || rows.contains(row.number())) {
+            if (cluster && row.number() > LAST_ON_A_CLUSTER || !(rows.isEmpty() || rows.contains(row.number()))) {
+                continue;
+            }
+            for (Topology topology : topologies) {
                 Instant rowBegun = Instant.now();
-                Section section = row.measurement().measure(plan);
+                Section section = cluster
+                        ? row.measurement().measure(plan.on(topology)).on(topology)
+                        : row.measurement().measure(plan);
                 progress.printf(
                         Locale.ROOT,
                         "%2d. %s: %d s%n",

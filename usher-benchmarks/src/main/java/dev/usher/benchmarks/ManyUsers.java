@@ -2,7 +2,6 @@ package dev.usher.benchmarks;
 
 import dev.usher.benchmarks.Section.Bars;
 import dev.usher.benchmarks.Section.Point;
-import dev.usher.testkit.RedisServer;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -32,7 +31,7 @@ final class ManyUsers implements Measurement {
                         + " usher. *Nowhere*: users that have not been asked for before; the source answers at once.");
         List<Peer> peers = plan.peers(Peer::isShared);
         AtomicLong nextCold = new AtomicLong(COLD);
-        try (RedisServer redis = RedisServer.start();
+        try (Topology.Started redis = plan.redis().start();
                 Contenders contenders = Contenders.open(
                         peers, new Site(redis.uri(), new CountedSource(Long.MAX_VALUE), SharedHits.NEAR_SIZE))) {
             contenders.remember(plan.sharedUsers());

@@ -1,7 +1,6 @@
 package dev.usher.benchmarks;
 
 import dev.usher.UserProfile;
-import dev.usher.testkit.RedisServer;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.ThreadLocalRandom;
@@ -61,8 +60,11 @@ public class NearHitBenchmark {
         @Param("")
         public String stored;
 
-        private RedisServer own;
-        private String redis;
+        /** The {@link Topology} of the Redis that is started here. */
+        @Param("SERVER")
+        public String redis;
+
+        private Topology.Started own;
         private CountedSource source;
         private Contender contender;
         private Long[] ids;
@@ -70,16 +72,12 @@ public class NearHitBenchmark {
 
         @Setup(Level.Trial)
         public void remember() {
-            if (stored.isEmpty()) {
-                own = RedisServer.start();
-                redis = own.uri();
-            } else {
-                redis = stored;
-            }
+            own = stored.isEmpty() ? Topology.valueOf(redis).start() : null;
+            String uri = own == null ? stored : own.uri();
             source = new CountedSource(users);
             ids = LongStream.rangeClosed(1, users).boxed().toArray(Long[]::new);
-            contender = Peer.valueOf(peer).open(new Site(redis, source, users));
-            Contenders.rememberInMemory(contender, ids, redis);
+            contender = Peer.valueOf(peer).open(new Site(uri, source, users));
+            Contenders.rememberInMemory(contender, ids, uri);
             // A collection moves live objects close together, as they lie in a process with this cache alone.
             System.gc();
             queries = source.queries();

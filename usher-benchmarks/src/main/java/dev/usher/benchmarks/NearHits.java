@@ -43,7 +43,7 @@ final class NearHits implements Measurement {
         List<Peer> peers = plan.peers(Peer::isNear);
         Map<Way, Map<Peer, Taken>> taken = new HashMap<>();
         int rounds = Math.max(1, plan.forks());
-        try (StoredUsers stored = new StoredUsers(plan.nearUsers())) {
+        try (StoredUsers stored = new StoredUsers(plan.nearUsers(), plan.redis())) {
             for (int round = 0; round < rounds; round++) {
                 for (Peer peer : peers) {
                     for (int threads = 1; threads <= plan.nearThreads(); threads++) {
@@ -120,6 +120,7 @@ final class NearHits implements Measurement {
                         .param("peer", peer.name())
                         .param("spread", plan.spreads().toArray(String[]::new))
                         .param("stored", stored.uri(peer))
+                        .param("redis", plan.redis().name())
                         .param("users", String.valueOf(plan.nearUsers()))
                         .threads(threads)
                         .forks(Math.min(1, plan.forks()))

@@ -30,6 +30,7 @@ import java.util.stream.Stream;
  * @param serverTurn how long a turn of the server lasts, whose processor time the system counts in hundredths of a second
  * @param serverWarmUp how many such turns the server has at most until its compiler is idle
  * @param patience how long to wait for an answer that may never come
+ * @param redis what rows 1 to 4 are measured on
  */
 record Plan(
         String name,
@@ -53,11 +54,40 @@ record Plan(
         int changes,
         Duration serverTurn,
         int serverWarmUp,
-        Duration patience) {
+        Duration patience,
+        Topology redis) {
 
     /** The contenders for which a condition holds. */
     List<Peer> peers(Predicate<Peer> condition) {
         return peers.stream().filter(condition).toList();
+    }
+
+    /** The same on another Redis, without the peers that are not compared there. */
+    Plan on(Topology other) {
+        return new Plan(
+                name,
+                peers(peer -> peer.isUsher() || peer.isAlike() || peer == Peer.LETTUCE || peer == Peer.CAFFEINE),
+                nearUsers,
+                sharedUsers,
+                loginUsers,
+                memoryUsers,
+                growth,
+                warmUp,
+                warmUps,
+                rounds,
+                turn,
+                forks,
+                spreads,
+                nearThreads,
+                overlapped,
+                iterations,
+                iteration,
+                repetitions,
+                changes,
+                serverTurn,
+                serverWarmUp,
+                patience,
+                other);
     }
 
     /**
@@ -89,7 +119,8 @@ record Plan(
                 25,
                 Duration.ofSeconds(2),
                 22,
-                Duration.ofSeconds(6));
+                Duration.ofSeconds(6),
+                Topology.SERVER);
     }
 
     /** The plan behind the published conclusions: about half an hour. */
@@ -116,7 +147,8 @@ record Plan(
                 100,
                 Duration.ofSeconds(2),
                 75,
-                Duration.ofSeconds(10));
+                Duration.ofSeconds(10),
+                Topology.SERVER);
     }
 
     /** The smallest plan, without most peers, to test that every row is filled: its figures mean nothing. */
@@ -151,6 +183,7 @@ record Plan(
                 2,
                 Duration.ofMillis(300),
                 1,
-                Duration.ofMillis(500));
+                Duration.ofMillis(500),
+                Topology.SERVER);
     }
 }

@@ -1,12 +1,14 @@
 package dev.usher.benchmarks;
 
+import dev.usher.redis.RedisUris;
 import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisURI;
 import io.lettuce.core.api.StatefulRedisConnection;
 import java.time.Duration;
 import java.util.NoSuchElementException;
 
 /**
- * Figures of a Redis server, from {@code INFO}.
+ * Figures of a Redis server, from {@code INFO}, or of all primaries of a Cluster together.
  *
  * @param version its version
  * @param usedMemory the bytes that it has allocated
@@ -17,6 +19,24 @@ import java.util.NoSuchElementException;
 record RedisFigures(String version, long usedMemory, long commands, long keys, long trackedKeys) {
 
     static RedisFigures of(String uri) {
+        return RedisUris.isCluster(uri)
+                ? RedisUris.cluster(uri).stream()
+                        .map(RedisFigures::of)
+                        .reduce(RedisFigures::and)
+                        .orElseThrow()
+                : of(RedisURI.create(uri));
+    }
+
+    private RedisFigures and(RedisFigures other) {
+        return new RedisFigures(
+                version,
+                usedMemory + other.usedMemory,
+                commands + other.commands,
+                keys + other.keys,
+                trackedKeys + other.trackedKeys);
+    }
+
+    private static RedisFigures of(RedisURI uri) {
         RedisClient client = RedisClient.create(uri);
         try (StatefulRedisConnection<String, String> connection = client.connect()) {
             String info = connection.sync().info();

@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.commonmark.Extension;
 import org.commonmark.ext.gfm.tables.TablesExtension;
@@ -62,7 +64,11 @@ final class Report {
     void write(String head, List<Section> sections) throws IOException {
         Files.createDirectories(directory);
         StringBuilder markdown = new StringBuilder(head);
+        Set<Integer> named = new HashSet<>();
+        int repeated = 0;
         for (Section section : sections) {
+            // A row may be there more than once.
+            String suffix = named.add(section.row().number()) ? "" : "-" + (char) ('b' + repeated++);
             markdown.append("\n## ")
                     .append(section.row().number())
                     .append(". ")
@@ -77,7 +83,7 @@ final class Report {
                     append(table, markdown);
                 } else {
                     picture++;
-                    append(part, "row-" + section.row().number() + "-" + picture + ".png", markdown);
+                    append(part, "row-" + section.row().number() + suffix + "-" + picture + ".png", markdown);
                 }
             }
         }

@@ -46,6 +46,13 @@ final class Section {
         this.title = title;
     }
 
+    /** The same, with the Redis that it was measured on in its title. */
+    Section on(Topology redis) {
+        Section copy = new Section(row, title + ", on " + redis.title());
+        copy.parts.addAll(parts);
+        return copy;
+    }
+
     Row row() {
         return row;
     }

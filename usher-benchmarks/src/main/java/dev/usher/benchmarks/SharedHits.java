@@ -2,7 +2,6 @@ package dev.usher.benchmarks;
 
 import dev.usher.benchmarks.Section.Bars;
 import dev.usher.benchmarks.Section.Point;
-import dev.usher.testkit.RedisServer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -31,7 +30,7 @@ final class SharedHits implements Measurement {
         List<Peer> peers = plan.peers(Peer::isShared);
         CountedSource source = new CountedSource(plan.sharedUsers());
         List<Point> bars = new ArrayList<>();
-        try (RedisServer redis = RedisServer.start();
+        try (Topology.Started redis = plan.redis().start();
                 Contenders contenders = Contenders.open(peers, new Site(redis.uri(), source, NEAR_SIZE))) {
             contenders.remember(plan.sharedUsers());
             long before = source.queries();

@@ -2,7 +2,6 @@ package dev.usher.benchmarks;
 
 import dev.usher.benchmarks.Section.Bars;
 import dev.usher.benchmarks.Section.Point;
-import dev.usher.testkit.RedisServer;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,7 +33,7 @@ final class Stampede implements Measurement {
         List<List<String>> distinct = new ArrayList<>();
         List<Point> bars = new ArrayList<>();
         for (Peer peer : plan.peers(peer -> peer != Peer.USHER_SHARED && peer != Peer.LETTUCE && !peer.isAlike())) {
-            try (RedisServer redis = RedisServer.start();
+            try (Topology.Started redis = plan.redis().start();
                     JavaProcess first = node(peer, redis);
                     JavaProcess second = node(peer, redis)) {
                 first.receive();
@@ -74,7 +73,7 @@ final class Stampede implements Measurement {
                 .table(columns, distinct);
     }
 
-    private static JavaProcess node(Peer peer, RedisServer redis) throws IOException {
+    private static JavaProcess node(Peer peer, Topology.Started redis) throws IOException {
         return JavaProcess.start(
                 // The first compiler (C1) is enough where a query takes 50 ms; the second (C2) would occupy a
                 // processor.

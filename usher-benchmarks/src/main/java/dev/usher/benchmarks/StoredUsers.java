@@ -1,6 +1,5 @@
 package dev.usher.benchmarks;
 
-import dev.usher.testkit.RedisServer;
 import java.util.EnumMap;
 import java.util.Map;
 
@@ -11,10 +10,12 @@ import java.util.Map;
 final class StoredUsers implements AutoCloseable {
 
     private final int users;
-    private final Map<Peer, RedisServer> servers = new EnumMap<>(Peer.class);
+    private final Topology redis;
+    private final Map<Peer, Topology.Started> servers = new EnumMap<>(Peer.class);
 
-    StoredUsers(int users) {
+    StoredUsers(int users, Topology redis) {
         this.users = users;
+        this.redis = redis;
     }
 
     /**
@@ -28,16 +29,16 @@ final class StoredUsers implements AutoCloseable {
                 : servers.computeIfAbsent(peer, this::store).uri();
     }
 
-    private RedisServer store(Peer peer) {
-        RedisServer redis = RedisServer.start();
-        try (Contender contender = peer.open(new Site(redis.uri(), new CountedSource(users), 1))) {
+    private Topology.Started store(Peer peer) {
+        Topology.Started started = redis.start();
+        try (Contender contender = peer.open(new Site(started.uri(), new CountedSource(users), 1))) {
             Contenders.fill(contender, users);
         }
-        return redis;
+        return started;
     }
 
     @Override
     public void close() {
-        servers.values().forEach(RedisServer::close);
+        servers.values().forEach(Topology.Started::close);
     }
 }

@@ -28,4 +28,15 @@ class RowsIT {
                 .allSatisfy(
                         table -> assertThat(table.toString()).contains("usher").doesNotContain("NaN", "Infinity"));
     }
+
+    @Tag("thorough")
+    @ParameterizedTest
+    @EnumSource(names = {"NEAR_HITS", "SHARED_HITS", "MANY_USERS", "STAMPEDES"})
+    void onAClusterEachOfTheseIsFilled(Row row) throws Exception {
+        Section section =
+                row.measurement().measure(Plan.smoke().on(Topology.CLUSTER)).on(Topology.CLUSTER);
+
+        assertThat(section.title()).endsWith(", on a Cluster of three primaries");
+        assertThat(section.parts()).anyMatch(Table.class::isInstance);
+    }
 }
