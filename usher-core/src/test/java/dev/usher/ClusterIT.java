@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.usher.RevocationReceipt.Grade;
+import dev.usher.redis.KeySpace;
 import dev.usher.redis.RedisPrimary;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.RedisCluster;
@@ -211,6 +212,36 @@ class ClusterIT {
         }
     }
 
+    /** In a slot that is being moved, a script may not delete a key and then set it. */
+    @Test
+    @Tag("thorough")
+    void aFenceIsConfirmedAtOnceWhicheverPartOfAnEntryHasBeenMoved() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCache<Long, UserProfile> cache = cacheOf(node(cluster));
+        long id = 0;
+        for (List<Boolean> parts : List.of(
+                List.of(false, false), List.of(true, false), List.of(false, true), List.of(true, true))) {
+            String value = "user:" + ++id + ":profile";
+            String guard = KeySpace.guardOf(value);
+            RedisServer from = cluster.primaryOf(value);
+            for (String key : List.of(value, guard)) {
+                String stored = ask(from, redis -> redis.set(key, "-"));
+                assertThat(stored).isEqualTo("OK");
+            }
+            SlotMove move = cluster.beginMove(cluster.slotOf(value), other(cluster, from));
+            if (parts.get(0)) {
+                move.moveKeys(value);
+            }
+            if (parts.get(1)) {
+                move.moveKeys(guard);
+            }
+            assertThat(cache.invalidate(id)).as("moved: value, guard %s", parts).isTrue();
+            assertThat(keysOf(from)).doesNotContain(value);
+            assertThat(keysOf(move.to())).doesNotContain(value);
+            assertThat(List.of(keysOf(from), keysOf(move.to()))).anyMatch(keys -> keys.contains(guard));
+        }
+    }
+
     @Test
     @Tag("thorough")
     void aUserThatWasMissingIsFoundWithinTheBoundThoughItsSlotIsBeingMoved() {
@@ -387,6 +418,27 @@ class ClusterIT {
             RevocationReceipt receipt = here.disable(id, () -> statuses.put(id, UserStatus.DISABLED));
             assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.CONFIRMED);
             assertThat(there.isEnabled(id)).isFalse();
+        }
+    }
+
+    /** As long as no key of the register has gone; a script may not delete a key and then set it. */
+    @Test
+    @Tag("thorough")
+    void aBanIsConfirmedWhileTheSlotOfTheRegisterBeginsToMove() {
+        RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
+        UserCaches node = node(cluster);
+        node.onRevoked(users -> 1);
+        UserStatusCache<Long> here = statusesOf(node);
+        await().until(() -> here.disable(1_000L, () -> {}).grade() == Grade.CONFIRMED);
+        RedisServer from = cluster.primaryOf("{user:nodes}");
+        await().untilAsserted(() -> assertThat(keysOf(from)).contains("{user:nodes}:ended"));
+
+        cluster.beginMove(cluster.slotOf("{user:nodes}"), other(cluster, from));
+
+        for (int i = 0; i < 5; i++) {
+            RevocationReceipt receipt = here.disable(1_000L, () -> {});
+            assertThat(receipt.grade()).as(receipt.toString()).isEqualTo(Grade.CONFIRMED);
+            assertThat(receipt.nodesConfirmed()).hasSize(1);
         }
     }
 

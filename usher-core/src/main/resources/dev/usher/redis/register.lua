@@ -34,8 +34,9 @@ local function enter()
   return isNew, tonumber(count)
 end
 
--- DEL first: a full Redis refuses a script that begins with a write that needs memory, but not one that has already written.
-redis.call('DEL', KEYS[5])
+-- A full Redis refuses a script that begins with a write that needs memory, but not one that has already written. Not DEL: in a slot that is being moved
+-- to another primary, a key that is not there may not be made.
+redis.call('PEXPIRE', KEYS[5], STAYS)
 local isNew, count
 if id and history == ARGV[5] then isNew, count = enter() end
 if not count then

@@ -3,12 +3,12 @@
 -- Returns ok, the register, its last number and the count of changes; or format, and which.
 local id, history, number = register()
 if not id and history then return {'format', history} end
--- DEL first: see REGISTER.
+-- PEXPIRE first: see REGISTER.
 if not id or history ~= ARGV[2] then
   begin(ARGV[1], ARGV[2])
   id, number = ARGV[1], 0
 else
-  redis.call('DEL', KEYS[1])
+  redis.call('PEXPIRE', KEYS[1], STAYS)
 end
 for group = 3, #ARGV do
   redis.call('RPUSH', KEYS[6], ARGV[group])
