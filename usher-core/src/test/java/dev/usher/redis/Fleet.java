@@ -103,7 +103,7 @@ public final class Fleet implements AutoCloseable {
         SlotMap node = settings.seeds().isEmpty()
                 ? new OnePrimary(new RedisPrimary(
                         settings, prefix, name, timer, size -> {}, new Idle(), sharedThreads(), null, true))
-                : new ClusterSlots(settings, prefix, name, timer, size -> {}, new Idle());
+                : new ClusterSlots(settings, prefix, name, timer, timer, size -> {}, new Idle());
         NodeRegister register = node.registered().register();
         register.bound(bound);
         register.limit(facet, bound);
