@@ -219,8 +219,8 @@ class ClusterIT {
         RedisCluster cluster = open(RedisCluster.builder().replicas(0).start());
         UserCache<Long, UserProfile> cache = cacheOf(node(cluster));
         long id = 0;
-        for (List<Boolean> parts : List.of(
-                List.of(false, false), List.of(true, false), List.of(false, true), List.of(true, true))) {
+        for (List<Boolean> parts :
+                List.of(List.of(false, false), List.of(true, false), List.of(false, true), List.of(true, true))) {
             String value = "user:" + ++id + ":profile";
             String guard = KeySpace.guardOf(value);
             RedisServer from = cluster.primaryOf(value);

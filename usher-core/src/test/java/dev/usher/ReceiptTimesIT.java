@@ -8,7 +8,6 @@ import dev.usher.redis.NodeRegister;
 import dev.usher.testkit.FaultProxy;
 import dev.usher.testkit.PostgresServer;
 import dev.usher.testkit.RedisServer;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;

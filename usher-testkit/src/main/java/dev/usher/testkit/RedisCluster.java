@@ -262,9 +262,10 @@ public final class RedisCluster implements AutoCloseable {
         String id = idOf(owner);
         await(
                 "not all servers know that the server on port " + owner.port() + " has the slots " + slots,
-                () -> agreed().filter(view -> slots.stream().allMatch(slot -> view.ownerOf(slot)
-                                .filter(node -> node.id().equals(id))
-                                .isPresent()))
+                () -> agreed().filter(view -> slots.stream()
+                                .allMatch(slot -> view.ownerOf(slot)
+                                        .filter(node -> node.id().equals(id))
+                                        .isPresent()))
                         .isPresent());
     }
 
