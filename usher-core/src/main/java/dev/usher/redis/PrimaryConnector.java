@@ -337,7 +337,9 @@ final class PrimaryConnector implements AutoCloseable {
 
     /** Ends all connections, and has each made anew: the name that they were made by may lead to another server by now. */
     void reconnect() {
-        channels.forEach(Channel::close);
+        for (Channel channel : channels) {
+            var unused = channel.close();
+        }
     }
 
     /** Says yes while all connections lead to the server that the Cluster names; that it is one, the heartbeats on it prove. */
