@@ -517,7 +517,7 @@ class ClusterIT {
         UserCache<Long, UserProfile> here = cacheOf(node(cluster));
         UserCache<Long, UserProfile> there = cacheOf(node(cluster));
         RedisServer from = cluster.primaryOf(KEY);
-        var off = ask(
+        var unused = ask(
                 from,
                 redis -> redis.dispatch(
                         CommandType.DEBUG,

@@ -132,7 +132,7 @@ class FleetTimesIT {
                         .until(() -> banOne(statuses).confirmed());
                 print(
                         "a fleet of %,d nodes on a Cluster of three, which shares %d cores with them; the load of the machine is %.1f",
-                        NODES + 1,
+                        fleet.open() + 1,
                         Runtime.getRuntime().availableProcessors(),
                         ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
 

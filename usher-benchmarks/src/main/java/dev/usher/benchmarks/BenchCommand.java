@@ -106,7 +106,7 @@ final class BenchCommand implements Callable<Integer> {
         }
         List<Section> sections = new ArrayList<>();
         for (Row row : Row.values()) {
-            if (cluster && row.number() > LAST_ON_A_CLUSTER || !(rows.isEmpty() || rows.contains(row.number()))) {
+            if ((cluster && row.number() > LAST_ON_A_CLUSTER) || !(rows.isEmpty() || rows.contains(row.number()))) {
                 continue;
             }
             for (Topology topology : topologies) {
