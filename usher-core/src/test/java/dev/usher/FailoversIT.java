@@ -165,7 +165,7 @@ class FailoversIT {
      *
      * @param isOfGate whether it is answers of the gate that are wrong then, or profiles
      */
-    private record Out(String rule, List<Integer> nodes, FailoverCase in, FailoverRun run, boolean isOfGate) {}
+    record Out(String rule, List<Integer> nodes, FailoverCase in, FailoverRun run, boolean isOfGate) {}
 
     static List<Out> out() {
         List<Integer> all = List.of(0, 1, 2);
