@@ -36,7 +36,7 @@ class EndableResponseTest {
 
     @Test
     void charactersArrive() throws Exception {
-        response.setCharacterEncoding("UTF-8");
+        response.setContentType("text/plain;charset=UTF-8");
         PrintWriter writer = response.getWriter();
         writer.print('ü');
         writer.write("sher".toCharArray());
