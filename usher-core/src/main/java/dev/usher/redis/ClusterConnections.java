@@ -92,7 +92,6 @@ final class ClusterConnections implements AutoCloseable {
         RedisURI uri = RedisUris.copyOf(settings.uri());
         uri.setHost(address.host());
         uri.setPort(address.port());
-        uri.setTimeout(PrimaryConnector.CONNECT_TIMEOUT);
         return uri;
     }
 
@@ -119,7 +118,9 @@ final class ClusterConnections implements AutoCloseable {
     }
 
     private CompletableFuture<ClusterTopology> askAnew(ServerAddress address) {
-        return asking.connectAsync(TextKeysCodec.INSTANCE, uriOf(address))
+        RedisURI uri = uriOf(address);
+        uri.setTimeout(PrimaryConnector.CONNECT_TIMEOUT);
+        return asking.connectAsync(TextKeysCodec.INSTANCE, uri)
                 .toCompletableFuture()
                 .thenCompose(connection -> Deadline.of(
                                 connection.async().clusterNodes().toCompletableFuture(),
