@@ -162,7 +162,7 @@ public final class TestRedis implements AutoCloseable {
                             answers.add(method.invoke(one, arguments));
                         }
                         return answers.stream().allMatch(String.class::isInstance)
-                                ? answers.stream().map(String::valueOf).collect(Collectors.joining("\n"))
+                                ? answers.stream().map(String::valueOf).collect(Collectors.joining())
                                 : answers.get(0);
                     } catch (InvocationTargetException e) {
                         throw e.getCause();
