@@ -265,6 +265,29 @@ enum FailoverCase {
         }
     },
 
+    CLUSTER_PRIMARY_ALONE(
+            "the network parts a primary of a Cluster, with the register, and a replica takes its place at once",
+            Servers.PROXIED_CLUSTER) {
+        @Override
+        long happen(FailoverSite site) {
+            RedisServer old = site.primaryOfRegister();
+            site.probeOn(old);
+            List<RedisServer> replicas = site.cluster().replicasOf(old);
+            return site.untilReplaced(replicas, () -> {
+                site.cluster().isolate(old);
+                site.cluster().failOver(replicas.get(0), Failover.FORCE);
+                // It asks where the slots are, sooner than the others.
+                site.disconnect(0, old);
+            });
+        }
+
+        @Override
+        void end(FailoverSite site) {
+            site.cluster().heal();
+            site.cluster().awaitReplicas();
+        }
+    },
+
     LAGGING_REPLICA_PROMOTED(
             "a primary of a Cluster is killed, and its replica lacks its last writes", Servers.CLUSTER) {
         @Override
@@ -338,6 +361,9 @@ enum FailoverCase {
         }
     };
 
+    /** {@code cluster-node-timeout}, where the network is parted. */
+    static final Duration NODE_TIMEOUT = Duration.ofSeconds(3);
+
     /** Of so many users' slots, each in both facets, something happens to a slot: of those of one primary, which has a third of them. */
     private static final int USERS = 12;
 
@@ -363,7 +389,10 @@ enum FailoverCase {
         CLUSTER,
 
         /** A Cluster that answers for the slots that are there. */
-        CLUSTER_IN_PARTS
+        CLUSTER_IN_PARTS,
+
+        /** A Cluster with two replicas of each primary, whose network can be parted, and a node timeout of three seconds. */
+        PROXIED_CLUSTER
     }
 
     private final String what;
@@ -404,7 +433,7 @@ enum FailoverCase {
     }
 
     boolean isOnCluster() {
-        return servers == Servers.CLUSTER || servers == Servers.CLUSTER_IN_PARTS;
+        return servers == Servers.CLUSTER || servers == Servers.CLUSTER_IN_PARTS || servers == Servers.PROXIED_CLUSTER;
     }
 
     /** Whether no node believes a primary that has been replaced. */

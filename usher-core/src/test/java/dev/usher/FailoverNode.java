@@ -33,6 +33,7 @@ final class FailoverNode implements AutoCloseable {
 
     private static final int CAPACITY = 1 << 14;
     private static final int LIST = 500;
+    private static final Duration LONGEST_REHEARSAL = Duration.ofSeconds(60);
     private static final Duration LOOK = Duration.ofMillis(50);
 
     private final FailoverRun run;
@@ -151,11 +152,15 @@ final class FailoverNode implements AutoCloseable {
     }
 
     private String awaitConfirmed() {
-        RevocationReceipt receipt;
-        do {
+        long givesUpAt = System.nanoTime() + LONGEST_REHEARSAL.toNanos();
+        RevocationReceipt receipt = gateProbes.revoke((long) run.rehearsed());
+        while (receipt.grade() != Grade.CONFIRMED) {
+            if (System.nanoTime() - givesUpAt > 0) {
+                throw new IllegalStateException("no ban is confirmed: " + receipt);
+            }
             receipt = gateProbes.revoke((long) run.rehearsed());
-        } while (receipt.grade() != Grade.CONFIRMED);
-        return receipt.grade().name();
+        }
+        return "confirmed";
     }
 
     private String probes(long profile, long gate) {

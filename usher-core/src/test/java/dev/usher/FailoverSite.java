@@ -81,13 +81,19 @@ final class FailoverSite implements AutoCloseable {
                         .proxied()
                         .downAfter(Duration.ofSeconds(2))
                         .start();
-            case ENDPOINT, CLUSTER, CLUSTER_IN_PARTS -> null;
+            case ENDPOINT, CLUSTER, CLUSTER_IN_PARTS, PROXIED_CLUSTER -> null;
         };
         this.cluster = switch (servers) {
             case CLUSTER -> RedisCluster.builder().start();
             case CLUSTER_IN_PARTS ->
                 RedisCluster.builder()
                         .directives("cluster-require-full-coverage no")
+                        .start();
+            case PROXIED_CLUSTER ->
+                RedisCluster.builder()
+                        .proxied()
+                        .replicas(2)
+                        .nodeTimeout(FailoverCase.NODE_TIMEOUT)
                         .start();
             default -> null;
         };
@@ -125,9 +131,18 @@ final class FailoverSite implements AutoCloseable {
 
     private String redisUri(int node) {
         if (cluster != null) {
-            return cluster.uri();
+            return cluster.uri() + "?clientName=" + nameOf(node);
         }
         return endpoint == null ? group().uri() : endpoint.uri(node);
+    }
+
+    private static String nameOf(int node) {
+        return "node-" + node;
+    }
+
+    /** Ends the connections of a node to a server, which it may reach at once again. */
+    void disconnect(int node, RedisServer server) {
+        MovingEndpoint.endConnections(client, server, nameOf(node), flags -> true);
     }
 
     private void probe(int profile, int gate) {

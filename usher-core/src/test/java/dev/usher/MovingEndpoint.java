@@ -10,6 +10,7 @@ import io.lettuce.core.api.sync.RedisCommands;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -61,11 +62,22 @@ final class MovingEndpoint implements AutoCloseable {
 
     /** Ends all connections of a client to the old primary but the one whose reads are tracked. */
     void cutAllButTracked(int index) {
-        try (StatefulRedisConnection<String, String> connection = client.connect(RedisURI.create(old.uri()))) {
+        endConnections(client, old, nameOf(index), flags -> !flags.contains("t"));
+    }
+
+    /**
+     * Ends connections to a server.
+     *
+     * @param client by which the server is asked for that
+     * @param name of the client whose connections they are
+     * @param isOne says by its flags whether a connection is one of those
+     */
+    static void endConnections(RedisClient client, RedisServer server, String name, Predicate<String> isOne) {
+        try (StatefulRedisConnection<String, String> connection = client.connect(RedisURI.create(server.uri()))) {
             RedisCommands<String, String> redis = connection.sync();
             Matcher each = CLIENT.matcher(redis.clientList());
             while (each.find()) {
-                if (each.group(2).equals(nameOf(index)) && !each.group(3).contains("t")) {
+                if (each.group(2).equals(name) && isOne.test(each.group(3))) {
                     redis.clientKill(KillArgs.Builder.id(Long.parseLong(each.group(1))));
                 }
             }

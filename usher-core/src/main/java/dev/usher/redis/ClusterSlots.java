@@ -501,6 +501,7 @@ final class ClusterSlots implements SlotMap {
             });
             @Nullable ClusterMember[] bySlot = new @Nullable ClusterMember[ClusterTopology.SLOTS];
             BitSet moved = new BitSet();
+            Set<RedisPrimary> replaced = new HashSet<>();
             Set<RedisPrimary> withSlots = new LinkedHashSet<>();
             for (int slot = 0; slot < bySlot.length; slot++) {
                 Node owner = owners[slot];
@@ -513,6 +514,7 @@ final class ClusterSlots implements SlotMap {
                 }
                 if (was != null && !was.equals(is)) {
                     moved.set(slot);
+                    replaced.add(was.primary());
                 } else if (was == null && is != null && !suspicion.isZero()) {
                     takenAt[slot] = nowNotZero();
                 }
@@ -521,6 +523,10 @@ final class ClusterSlots implements SlotMap {
             isNew = !moved.isEmpty() || !members.equals(before.members);
             state = new State(topology, bySlot, Map.copyOf(members), List.copyOf(withSlots));
             noteMoved(moved); // of fences that were sent in between to where the keys had been
+            if (!Rule.MAP_ENDS_SESSION.isOut()) {
+                // One that is cut off goes on with its heartbeats, and does not know yet.
+                replaced.forEach(RedisPrimary::endReads);
+            }
             fences.sweep(members.values().stream().map(ClusterMember::primary).collect(Collectors.toSet()));
             isRegisterElsewhere = registerPart.set(owners[registerSlot]);
         }

@@ -280,6 +280,11 @@ public final class RedisPrimary implements AutoCloseable {
         return heartbeat instanceof SlotHeartbeat ofSlots && ofSlots.covers(slot);
     }
 
+    /** Nothing that was read of it until now is answered any more. */
+    void endReads() {
+        session.renew();
+    }
+
     /** Whether the primary has taken a write of this node within the bound. */
     boolean isProven(long boundNanos) {
         return proof.isWithin(boundNanos, System.nanoTime());

@@ -12,6 +12,9 @@ enum Rule {
     /** A session ends when its primary has lost one of the slots. */
     SLOT_LOOK,
 
+    /** The same when the other primaries say so, and that one does not know yet. */
+    MAP_ENDS_SESSION,
+
     /** A fence that cannot be made at once, while its slot is moved, begins with the guard. */
     GUARD_FIRST,
 

@@ -11,7 +11,9 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -22,6 +24,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The heartbeat on a primary of a Cluster: this node's own key, in one of the primary's slots, written over the connection of the scripts and found over the
  * tracked connection; and the slots that the primary says it has, asked over the latter. Thread-safe; no thread waits.
+ *
+ * <p>Such an answer is of all slots: another primary's failover is known as soon as any of the others says so.
  *
  * <p>A primary that has lost a slot may not have pushed the changes that were made elsewhere since: what was read of it ends with the look that does not show
  * the slot any more, and no look counts that does not show all of them.
@@ -47,6 +51,9 @@ final class SlotHeartbeat implements Heartbeat {
 
     /** The slots of the session under way; never changed. */
     private volatile BitSet owned = new BitSet();
+
+    /** The primaries of all slots, as this one said last. */
+    private volatile Map<Long, String> saidLast = Map.of();
 
     private volatile @Nullable OwnKey own;
 
@@ -261,6 +268,12 @@ final class SlotHeartbeat implements Heartbeat {
      * @return whether it has any
      */
     private boolean shown(List<Object> answer) {
+        Map<Long, String> owners = ownersIn(answer);
+        if (!owners.equals(saidLast)) {
+            // It has heard of a failover, or of a slot that has moved, of whichever primary.
+            saidLast = owners;
+            part.changed();
+        }
         BitSet now = slotsIn(answer, part.id());
         BitSet before = owned;
         if (now.equals(before)) {
@@ -277,6 +290,21 @@ final class SlotHeartbeat implements Heartbeat {
             part.changed();
         }
         return !now.isEmpty();
+    }
+
+    /** The ids of the primaries in the answer to {@code CLUSTER SLOTS}, by the first slot of each range. */
+    private static Map<Long, String> ownersIn(List<?> answer) {
+        Map<Long, String> owners = new HashMap<>();
+        for (Object range : answer) {
+            if (range instanceof List<?> words
+                    && words.size() > 2
+                    && words.get(0) instanceof Long first
+                    && words.get(2) instanceof List<?> primary
+                    && primary.size() > 2) {
+                owners.put(first, text(primary.get(2)));
+            }
+        }
+        return owners;
     }
 
     /** The slots of a server in the answer to {@code CLUSTER SLOTS}: ranges, each with its servers, the primary first. */

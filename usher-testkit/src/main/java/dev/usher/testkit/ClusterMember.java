@@ -77,7 +77,13 @@ record ClusterMember(RedisServer server, Place place, String id, String firstPri
                     "cluster-announce-bus-port " + announcedBus());
             return bus == null
                     ? announced
-                    : Stream.concat(announced.stream(), Stream.of("bind-source-addr " + source.getHostAddress()))
+                    : Stream.concat(
+                                    announced.stream(),
+                                    Stream.of(
+                                            "bind-source-addr " + source.getHostAddress(),
+                                            // Else its primary would know it by that address.
+                                            "replica-announce-ip " + LoopbackPort.HOST,
+                                            "replica-announce-port " + announcedPort()))
                             .toList();
         }
 
