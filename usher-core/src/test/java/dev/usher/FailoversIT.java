@@ -170,11 +170,11 @@ class FailoversIT {
     static List<Out> out() {
         List<Integer> all = List.of(0, 1, 2);
         return Stream.of(
-                new Out("READ_BACK", List.of(2), FailoverCase.ENDPOINT_HALF_MOVED, WITHOUT_A_RULE, true),
-                new Out("SLOT_LOOK", all, FailoverCase.SLOTS_TAKEN, WITHOUT_A_RULE, false),
-                new Out("MOVED_AGAIN", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, false),
-                new Out("MOVED_SUSPECT", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, true),
-                new Out("MAP_ENDS_SESSION", all, FailoverCase.CLUSTER_PRIMARY_ALONE, WITHOUT_A_RULE, false))
+                        new Out("READ_BACK", List.of(2), FailoverCase.ENDPOINT_HALF_MOVED, WITHOUT_A_RULE, true),
+                        new Out("SLOT_LOOK", all, FailoverCase.SLOTS_TAKEN, WITHOUT_A_RULE, false),
+                        new Out("MOVED_AGAIN", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, false),
+                        new Out("MOVED_SUSPECT", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, true),
+                        new Out("MAP_ENDS_SESSION", all, FailoverCase.CLUSTER_PRIMARY_ALONE, WITHOUT_A_RULE, false))
                 .filter(out -> RULE.isEmpty() || RULE.equals(out.rule()))
                 .toList();
     }

@@ -63,6 +63,10 @@ class ServersOnAClusterIT {
 
     @Test
     void usersOnEachPrimaryLogInAtOneNodeAndAreKnownToTheOther() {
+        assertLogins();
+    }
+
+    private void assertLogins() {
         oneOnEach().forEach((primary, user) -> {
             Answer login = user.login();
             String token = login.text("token");
@@ -107,6 +111,10 @@ class ServersOnAClusterIT {
 
     @Test
     void aBanOfAUserOnEachPrimaryIsConfirmedByBothNodes() {
+        assertBans();
+    }
+
+    private void assertBans() {
         String admin = one.administrator().token();
         oneOnEach().values().forEach(user -> {
             Answer tokens = user.login();
@@ -139,6 +147,10 @@ class ServersOnAClusterIT {
     /** The counts of these mobile numbers are on all primaries. */
     @Test
     void bothNodesCountAttemptsTogether() {
+        assertAttempts();
+    }
+
+    private void assertAttempts() {
         oneOnEach().values().forEach(user -> {
             for (int i = 0; i < LIMIT; i++) {
                 tryToGuess(i % 2 == 0 ? one : other, user.mobile()).problem(401, "bad-credentials");
@@ -243,9 +255,9 @@ class ServersOnAClusterIT {
         users.values()
                 .forEach(user -> one.setStatus(user.id(), "enabled", admin).with(200));
         await().atMost(PATIENCE).until(() -> isWell(one, admin) && isWell(other, admin));
-        usersOnEachPrimaryLogInAtOneNodeAndAreKnownToTheOther();
-        aBanOfAUserOnEachPrimaryIsConfirmedByBothNodes();
-        bothNodesCountAttemptsTogether();
+        assertLogins();
+        assertBans();
+        assertAttempts();
     }
 
     /** A node counts for itself what the others cannot be asked about. */
