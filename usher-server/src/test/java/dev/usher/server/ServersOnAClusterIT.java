@@ -63,10 +63,10 @@ class ServersOnAClusterIT {
 
     @Test
     void usersOnEachPrimaryLogInAtOneNodeAndAreKnownToTheOther() {
-        assertLogins();
+        requireUsersAreKnownToBoth();
     }
 
-    private void assertLogins() {
+    private static void requireUsersAreKnownToBoth() {
         oneOnEach().forEach((primary, user) -> {
             Answer login = user.login();
             String token = login.text("token");
@@ -111,10 +111,10 @@ class ServersOnAClusterIT {
 
     @Test
     void aBanOfAUserOnEachPrimaryIsConfirmedByBothNodes() {
-        assertBans();
+        requireBansAreConfirmed();
     }
 
-    private void assertBans() {
+    private static void requireBansAreConfirmed() {
         String admin = one.administrator().token();
         oneOnEach().values().forEach(user -> {
             Answer tokens = user.login();
@@ -147,10 +147,10 @@ class ServersOnAClusterIT {
     /** The counts of these mobile numbers are on all primaries. */
     @Test
     void bothNodesCountAttemptsTogether() {
-        assertAttempts();
+        requireAttemptsAreCountedTogether();
     }
 
-    private void assertAttempts() {
+    private static void requireAttemptsAreCountedTogether() {
         oneOnEach().values().forEach(user -> {
             for (int i = 0; i < LIMIT; i++) {
                 tryToGuess(i % 2 == 0 ? one : other, user.mobile()).problem(401, "bad-credentials");
@@ -255,9 +255,9 @@ class ServersOnAClusterIT {
         users.values()
                 .forEach(user -> one.setStatus(user.id(), "enabled", admin).with(200));
         await().atMost(PATIENCE).until(() -> isWell(one, admin) && isWell(other, admin));
-        assertLogins();
-        assertBans();
-        assertAttempts();
+        requireUsersAreKnownToBoth();
+        requireBansAreConfirmed();
+        requireAttemptsAreCountedTogether();
     }
 
     /** A node counts for itself what the others cannot be asked about. */
@@ -282,7 +282,7 @@ class ServersOnAClusterIT {
         }
         await().atMost(PATIENCE)
                 .ignoreExceptionsInstanceOf(AssertionError.class)
-                .untilAsserted(this::bothNodesCountAttemptsTogether);
+                .untilAsserted(ServersOnAClusterIT::requireAttemptsAreCountedTogether);
     }
 
     private static boolean isWell(Node node, String admin) {
