@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /** A way in which a primary is replaced, loses a replica, or loses slots. */
 enum FailoverCase {
@@ -199,12 +201,13 @@ enum FailoverCase {
             site.pause(LAGS);
             // What it has changed meanwhile it announces again only when it goes on.
             site.freezeNode(0);
+            CompletableFuture<Void> thawed = CompletableFuture.runAsync(
+                    () -> site.thawNode(0),
+                    CompletableFuture.delayedExecutor(FROZEN.toMillis(), TimeUnit.MILLISECONDS));
             site.cluster().reassignSlots(slots, from);
-            for (int i = 0; i < LOOKS; i++) {
-                site.pause(FROZEN.dividedBy(LOOKS));
+            while (!thawed.isDone()) {
                 site.ask(1, "readChanged");
             }
-            site.thawNode(0);
             return System.nanoTime();
         }
 
@@ -372,10 +375,8 @@ enum FailoverCase {
     /** Longer than the bound of the gate. */
     private static final Duration LAGS = Duration.ofMillis(1500);
 
-    private static final int LOOKS = 5;
-
-    /** Shorter than a primary is suspect to which slots have come. */
-    private static final Duration FROZEN = Duration.ofSeconds(1);
+    /** Much shorter than a primary is suspect to which slots have come: there is time to announce again. */
+    private static final Duration FROZEN = Duration.ofMillis(800);
 
     /** Longer than {@code cluster-node-timeout} and the bound of the gate. */
     private static final Duration AWAY = Duration.ofSeconds(3);

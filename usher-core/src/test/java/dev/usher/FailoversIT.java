@@ -3,6 +3,7 @@ package dev.usher;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.usher.RevocationReceipt.Grade;
+import dev.usher.RevocationReceipt.Reason;
 import dev.usher.testkit.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -82,14 +83,17 @@ class FailoversIT {
     static List<FailoverCase> cases() {
         return switch (CHOSEN) {
             case "" -> Thorough.pick(List.of(FailoverCase.values()), List.of(FailoverCase.PRIMARY_FROZEN));
-            case "ALL" -> List.of(FailoverCase.values());
-            case "CLUSTER" ->
-                Arrays.stream(FailoverCase.values())
-                        .filter(FailoverCase::isOnCluster)
-                        .toList();
+            case "ONE_PRIMARY" -> casesOnCluster(false);
+            case "CLUSTER" -> casesOnCluster(true);
             default ->
                 Arrays.stream(CHOSEN.split(",")).map(FailoverCase::valueOf).toList();
         };
+    }
+
+    private static List<FailoverCase> casesOnCluster(boolean isOnCluster) {
+        return Arrays.stream(FailoverCase.values())
+                .filter(what -> what.isOnCluster() == isOnCluster)
+                .toList();
     }
 
     private static FailoverRun run(FailoverCase what) {
@@ -133,9 +137,11 @@ class FailoversIT {
             softly.assertThat(verdict.broken(Grade.CONFIRMED))
                     .as("answers older than a confirmed receipt: %s", verdict.details())
                     .isZero();
+            // On a busy machine an answer may be late.
             softly.assertThat(verdict.duringReshard)
                     .as("bans during a reshard: %s", verdict.details())
-                    .allMatch(FailoverVerdict::isConfirmed);
+                    .allMatch(receipt -> FailoverVerdict.isConfirmed(receipt)
+                            || (IS_SHORT && receipt.reason() != Reason.REDIS_REFUSED));
             if (what.isGateFenced()) {
                 softly.assertThat(verdict.gateViolations)
                         .as("%s", verdict.details())

@@ -121,7 +121,7 @@ class RefusedWritesIT extends NodesOnRedis {
         assertThat(there.isEnabled(42L)).isFalse();
     }
 
-    /** The heartbeat begins with a deletion. */
+    /** The heartbeat begins with a write that needs no memory. */
     @Test
     void aFullRedisIsBelieved() {
         UserStatusCache<Long> node = node();
