@@ -41,6 +41,10 @@ final class Demo {
     private static final String ME = "/v1/me";
     private static final String USER = "/v1/users/{id}";
     private static final String STATUS = "/v1/admin/...";
+
+    /** What a call with a token looks up of its user: the status, the access and the profile. */
+    private static final int FACETS = 3;
+
     private static final String INTRODUCTION = "changed by SQL";
 
     private final RunningServer server;
@@ -185,14 +189,14 @@ final class Demo {
         }
         CallRow cold = meter.measure("own profile, forgotten", "GET " + ME, forgotten(), callers, this::readOwn);
         findings.add(new Finding(
-                cold.tally().statements() <= 2L * forgotten(),
+                cold.tally().statements() <= (long) FACETS * forgotten(),
                 count(forgotten()) + " users dropped from the caches, read again: "
                         + count(cold.tally().statements()) + " SQL queries, 1 per user and facet at most"));
         caches.forget(users.id(0));
         CallRow crowd =
                 meter.measure("forgotten, " + CROWD + " at once", "GET " + ME, CROWD, CROWD, call -> readOwn(0));
         findings.add(new Finding(
-                crowd.tally().statements() == 2,
+                crowd.tally().statements() == FACETS,
                 CROWD + " callers at once for one user dropped from the caches: "
                         + count(crowd.tally().statements()) + " SQL queries, 1 per facet"));
     }
@@ -216,16 +220,22 @@ final class Demo {
                 });
         findings.add(new Finding(
                 refused.get() == calls.calls(),
-                count(disabled()) + " disabled users, " + count(calls.calls()) + " calls with tokens that are valid: "
-                        + count(refused.get()) + " refused"));
+                count(disabled()) + " disabled users, " + count(calls.calls())
+                        + " calls with tokens that have not expired: " + count(refused.get()) + " refused"));
         boolean loginRefused = users.tryLogIn(api, 0).refusesDisabled();
         setStatus(0, "enabled", administrator);
+        boolean tokenRefused = api.get(ME, users.token(0)).status() == 401;
+        users.logIn(api, 0);
         boolean letInAgain = api.get(ME, users.token(0)).status() == 200;
         findings.add(new Finding(
-                loginRefused && letInAgain,
+                loginRefused && tokenRefused && letInAgain,
                 "a disabled user " + (loginRefused ? "cannot" : "CAN") + " log in, and once enabled "
-                        + (letInAgain ? "is let in again" : "is NOT let in again")));
+                        + (letInAgain ? "is let in again" : "is NOT let in again") + " by a login, and "
+                        + (tokenRefused ? "not" : "ALSO") + " by a token from before"));
         meter.measure("enable", "PUT " + STATUS, disabled(), 1, number -> setStatus(number, "enabled", administrator));
+        for (int number = 0; number < disabled(); number++) {
+            users.logIn(api, number);
+        }
     }
 
     private static Finding bans(List<JsonNode> receipts) {

@@ -284,11 +284,11 @@ class CommandLineIT {
                     .contains("20 users")
                     .containsPattern("register +POST /v1/users +20 +0 +0 +0 +20 ")
                     .containsPattern("own profile, warm +GET /v1/me +100 +\\d+ +\\d+ +0 +0 ")
-                    .containsPattern("forgotten, 64 at once +GET /v1/me +64 +\\d+ +\\d+ +\\d+ +2 ")
-                    .contains("ok      200 warm reads, 400 look-ups answered by memory and Redis: 0 SQL queries")
+                    .containsPattern("forgotten, 64 at once +GET /v1/me +64 +\\d+ +\\d+ +\\d+ +3 ")
+                    .contains("ok      200 warm reads, 600 look-ups answered by memory and Redis: 0 SQL queries")
                     .contains("ok      10 bans: 10 receipts confirmed by every node, after ")
                     .contains("ok      Redis killed: 20 reads answered, 0 errors; Redis back: memory open again after ")
-                    .contains("ok      10 disabled users, 100 calls with tokens that are valid: 100 refused")
+                    .contains("ok      10 disabled users, 100 calls with tokens that have not expired: 100 refused")
                     .doesNotContain("FAILED");
             assertThat(demo.errors()).contains("- log in").doesNotContain("WARN", "ERROR");
         }

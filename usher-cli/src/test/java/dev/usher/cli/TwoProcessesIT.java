@@ -107,22 +107,24 @@ class TwoProcessesIT {
         String administrator = one.logIn(ADMIN_MOBILE);
         awaitRegisterBelieved(administrator);
         for (int i = 0; i < BANS; i++) {
-            one.api.get("/v1/me", ann.token).with(200);
-            other.api.get("/v1/me", ann.token).with(200);
+            String token = one.logIn(ann.mobile);
+            one.api.get("/v1/me", token).with(200);
+            other.api.get("/v1/me", token).with(200);
             Server bans = i % 2 == 0 ? one : other;
             Server honours = i % 2 == 0 ? other : one;
 
             Answer receipt = setStatus(bans, ann.id, "disabled", administrator);
 
-            assertThat(honours.api.get("/v1/me", ann.token).refusesDisabled())
+            assertThat(honours.api.get("/v1/me", token).refusesDisabled())
                     .as("ban %d", i)
                     .isTrue();
-            assertThat(bans.api.get("/v1/me", ann.token).refusesDisabled()).isTrue();
+            assertThat(bans.api.get("/v1/me", token).refusesDisabled()).isTrue();
             assertThat(receipt.json().path("confirmed").asBoolean()).isTrue();
             assertThat(receipt.json().path("nodes_confirmed")).hasSize(2);
 
             setStatus(honours, ann.id, "enabled", administrator);
-            bans.api.get("/v1/me", ann.token).with(200);
+            bans.api.get("/v1/me", token).with(401);
+            honours.api.get("/v1/me", token).with(401);
         }
     }
 

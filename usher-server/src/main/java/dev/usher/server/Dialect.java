@@ -45,7 +45,7 @@ public enum Dialect {
 
         @Override
         public String joined(String column) {
-            return "string_agg(" + column + ", ',' ORDER BY " + column + ")";
+            return "string_agg(DISTINCT " + column + ", ',' ORDER BY " + column + ")";
         }
 
         @Override
@@ -61,6 +61,11 @@ public enum Dialect {
         @Override
         public Object parameter(UUID id) {
             return id;
+        }
+
+        @Override
+        public String text(String id) {
+            return "CAST(" + id + " AS text)";
         }
 
         @Override
@@ -110,7 +115,7 @@ public enum Dialect {
 
         @Override
         public String joined(String column) {
-            return "GROUP_CONCAT(" + column + " ORDER BY " + column + " SEPARATOR ',')";
+            return "GROUP_CONCAT(DISTINCT " + column + " ORDER BY " + column + " SEPARATOR ',')";
         }
 
         @Override
@@ -126,6 +131,11 @@ public enum Dialect {
         @Override
         public Object parameter(UUID id) {
             return id.toString();
+        }
+
+        @Override
+        public String text(String id) {
+            return id;
         }
 
         @Override
@@ -205,7 +215,7 @@ public enum Dialect {
     /** A statement that waits for all transactions which have run the same one, and excludes no reader of the table. */
     public abstract String lock(String table);
 
-    /** All values of a column as one text, with commas in between, or null where there is none. */
+    /** The different values of a column of texts as one text, with commas in between, or null where there is none. */
     public abstract String joined(String column);
 
     /**
@@ -229,6 +239,9 @@ public enum Dialect {
 
     /** A UUID as a parameter. */
     public abstract Object parameter(UUID id);
+
+    /** A column of UUIDs as one of texts. */
+    public abstract String text(String id);
 
     /**
      * The settings of a connection, by the names of its driver.

@@ -81,13 +81,16 @@ class LogIT {
             Map<String, String> refresh = Map.of("fresh_token", tokens.text("fresh_token"));
             secrets.add(node.post("/v1/token/refresh", refresh, null).with(200).text("fresh_token"));
             node.post("/v1/token/refresh", refresh, null).with(401);
-            node.post("/v1/logout", "", token).with(204);
+            node.post("/v1/logout", "", token).with(401);
+            String other = ann.token();
+            secrets.add(other);
+            node.post("/v1/logout", "", other).with(204);
             node.setStatus(ann.id(), "disabled").with(200);
             node.get("/v1/me", tokens.text("token")).with(403);
             ann.tryLogin().with(403);
         });
 
-        assertThat(secrets).hasSize(8).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
+        assertThat(secrets).hasSize(9).allSatisfy(secret -> assertThat(lines).noneMatch(line -> line.contains(secret)));
     }
 
     /** Its messages quote the row, and its driver logs each of them. */

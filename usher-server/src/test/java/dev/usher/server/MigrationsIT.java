@@ -22,8 +22,11 @@ import org.springframework.jdbc.datasource.DriverManagerDataSource;
 class MigrationsIT {
 
     /** As the history of a database has them, of whatever release. */
-    private static final List<String> OF_POSTGRESQL =
-            List.of("1 users -1509102269", "2 several signing keys -859548501", "3 ended logins 465589884");
+    private static final List<String> OF_POSTGRESQL = List.of(
+            "1 users -1509102269",
+            "2 several signing keys -859548501",
+            "3 ended logins 465589884",
+            "4 access -767095206");
 
     @Test
     void thoseOfPostgresqlAreWhatTheyWere() {
@@ -44,7 +47,9 @@ class MigrationsIT {
                 .query((row, number) -> row.getString("script"))
                 .list();
 
-        assertThat(scripts).containsExactly("V1__users.sql", "V2__several_signing_keys.sql", "V3__ended_logins.sql");
+        assertThat(scripts)
+                .containsExactly(
+                        "V1__users.sql", "V2__several_signing_keys.sql", "V3__ended_logins.sql", "V4__access.sql");
         assertThat(flyway.validateWithResult().validationSuccessful).isTrue();
         assertThat(flyway.migrate().migrationsExecuted).isZero();
     }
@@ -59,13 +64,20 @@ class MigrationsIT {
         Flyway flyway = flyway(Dialect.MARIADB, database, OnMariaDb.SERVER.username());
         flyway.migrate();
         jdbc.sql("DROP TABLE table_locks").update();
+        jdbc.sql("ALTER TABLE refresh_tokens DROP KEY refresh_tokens_ended, DROP COLUMN ended_in, DROP COLUMN begun_at,"
+                        + " DROP COLUMN address")
+                .update();
         jdbc.sql("DELETE FROM flyway_schema_history").update();
 
         assertThat(flyway(Dialect.MARIADB, database, OnMariaDb.SERVER.username())
                         .migrate()
                         .migrationsExecuted)
-                .isEqualTo(1);
+                .isEqualTo(2);
 
+        assertThat(jdbc.sql("SELECT count(ended_in) FROM refresh_tokens")
+                        .query(Long.class)
+                        .single())
+                .isZero();
         assertThat(jdbc.sql("SELECT count(*) FROM table_locks")
                         .query(Long.class)
                         .single())
@@ -99,7 +111,7 @@ class MigrationsIT {
             assertThat(jdbc.sql("SELECT success FROM flyway_schema_history")
                             .query(Boolean.class)
                             .list())
-                    .containsExactly(true);
+                    .containsExactly(true, true);
         }
     }
 

@@ -2,11 +2,13 @@ package dev.usher.server.login;
 
 import dev.usher.RateLimitedLog;
 import dev.usher.ReadMark;
+import dev.usher.UserCache;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
+import dev.usher.server.token.Access;
 import dev.usher.server.token.AccessTokens;
 import dev.usher.server.token.RefreshTokens;
 import dev.usher.server.token.TokenPair;
@@ -35,6 +37,7 @@ final class Logins {
     private final RefreshTokens refreshTokens;
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
+    private final UserCache<Long, Access> accesses;
 
     /** Compared with where there is no such user, so that the time of an answer does not tell whether a number is registered. */
     private final String unknownUserHash;
@@ -47,13 +50,15 @@ final class Logins {
             AccessTokens accessTokens,
             RefreshTokens refreshTokens,
             UserProfileCache<Long> profiles,
-            UserStatusCache<Long> statuses) {
+            UserStatusCache<Long> statuses,
+            UserCache<Long, Access> accesses) {
         this.users = users;
         this.passwords = passwords;
         this.accessTokens = accessTokens;
         this.refreshTokens = refreshTokens;
         this.profiles = profiles;
         this.statuses = statuses;
+        this.accesses = accesses;
         this.unknownUserHash = passwords.hashNow(UUID.randomUUID().toString());
     }
 
@@ -69,10 +74,11 @@ final class Logins {
     /**
      * Logs a user in.
      *
+     * @param address from which the user logs in
      * @throws ProblemException when the credentials are wrong, or the account is disabled
      * @throws BusyException when too many passwords are compared already
      */
-    TokenPair login(Credentials credentials) {
+    TokenPair login(Credentials credentials, String address) {
         ReadMark mark = profiles.beforeRead();
         Optional<Account> found = users.findByMobile(credentials.mobile());
         boolean verified = verify(credentials, found);
@@ -81,19 +87,22 @@ final class Logins {
         if (account.status() != UserStatus.ENABLED) {
             throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
         }
-        // Both go in one round trip, for which the login does not wait.
+        // They go in one round trip, for which the login does not wait.
         var unused = profiles.saveAsync(account.id(), account.profile(), mark);
         var unusedToo = statuses.saveAsync(account.id(), account.status(), mark);
-        return refreshTokens.issue(account.id(), account.passwordHash(), account.roles(), this::pair);
+        var unusedAsWell = accesses.saveAsync(account.id(), account.access(), mark);
+        return refreshTokens.issue(
+                account.id(), account.passwordHash(), account.access().roles(), address, this::pair);
     }
 
     /**
      * Exchanges a refresh token.
      *
+     * @param address from which it is presented
      * @throws ProblemException when it is refused
      */
-    TokenPair refresh(TokenRefresh refresh) {
-        return refreshTokens.renew(refresh.freshToken(), this::pair);
+    TokenPair refresh(TokenRefresh refresh, String address) {
+        return refreshTokens.renew(refresh.freshToken(), address, this::pair);
     }
 
     private boolean verify(Credentials credentials, Optional<Account> found) {
@@ -112,7 +121,7 @@ final class Logins {
     private TokenPair pair(RefreshTokens.Issued issued) {
         RefreshTokens.RefreshToken refreshToken = issued.refreshToken();
         return new TokenPair(
-                accessTokens.issue(issued.userId(), issued.roles(), refreshToken.familyId()),
+                accessTokens.issue(issued.userId(), issued.roles(), issued.generation(), refreshToken.familyId()),
                 refreshToken.text(),
                 "Bearer",
                 accessTokens.ttl().toSeconds());

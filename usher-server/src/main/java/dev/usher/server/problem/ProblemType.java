@@ -21,7 +21,8 @@ public enum ProblemType {
     REQUEST_TIMEOUT(HttpStatus.REQUEST_TIMEOUT, "The request's body did not arrive in time."),
     MOBILE_TAKEN(HttpStatus.CONFLICT, "The mobile number belongs to a user already."),
     OWN_ACCOUNT(HttpStatus.CONFLICT, "Administrators cannot disable their own account."),
-    LAST_ADMINISTRATOR(HttpStatus.CONFLICT, "The last administrator who is enabled cannot be disabled."),
+    LAST_ADMINISTRATOR(
+            HttpStatus.CONFLICT, "The last administrator who is enabled cannot be disabled, and keeps the role."),
     KEY_IN_SETTINGS(HttpStatus.CONFLICT, "The signing key is in the server's settings, and can be changed only there."),
     BODY_TOO_LARGE(HttpStatus.CONTENT_TOO_LARGE, "The request's body is too large."),
     UNSUPPORTED_MEDIA_TYPE(HttpStatus.UNSUPPORTED_MEDIA_TYPE, "The request's body must be JSON."),

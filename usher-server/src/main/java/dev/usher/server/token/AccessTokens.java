@@ -48,6 +48,9 @@ public final class AccessTokens {
     /** The session that a token belongs to, as OpenID Connect names it: here, the family of its refresh token. */
     static final String FAMILY = "sid";
 
+    /** The user's generation when the token was issued. */
+    static final String GENERATION = "gen";
+
     /** Fits a long, so that the id in a valid token can always be read. */
     private static final Pattern ID = Pattern.compile("[1-9][0-9]{0,17}");
 
@@ -77,11 +80,11 @@ public final class AccessTokens {
         return ttl;
     }
 
-    /** Converts the roles of a token into authorities of Spring Security: {@code ROLE_admin}. */
+    /** Converts the roles that a token claims into authorities of Spring Security. They are a hint: the roles of {@link Access} replace them. */
     public static JwtAuthenticationConverter authorities() {
         JwtGrantedAuthoritiesConverter roles = new JwtGrantedAuthoritiesConverter();
         roles.setAuthoritiesClaimName(ROLES);
-        roles.setAuthorityPrefix("ROLE_");
+        roles.setAuthorityPrefix(Roles.AUTHORITY);
         JwtAuthenticationConverter converter = new JwtAuthenticationConverter();
         converter.setJwtGrantedAuthoritiesConverter(roles);
         return converter;
@@ -94,7 +97,13 @@ public final class AccessTokens {
         return decoder;
     }
 
-    public String issue(long userId, List<String> roles, UUID familyId) {
+    /**
+     * Issues a token.
+     *
+     * @param roles of the user, a hint for the client: what the token may do is looked up at each call
+     * @param generation of the user
+     */
+    public String issue(long userId, List<String> roles, long generation, UUID familyId) {
         Signing key = signing(keys.signing());
         Instant now = clock.instant();
         JWSHeader header = new JWSHeader.Builder(JWSAlgorithm.RS256)
@@ -109,6 +118,7 @@ public final class AccessTokens {
                 .expirationTime(Date.from(now.plus(ttl)))
                 .claim(ROLES, roles)
                 .claim(FAMILY, familyId.toString())
+                .claim(GENERATION, generation)
                 .build();
         SignedJWT token = new SignedJWT(header, claims);
         try {

@@ -6,7 +6,7 @@ import org.springframework.security.oauth2.jwt.Jwt;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
 
 /**
- * The user that makes a call, as the token says.
+ * The user that makes a call.
  *
  * @param id of the user
  * @param administrator whether the user has the role of an administrator
@@ -18,12 +18,12 @@ public record Caller(
     public static Caller of(JwtAuthenticationToken authentication) {
         Jwt token = authentication.getToken();
         boolean administrator = authentication.getAuthorities().stream()
-                .anyMatch(authority -> ("ROLE_" + Roles.ADMIN).equals(authority.getAuthority()));
-        return new Caller(Long.parseLong(token.getSubject()), administrator, familyId(token));
+                .anyMatch(authority -> (Roles.AUTHORITY + Roles.ADMIN).equals(authority.getAuthority()));
+        return new Caller(Long.parseLong(token.getSubject()), administrator, familyOf(token));
     }
 
     /** A text that is not a UUID was signed with this key, but not issued by this server: there is nothing to revoke. */
-    private static @Nullable UUID familyId(Jwt token) {
+    static @Nullable UUID familyOf(Jwt token) {
         String text = token.getClaimAsString(AccessTokens.FAMILY);
         try {
             return text == null ? null : UUID.fromString(text);

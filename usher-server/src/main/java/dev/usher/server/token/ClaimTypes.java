@@ -28,7 +28,8 @@ final class ClaimTypes implements OAuth2TokenValidator<Jwt> {
             JwtClaimNames.NBF, Number.class::isInstance,
             JwtClaimNames.EXP, Number.class::isInstance,
             AccessTokens.ROLES, ClaimTypes::isTexts,
-            AccessTokens.FAMILY, String.class::isInstance);
+            AccessTokens.FAMILY, String.class::isInstance,
+            AccessTokens.GENERATION, Number.class::isInstance);
 
     private static final OAuth2TokenValidatorResult REFUSED = OAuth2TokenValidatorResult.failure(
             new OAuth2Error(OAuth2ErrorCodes.INVALID_TOKEN, "A claim has another type than it should have", null));

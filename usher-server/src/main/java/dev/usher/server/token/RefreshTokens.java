@@ -1,20 +1,25 @@
 package dev.usher.server.token;
 
+import dev.usher.UserCache;
 import dev.usher.UserStatus;
+import dev.usher.server.Commits;
 import dev.usher.server.Dialect;
 import dev.usher.server.UsherServerProperties;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
+import dev.usher.server.token.TokenStatements.Lifetimes;
 import java.math.BigDecimal;
 import java.security.SecureRandom;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
@@ -27,7 +32,8 @@ import org.springframework.transaction.support.TransactionOperations;
  * A spent token that is presented again revokes its family, since the user and a thief have both used it (RFC 9700, section 4.14.2).
  *
  * <p>A login, a refresh, a logout and a ban each lock the user's row before they read its families. So those of one user come one after the
- * other, and no token is issued to a disabled user.
+ * other, and no token is issued to a disabled user. {@link Access} says which tokens of a user have ended, and is announced after each commit
+ * that ends one.
  *
  * <p>A family is revoked when any of its tokens is, so a revocation need not see all of them. It also marks tokens that were spent within the
  * last minute: a server of the release before does not lock the row, and may be adding their successors.
@@ -40,7 +46,8 @@ public class RefreshTokens {
     private static final int BYTES = 32;
 
     private final JdbcClient jdbc;
-    private final TransactionOperations transactions;
+    private final Commits commits;
+    private final UserCache<Long, Access> accesses;
     private final UsherServerProperties.Logins limits;
     private final SecureRandom random = new SecureRandom();
     private final Dialect dialect;
@@ -49,21 +56,33 @@ public class RefreshTokens {
     /** Tokens that can be refreshed, or were within the last minute. An index finds them, so that a ban takes no longer with more rows. */
     private final String latest;
 
+    /** The beginning of a statement that revokes families, and says in which generation they end. */
+    private final String end;
+
     private final TokenStatements statements;
 
     RefreshTokens(
-            JdbcClient jdbc, TransactionOperations transactions, Dialect dialect, UsherServerProperties properties) {
+            JdbcClient jdbc,
+            TransactionOperations transactions,
+            Commits commits,
+            UserCache<Long, Access> accesses,
+            Dialect dialect,
+            UsherServerProperties properties) {
         this.jdbc = jdbc;
-        this.transactions = transactions;
+        this.commits = commits;
+        this.accesses = accesses;
         this.limits = properties.logins();
         this.dialect = dialect;
         this.now = dialect.now();
         this.latest = " AND revoked_at IS NULL AND (spent_at IS NULL OR spent_at > "
                 + dialect.ago(Duration.ofMinutes(1)) + ")";
+        this.end = "UPDATE refresh_tokens SET revoked_at = " + now
+                + ", ended_in = (SELECT generation FROM users WHERE id = user_id)";
         Duration ttl = properties.freshTokenTtl();
+        Lifetimes lifetimes = Lifetimes.of(properties.tokenTtl());
         this.statements = dialect == Dialect.POSTGRESQL
-                ? new PostgresTokens(jdbc, ttl)
-                : new MariaDbTokens(jdbc, transactions, ttl);
+                ? new PostgresTokens(jdbc, ttl, lifetimes)
+                : new MariaDbTokens(jdbc, transactions, ttl, lifetimes);
     }
 
     /**
@@ -84,75 +103,138 @@ public class RefreshTokens {
      * A token that has been stored in a transaction which holds the lock of its user.
      *
      * @param roles of the user
+     * @param generation of the user, which cannot rise before the commit
      */
-    public record Issued(long userId, List<String> roles, RefreshToken refreshToken) {}
+    public record Issued(long userId, List<String> roles, long generation, RefreshToken refreshToken) {}
+
+    /** The row of a user, which is locked. */
+    private record Locked(UserStatus status, long generation) {}
 
     /**
-     * Begins a family for a user whose password has been verified. Above the limit, it revokes the families that were not used for the longest
+     * Begins a family for a user whose password has been verified. Above the limit, it ends the families that were not used for the longest
      * time.
      *
      * @param passwordHash as it was read when the password was verified
      * @param roles of the user
+     * @param address from which the user logs in
      * @param answer makes the answer before the commit, while the user cannot be disabled
      * @throws ProblemException when the user has been disabled or deleted meanwhile, or has another password
      */
-    public <T> T issue(long userId, String passwordHash, List<String> roles, Function<Issued, T> answer) {
-        return Objects.requireNonNull(transactions.execute(transaction -> {
-            UserStatus status =
-                    lock(userId, passwordHash).orElseThrow(() -> new ProblemException(ProblemType.BAD_CREDENTIALS));
-            if (status != UserStatus.ENABLED) {
-                throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
-            }
-            RefreshToken first = newToken(UUID.randomUUID());
-            statements.addFirst(userId, limits.maxPerUser() - 1, Sha256.hex(first.text), first.familyId);
-            return answer.apply(new Issued(userId, roles, first));
-        }));
+    public <T> T issue(
+            long userId, String passwordHash, List<String> roles, String address, Function<Issued, T> answer) {
+        AtomicBoolean ended = new AtomicBoolean();
+        T issued = commits.commit(
+                () -> {
+                    Locked user = lock(userId, passwordHash)
+                            .orElseThrow(() -> new ProblemException(ProblemType.BAD_CREDENTIALS));
+                    if (user.status != UserStatus.ENABLED) {
+                        throw new ProblemException(ProblemType.ACCOUNT_DISABLED);
+                    }
+                    RefreshToken first = newToken(UUID.randomUUID());
+                    ended.set(statements.addFirst(
+                            userId, limits.maxPerUser() - 1, Sha256.hex(first.text), first.familyId, address));
+                    boolean raised = ended.get() && raiseAboveLimit(userId);
+                    return answer.apply(
+                            new Issued(userId, roles, raised ? user.generation + 1 : user.generation, first));
+                },
+                () -> announce(userId, ended));
+        announce(userId, ended);
+        return issued;
     }
 
     /**
-     * Exchanges a token for the next one of its family.
+     * Exchanges a token for the next one of its family. A token that was spent before ends its family.
      *
+     * @param address from which it is presented
      * @param answer makes the answer before the commit, while the user cannot be disabled
      * @throws ProblemException when the token is refused
      */
-    public <T> T renew(String refreshToken, Function<Issued, T> answer) {
+    public <T> T renew(String refreshToken, String address, Function<Issued, T> answer) {
         String hash = Sha256.hex(refreshToken);
         Presented token = find(hash).orElseThrow(() -> new ProblemException(ProblemType.BAD_FRESH_TOKEN));
         token.requireUsable();
+        AtomicBoolean ended = new AtomicBoolean();
         List<T> renewed = new ArrayList<>(1);
-        // A refusal is committed as well: it may have revoked the family.
-        Optional<ProblemType> refused = Objects.requireNonNull(transactions.execute(transaction -> {
-            UserStatus status = lock(token.userId).orElse(null);
-            RefreshToken next = newToken(token.familyId);
-            if (status == UserStatus.ENABLED && statements.spend(hash, Sha256.hex(next.text))) {
-                renewed.add(answer.apply(new Issued(token.userId, token.roles, next)));
-                return Optional.empty();
-            }
-            revokeIfSpent(hash);
-            return Optional.of(
-                    status == UserStatus.DISABLED ? ProblemType.ACCOUNT_DISABLED : ProblemType.BAD_FRESH_TOKEN);
-        }));
+        // A refusal is committed as well: it may have ended the family.
+        Optional<ProblemType> refused = commits.commit(
+                () -> {
+                    Locked user = lock(token.userId).orElse(null);
+                    RefreshToken next = newToken(token.familyId);
+                    if (user != null
+                            && user.status == UserStatus.ENABLED
+                            && statements.spend(hash, Sha256.hex(next.text), address)) {
+                        renewed.add(answer.apply(new Issued(token.userId, token.roles, user.generation, next)));
+                        return Optional.empty();
+                    }
+                    ended.set(endIfSpent(token.userId, hash));
+                    return Optional.of(
+                            user != null && user.status == UserStatus.DISABLED
+                                    ? ProblemType.ACCOUNT_DISABLED
+                                    : ProblemType.BAD_FRESH_TOKEN);
+                },
+                () -> announce(token.userId, ended));
+        announce(token.userId, ended);
         refused.ifPresent(why -> {
             throw new ProblemException(why);
         });
         return renewed.get(0);
     }
 
-    /** Revokes a family, if it is one of that user. */
-    public void revoke(long userId, UUID familyId) {
-        transactions.executeWithoutResult(transaction -> {
-            var unused = lock(userId);
-            jdbc.sql("UPDATE refresh_tokens SET revoked_at = " + now + " WHERE family_id = ? AND user_id = ?" + latest)
-                    .params(dialect.parameter(familyId), userId)
-                    .update();
-        });
+    /** Other nodes refuse the tokens within the bound; the caller is no user who waits for that. */
+    private void announce(long userId, AtomicBoolean ended) {
+        if (ended.get()) {
+            accesses.invalidate(userId);
+        }
     }
 
-    /** Revokes all families of a user, inside a transaction that has locked the row of the user. */
-    public void revokeAll(long userId) {
+    /**
+     * Ends a family, if it is one of that user. The caller announces it.
+     *
+     * @return whether it is; also when it has ended before
+     */
+    public boolean end(long userId, UUID familyId) {
+        return commits.commit(
+                () -> {
+                    var unused = lock(userId);
+                    jdbc.sql(end + " WHERE family_id = ? AND user_id = ?" + latest)
+                            .params(dialect.parameter(familyId), userId)
+                            .update();
+                    raiseAboveLimit(userId);
+                    return jdbc.sql("SELECT EXISTS (SELECT 1 FROM refresh_tokens WHERE family_id = ? AND user_id = ?)")
+                            .params(dialect.parameter(familyId), userId)
+                            .query(Boolean.class)
+                            .single();
+                },
+                () -> accesses.invalidate(userId));
+    }
+
+    /** Ends all families and all tokens of a user, inside a transaction. The caller announces it. */
+    public void endAll(long userId) {
+        raise(userId); // It locks the row.
         jdbc.sql("UPDATE refresh_tokens SET revoked_at = " + now + " WHERE user_id = ?" + latest)
                 .param(userId)
                 .update();
+    }
+
+    private void raise(long userId) {
+        jdbc.sql("UPDATE users SET generation = generation + 1 WHERE id = ?")
+                .param(userId)
+                .update();
+    }
+
+    /**
+     * Ends all tokens of a user when too many families have ended in the user's generation. Those that have not ended go on with the next token.
+     *
+     * @return whether the generation has risen
+     */
+    private boolean raiseAboveLimit(long userId) {
+        return jdbc.sql(
+                                "UPDATE users SET generation = generation + 1 WHERE id = ? AND (SELECT COUNT(DISTINCT family_id)"
+                                        + " FROM refresh_tokens WHERE user_id = users.id AND ended_in = users.generation) > "
+                                        + Access.MAX_ENDED)
+                        .param(userId)
+                        .update()
+                > 0;
     }
 
     /**
@@ -165,18 +247,23 @@ public class RefreshTokens {
     }
 
     /** Not FOR SHARE: logins that follow each other closely would share the lock, and a ban would wait for all of them. */
-    private Optional<UserStatus> lock(long userId) {
-        return jdbc.sql("SELECT status FROM users WHERE id = ? " + dialect.forUpdate())
+    private Optional<Locked> lock(long userId) {
+        return jdbc.sql("SELECT status, generation FROM users WHERE id = ? " + dialect.forUpdate())
                 .param(userId)
-                .query((row, number) -> UserStatus.of(row.getInt("status")))
+                .query(RefreshTokens::locked)
                 .optional();
     }
 
-    private Optional<UserStatus> lock(long userId, String passwordHash) {
-        return jdbc.sql("SELECT status FROM users WHERE id = ? AND password_hash = ? " + dialect.forUpdate())
+    private Optional<Locked> lock(long userId, String passwordHash) {
+        return jdbc.sql("SELECT status, generation FROM users WHERE id = ? AND password_hash = ? "
+                        + dialect.forUpdate())
                 .params(userId, passwordHash)
-                .query((row, number) -> UserStatus.of(row.getInt("status")))
+                .query(RefreshTokens::locked)
                 .optional();
+    }
+
+    private static Locked locked(ResultSet row, int number) throws SQLException {
+        return new Locked(UserStatus.of(row.getInt("status")), row.getLong("generation"));
     }
 
     /**
@@ -243,11 +330,15 @@ public class RefreshTokens {
                 .optional();
     }
 
-    private void revokeIfSpent(String hash) {
-        jdbc.sql("UPDATE refresh_tokens SET revoked_at = " + now
-                        + " WHERE token_hash = ? AND spent_at IS NOT NULL AND revoked_at IS NULL")
-                .param(hash)
-                .update();
+    private boolean endIfSpent(long userId, String hash) {
+        boolean ended = jdbc.sql(end + " WHERE token_hash = ? AND spent_at IS NOT NULL AND revoked_at IS NULL")
+                        .param(hash)
+                        .update()
+                > 0;
+        if (ended) {
+            raiseAboveLimit(userId);
+        }
+        return ended;
     }
 
     private RefreshToken newToken(UUID familyId) {

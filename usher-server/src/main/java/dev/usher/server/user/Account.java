@@ -2,10 +2,10 @@ package dev.usher.server.user;
 
 import dev.usher.UserProfile;
 import dev.usher.UserStatus;
-import java.util.List;
+import dev.usher.server.token.Access;
 
-/** The row of a user as a login reads it, with the roles. */
-public record Account(long id, String passwordHash, UserProfile profile, UserStatus status, List<String> roles) {
+/** The row of a user as a login reads it, with what its tokens are judged by. */
+public record Account(long id, String passwordHash, UserProfile profile, UserStatus status, Access access) {
 
     @Override
     public String toString() {

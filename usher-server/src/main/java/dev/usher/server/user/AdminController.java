@@ -3,7 +3,7 @@ package dev.usher.server.user;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
-import dev.usher.server.ServerLimits;
+import dev.usher.server.Commits;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
 import dev.usher.server.problem.Problems;
@@ -12,8 +12,9 @@ import dev.usher.server.token.RefreshTokens;
 import io.swagger.v3.oas.annotations.Operation;
 import io.swagger.v3.oas.annotations.tags.Tag;
 import jakarta.validation.Valid;
-import java.time.Duration;
-import java.util.concurrent.Semaphore;
+import java.util.List;
+import java.util.Set;
+import java.util.SortedSet;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.MediaType;
 import org.springframework.security.oauth2.server.resource.authentication.JwtAuthenticationToken;
@@ -25,7 +26,7 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 
-/** The operations of administrators: statuses of users, and the caches. */
+/** The operations of administrators: statuses and roles of users, and the caches. */
 @RestController
 @Tag(name = "administration")
 final class AdminController {
@@ -35,9 +36,7 @@ final class AdminController {
     private final UserProfileCache<Long> profiles;
     private final UserStatusCache<Long> statuses;
     private final Commits commits;
-
-    /** A permit for each receipt that a thread may wait for. */
-    private final Semaphore waiting;
+    private final Receipts receipts;
 
     AdminController(
             Users users,
@@ -45,8 +44,8 @@ final class AdminController {
             UserProfileCache<Long> profiles,
             UserStatusCache<Long> statuses,
             Commits commits,
-            ServerLimits limits) {
-        this.waiting = new Semaphore(limits.waitingReceipts());
+            Receipts receipts) {
+        this.receipts = receipts;
         this.users = users;
         this.refreshTokens = refreshTokens;
         this.profiles = profiles;
@@ -63,30 +62,15 @@ final class AdminController {
         ProblemType.LAST_ADMINISTRATOR
     })
     @PutMapping(path = "/v1/admin/users/{id}/status", consumes = MediaType.APPLICATION_JSON_VALUE)
-    StatusChange.Receipt changeStatus(
+    Receipt changeStatus(
             @PathVariable UserId id, @Valid @RequestBody StatusChange change, JwtAuthenticationToken authentication) {
         UserStatus status = change.value();
         if (status == UserStatus.DISABLED && Caller.of(authentication).id() == id.value()) {
             throw new ProblemException(ProblemType.OWN_ACCOUNT);
         }
-        // Before the commit: a change that cannot be announced must not be committed.
-        String unused = statuses.cache().keyOf(id.value());
-        commits.commit(() -> setStatus(id.value(), status), () -> statuses.invalidate(id.value()));
-        return announce(id.value(), change);
-    }
-
-    /** Waits for all nodes, unless too many threads wait for receipts: the change is committed, and announced in any case. */
-    private StatusChange.Receipt announce(long id, StatusChange change) {
-        if (!waiting.tryAcquire()) {
-            long committedAt = System.nanoTime();
-            var unused = statuses.invalidate(id);
-            return StatusChange.Receipt.ofTooManyWaiting(id, change, Duration.ofNanos(System.nanoTime() - committedAt));
-        }
-        try {
-            return StatusChange.Receipt.of(id, change, statuses.cache().revoke(id));
-        } finally {
-            waiting.release();
-        }
+        receipts.require(id.value());
+        commits.commit(() -> setStatus(id.value(), status), () -> receipts.announceStatus(id.value()));
+        return receipts.ofStatus(id.value()).ofStatus(change.status());
     }
 
     private boolean setStatus(long id, UserStatus status) {
@@ -94,7 +78,25 @@ final class AdminController {
             throw new ProblemException(ProblemType.USER_NOT_FOUND);
         }
         if (status == UserStatus.DISABLED) {
-            refreshTokens.revokeAll(id);
+            refreshTokens.endAll(id);
+        }
+        return true;
+    }
+
+    /** The roles count at each call, whatever a token claims. The last enabled administrator keeps the role. */
+    @Operation(summary = "Give a user these roles, and no others")
+    @Problems({ProblemType.FORBIDDEN, ProblemType.USER_NOT_FOUND, ProblemType.LAST_ADMINISTRATOR})
+    @PutMapping(path = "/v1/admin/users/{id}/roles", consumes = MediaType.APPLICATION_JSON_VALUE)
+    Receipt changeRoles(@PathVariable UserId id, @Valid @RequestBody RolesChange change) {
+        SortedSet<String> roles = change.values();
+        receipts.require(id.value());
+        commits.commit(() -> setRoles(id.value(), roles), () -> receipts.announceAccess(id.value()));
+        return receipts.ofAccess(id.value()).ofRoles(List.copyOf(roles));
+    }
+
+    private boolean setRoles(long id, Set<String> roles) {
+        if (!users.setRoles(id, roles)) {
+            throw new ProblemException(ProblemType.USER_NOT_FOUND);
         }
         return true;
     }

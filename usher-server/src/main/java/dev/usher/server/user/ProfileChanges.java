@@ -2,6 +2,7 @@ package dev.usher.server.user;
 
 import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
+import dev.usher.server.Commits;
 import dev.usher.server.problem.Problem;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;

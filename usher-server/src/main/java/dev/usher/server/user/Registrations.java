@@ -5,6 +5,7 @@ import dev.usher.UserProfile;
 import dev.usher.UserProfileCache;
 import dev.usher.UserStatus;
 import dev.usher.UserStatusCache;
+import dev.usher.server.Commits;
 import dev.usher.server.token.Roles;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;

@@ -6,6 +6,7 @@ import dev.usher.UserStatus;
 import dev.usher.server.Dialect;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
+import dev.usher.server.token.Access;
 import dev.usher.server.token.Roles;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -58,7 +59,7 @@ public class Users {
 
     /** The account with a mobile number, in one query. */
     public Optional<Account> findByMobile(String mobile) {
-        return jdbc.sql("SELECT id, password_hash, " + PROFILE + ", status, " + Roles.sql(dialect) + " FROM users"
+        return jdbc.sql("SELECT id, password_hash, " + PROFILE + ", status, " + Access.sql(dialect) + " FROM users"
                         + " WHERE mobile = ?")
                 .param(mobile)
                 .query((row, number) -> new Account(
@@ -66,7 +67,7 @@ public class Users {
                         row.getString("password_hash"),
                         profile(row, number),
                         status(row, number),
-                        Roles.of(row)))
+                        Access.of(row)))
                 .optional();
     }
 
@@ -132,29 +133,79 @@ public class Users {
      * @throws ProblemException when the last enabled administrator would be disabled
      */
     boolean setStatus(long id, UserStatus status) {
-        if (status == UserStatus.DISABLED && isLastAdministrator(id)) {
-            throw new ProblemException(ProblemType.LAST_ADMINISTRATOR);
-        }
-        return jdbc.sql("UPDATE users SET status = ?, updated_at = " + dialect.now() + " WHERE id = ?")
+        boolean isThere = jdbc.sql("UPDATE users SET status = ?, updated_at = " + dialect.now() + " WHERE id = ?")
                         .params(status.code(), id)
                         .update()
                 == 1;
+        if (status == UserStatus.DISABLED && rolesOf(id).contains(Roles.ADMIN)) {
+            lockRoles();
+            requireAdministrator();
+        }
+        return isThere;
     }
 
     /**
-     * Whether a user is the only enabled administrator. The rows of all administrators stay locked: of two administrators that disable each other,
-     * the second sees the change of the first. The order is always the same, or each could wait for the other.
+     * Sets a user's roles, in a transaction of the caller.
+     *
+     * @return whether there is such a user
+     * @throws ProblemException when no enabled administrator would be left
      */
-    private boolean isLastAdministrator(long id) {
-        Map<Long, UserStatus> administrators = new HashMap<>();
-        jdbc.sql("SELECT id, status FROM users WHERE id IN (SELECT user_id FROM user_roles WHERE role = ?)"
-                        + " AND EXISTS (SELECT 1 FROM user_roles WHERE role = ? AND user_id = ?)"
-                        + " ORDER BY id " + dialect.forUpdate())
-                .params(Roles.ADMIN, Roles.ADMIN, id)
-                .query((row, number) -> administrators.put(row.getLong("id"), status(row, number)))
-                .list();
-        administrators.values().removeIf(other -> other != UserStatus.ENABLED);
-        return administrators.keySet().equals(Set.of(id));
+    boolean setRoles(long id, Set<String> roles) {
+        boolean isThere = jdbc.sql("SELECT 1 FROM users WHERE id = ? " + dialect.forUpdate())
+                .param(id)
+                .query(Integer.class)
+                .optional()
+                .isPresent();
+        if (!isThere) {
+            return false;
+        }
+        lockRoles();
+        Set<String> before = rolesOf(id);
+        for (String role : roles) {
+            if (!before.contains(role)) {
+                jdbc.sql("INSERT INTO user_roles (user_id, role) VALUES (?, ?)")
+                        .params(id, role)
+                        .update();
+            }
+        }
+        for (String role : before) {
+            if (!roles.contains(role)) {
+                jdbc.sql("DELETE FROM user_roles WHERE user_id = ? AND role = ?")
+                        .params(id, role)
+                        .update();
+            }
+        }
+        if (before.contains(Roles.ADMIN) && !roles.contains(Roles.ADMIN)) {
+            requireAdministrator();
+        }
+        return true;
+    }
+
+    private Set<String> rolesOf(long id) {
+        return Set.copyOf(jdbc.sql("SELECT role FROM user_roles WHERE user_id = ?")
+                .param(id)
+                .query(String.class)
+                .list());
+    }
+
+    /**
+     * Waits for every other transaction that may leave fewer enabled administrators. Each locks the row of its user before, and no row after: a
+     * user who is disabled has the roles that were read, and none of two waits for the other.
+     */
+    private void lockRoles() {
+        jdbc.sql(dialect.lock("user_roles")).update();
+    }
+
+    /** Requires an enabled administrator, once this transaction has made its change, and no other one can make such a change. */
+    private void requireAdministrator() {
+        boolean isLeft = jdbc.sql("SELECT EXISTS (SELECT 1 FROM users JOIN user_roles ON user_id = id"
+                        + " WHERE role = ? AND status = ?)")
+                .params(Roles.ADMIN, UserStatus.ENABLED.code())
+                .query(Boolean.class)
+                .single();
+        if (!isLeft) {
+            throw new ProblemException(ProblemType.LAST_ADMINISTRATOR);
+        }
     }
 
     /**

@@ -15,8 +15,8 @@ import dev.usher.server.user.Grants;
 import dev.usher.server.user.MayBeStale;
 import dev.usher.server.user.ProfileField;
 import dev.usher.server.user.ProfilePatch;
+import dev.usher.server.user.Receipt;
 import dev.usher.server.user.Registration;
-import dev.usher.server.user.StatusChange;
 import dev.usher.server.user.UserId;
 import dev.usher.server.user.UserView;
 import dev.usher.spring.CacheView;
@@ -72,6 +72,8 @@ class OpenApi {
             "CacheView.guard_ttl",
             "Holding.value",
             "Holding.reason",
+            "Receipt.status",
+            "Receipt.roles",
             "Receipt.reason",
             "Receipt.redis_error",
             "Receipt.missing");
@@ -80,7 +82,7 @@ class OpenApi {
             Problem.class,
             TokenPair.class,
             UserView.class,
-            StatusChange.Receipt.class,
+            Receipt.class,
             CachedUser.class,
             PublishedKeys.class,
             SigningKeys.Next.class);

@@ -1,7 +1,9 @@
 package dev.usher.server.web;
 
+import dev.usher.UserCache;
 import dev.usher.server.UsherServerProperties;
 import dev.usher.server.problem.ProblemType;
+import dev.usher.server.token.Access;
 import dev.usher.server.token.AccessTokens;
 import dev.usher.server.token.Roles;
 import jakarta.servlet.DispatcherType;
@@ -28,6 +30,7 @@ import org.springframework.security.oauth2.server.resource.web.authentication.Be
 import org.springframework.security.web.AuthenticationEntryPoint;
 import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.security.web.access.AccessDeniedHandler;
+import org.springframework.security.web.access.intercept.AuthorizationFilter;
 import org.springframework.security.web.firewall.RequestRejectedHandler;
 import org.springframework.security.web.header.HeaderWriterFilter;
 import org.springframework.security.web.header.writers.ReferrerPolicyHeaderWriter.ReferrerPolicy;
@@ -37,7 +40,7 @@ import org.springframework.security.web.util.matcher.RequestMatcher;
 
 /**
  * Authentication and authorization. Callers are known by their bearer token alone, so there are neither sessions nor CSRF tokens. The starter's
- * status gate refuses disabled users.
+ * status gate refuses disabled users; {@link AccessGate} refuses tokens that have ended, and says which roles the caller has.
  */
 @Configuration(proxyBeanMethods = false)
 class WebSecurity {
@@ -54,7 +57,11 @@ class WebSecurity {
 
     @Bean
     SecurityFilterChain filterChain(
-            HttpSecurity http, AccessTokens tokens, ProblemResponses problems, Environment environment) {
+            HttpSecurity http,
+            AccessTokens tokens,
+            UserCache<Long, Access> accesses,
+            ProblemResponses problems,
+            Environment environment) {
         AuthenticationEntryPoint unauthenticated =
                 (request, response, e) -> problems.send(response, ProblemType.UNAUTHENTICATED);
         AccessDeniedHandler forbidden = (request, response, e) -> problems.send(response, ProblemType.FORBIDDEN);
@@ -85,6 +92,8 @@ class WebSecurity {
                 .addFilterAfter(new BodyLimit(problems), HeaderWriterFilter.class)
                 .addFilterAfter(new QueryInUtf8(problems), HeaderWriterFilter.class)
                 .addFilterAfter(new ScrapeInText(), HeaderWriterFilter.class)
+                // Behind the status gate, which stands there already.
+                .addFilterBefore(new AccessGate(accesses, problems), AuthorizationFilter.class)
                 .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 .requestCache(AbstractHttpConfigurer::disable)
                 .csrf(AbstractHttpConfigurer::disable)

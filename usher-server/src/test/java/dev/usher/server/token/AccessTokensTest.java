@@ -39,7 +39,7 @@ class AccessTokensTest {
     @Test
     void aTokenIsHonouredFiveSecondsPastItsEndUnlessSetOtherwise() {
         AccessTokens tokens = tokens(null);
-        String token = tokens.issue(42, List.of(), UUID.randomUUID());
+        String token = tokens.issue(42, List.of(), 0, UUID.randomUUID());
 
         assertThat(isHonoured(tokens, token, START.plus(tokens.ttl()).plusSeconds(4)))
                 .isTrue();
@@ -74,7 +74,7 @@ class AccessTokensTest {
     @Test
     void aTokenThatWasIssuedLaterIsHonoured() {
         AccessTokens tokens = tokens("5s");
-        String token = tokens.issue(42, List.of(), UUID.randomUUID());
+        String token = tokens.issue(42, List.of(), 0, UUID.randomUUID());
 
         assertThat(isHonoured(tokens, token, START.minusSeconds(30))).isTrue();
     }
@@ -83,7 +83,7 @@ class AccessTokensTest {
     @Test
     void aTokenIsRefusedWithAnotherAudienceOrIssuerThoughItIsCachedElsewhere() {
         AccessTokens tokens = tokens(null);
-        String token = tokens.issue(42, List.of(), UUID.randomUUID());
+        String token = tokens.issue(42, List.of(), 0, UUID.randomUUID());
         assertThat(isHonoured(tokens, token, START)).isTrue();
 
         for (String setting : List.of("usher.server.audience", "usher.server.issuer")) {
@@ -107,7 +107,7 @@ class AccessTokensTest {
     void anIssuerIsATextAndComparedAsOne(String issuer) {
         AccessTokens tokens = tokens(KEY, Map.of("usher.server.issuer", issuer), () -> now);
         AccessTokens other = tokens(KEY, Map.of("usher.server.issuer", issuer + "/"), () -> now);
-        String token = tokens.issue(42, List.of(), UUID.randomUUID());
+        String token = tokens.issue(42, List.of(), 0, UUID.randomUUID());
 
         assertThat(isHonoured(tokens, token, START)).isTrue();
         assertThat(tokens.decoder().decode(token).getClaimAsString("iss")).isEqualTo(issuer);
@@ -118,7 +118,7 @@ class AccessTokensTest {
     @Test
     void noExceptionIsMadeForAnIssuerThatIsNoUrl(@TempDir Path directory) throws IOException {
         AccessTokens tokens = tokens(null);
-        Runnable call = () -> tokens.decoder().decode(tokens.issue(42, List.of("admin"), UUID.randomUUID()));
+        Runnable call = () -> tokens.decoder().decode(tokens.issue(42, List.of("admin"), 0, UUID.randomUUID()));
         call.run();
         Path file = directory.resolve("exceptions.jfr");
         try (Recording recording = new Recording()) {

@@ -177,7 +177,7 @@ class LoginLimitsIT {
     void expiredTokensAreDeletedAndTheRestOfTheirFamilyIsNot() {
         String spent = ann.login().text("fresh_token");
         String next = refresh(spent).with(200).text("fresh_token");
-        update("expires_at = now() - interval '1 second' WHERE spent_at IS NOT NULL AND");
+        update("expires_at = now() - interval '1 day' WHERE spent_at IS NOT NULL AND");
         String third = refresh(next).with(200).text("fresh_token");
 
         prune();
@@ -187,7 +187,7 @@ class LoginLimitsIT {
         String fourth = refresh(third).with(200).text("fresh_token");
         refresh(next).problem(401, "bad-fresh-token");
         refresh(fourth).problem(401, "bad-fresh-token");
-        age("expires_at = now() - interval '1 second', revoked_at = NULL");
+        age("expires_at = now() - interval '1 day', revoked_at = NULL");
         prune();
         assertThat(tokens()).isZero();
     }
@@ -197,7 +197,7 @@ class LoginLimitsIT {
         Answer login = ann.login();
         refresh(login.text("fresh_token")).with(200);
         node.post("/v1/logout", "", login.text("token")).with(204);
-        age("expires_at = now() - interval '1 second', revoked_at = revoked_at - interval '59 minutes'");
+        age("expires_at = now() - interval '1 day', revoked_at = revoked_at - interval '59 minutes'");
 
         prune();
 

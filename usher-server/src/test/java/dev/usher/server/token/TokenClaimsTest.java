@@ -81,7 +81,8 @@ class TokenClaimsTest {
             "nbf", NUMBER.or(NONE),
             "exp", NUMBER,
             "roles", TEXTS.or(NONE),
-            "sid", TEXT.or(NONE));
+            "sid", TEXT.or(NONE),
+            "gen", NUMBER.or(NONE));
 
     private static final SigningKey KEY = SigningKey.generate();
     private static final long NOW = 1_800_000_000;
@@ -213,7 +214,9 @@ class TokenClaimsTest {
                 "roles",
                 "[]",
                 "sid",
-                "\"" + UUID.randomUUID() + "\""));
+                "\"" + UUID.randomUUID() + "\"",
+                "gen",
+                "3"));
     }
 
     private static String json(Map<String, String> values) {

@@ -43,7 +43,8 @@ class ReceiptIT {
 
             second.setStatus(ann.id(), "enabled").with(200);
 
-            first.get("/v1/me", token).with(200);
+            first.get("/v1/me", token).problem(401, "unauthenticated");
+            first.get("/v1/me", ann.token()).with(200);
         }
     }
 

@@ -129,7 +129,7 @@ class UserServiceIT {
 
         node.setStatus(ann.id(), "enabled").with(200);
 
-        node.get("/v1/me", token).with(200);
+        node.get("/v1/me", token).problem(401, "unauthenticated");
         node.post("/v1/token/refresh", refresh, null).problem(401, "bad-fresh-token");
         node.get("/v1/me", ann.token()).with(200);
     }

@@ -166,6 +166,7 @@ class OpenApiIT {
                 entry(
                         "put /v1/admin/users/{id}/status",
                         new Call(admin + "/status", "{\"status\":\"enabled\"}", administrators)),
+                entry("put /v1/admin/users/{id}/roles", new Call(admin + "/roles", "{\"roles\":[]}", administrators)),
                 entry("get /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)),
                 entry("delete /v1/admin/users/{id}/cache", new Call(admin + "/cache", null, administrators)),
                 entry("post /v1/admin/signing-keys", new Call("/v1/admin/signing-keys", null, administrators)),
@@ -346,8 +347,14 @@ class OpenApiIT {
             return List.of(where + " is not documented: " + shown(response.body()));
         }
         List<String> faults = new ArrayList<>();
-        for (String header :
-                List.of("Retry-After", "WWW-Authenticate", "Location", "Age", "Cache-Status", "Usher-Visible-Within")) {
+        for (String header : List.of(
+                "Retry-After",
+                "WWW-Authenticate",
+                "Location",
+                "Age",
+                "Cache-Status",
+                "Usher-Visible-Within",
+                "Usher-Confirmed")) {
             if (response.headers().firstValue(header).isPresent()
                     && !documented.path("headers").has(header)) {
                 faults.add(where + " has the header " + header);

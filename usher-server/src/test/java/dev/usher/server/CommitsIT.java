@@ -1,13 +1,11 @@
-package dev.usher.server.user;
+package dev.usher.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.zaxxer.hikari.HikariDataSource;
-import dev.usher.server.Node;
 import dev.usher.server.Node.Shared;
-import dev.usher.server.OtherTransaction;
 import dev.usher.server.problem.ProblemException;
 import dev.usher.server.problem.ProblemType;
 import dev.usher.testkit.FaultProxy;

@@ -1,4 +1,4 @@
-package dev.usher.server.user;
+package dev.usher.server;
 
 import java.sql.SQLException;
 import java.util.Set;
@@ -14,7 +14,7 @@ import org.springframework.transaction.support.TransactionOperations;
  * not announced, since an announced user is loaded again from a database that may be unreachable.
  */
 @Component
-final class Commits {
+public final class Commits {
 
     /**
      * Classes of SQL states that say that the transaction was rolled back: of the statement's data, of constraints, of the transaction's
@@ -40,7 +40,7 @@ final class Commits {
      * @return the result of the change
      * @throws RuntimeException the exception of the change, its transaction or its commit
      */
-    <T> T commit(Supplier<T> change, Runnable announcement) {
+    public <T> T commit(Supplier<T> change, Runnable announcement) {
         Attempt<T> attempt = new Attempt<>(change);
         try {
             transactions.executeWithoutResult(transaction -> attempt.run());
