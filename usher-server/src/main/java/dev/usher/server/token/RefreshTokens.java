@@ -13,6 +13,7 @@ import java.security.SecureRandom;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -208,18 +209,66 @@ public class RefreshTokens {
                 () -> accesses.invalidate(userId));
     }
 
-    /** Ends all families and all tokens of a user, inside a transaction. The caller announces it. */
-    public void endAll(long userId) {
-        raise(userId); // It locks the row.
+    /**
+     * Ends all families and all tokens of a user, inside a transaction. The caller announces it.
+     *
+     * @return whether there is such a user
+     */
+    public boolean endAll(long userId) {
+        // It locks the row.
+        boolean isThere = jdbc.sql("UPDATE users SET generation = generation + 1 WHERE id = ?")
+                        .param(userId)
+                        .update()
+                == 1;
         jdbc.sql("UPDATE refresh_tokens SET revoked_at = " + now + " WHERE user_id = ?" + latest)
                 .param(userId)
                 .update();
+        return isThere;
     }
 
-    private void raise(long userId) {
-        jdbc.sql("UPDATE users SET generation = generation + 1 WHERE id = ?")
-                .param(userId)
+    /**
+     * Ends all families of a user but one, inside a transaction that has locked the user's row. The caller announces it.
+     *
+     * @param familyId the one that goes on, or {@code null} for none
+     */
+    public void endOthers(long userId, @Nullable UUID familyId) {
+        if (familyId == null) {
+            var unused = endAll(userId);
+            return;
+        }
+        jdbc.sql(end + " WHERE user_id = ? AND family_id <> ?" + latest)
+                .params(userId, dialect.parameter(familyId))
                 .update();
+        raiseAboveLimit(userId);
+    }
+
+    /**
+     * The families of a user that have not ended, the last used first.
+     *
+     * @param current the family of the caller, or {@code null} for none
+     */
+    public List<Session> sessions(long userId, @Nullable UUID current) {
+        return jdbc.sql("SELECT family_id, address, " + dialect.epochSeconds("COALESCE(begun_at, created_at)")
+                        + " AS begun, " + dialect.epochSeconds("created_at") + " AS used"
+                        + " FROM refresh_tokens AS token WHERE user_id = ? AND spent_at IS NULL AND revoked_at IS NULL"
+                        + " AND expires_at > " + now + " AND NOT EXISTS (SELECT 1 FROM refresh_tokens AS other"
+                        + " WHERE other.family_id = token.family_id AND other.revoked_at IS NOT NULL)"
+                        + " ORDER BY created_at DESC, token_hash")
+                .param(userId)
+                .query((row, number) -> {
+                    UUID id = UUID.fromString(row.getString("family_id"));
+                    return new Session(
+                            id,
+                            moment(row.getBigDecimal("begun")),
+                            moment(row.getBigDecimal("used")),
+                            row.getString("address"),
+                            id.equals(current));
+                })
+                .list();
+    }
+
+    private static Instant moment(BigDecimal epochSeconds) {
+        return Instant.ofEpochMilli(epochSeconds.movePointRight(3).longValue());
     }
 
     /**

@@ -26,7 +26,7 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.ResponseStatus;
 import org.springframework.web.bind.annotation.RestController;
 
-/** The operations of administrators: statuses and roles of users, and the caches. */
+/** The operations of administrators: statuses, roles and sessions of users, and the caches. */
 @RestController
 @Tag(name = "administration")
 final class AdminController {
@@ -78,7 +78,7 @@ final class AdminController {
             throw new ProblemException(ProblemType.USER_NOT_FOUND);
         }
         if (status == UserStatus.DISABLED) {
-            refreshTokens.endAll(id);
+            return refreshTokens.endAll(id);
         }
         return true;
     }
@@ -96,6 +96,23 @@ final class AdminController {
 
     private boolean setRoles(long id, Set<String> roles) {
         if (!users.setRoles(id, roles)) {
+            throw new ProblemException(ProblemType.USER_NOT_FOUND);
+        }
+        return true;
+    }
+
+    /** All tokens of the user are refused, and the user logs in again. */
+    @Operation(summary = "End all sessions of a user")
+    @Problems({ProblemType.FORBIDDEN, ProblemType.USER_NOT_FOUND})
+    @DeleteMapping("/v1/admin/users/{id}/sessions")
+    Receipt endSessions(@PathVariable UserId id) {
+        receipts.require(id.value());
+        commits.commit(() -> endAll(id.value()), () -> receipts.announceAccess(id.value()));
+        return receipts.ofAccess(id.value());
+    }
+
+    private boolean endAll(long id) {
+        if (!refreshTokens.endAll(id)) {
             throw new ProblemException(ProblemType.USER_NOT_FOUND);
         }
         return true;

@@ -19,7 +19,9 @@ import org.jspecify.annotations.Nullable;
 @Retention(RetentionPolicy.RUNTIME)
 @interface HardToGuess {
 
-    String message() default "may not be blank, one character only, or the mobile number";
+    String MESSAGE = "may not be blank, one character only, or the mobile number";
+
+    String message() default MESSAGE;
 
     Class<?>[] groups() default {};
 
@@ -47,7 +49,7 @@ import org.jspecify.annotations.Nullable;
             return valid;
         }
 
-        private static boolean isGuessed(@Nullable String password, @Nullable String mobile) {
+        static boolean isGuessed(@Nullable String password, @Nullable String mobile) {
             if (password == null || password.isEmpty()) {
                 return false; // Another fault.
             }

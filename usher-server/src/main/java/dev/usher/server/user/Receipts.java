@@ -17,13 +17,6 @@ import org.springframework.stereotype.Component;
 @Component
 public final class Receipts {
 
-    /** Says whether a change that a user has made for itself is confirmed: {@code true} or {@code false}. */
-    public static final String CONFIRMED = "Usher-Confirmed";
-
-    /** What the document says of {@link #CONFIRMED}. */
-    public static final String CONFIRMED_MEANS =
-            "Whether no node honours what has ended any more. Otherwise nodes that are connected to Redis refuse it within a second.";
-
     private final UserStatusCache<Long> statuses;
     private final UserCache<Long, Access> accesses;
 
@@ -45,7 +38,7 @@ public final class Receipts {
      *
      * @throws IllegalStateException when the caches are closed
      */
-    void require(long id) {
+    public void require(long id) {
         String unused = statuses.cache().keyOf(id);
     }
 

@@ -71,6 +71,37 @@ public class Users {
                 .optional();
     }
 
+    /** What a user logs in with. */
+    record Credentials(String mobile, String passwordHash) {
+
+        @Override
+        public String toString() {
+            return "Credentials[]";
+        }
+    }
+
+    /** What a user logs in with, or empty when there is no such user. */
+    Optional<Credentials> credentialsOf(long id) {
+        return jdbc.sql("SELECT mobile, password_hash FROM users WHERE id = ?")
+                .param(id)
+                .query((row, number) -> new Credentials(row.getString("mobile"), row.getString("password_hash")))
+                .optional();
+    }
+
+    /**
+     * Changes a password, in a transaction of the caller.
+     *
+     * @param before the hash that it replaces
+     * @return whether the user has that one
+     */
+    boolean changePassword(long id, String before, String hash) {
+        return jdbc.sql("UPDATE users SET password_hash = ?, updated_at = " + dialect.now()
+                                + " WHERE id = ? AND password_hash = ?")
+                        .params(hash, id, before)
+                        .update()
+                == 1;
+    }
+
     /**
      * Adds a user.
      *

@@ -7,11 +7,13 @@ import dev.usher.server.problem.Problem;
 import dev.usher.server.problem.ProblemType;
 import dev.usher.server.problem.Problems;
 import dev.usher.server.token.PublishedKeys;
+import dev.usher.server.token.Session;
 import dev.usher.server.token.SigningKeys;
 import dev.usher.server.token.TokenPair;
 import dev.usher.server.user.CachedUser;
 import dev.usher.server.user.GrantPatch;
 import dev.usher.server.user.Grants;
+import dev.usher.server.user.Confirms;
 import dev.usher.server.user.MayBeStale;
 import dev.usher.server.user.ProfileField;
 import dev.usher.server.user.ProfilePatch;
@@ -76,7 +78,8 @@ class OpenApi {
             "Receipt.roles",
             "Receipt.reason",
             "Receipt.redis_error",
-            "Receipt.missing");
+            "Receipt.missing",
+            "Session.address");
 
     private static final List<Class<?>> ANSWERS = List.of(
             Problem.class,
@@ -85,7 +88,8 @@ class OpenApi {
             Receipt.class,
             CachedUser.class,
             PublishedKeys.class,
-            SigningKeys.Next.class);
+            SigningKeys.Next.class,
+            Session.class);
 
     OpenApi() {
         SpringDocUtils.getConfig()
@@ -139,6 +143,17 @@ class OpenApi {
             MayBeStale stale = method.getMethodAnnotation(MayBeStale.class);
             if (stale != null) {
                 operation.getResponses().values().forEach(OpenApi::mayBeStale);
+            }
+            if (method.hasMethodAnnotation(Confirms.class)) {
+                operation
+                        .getResponses()
+                        .values()
+                        .forEach(response -> header(
+                                response,
+                                Confirms.HEADER,
+                                "boolean",
+                                "Whether no node honours what has ended any more. Otherwise each node that Redis answers"
+                                        + " refuses it within a second."));
             }
             problems(operation, method, open).forEach((status, types) -> {
                 ApiResponse response = response(types);

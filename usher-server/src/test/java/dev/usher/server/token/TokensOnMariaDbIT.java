@@ -238,8 +238,9 @@ class TokensOnMariaDbIT {
                 .param(second.id())
                 .update();
         User first = one.administrator();
-        Map<User, String> tokens = Map.of(first, first.token(), second, second.token());
         for (int round = 0; round < 10; round++) {
+            // The tokens from before a ban are refused.
+            Map<User, String> tokens = Map.of(first, first.token(), second, second.token());
             AtomicLong turn = new AtomicLong();
             List<Answer> answers = Together.run(2, () -> {
                 boolean isFirst = turn.incrementAndGet() == 1;

@@ -147,6 +147,13 @@ class OpenApiIT {
         String credentials = "{\"mobile\":\"" + ann.mobile() + "\",\"password\":\"" + Node.PASSWORD + "\"";
         String another = "{\"mobile\":\"" + Node.newMobile() + "\",\"password\":\"" + Node.PASSWORD + "\"";
         String admin = "/v1/admin/users/" + ann.id();
+        User bob = node.register();
+        String passwords = "{\"old_password\":\"" + Node.PASSWORD + "\",\"new_password\":\"" + Node.PASSWORD + "\"}";
+        String session = node.get("/v1/me/sessions", bob.token())
+                .json()
+                .path(0)
+                .path("id")
+                .asString();
         return Map.ofEntries(
                 entry(
                         "post /v1/users",
@@ -157,6 +164,17 @@ class OpenApiIT {
                         "post /v1/token/refresh",
                         new Call("/v1/token/refresh", "{\"fresh_token\":\"" + login.text("fresh_token") + "\"}", null)),
                 entry("post /v1/logout", new Call("/v1/logout", null, login.text("token"))),
+                entry(
+                        "post /v1/logout/all",
+                        new Call("/v1/logout/all", null, node.register().token())),
+                entry("get /v1/me/sessions", new Call("/v1/me/sessions", null, users)),
+                entry("delete /v1/me/sessions/{id}", new Call("/v1/me/sessions/" + session, null, bob.token())),
+                entry(
+                        "post /v1/me/password",
+                        new Call("/v1/me/password", passwords, node.register().token())),
+                entry(
+                        "delete /v1/admin/users/{id}/sessions",
+                        new Call("/v1/admin/users/" + node.register().id() + "/sessions", null, administrators)),
                 entry("get /v1/me", new Call("/v1/me", null, users)),
                 entry("patch /v1/me", new Call("/v1/me", "{\"name\":\"Bob\",\"photo\":null}", users)),
                 entry(
@@ -259,7 +277,8 @@ class OpenApiIT {
         for (String id : HOSTILE_IDS) {
             if (name.contains("{id}")) {
                 requests.put(
-                        "id " + shown(id), request(name, with(call, path -> path.replace("/" + ann.id(), "/" + id))));
+                        "id " + shown(id),
+                        request(name, with(call, path -> path.replaceAll("/([0-9]+|[0-9a-f-]{36})", "/" + id))));
             }
             for (JsonNode parameter : operation.path("parameters")) {
                 if (parameter.path("in").asString().equals("query")) {
