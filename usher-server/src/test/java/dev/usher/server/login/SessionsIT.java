@@ -147,6 +147,23 @@ class SessionsIT {
     }
 
     @Test
+    void ofTwoChangesOfOnePasswordAtOnceOneIsMade() {
+        Answer own = knownLogin();
+        AtomicInteger turn = new AtomicInteger();
+
+        List<Answer> answers = Together.run(
+                4,
+                () -> changePassword(
+                        turn.get() % 2 == 0 ? ONE : OTHER,
+                        own,
+                        Node.PASSWORD,
+                        "horse number " + turn.incrementAndGet()));
+
+        assertThat(answers).extracting(Answer::status).containsOnlyOnce(204).containsOnly(204, 403);
+        honoured(own);
+    }
+
+    @Test
     void aWrongOldPasswordCountsAsAFailedLogin() {
         User bob = Shared.NODE.register();
         Answer own = bob.login();

@@ -124,6 +124,16 @@ class EndedTokensIT {
         ended.forEach(login -> OTHER.get("/v1/me", login.text("token")).problem(401, "unauthenticated"));
     }
 
+    /** Each login ends another one, and one of them has to end all tokens but its own. */
+    @Test
+    void aLoginThatEndsAllOtherTokensIsHonoured() {
+        for (int i = 0; i < Access.MAX_ENDED + 10; i++) {
+            String token = ann.token();
+            ONE.get("/v1/me", token).with(200);
+            OTHER.get("/v1/me", token).with(200);
+        }
+    }
+
     /** Whatever a race of logins, refreshes and endings has issued: what works afterwards is of a family that has not ended. */
     @Test
     void noTokenOfAFamilyThatHasEndedWorksAfterARace() {

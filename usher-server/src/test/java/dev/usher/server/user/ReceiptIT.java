@@ -11,6 +11,7 @@ import dev.usher.server.Node.User;
 import dev.usher.server.Together;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -102,6 +103,44 @@ class ReceiptIT {
                     .filteredOn(receipt -> receipt.json().path("confirmed").asBoolean())
                     .isNotEmpty();
             tokens.forEach(banned -> node.get("/v1/me", banned).problem(403, "account-disabled"));
+        }
+    }
+
+    @Test
+    void usersWhoLogOutLeaveAReceiptToAnAdministrator() {
+        int logouts = 4;
+        try (Fragile fragile = Fragile.whole();
+                LostNode lost = new LostNode(fragile.keyPrefix(), fragile.redis())) {
+            lost.fallSilent();
+            Node node = fragile.node();
+            User ann = node.register();
+            List<String> tokens = Stream.generate(() -> node.register().token())
+                    .limit(logouts)
+                    .toList();
+            String admin = node.administrator().token();
+            AtomicInteger turn = new AtomicInteger();
+
+            List<Answer> answers = Together.run(logouts + 1, () -> {
+                int own = turn.getAndIncrement();
+                return own < logouts
+                        ? node.post("/v1/logout", "", tokens.get(own)).with(204)
+                        : node.setStatus(ann.id(), "disabled", admin).with(200);
+            });
+
+            assertThat(answers)
+                    .filteredOn(answer -> answer.status() == 200)
+                    .singleElement()
+                    .satisfies(receipt -> assertThat(
+                                    receipt.json().path("confirmed").asBoolean())
+                            .as(receipt.response().body())
+                            .isTrue());
+            assertThat(answers)
+                    .filteredOn(answer -> answer.response()
+                            .headers()
+                            .firstValue("Usher-Confirmed")
+                            .equals(Optional.of("false")))
+                    .hasSizeGreaterThanOrEqualTo(logouts - 1);
+            tokens.forEach(ended -> node.get("/v1/me", ended).problem(401, "unauthenticated"));
         }
     }
 
