@@ -7,7 +7,6 @@ import static org.awaitility.Awaitility.await;
 import dev.usher.RevocationReceipt.Reason;
 import dev.usher.redis.NodeRegister;
 import dev.usher.redis.RedisWay;
-import dev.usher.redis.TestRedis;
 import io.lettuce.core.codec.StringCodec;
 import io.lettuce.core.output.StatusOutput;
 import io.lettuce.core.protocol.CommandArgs;
@@ -89,11 +88,9 @@ class AnnouncementIT extends NodesOnRedis {
                         .as("%s, of one: %s, of a hundred: %s", call.name, one, hundred)
                         .isLessThan(20);
                 assertThat(redis.keys("{user:1??:status}:guard")).as(call.name).hasSize(100);
-                if (!TestRedis.isCluster()) { // there, heartbeats delete as well
-                    assertThat(RedisCalls.of(redis, "del"))
-                            .as("fences of " + call.name)
-                            .isEqualTo(100 + (call.signals == 0 ? 0 : 1)); // the signal is deleted and set
-                }
+                assertThat(RedisCalls.of(redis, "del"))
+                        .as("fences of " + call.name)
+                        .isEqualTo(100);
                 assertThat(RedisCalls.of(redis, "rpush"))
                         .as("revocations of " + call.name)
                         .isEqualTo(call.signals);
@@ -136,9 +133,7 @@ class AnnouncementIT extends NodesOnRedis {
 
         assertThat(redis.keys("user:42:*")).isEmpty();
         assertThat(redis.keys("{user:42:*}:guard")).hasSize(3);
-        if (!TestRedis.isCluster()) { // there, heartbeats delete as well
-            assertThat(RedisCalls.of(redis, "del")).isEqualTo(3);
-        }
+        assertThat(RedisCalls.of(redis, "del")).isEqualTo(3);
         assertThat(byNumber.subList(0, 2))
                 .as("at once, on the node that knows")
                 .allSatisfy(cache -> assertThat(cache.find(42L)).contains(UserStatus.DISABLED));

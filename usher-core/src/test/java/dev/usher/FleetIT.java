@@ -36,7 +36,7 @@ class FleetIT extends NodesOnRedis {
             "hmget",
             "zadd",
             "set",
-            "del");
+            "pexpire");
 
     /** A heartbeat's answers take some 300 bytes; a push some 70, and each node would have one for each entry of the others. */
     private static final int MAX_BYTES = 1000;

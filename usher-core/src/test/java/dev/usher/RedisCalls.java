@@ -12,14 +12,11 @@ final class RedisCalls {
     /** Calls of a command since the server was started, or its statistics were reset; without those of heartbeats and of other scripts of the register. */
     static long of(RedisClusterCommands<String, String> redis, String command) {
         String figures = redis.info("commandstats");
-        // One in each entry and in each look, which has this one as well; tenants are not counted.
-        long entries = in(figures, "hmget") - in(figures, "getex");
         // One in each entry, and in each look at how many nodes have not seen a number.
         long scripts = in(figures, "zcount") + in(figures, "zrangebyscore") + in(figures, "ltrim");
         return in(figures, command)
                 - switch (command) {
                     case "evalsha", "get" -> scripts;
-                    case "del" -> entries;
                     case "pttl" -> in(figures, "hlen"); // both in some entries
                     default -> 0;
                 };
