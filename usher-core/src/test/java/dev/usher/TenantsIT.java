@@ -30,6 +30,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Many prefixes on the connections of one. */
+@Tag("thorough")
 class TenantsIT extends NodesOnRedis {
 
     private static final int TENANTS = 1000;

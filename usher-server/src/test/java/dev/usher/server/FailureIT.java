@@ -48,6 +48,7 @@ class FailureIT {
         }
     }
 
+    @Tag("thorough")
     @Test
     void itStartsWithoutRedisSaysSoAndJoinsWhenRedisAppears() {
         try (RedisServer redis = RedisServer.start()) {
@@ -216,6 +217,7 @@ class FailureIT {
                 .untilAsserted(() -> ann.tryLogin().with(200));
     }
 
+    @Tag("thorough")
     @Test
     void aFrozenDatabaseHoldsFewThreadsAndKnownUsersAndHealthAreAnswered() throws Exception {
         int callers = 30;

@@ -94,6 +94,7 @@ class LogIT {
     }
 
     /** Its messages quote the row, and its driver logs each of them. */
+    @Tag("thorough")
     @Test
     @EnabledIf(value = "dev.usher.testkit.MariaDbServer#isThere", disabledReason = MariaDbServer.ABSENT)
     void neitherAreTheyWhereMariaDbRefusesARow() {

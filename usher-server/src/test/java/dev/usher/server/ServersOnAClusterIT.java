@@ -140,7 +140,8 @@ class ServersOnAClusterIT {
             other.post("/v1/token/refresh", Map.of("fresh_token", tokens.text("fresh_token")), null)
                     .problem(403, "account-disabled");
             other.setStatus(user.id(), "enabled", admin).with(200);
-            one.get("/v1/me", token).with(200);
+            one.get("/v1/me", token).problem(401, "unauthenticated");
+            one.get("/v1/me", user.token()).with(200);
         });
     }
 

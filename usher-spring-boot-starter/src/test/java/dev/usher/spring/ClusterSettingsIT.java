@@ -10,6 +10,7 @@ import dev.usher.testkit.RedisCluster;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,6 +21,7 @@ import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 
 /** A Redis Cluster with TLS and a password, by the settings of Spring Boot and by usher's own. */
+@Tag("thorough")
 class ClusterSettingsIT {
 
     @TempDir

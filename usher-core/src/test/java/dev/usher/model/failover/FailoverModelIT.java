@@ -26,6 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A ban while Sentinels replace the primary, explored exhaustively: with all rules nothing is broken, and without any one of them something is. */
+@Tag("thorough")
 class FailoverModelIT {
 
     /** Where most of the rules are needed: the old primary goes on, and no ban waits for it. */
