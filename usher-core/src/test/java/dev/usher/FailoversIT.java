@@ -42,7 +42,7 @@ class FailoversIT {
     private static final Path REPORT = Path.of("target", "failovers.txt");
 
     private static final String CHOSEN = System.getProperty("usher.failovers", "");
-    /** The only rule to be taken out, or all where there is none. */
+    /** The only rule to be taken out, or {@code ALL} of them. */
     private static final String RULE = System.getProperty("usher.failovers.rule", "");
 
     private static final int SECONDS = Integer.getInteger("usher.failovers.seconds", 20);
@@ -73,6 +73,13 @@ class FailoversIT {
     private static final FailoverRun WITHOUT_A_RULE =
             new FailoverRun(Duration.ofSeconds(1), Duration.ofSeconds(8), QUIET, 500, 2000);
 
+    /** Those of a Cluster that the thorough profile runs; {@code ./usher dev failovers cluster} runs all. */
+    private static final List<FailoverCase> ON_A_CLUSTER_IN_EACH_BUILD = List.of(
+            FailoverCase.SLOTS_MOVED,
+            FailoverCase.SLOTS_TAKEN,
+            FailoverCase.CLUSTER_PRIMARY_KILLED,
+            FailoverCase.CLUSTER_FAILOVER);
+
     private static final FaultReport report = new FaultReport(FailoverVerdict.heading());
     private static PostgresServer database;
     private static FaultProgress progress;
@@ -82,7 +89,11 @@ class FailoversIT {
 
     static List<FailoverCase> cases() {
         return switch (CHOSEN) {
-            case "" -> Thorough.pick(List.of(FailoverCase.values()), List.of(FailoverCase.PRIMARY_FROZEN));
+            case "" ->
+                Thorough.pick(
+                        Stream.concat(casesOnCluster(false).stream(), ON_A_CLUSTER_IN_EACH_BUILD.stream())
+                                .toList(),
+                        List.of(FailoverCase.PRIMARY_FROZEN));
             case "ONE_PRIMARY" -> casesOnCluster(false);
             case "CLUSTER" -> casesOnCluster(true);
             default ->
@@ -181,7 +192,11 @@ class FailoversIT {
                         new Out("MOVED_AGAIN", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, false),
                         new Out("MOVED_SUSPECT", all, FailoverCase.SLOTS_GIVEN_BACK, WITHOUT_A_RULE, true),
                         new Out("MAP_ENDS_SESSION", all, FailoverCase.CLUSTER_PRIMARY_ALONE, WITHOUT_A_RULE, false))
-                .filter(out -> RULE.isEmpty() || RULE.equals(out.rule()))
+                .filter(out -> switch (RULE) {
+                    case "" -> out.in() == FailoverCase.ENDPOINT_HALF_MOVED;
+                    case "ALL" -> true;
+                    default -> RULE.equals(out.rule());
+                })
                 .toList();
     }
 

@@ -39,7 +39,6 @@ class TenantsIT extends NodesOnRedis {
 
     private final Map<Long, UserStatus> rows = new ConcurrentHashMap<>(Map.of(42L, UserStatus.ENABLED));
 
-    @Tag("thorough")
     @Test
     void aThousandTenantsCostNoMoreConnectionsAndHeartbeatsThanOne() {
         UserCaches home = open(patient(uri()));

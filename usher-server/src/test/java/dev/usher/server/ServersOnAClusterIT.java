@@ -24,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
 /** Two servers on one database and a Redis Cluster of three primaries, with a replica each. */
+@Tag("thorough")
 class ServersOnAClusterIT {
 
     private static final String PREFIX = "clustered";
@@ -191,7 +192,6 @@ class ServersOnAClusterIT {
 
     /** It takes some five seconds. */
     @Test
-    @Tag("thorough")
     void aFlushForgetsTheUsersOfAllPrimaries() throws Exception {
         Map<RedisServer, User> users = oneOnEach();
         Map<User, String> tokens = new HashMap<>();
@@ -231,7 +231,6 @@ class ServersOnAClusterIT {
 
     /** What its users lose meanwhile, and that all is as before when a replica has taken its place. */
     @Test
-    @Tag("thorough")
     void aPrimaryThatIsKilledCostsItsUsersNoAnswer() {
         Map<RedisServer, User> users = oneOnEach();
         RedisServer killed = cluster.primaryOf("{" + PREFIX + ":nodes}");
@@ -263,7 +262,6 @@ class ServersOnAClusterIT {
 
     /** A node counts for itself what the others cannot be asked about. */
     @Test
-    @Tag("thorough")
     void whilePrimariesAreFrozenGuessersAreLimitedAndAnswered() {
         RedisServer frozen = cluster.primaries().get(1);
         List<User> users = List.copyOf(oneOnEach().values());

@@ -48,7 +48,6 @@ class FailoverModelIT {
 
     @ParameterizedTest
     @MethodSource("largeSettings")
-    @Tag("thorough")
     void aConfirmedReceiptHoldsAndNoOldValueStaysHoweverManyStatesThereAre(Setting setting) {
         assertNothingIsBroken(setting);
     }
@@ -88,14 +87,12 @@ class FailoverModelIT {
                 "A_NEW_REGISTER_IS_WAITED_OUT",
                 "A_LOST_CONNECTION_ENDS_THE_WAIT"
             })
-    @Tag("thorough")
     void norDoesItWithout(Rule rule) {
         assertBroken(FORGOTTEN.without(rule), Property.RECEIPT);
     }
 
     @ParameterizedTest
     @EnumSource(names = {"A_MAJORITY_ENDS_WITH_THE_CONNECTION", "THE_WRITE_IS_READ_BACK"})
-    @Tag("thorough")
     void norDoesItWhereConnectionsAreMadeLateWithout(Rule rule) {
         assertBroken(APART.without(rule), Property.RECEIPT);
     }
@@ -108,7 +105,6 @@ class FailoverModelIT {
 
     /** Where replicas are only counted, the Sentinels have to be asked afterwards; that is enough if no replica comes while they change their minds. */
     @Test
-    @Tag("thorough")
     void aMajorityIsAskedAfterTheReplicas() {
         Setting counted = Setting.of(AN_UNKNOWN_REPLICA_LATER).without(Rule.REPLICAS_ARE_TOLD_BY_ADDRESS);
         assertNothingIsBroken(counted);
@@ -117,7 +113,6 @@ class FailoverModelIT {
 
     /** A replaced primary that has kept a replica takes writes: {@code min-replicas-to-write} does not replace the majority. */
     @Test
-    @Tag("thorough")
     void minReplicasAloneIsNoFence() {
         Setting setting = Setting.of(THE_OLD_PRIMARY_IS_FORGOTTEN, A_SECOND_REPLICA, AN_UNKNOWN_REPLICA, MIN_REPLICAS);
         assertBroken(setting.without(Rule.THE_WATERMARK_NEEDS_A_MAJORITY), Property.RECEIPT);
@@ -125,7 +120,6 @@ class FailoverModelIT {
 
     /** What is assumed of Redis: Sentinels have a server close its connections when they change its role. */
     @Test
-    @Tag("thorough")
     void aConnectionThatOutlivesTheRoleOfItsServerBreaksAReceipt() {
         assertBroken(Setting.of(A_SECOND_FAILOVER, CONNECTIONS_OUTLIVE_THE_ROLE), Property.RECEIPT);
     }
