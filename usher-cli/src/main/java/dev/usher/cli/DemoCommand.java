@@ -93,8 +93,9 @@ final class DemoCommand implements Callable<Integer> {
         }
         CallTable.print(rows, output);
         output.println(
-                "From memory, Redis, SQL: look-ups. A call with a token looks up two things: whether the caller may");
-        output.println("act (status), and a profile. Registering and logging in put both into Redis on their way.");
+                "From memory, Redis, SQL: look-ups. A call with a token looks up three things: whether the caller may");
+        output.println(
+                "act (status), roles and what ends the token (access), and a profile. A login puts all into Redis.");
         output.println();
         demo.findings().forEach(output::println);
         if (demo.findings().stream().allMatch(Finding::holds)) {
