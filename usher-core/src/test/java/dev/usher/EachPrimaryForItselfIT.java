@@ -284,18 +284,18 @@ class EachPrimaryForItselfIT {
                                 .build()),
                         Long.class,
                         table);
-        long nobody = 9_999;
+        long unknown = 9_999;
         await().until(() -> {
-            cache.find(nobody);
+            cache.find(unknown);
             cache.find(42L);
-            return cache.explain(nobody).near() instanceof Holding.Absent
+            return cache.explain(unknown).near() instanceof Holding.Absent
                     && cache.explain(42L).near() instanceof Holding.Value;
         });
         long hits = cache.stats().nearPresent();
         await().pollInterval(Duration.ofMillis(20))
                 .atMost(bound.plusMillis(500))
-                .until(() -> cache.explain(nobody).near() instanceof Holding.Nothing);
-        assertThat(redis.get(keyOf(nobody))).as("Redis has it still").isEqualTo("null");
+                .until(() -> cache.explain(unknown).near() instanceof Holding.Nothing);
+        assertThat(redis.get(keyOf(unknown))).as("Redis has it still").isEqualTo("null");
         cache.find(42L);
         assertThat(cache.stats().nearPresent()).as("its session goes on").isEqualTo(hits + 1);
     }

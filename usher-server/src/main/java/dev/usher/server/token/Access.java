@@ -76,8 +76,7 @@ public record Access(long generation, List<String> roles, List<UUID> ended) {
         @Bean
         Facet<Access> accessFacet(UserStatusCache<Long> statuses) {
             CachePolicy status = statuses.cache().facet().policy();
-            // Callers that wait hold fewer threads together than the server has, and these have waited for their status
-            // before.
+            // Callers that wait hold fewer threads together than the server has; these have waited for a status before.
             int waiting = Math.max(1, status.maxWaitingLoads() / 4);
             return new Facet<>(
                     NAME,

@@ -55,9 +55,8 @@ public final class Receipts {
 
     /** The receipt of a change of the status, which may have ended tokens as well. */
     Receipt ofStatus(long id) {
-        // Both before the first wait: this node may end while it waits. The status first: a user who is disabled should
-        // be
-        // told that.
+        // Both before the first wait, in which this node may end; the status first, so that a disabled user is told
+        // that.
         announceStatus(id);
         return await(id, waiting, () -> {}, () -> {
             RevocationReceipt first = statuses.cache().revoke(id);
